@@ -1,0 +1,1 @@
+"""A GitOps scheduler that publishes video on many channels at once."""

@@ -1,0 +1,94 @@
+"""Where a publication goes. A dispatcher makes one request for one saved intent and says what came of it.
+
+A dispatcher decides nothing: it never repeats a request, never follows a redirect, never sleeps for a
+backoff. What an answer means for the record is `scheduler.plan`'s and `scheduler.apply`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from scheduler.state import Intent
+from scheduler.times import Instant
+
+Verdict = Literal["accepted", "refused", "not-now", "unknown"]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One publication, ready to leave: the saved intent and the payload of ten keys."""
+
+    schedule_id: str
+    intent: Intent
+    payload: Mapping[str, Any]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came back.
+
+    accepted   a complete 204, or 200 with a run id; or the job is on the queue
+    refused    a definite no: nothing will come of it
+    not-now    a definite no for the moment: nothing left, or a rate limit; `retry_at` where it was named
+    unknown    it may have been published
+
+    `error` holds the HTTP status and the server's words, without secrets or control characters.
+    `limited` is true where the answer is about the token and not about this request.
+    `server_time` is the server's `Date`, where it sent one.
+    """
+
+    verdict: Verdict
+    error: str | None = None
+    run_id: int | None = None
+    run_url: str | None = None
+    retry_at: Instant | None = None
+    limited: bool = False
+    server_time: Instant | None = None
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a channel's workflow (or job of a queue) that carries the key.
+
+    `conclusion` is None while it has not ended; else GitHub's word for it.
+    """
+
+    run_id: int
+    url: str | None = None
+    conclusion: str | None = None
+    started_at: Instant | None = None
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to "what became of this key": all its runs, none, or no answer (`error`)."""
+
+    runs: Sequence[Run] = ()
+    error: str | None = None
+    server_time: Instant | None = None
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a channel can be expected to publish, as far as can be told without sending."""
+
+    ready: bool
+    problem: str | None = None
+    hint: str | None = None
+
+
+class Dispatcher(Protocol):
+    """One way out. Implementations are safe to use from one thread at a time."""
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """Open what can be opened before the instant (connections). Never raises, never sends."""
+
+    def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
+        """Make one request each, concurrently, begun in the order given; yield answers as they come."""
+
+    def look_up(self, intents: Mapping[str, Intent]) -> Mapping[str, Sighting]:
+        """What became of each schedule's intent. One listing serves all intents of a repository."""
+
+    def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
+        """Whether each channel could take what these (not yet saved) intents describe."""
+
+    def close(self) -> None:
+        """Let go of connections and files."""

@@ -1,0 +1,176 @@
+"""Times and durations: what an editor may write, and the one form that everything is kept in.
+
+An `Instant` is a whole number of seconds since 1970-01-01T00:00:00Z; a duration is a whole number of
+seconds. Text becomes an instant here and nowhere else. RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339)
+is the form, with seconds optional and a space for the `T` allowed.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from datetime import timezone as fixed_offset
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+Instant = int
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|z|[+-]\d\d:\d\d)?)?", re.ASCII
+)
+_SHORT = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+_ISO = re.compile(
+    r"P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII
+)
+LAST: Instant = 32_503_679_999
+"""2999-12-31T23:59:59Z: no schedule lies beyond it."""
+LONGEST_DURATION = 10 * 366 * 86_400
+"""Ten years, in seconds: more than that is a typing error."""
+
+
+class TimeError(ValueError):
+    """A text that is no time or no duration; `hint` shows the right form."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def instant(moment: datetime) -> Instant:
+    """The instant of an aware datetime; parts of a second are dropped."""
+    return (moment - _EPOCH) // timedelta(seconds=1)
+
+
+def moment_of(at: Instant) -> datetime:
+    """The aware UTC datetime of an instant."""
+    return _EPOCH + timedelta(seconds=at)
+
+
+@lru_cache(maxsize=65_536)
+def instant_text(at: Instant) -> str:
+    """`2026-03-01T18:00:00Z`: the form in which everything is kept and printed for programs."""
+    return (_EPOCH + timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(maxsize=65_536)
+def read_utc(text: str) -> Instant:
+    """The instant of a text that `instant_text` wrote. Raises ValueError for any other."""
+    if len(text) != 20 or text[-1] != "Z" or text[10] != "T" or not text.isascii():
+        raise ValueError(f"not a UTC time of this form: {text!r}")
+    return instant(datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC))
+
+
+def read_time(text: str, zone: ZoneInfo | None = None) -> Instant:
+    """The instant that an editor wrote: with an offset, or local in `zone`.
+
+    Raises TimeError for any other form, for a local time without a zone, and for a local time that a
+    DST change skips or repeats (the message names both readings).
+    """
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise TimeError(f"{text!r} is not a time", _form(zone))
+    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    if hour is None:
+        raise TimeError(f"{text!r} is a date without a time", f"write {text}T18:00:00Z")
+    if fraction is not None:
+        raise TimeError(f"{text!r} has parts of a second", "times are whole seconds: leave the fraction out")
+    try:
+        wall = datetime(*map(int, (year, month, day, hour, minute, second or 0)))  # type: ignore[arg-type]  # noqa: DTZ001 - the zone follows
+    except ValueError as problem:
+        raise TimeError(f"{text!r} does not exist: {problem}", _form(zone)) from None
+    if not 1970 < wall.year < 2999:
+        raise TimeError(f"{text!r} is outside the years 1971 to 2998", _form(zone))
+    if offset is not None:
+        return instant(wall.replace(tzinfo=_offset(offset, text)))
+    if zone is None:
+        raise TimeError(
+            f"{text!r} is a local time, and no zone is given",
+            f"write {text}Z for UTC, or add `timezone: Europe/Berlin` beside it",
+        )
+    return _local(wall, zone, text)
+
+
+def _form(zone: ZoneInfo | None) -> str:
+    if zone is None:
+        return "write a time with an offset, such as 2026-03-01T18:00:00Z or 2026-03-01T18:00:00+02:00"
+    return f"write a time such as 2026-03-01T18:00 (in {zone.key}) or 2026-03-01T18:00:00Z"
+
+
+def _offset(text: str, whole: str) -> fixed_offset:
+    if text in ("Z", "z"):
+        return UTC
+    hours, minutes = int(text[1:3]), int(text[4:6])
+    if hours > 23 or minutes > 59:
+        raise TimeError(f"{whole!r} has the offset {text}, which does not exist", _form(None))
+    size = timedelta(hours=hours, minutes=minutes)
+    return fixed_offset(-size if text[0] == "-" else size)
+
+
+def _local(wall: datetime, zone: ZoneInfo, text: str) -> Instant:
+    """The instant of a wall-clock time. PEP 495 (fold) tells a gap and an overlap apart."""
+    first = wall.replace(tzinfo=zone, fold=0)
+    second = wall.replace(tzinfo=zone, fold=1)
+    if first.utcoffset() == second.utcoffset():
+        return instant(first)
+    both = sorted((instant(first), instant(second)))
+    if in_zone(instant(first), zone)[:16] == wall.isoformat()[:16]:
+        what = f"{text!r} happens twice in {zone.key}: a clock change repeats it"
+    else:
+        what = f"{text!r} does not exist in {zone.key}: a clock change skips it"
+    readings = " or ".join(f"{in_zone(at, zone)} ({instant_text(at)})" for at in both)
+    raise TimeError(what, f"write the one you mean: {readings}")
+
+
+def in_zone(at: Instant, zone: ZoneInfo) -> str:
+    """`2026-03-01T19:00:00+01:00`: an instant as the clocks of a zone show it."""
+    return moment_of(at).astimezone(zone).isoformat(timespec="seconds")
+
+
+@cache
+def read_zone(name: str) -> ZoneInfo:
+    """The IANA zone of that name, exactly as it is spelled. Raises TimeError for any other."""
+    import difflib
+
+    if name in available_zones():
+        return ZoneInfo(name)
+    close = difflib.get_close_matches(name, sorted(available_zones()), n=1)
+    hint = f"did you mean {close[0]}?" if close else "write an IANA name, such as Europe/Berlin or UTC"
+    raise TimeError(f"{name!r} is not a time zone", hint)
+
+
+@cache
+def available_zones() -> frozenset[str]:
+    """The IANA names that this machine knows, without its own local ones (`localtime`, `posixrules`)."""
+    return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})
+
+
+def read_duration(text: str) -> int:
+    """Seconds of `90s`, `45m`, `1h30m`, `2d`, `0s` or ISO 8601 (`PT1H30M`). Raises TimeError."""
+    match = _SHORT.fullmatch(text)
+    scale = (86_400, 3_600, 60, 1)
+    if match is None or not text:
+        match = _ISO.fullmatch(text)
+        scale = (604_800, 86_400, 3_600, 60, 1)  # type: ignore[assignment]
+        if match is None or text.endswith(("P", "T")):
+            if re.fullmatch(r"-?\d+", text, re.ASCII):
+                number = text.lstrip("-")
+                hint = f"write {number}s for seconds or {number}m for minutes"
+                raise TimeError(f"{text!r} has no unit", hint)
+            raise TimeError(f"{text!r} is not a duration", "write 90s, 45m, 1h30m, 2d or PT1H30M")
+    total = sum(int(part) * unit for part, unit in zip(match.groups(), scale, strict=True) if part)
+    if total > LONGEST_DURATION:
+        raise TimeError(f"{text!r} is longer than ten years", "write 90s, 45m, 1h30m, 2d or PT1H30M")
+    return total
+
+
+def duration_text(seconds: int) -> str:
+    """`1h30m`: a duration as an editor would write it; negative ones get a sign."""
+    if seconds < 0:
+        return "-" + duration_text(-seconds)
+    parts = []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
