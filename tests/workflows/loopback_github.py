@@ -1,0 +1,254 @@
+"""A GitHub on loopback: as much of its REST API as the workflows use, with state.
+
+It answers as GitHub does where that decides something: a ref is created once (201, then 422), a
+cancelled run is really stopped, a dispatch answers 204 without a body, an issue belongs to whoever's
+token made it. Whatever it does not know is a 404 and stands in `unknown`, so that a test can say that nothing
+else was asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+BOT = {"login": "github-actions[bot]", "type": "Bot"}
+
+
+@dataclass
+class Repository:
+    """What one repository holds."""
+
+    refs: dict[str, dict[str, str]] = field(default_factory=dict)
+    tags: dict[str, dict[str, Any]] = field(default_factory=dict)
+    dispatches: list[dict[str, Any]] = field(default_factory=list)
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    cancelled: list[int] = field(default_factory=list)
+    enabled: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Request:
+    """One request as it came in."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    token: str | None
+    body: Any
+
+
+Answer = tuple[int, Any]
+
+
+class LoopbackGitHub:
+    """The server. `url` is what GITHUB_API_URL has to say; `tokens` are those it lets in."""
+
+    def __init__(self, *tokens: str) -> None:
+        self.tokens = set(tokens)
+        self.repositories: dict[str, Repository] = {}
+        self.requests: list[Request] = []
+        self.unknown: list[str] = []
+        self.on_cancel: Callable[[int], None] = lambda run_id: None
+        self.lose_next_answer_to: str | None = None
+        """A path: the next request to it takes effect, and its answer is a 502."""
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def add(self, name: str) -> Repository:
+        """A new repository, `owner/name`."""
+        return self.repositories.setdefault(name, Repository())
+
+    def asked(self, method: str, path: str) -> list[Request]:
+        """The requests of that method whose path ends in `path`."""
+        return [one for one in self.requests if one.method == method and one.path.endswith(path)]
+
+    def answer(self, request: Request) -> Answer:
+        """What GitHub says to a request, and its effect."""
+        if request.token not in self.tokens:
+            return 401, {"message": "Bad credentials"}
+        match = re.fullmatch(r"/repos/([^/]+/[^/]+)(?:/(.*))?", request.path)
+        repository = self.repositories.get(match[1]) if match else None
+        if match is None or repository is None:
+            return 404, {"message": "Not Found"}
+        for method, pattern, act in _ROUTES:
+            route = re.fullmatch(pattern, match[2] or "")
+            if route and method == request.method:
+                return act(self, repository, request, *map(unquote, route.groups()))
+        self.unknown.append(f"{request.method} {request.path}")
+        return 404, {"message": "Not Found"}
+
+    def _handler(github) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler's
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _serve(self) -> None:
+                parts = urlsplit(self.path)
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                token = self.headers.get("Authorization", "").partition(" ")[2] or None
+                request = Request(
+                    self.command, parts.path, {k: v[0] for k, v in parse_qs(parts.query).items()}, token,
+                    json.loads(body) if body else None,
+                )  # fmt: skip
+                with github._lock:
+                    github.requests.append(request)
+                    status, content = github.answer(request)
+                    lost = github.lose_next_answer_to
+                    if lost is not None and parts.path.endswith(lost):
+                        github.lose_next_answer_to = None
+                        status, content = 502, {"message": "Bad Gateway"}
+                text = b"" if content is None else json.dumps(content).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json; charset=utf-8")
+                if status != 204:
+                    self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815 - the library's names
+
+            def log_message(self, *args: Any) -> None:
+                """Keep the tests' output clean."""
+
+        return Handler
+
+
+def _get_repository(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    return 200, {"default_branch": "main", "permissions": {"push": True}, "archived": False}
+
+
+def _create_tag(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    text = json.dumps(request.body, sort_keys=True).encode()
+    sha = hashlib.sha1(text).hexdigest()
+    repo.tags[sha] = {"sha": sha, **request.body, "object": {"type": "commit", "sha": request.body["object"]}}
+    return 201, repo.tags[sha]
+
+
+def _get_tag(github: LoopbackGitHub, repo: Repository, request: Request, sha: str) -> Answer:
+    return (200, repo.tags[sha]) if sha in repo.tags else (404, {"message": "Not Found"})
+
+
+def _create_ref(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    ref, sha = request.body["ref"], request.body["sha"]
+    if sha not in repo.tags:
+        return 422, {"message": "Object does not exist"}
+    if ref in repo.refs:
+        return 422, {"message": "Reference already exists"}
+    repo.refs[ref] = {"type": "tag", "sha": sha}
+    return 201, {"ref": ref, "object": repo.refs[ref]}
+
+
+def _get_ref(github: LoopbackGitHub, repo: Repository, request: Request, ref: str) -> Answer:
+    found = repo.refs.get("refs/" + ref)
+    return (200, {"ref": "refs/" + ref, "object": found}) if found else (404, {"message": "Not Found"})
+
+
+def _dispatch(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    repo.dispatches.append(request.body)
+    return 204, None
+
+
+def _cancel(github: LoopbackGitHub, repo: Repository, request: Request, run: str) -> Answer:
+    repo.cancelled.append(int(run))
+    github.on_cancel(int(run))
+    return 202, {}
+
+
+def _list_runs(github: LoopbackGitHub, repo: Repository, request: Request, workflow: str = "") -> Answer:
+    runs = [run for run in repo.runs if not workflow or run["path"].endswith("/" + workflow)]
+    for key, of in (("event", "event"), ("status", "conclusion"), ("branch", "head_branch")):
+        if key in request.query:
+            runs = [run for run in runs if run.get(of) == request.query[key]]
+    runs = sorted(runs, key=lambda run: str(run["created_at"]), reverse=True)
+    return 200, {"total_count": len(runs), "workflow_runs": runs[: int(request.query.get("per_page", 30))]}
+
+
+def _enable(github: LoopbackGitHub, repo: Repository, request: Request, workflow: str) -> Answer:
+    repo.enabled.append(workflow)
+    return 204, None
+
+
+def _list_issues(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    state, label = request.query.get("state", "open"), request.query.get("labels")
+    return 200, [
+        issue
+        for issue in repo.issues
+        if state in ("all", issue["state"])
+        and (not label or label in [one["name"] for one in issue["labels"]])
+    ]
+
+
+def _create_issue(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    labels = [{"name": name} for name in request.body.get("labels", [])]
+    number = 100 + len(repo.issues)
+    issue = {**request.body, "number": number, "labels": labels, "state": "open", "user": BOT,
+             "html_url": f"https://github.com/o/r/issues/{number}"}  # fmt: skip
+    repo.issues.append(issue)
+    return 201, issue
+
+
+def _edit_issue(github: LoopbackGitHub, repo: Repository, request: Request, number: str) -> Answer:
+    for issue in repo.issues:
+        if issue["number"] == int(number):
+            issue.update(request.body)
+            return 200, issue
+    return 404, {"message": "Not Found"}
+
+
+def _list_comments(github: LoopbackGitHub, repo: Repository, request: Request, number: str) -> Answer:
+    here = [one for one in repo.comments if one["issue"] == int(number)]
+    size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))
+    return 200, here[(page - 1) * size : page * size]
+
+
+def _create_comment(github: LoopbackGitHub, repo: Repository, request: Request, number: str) -> Answer:
+    if len(request.body["body"]) > 65_536:
+        return 422, {"message": "Body is too long (maximum is 65536 characters)"}
+    comment = {"id": 1 + len(repo.comments), "issue": int(number), "user": BOT, "body": request.body["body"]}
+    repo.comments.append(comment)
+    return 201, comment
+
+
+def _edit_comment(github: LoopbackGitHub, repo: Repository, request: Request, comment: str) -> Answer:
+    for one in repo.comments:
+        if one["id"] == int(comment):
+            if len(request.body["body"]) > 65_536:
+                return 422, {"message": "Body is too long (maximum is 65536 characters)"}
+            one.update(request.body)
+            return 200, one
+    return 404, {"message": "Not Found"}
+
+
+_ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
+    ("GET", r"", _get_repository),
+    ("POST", r"git/tags", _create_tag),
+    ("GET", r"git/tags/([0-9a-f]+)", _get_tag),
+    ("POST", r"git/refs", _create_ref),
+    ("GET", r"git/ref/(.+)", _get_ref),
+    ("POST", r"dispatches", _dispatch),
+    ("POST", r"actions/runs/(\d+)/cancel", _cancel),
+    ("GET", r"actions/runs", _list_runs),
+    ("GET", r"actions/workflows/([^/]+)/runs", _list_runs),
+    ("PUT", r"actions/workflows/([^/]+)/enable", _enable),
+    ("GET", r"issues", _list_issues),
+    ("POST", r"issues", _create_issue),
+    ("PATCH", r"issues/(\d+)", _edit_issue),
+    ("GET", r"issues/(\d+)/comments", _list_comments),
+    ("POST", r"issues/(\d+)/comments", _create_comment),
+    ("PATCH", r"issues/comments/(\d+)", _edit_comment),
+]

@@ -1,0 +1,176 @@
+"""The workflow that ships for channel repositories, run as it is: one key, one publication."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acting import Outcome, Runner, git
+from conftest import PROJECT
+from loopback_github import LoopbackGitHub, Repository
+
+KEY = "gs1-abcdefghijklmnopqrstuvwxyz"
+CLAIM = f"refs/tags/wave-claims/{KEY}"
+EXAMPLE = PROJECT / "examples" / "channel-repository"
+
+for _tool in ("jq", "curl"):
+    if shutil.which(_tool) is None:
+        pytest.skip(f"{_tool} is not installed", allow_module_level=True)
+
+
+def payload(**changes: Any) -> dict[str, Any]:
+    return {
+        "video_id": "teaser-4k", "schedule_id": "spring/teaser/tech-daily", "key": KEY, "wave_id": "spring",
+        "coordination_group_id": "spring/teaser", "channel_id": "tech-daily", "schedule_type": "simultaneous",
+        "scheduled_at": "2026-03-01T18:00:00Z", "not_after": "2999-01-01T00:00:00Z", "metadata": {"a": "b"},
+    } | changes  # fmt: skip
+
+
+@pytest.fixture
+def channel(github: LoopbackGitHub) -> Repository:
+    return github.add("acme/tech-daily")
+
+
+@pytest.fixture
+def runner(act: str, github: LoopbackGitHub, channel: Repository, tmp_path: Path) -> Runner:
+    checkout = tmp_path / "tech-daily"
+    shutil.copytree(EXAMPLE, checkout)
+    git(checkout, "init", "--quiet", "--initial-branch", "main")
+    git(checkout, "remote", "add", "origin", "https://github.com/acme/tech-daily")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "--quiet", "--message", "Adopt the workflow")
+    runner = Runner(act, checkout, tmp_path / "home", github.url)
+    github.on_cancel = runner.cancel
+    return runner
+
+
+@pytest.fixture
+def deliver(runner: Runner) -> Callable[..., Outcome]:
+    """One run of the channel's workflow for a dispatch with that payload."""
+
+    def once(body: Any, run_id: int = 1, **more: Any) -> Outcome:
+        event = {
+            "action": "process-video", "client_payload": body, "sender": {"login": "acme-scheduler[bot]"},
+        }  # fmt: skip
+        return runner.run("repository_dispatch", event, run_id=run_id, workflow="publish.yml", **more)
+
+    return once
+
+
+def test_the_first_delivery_claims_the_key_and_publishes(
+    deliver: Callable[..., Outcome], channel: Repository
+) -> None:
+    run = deliver(payload(), run_id=11)
+    assert run.conclusion == "success"
+    assert run.said("Publishing teaser-4k for spring/teaser/tech-daily")
+    assert list(channel.refs) == [CLAIM]
+    assert channel.tags[channel.refs[CLAIM]["sha"]]["message"].startswith("run=11\n")
+
+
+def test_a_second_delivery_does_nothing_and_ends_as_cancelled(
+    deliver: Callable[..., Outcome], channel: Repository
+) -> None:
+    assert deliver(payload(), run_id=11).conclusion == "success"
+    second = deliver(payload(), run_id=12)
+    assert not second.said("Publishing")
+    assert second.said("is published by run 11")
+    assert channel.cancelled == [12]
+    assert second.conclusion == "cancelled"
+
+
+def test_a_re_run_of_the_owner_publishes_even_when_it_is_late(deliver: Callable[..., Outcome]) -> None:
+    assert deliver(payload(), run_id=11).said("Publishing")
+    again = deliver(payload(not_after="2020-01-01T00:00:00Z"), run_id=11)
+    assert again.conclusion == "success"
+    assert again.said("Publishing")
+
+
+def test_what_is_too_old_fails_before_it_claims(deliver: Callable[..., Outcome], channel: Repository) -> None:
+    run = deliver(payload(not_after="2020-01-01T00:00:00Z"))
+    assert run.conclusion == "failure"
+    assert run.said("this was to be published until 2020-01-01T00:00:00Z")
+    assert channel.refs == {}
+
+
+def test_a_claim_whose_answer_was_lost_is_still_this_runs_own(
+    deliver: Callable[..., Outcome], github: LoopbackGitHub
+) -> None:
+    github.lose_next_answer_to = "/git/refs"
+    run = deliver(payload(), run_id=11)
+    assert len(github.asked("POST", "/git/refs")) == 2, "the request was made again after the 502"
+    assert run.said("Publishing")
+
+
+def test_another_key_is_another_publication(deliver: Callable[..., Outcome]) -> None:
+    assert deliver(payload(), run_id=11).said("Publishing")
+    assert deliver(payload(key=KEY + "-2"), run_id=12).said("Publishing")
+
+
+def test_text_from_outside_is_only_ever_text(deliver: Callable[..., Outcome], tmp_path: Path) -> None:
+    # No ${{ }} in it: this runner evaluates a job's `env` twice, which GitHub does not.
+    evil = "$(touch witness)`touch witness`';touch witness;\"${HOME} ::error::%0A|</details>"
+    run = deliver(payload(video_id=evil, metadata={"title": evil}))
+    assert run.said(f"Publishing {evil} for"), "handed on as it was written"
+    assert not list(tmp_path.rglob("witness"))
+
+
+def test_of_runs_that_race_for_a_key_exactly_one_publishes(
+    deliver: Callable[..., Outcome], channel: Repository
+) -> None:
+    with ThreadPoolExecutor(3) as pool:  # the runner knows no `concurrency`, so they really race
+        runs = list(pool.map(lambda run_id: deliver(payload(), run_id=run_id), (11, 12, 13)))
+    assert sorted(run.conclusion for run in runs) == ["cancelled", "cancelled", "success"]
+    assert [run.said("Publishing") for run in runs].count(True) == 1
+    assert len(channel.refs) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [
+        ({"key": "../../heads/main"}, "key"),
+        ({"key": KEY + "\n"}, "key"),
+        ({"key": None}, "key"),
+        ({"video_id": "teaser\nSCHEDULE_ID=other"}, "video_id"),
+        ({"video_id": None}, "video_id"),
+        ({"not_after": "tomorrow"}, "not_after"),
+        ({"schedule_id": 7, "scheduled_at": "2026-03-01"}, "schedule_id, scheduled_at"),
+    ],
+    ids=["a-path", "a-line-break", "null", "a-second-line", "no-video", "no-time", "two-faults"],
+)
+def test_a_malformed_payload_is_refused_by_name(
+    fault: dict[str, Any], named: str, deliver: Callable[..., Outcome], channel: Repository
+) -> None:
+    run = deliver(payload(**fault))
+    assert run.conclusion == "failure"
+    assert run.said(f"The payload is malformed: {named}.")
+    assert channel.refs == {}
+
+
+def test_only_the_named_sender_may_publish_where_one_is_named(deliver: Callable[..., Outcome]) -> None:
+    assert deliver(payload(), variables={"WAVE_SENDER": "someone-else"}).said("The sender is not the one")
+    assert deliver(payload(), variables={"WAVE_SENDER": "acme-scheduler[bot]"}).said("Publishing")
+
+
+def test_a_channel_may_narrow_what_is_a_video_id(deliver: Callable[..., Outcome]) -> None:
+    form = {"WAVE_VIDEO_ID_FORM": "[A-Za-z0-9_-]{11}"}
+    assert deliver(payload(), variables=form).said("The payload is malformed: video_id.")
+    assert deliver(payload(video_id="dQw4w9WgXcQ"), variables=form).said("Publishing dQw4w9WgXcQ")
+
+
+def test_a_workflow_dispatch_carries_the_same_payload_in_one_input(
+    runner: Runner, channel: Repository
+) -> None:
+    event = {"inputs": {"payload": json.dumps(payload())}, "sender": {"login": "acme-scheduler[bot]"}}
+    run = runner.run("workflow_dispatch", event, run_id=11, workflow="publish.yml")
+    assert run.conclusion == "success"
+    assert run.said("Publishing teaser-4k for spring/teaser/tech-daily")
+    assert list(channel.refs) == [CLAIM]
+
+
+def test_a_token_is_neither_printed_nor_an_argument(deliver: Callable[..., Outcome]) -> None:
+    assert "loopback-token" not in deliver(payload()).log
