@@ -11,7 +11,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from datetime import timezone as fixed_offset
 from functools import cache, lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the idle tick imports this room, and needs no zone
+    from zoneinfo import ZoneInfo
 
 Instant = int
 
@@ -37,8 +40,13 @@ class TimeError(ValueError):
         self.hint = hint
 
 
+def quoted(text: str) -> str:
+    """A text as messages show it: in quotes, controls escaped, cut where nobody would read on."""
+    return repr(text) if len(text) <= 80 else f"{text[:60]!r}... ({len(text)} characters)"
+
+
 def instant(moment: datetime) -> Instant:
-    """The instant of an aware datetime; parts of a second are dropped."""
+    """The instant of an aware datetime; parts of a second are dropped. Raises TypeError for a naive one."""
     return (moment - _EPOCH) // timedelta(seconds=1)
 
 
@@ -50,14 +58,16 @@ def moment_of(at: Instant) -> datetime:
 @lru_cache(maxsize=65_536)
 def instant_text(at: Instant) -> str:
     """`2026-03-01T18:00:00Z`: the form in which everything is kept and printed for programs."""
-    return (_EPOCH + timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{(_EPOCH + timedelta(seconds=at)).isoformat()[:19]}Z"
 
 
 @lru_cache(maxsize=65_536)
 def read_utc(text: str) -> Instant:
     """The instant of a text that `instant_text` wrote. Raises ValueError for any other."""
-    if len(text) != 20 or text[-1] != "Z" or text[10] != "T" or not text.isascii():
-        raise ValueError(f"not a UTC time of this form: {text!r}")
+    # `fromisoformat` reads much more (week dates, offsets, no separators): the places of the
+    # separators leave it nothing but this one form.
+    if len(text) != 20 or text[4:20:3] != "--T::Z" or not text.isascii():
+        raise ValueError(f"not a UTC time of this form: {quoted(text)}")
     return instant(datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC))
 
 
@@ -69,18 +79,15 @@ def read_time(text: str, zone: ZoneInfo | None = None) -> Instant:
     """
     match = _TIME.fullmatch(text)
     if match is None:
-        raise TimeError(f"{text!r} is not a time", _form(zone))
-    year, month, day, hour, minute, second, fraction, offset = match.groups()
-    if hour is None:
+        raise TimeError(f"{quoted(text)} is not a time", _form(zone))
+    *numbers, fraction, offset = match.groups()
+    wall = _wall([int(number or 0) for number in numbers], text, zone)
+    if numbers[3] is None:
         raise TimeError(f"{text!r} is a date without a time", f"write {text}T18:00:00Z")
     if fraction is not None:
-        raise TimeError(f"{text!r} has parts of a second", "times are whole seconds: leave the fraction out")
-    try:
-        wall = datetime(*map(int, (year, month, day, hour, minute, second or 0)))  # type: ignore[arg-type]  # noqa: DTZ001 - the zone follows
-    except ValueError as problem:
-        raise TimeError(f"{text!r} does not exist: {problem}", _form(zone)) from None
-    if not 1970 < wall.year < 2999:
-        raise TimeError(f"{text!r} is outside the years 1971 to 2998", _form(zone))
+        raise TimeError(
+            f"{quoted(text)} has parts of a second", "times are whole seconds: leave the fraction out"
+        )
     if offset is not None:
         return instant(wall.replace(tzinfo=_offset(offset, text)))
     if zone is None:
@@ -89,6 +96,29 @@ def read_time(text: str, zone: ZoneInfo | None = None) -> Instant:
             f"write {text}Z for UTC, or add `timezone: Europe/Berlin` beside it",
         )
     return _local(wall, zone, text)
+
+
+def _wall(numbers: list[int], text: str, zone: ZoneInfo | None) -> datetime:
+    """The naive datetime of year, month, day, hour, minute, second; what is wrong with them is told."""
+    year, month, day, hour, minute, second = numbers
+    if not 1970 < year < 2999:
+        raise TimeError(f"{quoted(text)} is outside the years 1971 to 2998", _form(zone))
+    try:
+        return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the zone follows
+    except ValueError:  # in words of our own: Python's differ between its versions
+        limits = (
+            ("month", month, 1, 12),
+            ("hour", hour, 0, 23),
+            ("minute", minute, 0, 59),
+            ("second", second, 0, 59),
+        )
+        wrong = [
+            f"{name}s go from {low} to {high}"
+            for name, value, low, high in limits
+            if not low <= value <= high
+        ]
+        problem = wrong[0] if wrong else f"{year}-{month:02d} has no day {day}"
+        raise TimeError(f"{quoted(text)} does not exist: {problem}", _form(zone)) from None
 
 
 def _form(zone: ZoneInfo | None) -> str:
@@ -111,10 +141,11 @@ def _local(wall: datetime, zone: ZoneInfo, text: str) -> Instant:
     """The instant of a wall-clock time. PEP 495 (fold) tells a gap and an overlap apart."""
     first = wall.replace(tzinfo=zone, fold=0)
     second = wall.replace(tzinfo=zone, fold=1)
-    if first.utcoffset() == second.utcoffset():
+    before, after = first.utcoffset(), second.utcoffset()
+    if before == after or before is None or after is None:
         return instant(first)
     both = sorted((instant(first), instant(second)))
-    if in_zone(instant(first), zone)[:16] == wall.isoformat()[:16]:
+    if before > after:  # PEP 495: set back, so that the time is shown twice
         what = f"{text!r} happens twice in {zone.key}: a clock change repeats it"
     else:
         what = f"{text!r} does not exist in {zone.key}: a clock change skips it"
@@ -130,34 +161,51 @@ def in_zone(at: Instant, zone: ZoneInfo) -> str:
 @cache
 def read_zone(name: str) -> ZoneInfo:
     """The IANA zone of that name, exactly as it is spelled. Raises TimeError for any other."""
-    import difflib
+    from zoneinfo import ZoneInfo
 
     if name in available_zones():
         return ZoneInfo(name)
-    close = difflib.get_close_matches(name, sorted(available_zones()), n=1)
-    hint = f"did you mean {close[0]}?" if close else "write an IANA name, such as Europe/Berlin or UTC"
-    raise TimeError(f"{name!r} is not a time zone", hint)
+    raise TimeError(f"{quoted(name)} is not a time zone", _zone_hint(name))
+
+
+def _zone_hint(name: str) -> str:
+    """The zone that was meant, where that is plain: `Berlin`, `europe/berlin` and `Europe/Berln` are."""
+    import difflib
+
+    wanted = name.lower().replace(" ", "_")
+    zones = sorted(zone for zone in available_zones() if not zone.startswith("Etc/"))  # Etc/GMT+1 is UTC-1
+    close = [zone for zone in zones if zone.lower() == wanted]
+    close = close or [zone for zone in zones if zone.lower().rpartition("/")[2] == wanted]
+    if not close and 4 < len(name) <= 40:  # `CEST` is like many names and means none of them
+        close = difflib.get_close_matches(name, [zone for zone in zones if "/" in zone], n=1, cutoff=0.7)
+    if not close:
+        return "write an IANA name, such as Europe/Berlin or UTC"
+    return f"did you mean {' or '.join(close[:3])}?"
 
 
 @cache
 def available_zones() -> frozenset[str]:
-    """The IANA names that this machine knows, without its own local ones (`localtime`, `posixrules`)."""
-    return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})
+    """The IANA names: those of the `tzdata` package, so that every machine knows the same ones."""
+    import pkgutil  # `zoneinfo.available_timezones` opens every file of every zone, for 50 ms
+
+    listed = pkgutil.get_data("tzdata", "zones")
+    assert listed is not None  # noqa: S101 - None is for loaders that cannot read data
+    return frozenset(listed.decode().split()) - {"Factory", "localtime", "posixrules"}
 
 
 def read_duration(text: str) -> int:
     """Seconds of `90s`, `45m`, `1h30m`, `2d`, `0s` or ISO 8601 (`PT1H30M`). Raises TimeError."""
     match = _SHORT.fullmatch(text)
-    scale = (86_400, 3_600, 60, 1)
+    scale: tuple[int, ...] = (86_400, 3_600, 60, 1)
     if match is None or not text:
         match = _ISO.fullmatch(text)
-        scale = (604_800, 86_400, 3_600, 60, 1)  # type: ignore[assignment]
+        scale = (604_800, 86_400, 3_600, 60, 1)
         if match is None or text.endswith(("P", "T")):
-            if re.fullmatch(r"-?\d+", text, re.ASCII):
+            if re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
                 number = text.lstrip("-")
                 hint = f"write {number}s for seconds or {number}m for minutes"
                 raise TimeError(f"{text!r} has no unit", hint)
-            raise TimeError(f"{text!r} is not a duration", "write 90s, 45m, 1h30m, 2d or PT1H30M")
+            raise TimeError(f"{quoted(text)} is not a duration", "write 90s, 45m, 1h30m, 2d or PT1H30M")
     total = sum(int(part) * unit for part, unit in zip(match.groups(), scale, strict=True) if part)
     if total > LONGEST_DURATION:
         raise TimeError(f"{text!r} is longer than ten years", "write 90s, 45m, 1h30m, 2d or PT1H30M")
