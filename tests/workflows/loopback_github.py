@@ -58,13 +58,15 @@ class LoopbackGitHub:
         self.repositories: dict[str, Repository] = {}
         self.requests: list[Request] = []
         self.unknown: list[str] = []
+        self.moved: dict[str, str] = {}
+        """Repositories that were renamed: what is asked of the old name is answered by a redirect."""
         self.on_cancel: Callable[[int], None] = lambda run_id: None
         self.lose_next_answer_to: str | None = None
         """A path: the next request to it takes effect, and its answer is a 502."""
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
         self._server.shutdown()
@@ -83,6 +85,11 @@ class LoopbackGitHub:
         if request.token not in self.tokens:
             return 401, {"message": "Bad credentials"}
         match = re.fullmatch(r"/repos/([^/]+/[^/]+)(?:/(.*))?", request.path)
+        if match and match[1] in self.moved:
+            return 301, {
+                "message": "Moved Permanently",
+                "url": f"{self.url}/repos/{self.moved[match[1]]}/{match[2]}",
+            }
         repository = self.repositories.get(match[1]) if match else None
         if match is None or repository is None:
             return 404, {"message": "Not Found"}
@@ -115,6 +122,8 @@ class LoopbackGitHub:
                 text = b"" if content is None else json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json; charset=utf-8")
+                if status == 301:
+                    self.send_header("Location", content["url"])
                 if status != 204:
                     self.send_header("Content-Length", str(len(text)))
                 self.end_headers()

@@ -1,0 +1,142 @@
+"""python -m scheduler.actions: the edge of this room, with the environment of a workflow step.
+
+    summary FILE                               append the Markdown to the job's summary
+    comment --pull-request N FILE              say it in the pull request's one comment
+    report --exit-code N --tick-gap 2h FILE    log, summary and issues of a run's JSON
+
+Exit: 0, also where GitHub could not be reached (a warning says so); 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scheduler.actions import comments, issues, outcomes, ticks
+from scheduler.actions.rest import Repository
+from scheduler.actions.texts import SUMMARY_LIMIT, command, fit
+from scheduler.errors import SchedulerError
+from scheduler.times import TimeError, duration_text, read_duration
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one of the commands; the exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        asked.run(asked)
+    except SchedulerError as failure:
+        _say(command("warning", str(failure), title="GitHub did not take it"))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scheduler.actions", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    summary = commands.add_parser("summary")
+    summary.set_defaults(run=lambda asked: _summarize(asked.file.read_text(encoding="utf-8")))
+    comment = commands.add_parser("comment")
+    comment.set_defaults(run=_comment)
+    comment.add_argument("--pull-request", type=int, required=True)
+    comment.add_argument("--update-only", action="store_true", help="make no comment where there is none")
+    report = commands.add_parser("report")
+    report.set_defaults(run=_report)
+    report.add_argument("--exit-code", type=int, required=True, help="how the run ended")
+    report.add_argument("--tick-gap", type=_duration, default=7_200, help="the longest time without a tick")
+    report.add_argument("--dry-run", action="store_true", help="touch no issue")
+    for one in (summary, comment, report):
+        one.add_argument("file", type=Path)
+    return parser
+
+
+def _duration(text: str) -> int:
+    try:
+        return read_duration(text)
+    except TimeError as problem:
+        raise argparse.ArgumentTypeError(f"{problem}: {problem.hint}") from None
+
+
+def _repository() -> Repository:
+    """This repository, as the step's token sees it."""
+    api = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
+    return Repository(api, os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_TOKEN"])
+
+
+def _run_url() -> str:
+    server, repository, run = (
+        os.environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    )
+    return f"{server}/{repository}/actions/runs/{run}"
+
+
+def _summarize(markdown: str) -> None:
+    note = "*This was too long for a summary; the log has the rest.*"
+    text = fit(markdown, SUMMARY_LIMIT - 4_096, note, in_bytes=True)
+    with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as page:
+        page.write(text + "\n")
+
+
+def _comment(asked: argparse.Namespace) -> None:
+    done = comments.put_comment(
+        _repository(),
+        asked.pull_request,
+        asked.file.read_text(encoding="utf-8"),
+        note=f"*This was too long for a comment; [the summary of the run]({_run_url()}) has all of it.*",
+        update_only=asked.update_only,
+    )
+    _say(f"comment: {done}")
+
+
+def _report(asked: argparse.Namespace) -> None:
+    printed = outcomes.read_printed(asked.file.read_text(encoding="utf-8") if asked.file.exists() else "")
+    for line in outcomes.log_lines(printed):
+        _say(line)
+    _summarize(outcomes.summary(printed, asked.exit_code))
+    if not asked.dry_run:
+        _keep_issues(_repository(), printed, asked.exit_code, asked.tick_gap)
+
+
+def _keep_issues(repository: Repository, printed: outcomes.Printed, exit_code: int, tick_gap: int) -> None:
+    """Open, update and close what this run gives reason to."""
+    known = issues.known_issues(repository.list("issues", state="all", labels=issues.LABEL))
+    stopped = {"exit code": str(exit_code)} if exit_code not in (0, 1) else {}
+    concerns = {outcomes.BROKEN: (stopped, [] if stopped else ["exit code"]), **outcomes.by_topic(printed)}
+    for topic, (wrong, settled) in concerns.items():
+        _settle(repository, known, topic, wrong, settled)
+    _settle(repository, known, outcomes.TICKS, *_tick_gap(repository, tick_gap))
+
+
+def _settle(
+    repository: Repository,
+    known: Mapping[str, issues.Known],
+    topic: issues.Topic,
+    wrong: Mapping[str, str],
+    settled: Sequence[str],
+) -> None:
+    step = issues.step_for(topic, known.get(topic.key), wrong, settled)
+    if step is not None:
+        _say(issues.take(repository, step, known.get(topic.key), _run_url()))
+
+
+def _tick_gap(repository: Repository, limit: int) -> tuple[dict[str, str], list[str]]:
+    """What is wrong with the time since the tick before, or what is settled."""
+    reference = os.environ.get("GITHUB_WORKFLOW_REF") or "reconcile.yml"
+    workflow = reference.partition("@")[0].rpartition("/")[2]
+    listing = repository.get(f"actions/workflows/{workflow}/runs", per_page=30)
+    gap = ticks.gap_before(int(os.environ["GITHUB_RUN_ID"]), listing["workflow_runs"])
+    if gap is None:
+        return {}, []
+    before, own = gap
+    if own - before <= limit:
+        return {}, ["gap"]
+    return {"gap": f"none for {duration_text(own - before)}, where {duration_text(limit)} is the limit"}, []
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""The one comment of a pull request: made once, then updated in place."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from scheduler.actions.rest import Repository
+from scheduler.actions.texts import COMMENT_LIMIT, fit
+
+MARKER = "<!-- wave-scheduler: plan -->"
+"""The first line of the comment, by which it is found again. Nobody sees it."""
+
+AUTHOR = "github-actions[bot]"
+
+
+def put_comment(
+    repository: Repository, number: int, markdown: str, *, note: str, update_only: bool
+) -> Literal["made", "updated", "unchanged", "none"]:
+    """Say `markdown` in the pull request's one comment. Raises ApiError.
+
+    `note` closes a text that had to be cut. With `update_only` no comment is made where there is none.
+    Only a comment of our own author counts: anybody may write the marker into one of theirs.
+    """
+    body = fit(f"{MARKER}\n{markdown}", COMMENT_LIMIT, note)
+    for comment in repository.list(f"issues/{number}/comments"):
+        if (comment.get("user") or {}).get("login") == AUTHOR and (comment["body"] or "").startswith(MARKER):
+            if comment["body"] == body:
+                return "unchanged"
+            repository.patch(f"issues/comments/{comment['id']}", {"body": body})
+            return "updated"
+    if update_only:
+        return "none"
+    repository.post(f"issues/{number}/comments", {"body": body})
+    return "made"

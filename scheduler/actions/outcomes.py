@@ -1,0 +1,117 @@
+"""What a run printed (`scheduler run --format json`), as topics for issues and as words for people."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scheduler.actions.issues import Topic
+from scheduler.actions.texts import code, command, plain
+
+BROKEN = Topic(
+    "scheduler",
+    "The scheduler cannot run",
+    "Nothing is sent until this is repaired. `scheduler doctor` and `scheduler state verify` say more; "
+    "the run's log has the reason.",
+)
+TICKS = Topic(
+    "ticks",
+    "Ticks are missing",
+    "GitHub's cron is late or absent at times. What is due is caught up on by the next tick, within "
+    "`catch_up`; `docs/punctuality.md` says how to become independent of it.",
+)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """The JSON of a run, read leniently: a run that broke off may have printed nothing."""
+
+    results: tuple[Mapping[str, Any], ...]
+    diagnostics: tuple[Mapping[str, Any], ...]
+
+
+def read_printed(text: str) -> Printed:
+    """What the run printed; empty where it is no JSON of a run."""
+    try:
+        document = json.loads(text)
+        return Printed(tuple(document["results"]), tuple(document["diagnostics"]))
+    except (ValueError, KeyError, TypeError):
+        return Printed((), ())
+
+
+def wave_of(schedule_id: str) -> str | None:
+    """`spring` of `spring/teaser/alpha`; None for a channel's own schedule, `alpha/2026-…`."""
+    parts = schedule_id.split("/")
+    return parts[0] if len(parts) == 3 else None
+
+
+def topic_of(schedule_id: str) -> Topic:
+    """The issue that a schedule belongs to: its wave's, or its channel's."""
+    wave = wave_of(schedule_id)
+    name = schedule_id.split("/")[0]
+    advice = (
+        f"`scheduler show ID` says what happened. When the cause is gone, retry: *Actions → reconcile → Run "
+        f"workflow*, with the id as `retry` (and `resend` where it may have been published: look first). "
+        f"{'The rest of the wave goes on, unless it says `on_failure: halt`.' if wave else ''}"
+    ).rstrip()
+    if wave is not None:
+        return Topic(f"wave:{wave}", f"Wave {wave}: not all was published", advice)
+    return Topic(f"channel:{name}", f"Channel {name}: not all was published", advice)
+
+
+def by_topic(printed: Printed) -> dict[Topic, tuple[dict[str, str], list[str]]]:
+    """For each topic of this run: what failed, with its words, and what is settled."""
+    found: dict[Topic, tuple[dict[str, str], list[str]]] = defaultdict(lambda: ({}, []))
+    for result in printed.results:
+        wrong, settled = found[topic_of(result["schedule_id"])]
+        if result["status"] == "failed":
+            wrong[result["schedule_id"]] = plain(str(result.get("error") or "failed"))[:160]
+        elif result["status"] in ("completed", "cancelled"):
+            settled.append(result["schedule_id"])
+    return dict(found)
+
+
+def log_lines(printed: Printed) -> list[str]:
+    """The run for its log: one line a schedule, and annotations for what needs a person."""
+    return [*map(_result_line, printed.results), *map(_diagnostic_line, printed.diagnostics)]
+
+
+def _result_line(result: Mapping[str, Any]) -> str:
+    if result["status"] != "failed":
+        return f"{result['status']:<10} {plain(result['schedule_id'])}"
+    words = f"{result['schedule_id']}: {plain(str(result.get('error') or 'failed'))}"
+    return command("error", words, title="Not published")
+
+
+def _diagnostic_line(problem: Mapping[str, Any]) -> str:
+    words = f"{problem['message']} [{problem['code']}]"
+    if problem.get("hint"):
+        words += f"\n{problem['hint']}"
+    places = {"file": problem.get("file"), "line": problem.get("line"), "col": problem.get("column")}
+    return command(problem["severity"], words, **{key: place for key, place in places.items() if place})
+
+
+def summary(printed: Printed, exit_code: int) -> str:
+    """The run for its summary page, in Markdown."""
+    lines = (
+        []
+        if exit_code in (0, 1)
+        else [f"**The scheduler stopped with exit code {exit_code}: see the log.**", ""]
+    )
+    if printed.results:
+        lines += ["| schedule | status | |", "|---|---|---|"]
+        for one in printed.results:
+            error = code(str(one["error"])) if one.get("error") else ""
+            lines.append(f"| {code(one['schedule_id'])} | {one['status']} | {error} |")
+    elif not printed.diagnostics and exit_code == 0:
+        lines.append("Nothing was due.")
+    if printed.diagnostics:
+        lines += ["", "| | where | what |", "|---|---|---|"]
+        for problem in printed.diagnostics:
+            place = ":".join(str(problem[key]) for key in ("file", "line", "column") if problem.get(key))
+            words = code(f"{problem['message']} [{problem['code']}]")
+            lines.append(f"| {problem['severity']} | {code(place) if place else ''} | {words} |")
+    return "\n".join(lines) + "\n"
