@@ -365,7 +365,7 @@ def _term(term: str, field: _Field, text: str) -> range:
         alone = " (* stands alone: without a list, a range or a step)" if "*" in term else ""
         raise _no_slot(text, f"{quoted(term)} is no {field.name}{alone}" if term else "a number is missing")
     first, last, step = (int(part) if part else None for part in match.groups())
-    assert first is not None  # noqa: S101 - the pattern has it
+    assert first is not None  # the pattern has it
     first, last = _in_field(first, field, text), None if last is None else _in_field(last, field, text)
     if step == 0:
         raise _no_slot(text, f"{term} has a step of 0")

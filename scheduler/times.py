@@ -189,7 +189,7 @@ def available_zones() -> frozenset[str]:
     import pkgutil  # `zoneinfo.available_timezones` opens every file of every zone, for 50 ms
 
     listed = pkgutil.get_data("tzdata", "zones")
-    assert listed is not None  # noqa: S101 - None is for loaders that cannot read data
+    assert listed is not None  # None is for loaders that cannot read data
     return frozenset(listed.decode().split()) - {"Factory", "localtime", "posixrules"}
 
 
