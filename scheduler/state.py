@@ -9,11 +9,13 @@ a log. Times in the record are RFC 3339 in UTC, whole seconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from scheduler import heads
 from scheduler.errors import StateError
 from scheduler.times import Instant, instant_text, read_utc
 
@@ -58,7 +60,7 @@ def _always(value: T) -> T:
     return factory
 
 
-class Pause(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Pause(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """Who holds a schedule back, why, and until when (RFC 3339, UTC)."""
 
     by: Pauser
@@ -66,7 +68,7 @@ class Pause(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     until: str | None = None
 
 
-class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One transition: when (RFC 3339, UTC), to which status, and why."""
 
     at: str
@@ -74,7 +76,7 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     why: str
 
 
-class Intent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Intent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """The envelope as it was when the request was about to leave; later edits do not touch it.
 
     `owner` is the nonce of the run that saved it, so that only that run records its outcome.
@@ -92,10 +94,12 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     workflow: str | None = None
     token: str | None = None
     queue: str | None = None
+    job_id: str | None = None
+    """On a queue: the schedule's id, `...#n` for the n-th deliberate resend."""
     command: str | None = None
 
 
-class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What is recorded of one schedule."""
 
     schedule_type: ScheduleType
@@ -120,6 +124,10 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     """True where the channel's own calendar made it, false for a wave's or a one-off."""
     position: int = 0
     """The place in its group, so that a stagger keeps its order when its file cannot be read."""
+    catch_up: int | None = None
+    """Seconds; where the wave overrides the setting."""
+    halt: bool = False
+    after_success: bool = False
     pauses: tuple[Pause, ...] = ()
     first_id: str | None = None
     """The id under which it was first recorded, where a rename changed it: the key stays."""
@@ -127,6 +135,10 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     resends: int = 0
     retried_at: str | None = None
     next_attempt_at: str | None = None
+    limited: bool = False
+    """The next attempt waits for a rate limit of its token, which its other schedules share."""
+    doubtful: bool = False
+    """An earlier attempt with the same key may have been accepted."""
     intent: Intent | None = None
     accepted_at: str | None = None
     """When a complete yes came back; an intent without it may or may not have left."""
@@ -170,11 +182,15 @@ class Declared(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
 
 
 class Idle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a tick compares to know that there is nothing to do (see `scheduler.idle`)."""
+    """What a tick compares to know that there is nothing to do (see `scheduler.idle`).
+
+    That the text is as it was written, its own checksum says (`scheduler.heads`).
+    """
 
     until: str
     surroundings: str
-    checksum: str
+    tokens: tuple[str, ...] = ()
+    """The names of the variables whose being set or not the surroundings cover."""
 
 
 class State(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -207,122 +223,250 @@ def note(record: Record, now: Instant, why: str, **changes: Any) -> Record:
 
 # --- text <-> State -------------------------------------------------------------------------------
 
-_decoder = msgspec.json.Decoder(State)
+
+class _StateText(State, kw_only=True, forbid_unknown_fields=True):
+    """A state as it stands in a text; the schedules are not optional there."""
+
+    schedules: dict[str, Record]
+    checksum: str | None = None
+
+
+class _ArchiveText(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """An archived month as it stands in a text."""
+
+    version: int
+    lineage: str
+    schedules: dict[str, Record]
+    checksum: str | None = None
+
+
+class _Loose(msgspec.Struct):
+    """The outline of any such text, to find out what is wrong with it."""
+
+    version: msgspec.Raw = msgspec.Raw(b"null")
+    schedules: dict[str, msgspec.Raw] = {}
+
+
+_state_decoder = msgspec.json.Decoder(_StateText)
+_archive_decoder = msgspec.json.Decoder(_ArchiveText)
 _encoder = msgspec.json.Encoder(order="sorted")
+_CHUNK = 1_000  # records encoded at once: few calls, and pieces that fit the processor's cache
+_RESTORE = "restore the last good version from git history"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_WAVE_ID = re.compile(rf"(?P<group>(?P<wave>{_NAME})/{_NAME})/(?P<channel>{_NAME})")
+_INDEPENDENT_ID = re.compile(rf"(?P<channel>{_NAME})/(?P<at>[^/]+Z)")
+_TIMES = tuple(name for name in Record.__struct_fields__ if name.endswith("_at"))
+_COUNTS = ("attempts", "position", "resends")
+_LARGEST = 2**53 - 1  # larger numbers are not the same in every reader of JSON
+L = TypeVar("L", _StateText, _ArchiveText)
 
 
 def encode(state: State) -> bytes:
-    """The text of a state: top-level facts first, then one schedule a line, by id."""
-    head: dict[str, Any] = {"version": state.version, "lineage": state.lineage, "serial": state.serial}
-    if state.declared is not None:
-        head["declared"] = state.declared
-    if state.idle is not None:
-        head["idle"] = state.idle
-    lines = [b'"%s": %s' % (name.encode(), _encoder.encode(value)) for name, value in head.items()]
-    return b"{" + b", ".join(lines) + b', "schedules": ' + encode_schedules(state.schedules) + b"}\n"
+    """The text of a state: top-level facts on the first line, then one schedule a line, by id."""
+    return b"".join(encode_parts(state))
 
 
-def encode_schedules(schedules: Mapping[str, Record]) -> bytes:
-    """The schedules alone, as they stand in the text of a state and of an archive."""
-    if not schedules:
-        return b"{}"
-    encode_one = _encoder.encode
-    lines = [encode_one(key) + b": " + encode_one(schedules[key]) for key in sorted(schedules)]
-    return b"{\n" + b",\n".join(lines) + b"\n}"
+def encode_parts(state: State) -> list[bytes]:
+    """The text of a state in parts, for a writer that has no need of it in one piece."""
+    facts = {name: getattr(state, name) for name in State.__struct_fields__ if name != "schedules"}
+    return _sealed(facts, state.schedules)
 
 
-def decode(text: bytes, name: str) -> State:
+def encode_archive(lineage: str, schedules: Mapping[str, Record]) -> bytes:
+    """The text of an archived month, in the form of a state without a serial."""
+    return b"".join(_sealed({"version": VERSION, "lineage": lineage}, schedules))
+
+
+def _sealed(facts: Mapping[str, Any], schedules: Mapping[str, Record]) -> list[bytes]:
+    lines = _record_lines(schedules)
+    members = [b'"%s": %s' % (key.encode(), _encoder.encode(value)) for key, value in facts.items()
+               if value is not None]  # fmt: skip
+    return [heads.seal(b", ".join(members), heads.body_digest(lines)), *lines]
+
+
+def _record_lines(schedules: Mapping[str, Record]) -> list[bytes]:
+    """All that follows the first line, in parts of many lines.
+
+    Ids and records are encoded apart, one a line each, and then threaded together: one call of the
+    encoder a record would take twice as long. JSON text holds no line end and no NUL of its own.
+    """
+    ids = sorted(schedules)
+    parts = []
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
+        beads = [b""] * (2 * len(some))
+        beads[::2] = _encoder.encode_lines(some).replace(b"\n", b":\0,\n").split(b"\0")[:-1]
+        beads[1::2] = _encoder.encode_lines([schedules[key] for key in some]).split(b"\n")[:-1]
+        parts.append((b",\n" if start else b"") + b"".join(beads))
+    return [*parts, b"\n}}\n" if parts else b"}}\n"]
+
+
+def decode(text: bytes, name: str, *, trust_checksum: bool = True) -> State:
     """The state that `text` says; `name` is what the messages call it.
 
-    Raises StateError for anything that this version would not have written: a truncated or merged
-    file, another version, duplicate keys, NaN, a record that is no record.
+    A text whose checksum holds is as `encode` wrote it; any other is somebody's edit, which is welcome
+    where it makes sense and is read strictly. `trust_checksum=False` reads every text strictly.
+
+    Raises StateError for what makes no sense: a truncated or merged file, another version, duplicate
+    keys, NaN, a record that is no record.
     """
+    read = _read(text, name, _state_decoder, trust_checksum)
+    if not 0 <= read.serial <= _LARGEST:
+        raise _damaged(name, f"it has the serial {read.serial}")
+    return State(**{field: getattr(read, field) for field in State.__struct_fields__})
+
+
+def decode_archive(text: bytes, name: str) -> tuple[str, dict[str, Record]]:
+    """The lineage and the records of an archived month. Raises StateError as `decode` does."""
+    read = _read(text, name, _archive_decoder, trust_checksum=True)
+    return read.lineage, read.schedules
+
+
+def _read(text: bytes, name: str, decoder: msgspec.json.Decoder[L], trust_checksum: bool) -> L:
     try:
-        state = _decoder.decode(text)
+        read = decoder.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
-        raise _explain(text, name, str(problem)) from None
-    if state.version != VERSION:
-        raise _unknown_version(name, state.version)
-    if encode(state) != text:  # not our own hand: read it again with the strict, slow reader
-        _demand_plain_json(text, name)
-    _demand_sense(state, name)
-    return state
+        raise _explain(text, name, problem) from None
+    if read.version != VERSION:
+        raise _unknown_version(name, str(read.version))
+    if not (trust_checksum and heads.checksum_holds(text)):
+        _demand_each_key_once(text, name)
+        _demand_sense(read.lineage, read.schedules, name)
+    return read
 
 
-def _explain(text: bytes, name: str, problem: str) -> StateError:
-    """The most helpful of the errors that fit an unreadable text."""
-    if not text.strip():
-        return StateError(f"{name} is empty", hint="restore the last good version from git history")
-    if any(line.startswith((b"<<<<<<< ", b"=======\n", b">>>>>>> ")) for line in text.splitlines(True)):
-        return StateError(
-            f"{name} holds a merge-conflict marker",
-            hint="states are never merged: restore the version of one side from git history",
-        )
-    version = _version_of(text)
-    if version is not None and version != VERSION:
-        return _unknown_version(name, version)
-    if not text.rstrip().endswith(b"}"):
-        problem = f"it is cut off ({problem})"
-    return StateError(f"{name} is damaged: {problem}", hint="restore the last good version from git history")
+def _damaged(name: str, problem: str) -> StateError:
+    return StateError(f"{name} is damaged: {problem}", hint=_RESTORE)
 
 
-def _version_of(text: bytes) -> object:
-    try:
-        return msgspec.json.decode(text, type=dict[str, msgspec.Raw]) and msgspec.json.decode(
-            msgspec.json.decode(text, type=dict[str, msgspec.Raw]).get("version", msgspec.Raw(b"null"))
-        )
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
-
-
-def _unknown_version(name: str, version: object) -> StateError:
+def _unknown_version(name: str, version: str) -> StateError:
     return StateError(
-        f"{name} has version {version!r}; this program reads version {VERSION}",
+        f"{name} has version {version}; this program reads version {VERSION}",
         hint="upgrade the scheduler, or run the one that wrote it",
     )
 
 
-def _demand_plain_json(text: bytes, name: str) -> None:
+def _explain(text: bytes, name: str, problem: Exception) -> StateError:
+    """The most helpful of the errors that fit an unreadable text."""
+    if not text.strip():
+        return StateError(f"{name} is empty", hint=_RESTORE)
+    if text.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")) or text[:4].count(0):
+        return StateError(
+            f"{name} is not plain UTF-8: it begins with a byte order mark, or is UTF-16 or UTF-32",
+            hint="save it as UTF-8 without a byte order mark",
+        )
+    if re.search(rb"(?m)^(<<<<<<<|=======|>>>>>>>)", text):
+        return StateError(
+            f"{name} holds a merge-conflict marker",
+            hint="states are never merged: restore the version of one side from git history",
+        )
+    if isinstance(problem, RecursionError):
+        return _damaged(name, "it is nested too deeply")
+    if isinstance(problem, UnicodeDecodeError):
+        return _damaged(name, "it holds bytes that are not UTF-8")
+    return _explain_content(text, name, problem)
+
+
+def _explain_content(text: bytes, name: str, problem: Exception) -> StateError:
+    """The error that fits a text which is no JSON, or JSON that is no state."""
+    try:
+        loose = msgspec.json.decode(text, type=_Loose)
+    except msgspec.ValidationError:
+        return _damaged(name, _in_words(problem))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        if not text.rstrip().endswith(b"}}"):
+            return _damaged(name, f"it is cut off, or something follows its end ({_in_words(problem, text)})")
+        return _damaged(name, _in_words(problem, text))
+    if bytes(loose.version) not in (b"null", str(VERSION).encode()):
+        return _unknown_version(name, bytes(loose.version)[:20].decode(errors="replace"))
+    for schedule_id, record in loose.schedules.items():
+        try:
+            msgspec.json.decode(record, type=Record)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as fault:
+            return _damaged(name, f"the record {schedule_id!r} is no record: {_in_words(fault)}")
+    return _damaged(name, _in_words(problem))
+
+
+def _in_words(problem: Exception, text: bytes | None = None) -> str:
+    """A decoder's complaint with a line and column where it gives a byte, and no `$` paths."""
+    words = str(problem).replace("`$[...]", "`").replace("`$.", "`").replace(" - at `$`", "")
+    found = re.search(r" \(byte (\d+)\)$", words)
+    if found is None or text is None:
+        return words
+    before = text[: int(found[1])]
+    line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+    return f"{words[: found.start()]}, line {line}, column {column}"
+
+
+def _demand_each_key_once(text: bytes, name: str) -> None:
     """Refuse duplicate keys, which a decoder would settle silently by taking the last one."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        seen = dict(pairs)
-        if len(seen) != len(pairs):
-            twice = next(key for i, (key, _) in enumerate(pairs) if any(key == k for k, _ in pairs[:i]))
-            raise StateError(
-                f"{name} is damaged: the key {twice!r} stands there twice",
-                hint="restore the last good version from git history",
-            )
-        return seen
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            seen: set[str] = set()
+            twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            raise _damaged(name, f"the key {twice!r} stands there twice")
+        return members
 
-    json.loads(text, object_pairs_hook=once)
+    try:
+        json.loads(text, object_pairs_hook=once)
+    except (ValueError, RecursionError) as problem:
+        raise _damaged(name, f"{problem}") from None
 
 
-def _demand_sense(state: State, name: str) -> None:
+def _demand_sense(lineage: str, schedules: Mapping[str, Record], name: str) -> None:
     """Refuse what has the right types but cannot be meant."""
-    if state.serial < 0 or not state.lineage:
-        raise StateError(f"{name} is damaged: serial {state.serial}, lineage {state.lineage!r}")
-    for schedule_id, record in state.schedules.items():
-        for moment in _moments(record):
-            try:
-                read_utc(moment)
-            except ValueError:
-                raise StateError(f"{name} is damaged: {schedule_id} has the time {moment!r}") from None
-        if (record.status == "failed") and record.reason is None:
-            raise StateError(f"{name} is damaged: {schedule_id} failed without a reason")
-        if record.status == "executing" and record.intent is None:
-            raise StateError(f"{name} is damaged: {schedule_id} is executing without an intent")
+    if not lineage or len(lineage) > 200 or not lineage.isprintable():
+        raise _damaged(name, f"it has the lineage {lineage[:200]!r}")
+    for schedule_id, record in schedules.items():
+        problem = _nonsense(schedule_id, record)
+        if problem is not None:
+            raise _damaged(name, f"the record {schedule_id!r} {problem}")
 
 
-def _moments(record: Record) -> Iterable[str]:
-    yield record.scheduled_at
-    for moment in (record.executed_at, record.retried_at, record.next_attempt_at, record.accepted_at,
-                   record.completed_at, record.checked_at, record.not_found_at):  # fmt: skip
+def _nonsense(schedule_id: str, record: Record) -> str | None:
+    """Why a record cannot be meant, in words that follow its id; None where it can."""
+    if not _names(schedule_id, record):
+        return "has an id that does not fit it"
+    for moment in _moments(record):
+        try:
+            read_utc(moment)
+        except ValueError:
+            return f"has the time {moment!r}"
+    for field in _COUNTS:
+        if not 0 <= getattr(record, field) <= _LARGEST:
+            return f"has {field} {getattr(record, field)}"
+    if record.status == "failed" and record.reason is None:
+        return "is failed without a reason"
+    if record.status == "executing" and record.intent is None:
+        return "is executing without an intent"
+    return None
+
+
+def _names(schedule_id: str, record: Record) -> bool:
+    """Whether the id is one that this record can have: ids are derived from what they name."""
+    if record.schedule_type == "independent":
+        found = _INDEPENDENT_ID.fullmatch(schedule_id)
+        try:
+            return found is not None and found["channel"] == record.channel_id and read_utc(found["at"]) >= 0
+        except ValueError:
+            return False
+    found = _WAVE_ID.fullmatch(schedule_id)
+    return found is not None and (found["wave"], found["group"], found["channel"]) == (
+        record.wave_id,
+        record.coordination_group_id,
+        record.channel_id,
+    )
+
+
+def _moments(record: Record) -> Iterator[str]:
+    for field in _TIMES:
+        moment = getattr(record, field)
         if moment is not None:
             yield moment
-    for pause in record.pauses:
-        if pause.until is not None:
-            yield pause.until
+    yield from (pause.until for pause in record.pauses if pause.until is not None)
+    yield from (event.at for event in record.history)
     if record.intent is not None:
         yield record.intent.at
         yield record.intent.not_after

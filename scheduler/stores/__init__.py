@@ -3,18 +3,21 @@
 `save` is a compare-and-swap: it succeeds only where what is stored is still what the snapshot was read
 from, and raises `LostRace` otherwise. Nothing is ever merged: whoever loses reads again and decides
 again.
+
+The records are decoded where they are needed and not on import, because the tick that finds nothing to
+do reads a state's first line alone (`scheduler.heads`).
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import msgspec
+if TYPE_CHECKING:
+    from scheduler.state import Record, State
 
-from scheduler.state import Record, State
 
-
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(NamedTuple):
     """A state as it was read, with the store's own mark of that version (bytes' digest, commit id)."""
 
     state: State
@@ -28,6 +31,9 @@ class Store(Protocol):
     def name(self) -> str:
         """What messages call it: `state.json`, `branch scheduler-state`."""
 
+    def read(self) -> tuple[bytes, str]:
+        """The stored text as it is, undecoded, and its mark. Raises as `load` does where there is none."""
+
     def load(self) -> Snapshot:
         """The stored state. Raises StateMissing where there is none, StateError where it can't be read."""
 
@@ -37,12 +43,19 @@ class Store(Protocol):
     def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
         """Replace the snapshot's version by `state`, durably. `message` is for the audit log.
 
-        Raises LostRace where the stored version is another one, StateError where nothing can be
-        written (the old version is then intact).
+        The caller has raised the serial by one; only where nothing but the first line's bookkeeping
+        changed (`declared`, `idle`) may it be the same. A text that is already stored is not written
+        again. Raises LostRace where the stored version is another one, StateError where nothing can be
+        written (the old version is then intact) or where it is not known whether it was, and ValueError
+        for a state that cannot follow the snapshot.
         """
 
     def load_archive(self) -> dict[str, Record]:
-        """All records that were moved to `archive/<year>-<month>.json`, by schedule id."""
+        """All records that were moved to `archive/<year>-<month>.json`, by schedule id.
+
+        Call it after `load`, never before: the archive is written first, so that a record which moves
+        meanwhile is then seen in one place at least.
+        """
 
     def save_with_archive(
         self, state: State, archived: dict[str, dict[str, Record]], snapshot: Snapshot, message: str
@@ -52,3 +65,28 @@ class Store(Protocol):
         Where both cannot be written in one step, the archive is written first: a record in both places
         is one record, a record in neither would be forgotten.
         """
+
+
+def open_store(root: Path, setting: str) -> Store:
+    """The store that a `state:` setting names: a path below `root`, or `branch:<name>` of its remote."""
+    kind, colon, branch = setting.partition(":")
+    if colon and kind == "branch":
+        from scheduler.stores.git import GitBranchStore
+
+        return GitBranchStore(root, branch)
+    from scheduler.stores.file import FileStore
+
+    return FileStore(root / setting, setting)
+
+
+def demand_successor(state: State, snapshot: Snapshot) -> None:
+    """Raise ValueError where `state` cannot follow `snapshot`: that is a fault of this program."""
+    before = snapshot.state
+    if state is before:
+        raise ValueError("a snapshot's own state was changed in place; save a new one")
+    if (state.version, state.lineage) != (before.version, before.lineage):
+        raise ValueError("a save may not change the version or the lineage")
+    if state.serial == before.serial and state.schedules == before.schedules:
+        return
+    if state.serial != before.serial + 1:
+        raise ValueError(f"the serial after {before.serial} is {before.serial + 1}, not {state.serial}")

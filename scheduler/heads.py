@@ -1,0 +1,108 @@
+"""The first line of a recorded text: its facts, and the checksum that says our own hand wrote the rest.
+
+A state or an archive begins with one line that can be read without reading the records:
+
+    {"version": 1, "lineage": "...", "serial": 17, "checksum": "<64 hex digits>", "schedules": {
+
+`checksum` covers every byte of the text but itself: it is the SHA-256 of the first line without the
+member `checksum`, followed by the SHA-256 of all that comes after that line. A text whose checksum holds
+is as this program wrote it; one whose checksum does not hold was edited by hand (or is damaged) and is
+read by the strict, slow reader of `scheduler.state`.
+
+The tick that finds nothing to do reads a state with this room alone: it needs only the standard library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+OPENING = b'"schedules": {'
+"""What a first line ends with: from the next line on, each line is one record."""
+_CHECKSUM = re.compile(rb', "checksum": "([0-9a-f]{64})"(?=, "schedules": \{$)')
+_LONGEST_HEAD = 1_048_576  # bytes: a text without line ends is no reason to search all of it
+
+
+class Head(NamedTuple):
+    """The facts of a text's first line. An archive has no serial."""
+
+    version: int
+    lineage: str
+    serial: int | None
+    declared: Mapping[str, Any] | None
+    idle: Mapping[str, Any] | None
+    checksum: str | None
+
+
+def read_head(text: bytes) -> Head | None:
+    """The facts of the first line, or None where it is not of the form that this program writes.
+
+    Whether those facts can be trusted is for `checksum_holds` to say.
+    """
+    line = _first_line(text)
+    if line is None:
+        return None
+    try:
+        facts = json.loads(line + b"}}", object_pairs_hook=_each_key_once)
+    except (ValueError, RecursionError):
+        return None
+    return Head(*(facts.get(name) for name in Head._fields)) if _is_plausible(facts) else None
+
+
+def checksum_holds(text: bytes) -> bool:
+    """Whether every byte of the text is as this program wrote it."""
+    line = _first_line(text)
+    if line is None:
+        return False
+    found = _CHECKSUM.search(line)
+    if found is None:
+        return False
+    bare = line[: found.start()] + line[found.end() :]
+    return checksum(bare, body_digest([memoryview(text)[len(line) + 1 :]])) == found[1].decode()
+
+
+def seal(members: bytes, body: bytes) -> bytes:
+    """The first line (with its line end) for `members`, the JSON text of the facts without braces.
+
+    `body` is the digest of all that follows, from `body_digest`.
+    """
+    bare = b"{" + members + b", " + OPENING
+    mark = checksum(bare, body).encode()
+    return b"{" + members + b', "checksum": "' + mark + b'", ' + OPENING + b"\n"
+
+
+def checksum(bare_line: bytes, body: bytes) -> str:
+    """The checksum of a text whose first line, without line end and checksum, is `bare_line`."""
+    return hashlib.sha256(bare_line + body).hexdigest()
+
+
+def body_digest(parts: Iterable[bytes | memoryview]) -> bytes:
+    """The digest of all that follows the first line."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def _first_line(text: bytes) -> bytes | None:
+    end = text.find(b"\n", 0, _LONGEST_HEAD)
+    line = text[:end] if end > 0 else b""
+    return line if line.endswith(OPENING) else None
+
+
+def _is_plausible(facts: dict[str, Any]) -> bool:
+    kinds = {"version": int, "lineage": str}
+    may_miss = {"serial": int, "declared": dict, "idle": dict, "checksum": str}
+    return all(type(facts.get(name)) is kind for name, kind in kinds.items()) and all(
+        name not in facts or type(facts[name]) is kind for name, kind in may_miss.items()
+    )
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    facts = dict(pairs)
+    if len(facts) != len(pairs):
+        raise ValueError("a key stands there twice")
+    return facts

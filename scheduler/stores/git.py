@@ -1,0 +1,423 @@
+"""The state on a branch of a git remote: one commit a save, pushed as compare-and-swap.
+
+The branch has a history of its own (its first commit has no parent) with `state.json` and the archive.
+Commits are made from objects alone; neither the work tree nor the index nor a branch of this clone is
+touched. A push names the commit that was read (`--force-with-lease=<ref>:<commit>`), so that of two
+runners exactly one wins. Nothing is merged or rebased: git would merge two states without a conflict,
+into one that sends twice.
+
+Each commit carries a random nonce. Without it two runners with the same state, parent and second would
+make the same commit, and git would tell both that theirs is there. With it, a push without an answer
+can be settled: ours is on the branch, or it is not.
+
+This clone remembers the newest commit that it read or pushed, `refs/scheduler/seen/<branch>`. A branch
+that went back behind it (a force-push, a restored backup) is refused until a person deletes that ref: a
+state that forgets what was sent would send it again.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from scheduler.boundaries import boundary
+from scheduler.errors import LostRace, StateError, StateMissing
+from scheduler.heads import read_head
+from scheduler.stores import Snapshot, demand_successor
+from scheduler.stores.plumbing import Git, Output
+
+if TYPE_CHECKING:
+    from scheduler.state import Record, State
+
+STATE_FILE = "state.json"
+_MONTH_FILE = re.compile(r"\d{4}-\d{2}\.json", re.ASCII)
+_MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
+_ROLES = ("AUTHOR", "COMMITTER")
+
+Verdict = Literal["won", "same", "lost", "denied", "unsure"]
+
+# What git says of a push that came second: our client knows it, or the server does at the last moment.
+_LOST = re.compile(
+    r"stale info|fetch first|non-fast-forward|needs force|already exists|but expected"
+    r"|remote ref updated since checkout|incorrect old value provided"
+)
+# What will not change by trying again.
+_DENIED = re.compile(
+    r"(?i)hook declined|protected branch|push declined|den(?:y|ied)|prohibited|not permitted|hidden ref"
+    r"|shallow update not allowed|currently checked out|\bGH\d{3}\b|authentication failed"
+    r"|returned error: 40[134]|could not read (?:username|password)|host key verification failed"
+    r"|repository (?:'.*' )?not found|does not appear to be a git repository|not a git repository"
+    r"|unsupported protocol|transport '.*' not allowed"
+)
+# What two processes in one clone do to each other, and what passes.
+_BUSY = re.compile(r"cannot lock ref|Unable to create '.*\.lock'|shallow file has changed")
+
+
+class Push(NamedTuple):
+    """What came of one push, and git's words for it."""
+
+    verdict: Verdict
+    words: str
+
+
+def classify(output: Output) -> Push:
+    """What came of `git push --porcelain` of one ref.
+
+    won      the ref moved to our commit
+    same     the ref was there before this push
+    lost     the ref is another commit than the expected one
+    denied   the server will not have it; trying again changes nothing
+    unsure   anything else, a timeout among it: the branch itself must be asked
+    """
+    for line in output.out.decode(errors="replace").splitlines():
+        flag, tab, rest = line.partition("\t")
+        if not tab or len(flag) != 1:
+            continue
+        summary = rest.partition("\t")[2].strip()
+        if flag in " *+":
+            return Push("won", summary)
+        if flag == "=":
+            return Push("same", summary)
+        words = f"{summary}; {output.words}" if output.error.strip() else summary
+        if _LOST.search(summary) or (_LOST.search(output.error) and not _DENIED.search(summary)):
+            return Push("lost", words)
+        return Push("denied" if _DENIED.search(words) else "unsure", words)
+    return Push("denied" if _DENIED.search(output.error) else "unsure", output.words)
+
+
+class GitBranchStore:
+    """A state on `branch` of `remote`, worked on from the clone at `worktree`.
+
+    `timeout` is the seconds that a fetch or a push may take, `attempts` how often one that neither
+    succeeds nor fails is tried, `sleep` waits in between, `nonce` makes the random mark of a commit.
+    """
+
+    def __init__(
+        self,
+        worktree: Path,
+        branch: str,
+        remote: str = "origin",
+        *,
+        timeout: float = 30,
+        attempts: int = 6,
+        sleep: Callable[[float], None] = time.sleep,
+        nonce: Callable[[], str] = lambda: secrets.token_hex(16),
+    ) -> None:
+        self._git = Git(worktree, timeout)
+        self._branch = branch
+        self._remote = remote
+        self._attempts = attempts
+        self._sleep = sleep
+        self._nonce = nonce
+        self._ref = f"refs/heads/{branch}"
+        self._tip_ref = f"refs/scheduler/tip/{branch}"
+        self._seen_ref = f"refs/scheduler/seen/{branch}"
+        self._at: str | None = None
+        self._lineage: str | None = None
+        self._identity: Mapping[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"branch {self._branch}"
+
+    def read(self) -> tuple[bytes, str]:
+        """The stored text as it is, and its commit. Raises StateMissing or StateError."""
+        text, tip = self._fetch_text()
+        head = read_head(text)
+        self._demand_forward(tip, None if head is None else head.serial)
+        return text, tip
+
+    def load(self) -> Snapshot:
+        """The stored state. Raises StateMissing or StateError."""
+        from scheduler.state import decode
+
+        text, tip = self._fetch_text()
+        state = decode(text, f"{STATE_FILE} on {self.name}")
+        self._demand_forward(tip, state.serial)
+        self._remember(tip, state.lineage)
+        return Snapshot(state, tip)
+
+    def create(self, state: State) -> Snapshot:
+        """Start the branch with a commit that has no parent. Raises StateError where it is there."""
+        from scheduler.state import encode
+
+        self._demand_branch_name()
+        tree = self._tree({}, {STATE_FILE: encode(state)})
+        commit = self._commit(tree, None, "Begin the record", state.serial)
+        try:
+            self._push(commit, "")
+        except LostRace:
+            raise StateError(
+                f"a state is there already: {self.name} of {self._remote}",
+                hint="to start over, rename that branch on the remote first",
+            ) from None
+        self._remember(commit, state.lineage)
+        return Snapshot(state, commit)
+
+    def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
+        """Commit `state` on top of the snapshot's commit and push it; `message` is the commit's."""
+        return self.save_with_archive(state, {}, snapshot, message)
+
+    def load_archive(self) -> dict[str, Record]:
+        """The records of all archived months, as of the commit that was last loaded or saved."""
+        commit = self._at or self._fetch_text()[1]
+        names = sorted(name for name in self._entries(f"{commit}:archive") if _MONTH_FILE.fullmatch(name))
+        return {key: record for name in names for key, record in self._read_month(commit, name).items()}
+
+    def save_with_archive(
+        self,
+        state: State,
+        archived: Mapping[str, Mapping[str, Record]],
+        snapshot: Snapshot,
+        message: str,
+    ) -> Snapshot:
+        """Like `save`, with the archive in the same commit."""
+        from scheduler.state import encode
+
+        demand_successor(state, snapshot)
+        parent = snapshot.mark
+        months = {
+            month: self._month_text(parent, state.lineage, month, archived[month]) for month in archived
+        }
+        entries = self._entries(parent)
+        tree = self._tree(entries, {STATE_FILE: encode(state)}, self._archive_tree(parent, months))
+        if tree == self._git.line("rev-parse", "--verify", f"{parent}^{{tree}}"):
+            return snapshot
+        commit = self._commit(tree, parent, message, state.serial)
+        self._push(commit, parent)
+        self._remember(commit, state.lineage)
+        return Snapshot(state, commit)
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def _fetch_text(self) -> tuple[bytes, str]:
+        self._demand_branch_name()
+        tip = self._fetch()
+        if tip is None:
+            raise self._missing()
+        return self._text_at(tip), tip
+
+    def _fetch(self) -> str | None:
+        """The remote branch's commit, fetched; None where there is no such branch."""
+        for attempt in range(self._attempts):
+            self._back_off(attempt)
+            output = self._fetch_once()
+            boundary("git-fetched")
+            if output.code == 0:
+                return self._git.line("rev-parse", "--verify", f"{self._tip_ref}^{{commit}}")
+            if "couldn't find remote ref" in output.error:
+                return None
+            if not _BUSY.search(output.error):
+                break
+        raise StateError(
+            f"{self.name} of {self._remote} cannot be read: {output.words}",
+            hint="check the network, the remote's address (git remote -v) and the right to read it",
+        )
+
+    def _fetch_once(self) -> Output:
+        # A full clone is never made shallow; a shallow one (as CI makes it) needs only the newest commit
+        # the first time, and what follows it after that.
+        shallow = self._git.line("rev-parse", "--is-shallow-repository") == "true"
+        depth = ["--depth=1"] if shallow and self._known(self._tip_ref) is None else []
+        return self._git.run(
+            "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=",
+            *depth, "--", self._remote, f"+{self._ref}:{self._tip_ref}", network=True,
+        )  # fmt: skip
+
+    def _missing(self) -> StateMissing:
+        seen = self._known(self._seen_ref)
+        if seen is None:
+            return StateMissing(
+                f"there is no state: {self._remote} has no {self.name}",
+                hint="for the very first run: scheduler state init",
+            )
+        return StateMissing(
+            f"the state is gone: {self._remote} had a {self.name} and has it no more",
+            hint=f"put it back: git push {self._remote} {seen}:{self._ref}",
+        )
+
+    def _text_at(self, commit: str) -> bytes:
+        output = self._git.run("cat-file", "blob", f"{commit}:{STATE_FILE}")
+        if output.code != 0:
+            raise StateError(
+                f"{self.name} of {self._remote} holds no {STATE_FILE} ({output.words})",
+                hint="name the state's branch at `state:`, or restore the file from the branch's history",
+            )
+        return output.out
+
+    def _demand_forward(self, tip: str, serial: int | None) -> None:
+        """Refuse a branch that went back behind what this clone knows of it."""
+        seen = self._known(self._seen_ref)
+        if seen is None or seen == tip:
+            return
+        problem = None
+        if not self._is_ancestor(seen, tip):
+            problem = f"its commit {tip[:12]} does not follow {seen[:12]}, which was there before"
+        elif serial is not None:
+            head = read_head(self._text_at(seen))
+            if head is not None and head.serial is not None and serial < head.serial:
+                problem = f"its serial is {serial} and was {head.serial}"
+        if problem is not None:
+            raise StateError(
+                f"{self.name} of {self._remote} went back: {problem}; a state that forgets could send twice",
+                hint=f"put it back: git push --force {self._remote} {seen}:{self._ref}; "
+                f"or, if it is meant: git update-ref -d {self._seen_ref}",
+            )
+
+    def _is_ancestor(self, before: str, after: str) -> bool:
+        return self._git.run("merge-base", "--is-ancestor", before, after).code == 0
+
+    def _known(self, ref: str) -> str | None:
+        output = self._git.run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+        return output.out.decode().strip() if output.code == 0 else None
+
+    def _remember(self, commit: str, lineage: str) -> None:
+        """Keep what this clone saw last. Where that fails the state is safe, and only a guard is weaker."""
+        self._at, self._lineage = commit, lineage
+        updates = "".join(f"update {ref} {commit}\n" for ref in (self._seen_ref, self._tip_ref))
+        self._git.run("update-ref", "--stdin", given=updates.encode())
+        boundary("git-seen")
+
+    def _demand_branch_name(self) -> None:
+        if self._git.run("check-ref-format", self._ref).code != 0:
+            raise StateError(
+                f"{self._branch!r} cannot be the name of a branch",
+                hint="write a name such as `state: branch:scheduler-state`",
+            )
+
+    # --- the archive ------------------------------------------------------------------------------
+
+    def _read_month(self, commit: str, file: str) -> dict[str, Record]:
+        from scheduler.state import decode_archive
+
+        name = f"archive/{file} on {self.name}"
+        text = self._git.demand("cat-file", "blob", f"{commit}:archive/{file}")
+        lineage, records = decode_archive(text, name)
+        if self._lineage is not None and lineage != self._lineage:
+            raise StateError(
+                f"{name} belongs to another state: its lineage is {lineage}, not {self._lineage}",
+                hint="restore the branch from its history",
+            )
+        return records
+
+    def _month_text(self, parent: str, lineage: str, month: str, records: Mapping[str, Record]) -> bytes:
+        from scheduler.state import encode_archive
+
+        if not _MONTH.fullmatch(month):
+            raise ValueError(f"not a month of the archive: {month!r}")
+        file = f"{month}.json"
+        before = self._read_month(parent, file) if file in self._entries(f"{parent}:archive") else {}
+        return encode_archive(lineage, {**before, **records})
+
+    def _archive_tree(self, parent: str, months: Mapping[str, bytes]) -> str | None:
+        if not months:
+            return None
+        files = {f"{month}.json": text for month, text in months.items()}
+        return self._tree(self._entries(f"{parent}:archive"), files)
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def _entries(self, treeish: str) -> dict[str, str]:
+        """The names of a tree with what `mktree` wants to know of each; empty where there is none."""
+        output = self._git.run("ls-tree", "-z", "--full-tree", treeish)
+        rows = output.out.decode(errors="surrogateescape").split("\0") if output.code == 0 else []
+        return {name: facts for facts, _, name in (row.partition("\t") for row in rows if row)}
+
+    def _tree(
+        self, entries: Mapping[str, str], files: Mapping[str, bytes], archive: str | None = None
+    ) -> str:
+        """A tree of the entries, with files (and the archive) put in the place of those of that name."""
+        entries = dict(entries)
+        for name, text in files.items():
+            blob = self._git.line("hash-object", "-w", "-t", "blob", "--stdin", given=text)
+            entries[name] = f"100644 blob {blob}"
+        boundary("git-blob-written")
+        if archive is not None:
+            entries["archive"] = f"040000 tree {archive}"
+        rows = "".join(f"{facts}\t{name}\0" for name, facts in entries.items())
+        tree = self._git.line("mktree", "-z", given=rows.encode(errors="surrogateescape"))
+        boundary("git-tree-written")
+        return tree
+
+    def _commit(self, tree: str, parent: str | None, message: str, serial: int) -> str:
+        text = message.replace("\0", "").strip() or "Save the state"
+        text += f"\n\nScheduler-Serial: {serial}\nScheduler-Nonce: {self._nonce()}\n"
+        parents = [] if parent is None else ["-p", parent]
+        given = text.encode(errors="replace")
+        commit = self._git.line("commit-tree", tree, *parents, given=given, environment=self._who())
+        boundary("git-committed")
+        return commit
+
+    def _who(self) -> Mapping[str, str]:
+        """The environment that names who commits, where the configuration of git does not."""
+        if self._identity is None:
+            self._identity = {}
+            for role in _ROLES:
+                known = self._git.run("-c", "user.useConfigOnly=true", "var", f"GIT_{role}_IDENT")
+                if known.code != 0:
+                    self._identity[f"GIT_{role}_NAME"] = "scheduler"
+                    self._identity[f"GIT_{role}_EMAIL"] = "scheduler@localhost"
+        return self._identity
+
+    def _push(self, commit: str, expected: str) -> None:
+        """Have the branch move from `expected` (empty: from nowhere) to our commit, or raise.
+
+        Raises LostRace where it is elsewhere, StateError where the remote will not have it or where
+        nobody can tell. A push that may have arrived is settled by reading the branch: nobody else can
+        have made a commit with our nonce.
+        """
+        for attempt in range(self._attempts):
+            self._back_off(attempt)
+            push = self._push_once(commit, expected)
+            boundary("git-pushed")
+            if push.verdict == "won":
+                return
+            if push.verdict == "denied":
+                raise self._refusal(push.words)
+            surely_lost = attempt == 0 and push.verdict in ("lost", "same")
+            owner = "theirs" if surely_lost else self._owner(commit, expected, push.words)
+            if owner == "ours":
+                return
+            if owner == "theirs":
+                raise LostRace(f"another runner saved {self.name} meanwhile", hint="run it again")
+        raise StateError(
+            f"{self.name} of {self._remote} cannot be written: {push.words}",
+            hint="nothing was sent; run it again, and if it stays so look at the remote",
+        )
+
+    def _owner(self, commit: str, expected: str, words: str) -> Literal["ours", "theirs", "nobody"]:
+        """Who moved the branch from `expected`, after a push that brought no clear answer."""
+        try:
+            tip = self._fetch()
+        except StateError as problem:
+            raise StateError(
+                f"it is not known whether {self.name} of {self._remote} was saved: {words}",
+                hint=f"nothing was sent; {problem.hint}",
+            ) from None
+        if tip == (expected or None):
+            return "nobody"
+        # Another may have saved on top of ours since.
+        return "ours" if tip is not None and self._is_ancestor(commit, tip) else "theirs"
+
+    def _push_once(self, commit: str, expected: str) -> Push:
+        output = self._git.run(
+            "push", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags",
+            "--recurse-submodules=no", f"--force-with-lease={self._ref}:{expected}",
+            "--", self._remote, f"{commit}:{self._ref}", network=True,
+        )  # fmt: skip
+        return classify(output)
+
+    def _refusal(self, words: str) -> StateError:
+        return StateError(
+            f"{self.name} of {self._remote} cannot be written, the remote refuses: {words}",
+            hint=f"let the account or token that this runs with push to {self._branch}",
+        )
+
+    def _back_off(self, attempt: int) -> None:
+        """Wait before a further try: twice as long each time, and never in step with another runner."""
+        if attempt:
+            self._sleep(0.1 * 2**attempt * (0.5 + secrets.randbelow(1000) / 1000))
