@@ -1,0 +1,41 @@
+"""What the history of the record says: one message a save, for a person who reads the log. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from scheduler.plan import Change
+from scheduler.state import Record
+
+LINES = 50
+"""Lines of detail in one message; a log is read, not searched."""
+
+
+def booking(changes: Sequence[Change], sending: Sequence[str]) -> str:
+    """`Send 2, create 3`, and a line for each with its reason."""
+    counts = Counter(change.action for change in changes)
+    title = [f"{action} {count}" for action, count in counts.items()]
+    if sending:
+        title.insert(0, f"send {len(sending)}")
+    lines = [f"send {schedule_id}" for schedule_id in sending]
+    lines += [f"{change.action} {change.schedule_id}: {change.reason}" for change in changes]
+    return _message(", ".join(title) or "note what is declared now", lines)
+
+
+def outcomes(before: Mapping[str, Record], after: Mapping[str, Record]) -> str:
+    """`Record 2 completed, 1 failed`, and a line for each with its reason."""
+    changed = {i: record for i, record in after.items() if before.get(i) is not record}
+    counts = Counter(record.status for record in changed.values())
+    lines = [
+        f"{record.status} {schedule_id}: {record.history[-1].why if record.history else ''}"
+        for schedule_id, record in changed.items()
+    ]
+    return _message("record " + ", ".join(f"{n} {status}" for status, n in counts.items()), lines)
+
+
+def _message(title: str, lines: Sequence[str]) -> str:
+    shown = list(lines[:LINES])
+    if len(lines) > LINES:
+        shown.append(f"... and {len(lines) - LINES} more")
+    return "\n".join([title[:1].upper() + title[1:], "", *shown]).rstrip() + "\n"

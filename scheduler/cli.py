@@ -1,0 +1,451 @@
+"""The commands. This room turns arguments into calls, and what comes back into text and exit codes.
+
+Exit codes: 0 fine; 1 problems in what is declared, or outcomes of this run that failed or are unknown;
+2 wrong usage; 3 broken machinery (state, store, queue).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from scheduler.clock import Clock
+from scheduler.errors import (
+    QueueError,
+    RunRefused,
+    ScheduleError,
+    SchedulerError,
+    StateError,
+    StateMissing,
+)
+from scheduler.times import Instant, TimeError, read_duration, read_time
+from scheduler.wiring import Repository, root_of
+
+if TYPE_CHECKING:
+    from scheduler.apply import Report
+    from scheduler.diagnostics import Diagnostic
+    from scheduler.reconciler import Reconciled
+    from scheduler.spec import SettingsSpec
+
+FINE, PROBLEMS, USAGE, BROKEN = 0, 1, 2, 3
+CHANGES = 4
+"""The exit code of `plan --detailed-exitcode` where there is something to do."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+# --- arguments --------------------------------------------------------------------------------------
+
+
+class TimeArgument(click.ParamType[Instant]):
+    """A time with an offset; where a whole day makes sense, also a date (its beginning, UTC)."""
+
+    name = "time"
+
+    def __init__(self, *, dates: bool = False) -> None:
+        self.dates = dates
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Instant:
+        if isinstance(value, int):
+            return value
+        text = f"{value}T00:00:00Z" if self.dates and len(value) == 10 else value
+        try:
+            return read_time(text)
+        except TimeError as problem:
+            self.fail(f"{problem}; {problem.hint}", param, ctx)
+
+
+class DurationArgument(click.ParamType[int]):
+    """`90s`, `10m`, `1h30m`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return read_duration(value)
+        except TimeError as problem:
+            self.fail(f"{problem}; {problem.hint}", param, ctx)
+
+
+class Context:
+    """What every command gets: the repository's folder, the environment, the clock, the terminal."""
+
+    def __init__(self, directory: str, now: Instant | None) -> None:
+        self.directory = directory
+        self.environ: Mapping[str, str] = os.environ
+        self.clock = Clock(now)
+        self.colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+    @functools.cached_property
+    def repository(self) -> Repository:
+        return Repository(root_of(self.directory), self.environ, self.clock)
+
+    def texts(self, reconciled: Reconciled) -> Mapping[str, str]:
+        """The text of every file, for the frames around problems."""
+        if reconciled.declared is not None:
+            return {name: document.text for name, document in reconciled.declared.documents.items()}
+        from scheduler import documents
+
+        sources = self.repository.sources()
+        return {s.file: documents.read(s.file, s.content).text for s in sources if s.kind == "scheduler"}
+
+
+pass_context = click.make_pass_decorator(Context)
+
+
+def guarded(command: F) -> F:
+    """Turn the exceptions of this package into words and exit codes."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except SchedulerError as problem:
+            _fail(problem)
+
+    return run  # type: ignore[return-value]  # the same signature, which `wraps` cannot express
+
+
+def _fail(problem: SchedulerError) -> NoReturn:
+    from scheduler.reports.characters import visible
+    from scheduler.reports.text import diagnostics_text
+
+    if isinstance(problem, ScheduleError) and problem.diagnostics:
+        click.echo(diagnostics_text(problem.diagnostics, {}) + "\n", err=True)
+    click.echo(f"error: {visible(str(problem))}", err=True)
+    if problem.hint:
+        click.echo(f"hint: {visible(problem.hint)}", err=True)
+    if isinstance(problem, (StateError, QueueError)):
+        sys.exit(BROKEN)
+    sys.exit(PROBLEMS if isinstance(problem, (RunRefused, ScheduleError)) else USAGE)
+
+
+def write(text: str) -> None:
+    """Write a whole document to standard output, whatever its encoding can show."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
+# --- the command -----------------------------------------------------------------------------------
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("-C", "directory", default=".", metavar="DIR", help="The repository; default: this folder.")
+@click.option("--now", type=TimeArgument(), help="Start the clock at this time, for trying things out.")
+@click.version_option(package_name="wave-scheduler", prog_name="scheduler")
+@click.pass_context
+def cli(context: click.Context, directory: str, now: Instant | None) -> None:
+    """Publish video on many channels at once, as declared in waves/ and channels/."""
+    context.obj = Context(directory, now)
+
+
+# --- looking ---------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    help="Default: text; github on Actions.",
+)
+@pass_context
+@guarded
+def validate(context: Context, form: str | None) -> None:
+    """Check every file and every rule; send and write nothing."""
+    from scheduler.reports.views import for_validate
+
+    reconciled, _ = context.repository.look(proposal=True)
+    chosen = form or ("github" if context.environ.get("GITHUB_ACTIONS") == "true" else "text")
+    write(for_validate(chosen, reconciled, context.texts(reconciled), colour=context.colour))
+    sys.exit(PROBLEMS if reconciled.is_red else FINE)
+
+
+@cli.command()
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True
+)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 4 where there is something to do.")
+@pass_context
+@guarded
+def plan(context: Context, form: str, detailed_exitcode: bool) -> None:
+    """Show what `run` would do now, and why."""
+    from scheduler.reports.views import for_plan
+
+    reconciled, _ = context.repository.look(proposal=True)
+    write(for_plan(form, reconciled, context.texts(reconciled), colour=context.colour))
+    if reconciled.is_red:
+        sys.exit(PROBLEMS)
+    sys.exit(CHANGES if detailed_exitcode and reconciled.plan.changes else FINE)
+
+
+@cli.command("list")
+@click.option("--channel", multiple=True, help="Only this channel; may be repeated.")
+@click.option("--wave", multiple=True, help="Only this wave.")
+@click.option("--group", multiple=True, help="Only this coordination group, <wave>/<group>.")
+@click.option(
+    "--status",
+    multiple=True,
+    type=click.Choice(["pending", "scheduled", "executing", "completed", "failed", "cancelled"]),
+)
+@click.option(
+    "--type", "kind", multiple=True, type=click.Choice(["simultaneous", "staggered", "independent"])
+)
+@click.option("--from", "start", type=TimeArgument(dates=True), help="Published at this time or later.")
+@click.option("--to", "end", type=TimeArgument(dates=True), help="Published before this time.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+)
+@pass_context
+@guarded
+def list_schedules(
+    context: Context,
+    channel: Sequence[str],
+    wave: Sequence[str],
+    group: Sequence[str],
+    status: Sequence[str],
+    kind: Sequence[str],
+    start: Instant | None,
+    end: Instant | None,
+    form: str,
+) -> None:
+    """List schedules: what is recorded, what the next run would record, and open slots."""
+    from scheduler import listing
+    from scheduler.reports.views import for_list
+
+    reconciled, state = context.repository.look()
+    wanted = listing.Filter(
+        channels=frozenset(channel),
+        waves=frozenset(wave),
+        groups=frozenset(group),
+        statuses=frozenset(status),
+        types=frozenset(kind),
+        start=start,
+        end=end,
+    )
+    write(for_list(form, listing.rows(reconciled, state, wanted), colour=context.colour))
+    if reconciled.declared is None:
+        _tell_problems(reconciled.diagnostics, context.texts(reconciled))
+        sys.exit(PROBLEMS)
+
+
+@cli.command()
+@click.option(
+    "--output", "folder", type=click.Path(file_okay=False), help="Write the files into this folder."
+)
+@click.argument("kind", required=False, type=click.Choice(["wave", "channel", "scheduler", "state"]))
+@pass_context
+@guarded
+def schema(_: Context, kind: str | None, folder: str | None) -> None:
+    """Print the JSON Schema of one kind of file, or write all of them into a folder."""
+    from pathlib import Path
+
+    from scheduler.spec import schema_files
+
+    files = schema_files()
+    if folder is not None:
+        for name, text in files.items():
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            (Path(folder) / name).write_text(text, encoding="utf-8")
+            click.echo(f"wrote {folder}/{name}")
+        return
+    chosen = [text for name, text in files.items() if kind is None or name.startswith(f"{kind}.")]
+    write("".join(chosen))
+
+
+# --- running ---------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--hold", type=DurationArgument(), help="Also wait for what falls due within this time.")
+@click.option(
+    "--watch",
+    is_flag=False,
+    flag_value="",
+    metavar="[DURATION]",
+    help="Keep reconciling, for a time or for good.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be done; nothing is written or sent.")
+@click.option("--force", is_flag=True, help="Cancel however many schedules are no longer declared.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@pass_context
+@guarded
+def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, force: bool, form: str) -> None:
+    """Reconcile once: record what is declared, send what is due, record what came of it."""
+    if hold is not None and watch is not None:
+        raise click.UsageError("--hold and --watch exclude each other")
+    duration = _watch_duration(watch)
+    repository = context.repository
+    settings = repository.settings()
+    if settings is None:
+        reconciled, _ = repository.look()
+        _tell_problems(reconciled.diagnostics, context.texts(reconciled))
+        sys.exit(PROBLEMS)
+    if dry_run:
+        _dry_run(context, settings, force=force, form=form)
+    report = _run(context, settings, hold=hold, watch=watch is not None, duration=duration, force=force)
+    _tell_report(context, report, form)
+    sys.exit(PROBLEMS if report.is_red else FINE)
+
+
+def _watch_duration(watch: str | None) -> int | None:
+    if not watch:
+        return None
+    converted: int = DurationArgument().convert(watch, None, None)
+    return converted
+
+
+def _run(
+    context: Context,
+    settings: SettingsSpec,
+    *,
+    hold: int | None,
+    watch: bool,
+    duration: int | None,
+    force: bool,
+) -> Report:
+    from scheduler import watching
+    from scheduler.apply import Runner
+
+    repository = context.repository
+    runner = Runner(repository.edge(settings), force=force)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: context.clock.end())
+    try:
+        if watch:
+            return watching.watch(runner, duration)
+        return watching.hold(runner, hold) if hold is not None else runner.reconcile_once()
+    finally:
+        repository.close()
+
+
+def _dry_run(context: Context, settings: SettingsSpec, *, force: bool, form: str) -> NoReturn:
+    """What the run would do; the state must be there as for a run."""
+    from scheduler.reports.views import for_plan
+
+    repository = context.repository
+    reconciled = repository.preview(settings, force=force)
+    write(for_plan(form, reconciled, context.texts(reconciled), colour=context.colour))
+    sys.exit(PROBLEMS if reconciled.is_red else FINE)
+
+
+def _tell_report(context: Context, report: Report, form: str) -> None:
+    from scheduler.reports.views import for_run
+
+    texts = {} if report.last is None else context.texts(report.last)
+    write(for_run(form, report, texts, colour=context.colour))
+
+
+def _tell_problems(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> None:
+    from scheduler.reports.text import diagnostics_text
+
+    click.echo(diagnostics_text(diagnostics, texts), err=True)
+
+
+# --- the state ---------------------------------------------------------------------------------------
+
+
+@cli.group()
+def state() -> None:
+    """The recorded state: make the first one, show it, verify it."""
+
+
+@state.command("init")
+@click.option(
+    "--lineup-from",
+    multiple=True,
+    metavar="CHANNEL=VIDEO",
+    help="Where a lineup was already under way: the next video.",
+)
+@pass_context
+@guarded
+def state_init(context: Context, lineup_from: Sequence[str]) -> None:
+    """Make the first state; what lies in the past is recorded as cancelled, so that it is never sent."""
+    from scheduler import beginnings
+
+    repository = context.repository
+    settings = _readable_settings(context)
+    repository.demand_lasting_homes(settings)
+    store = repository.store(settings)
+    begun = beginnings.begin(
+        repository.sources(),
+        lineage=str(uuid.uuid4()),
+        now=context.clock.now(),
+        lineup_from=_lineups(lineup_from),
+    )
+    store.create(begun.state)
+    for line in begun.words:
+        click.echo(line)
+    click.echo(f"made {store.name}, lineage {begun.state.lineage}")
+
+
+def _lineups(pairs: Sequence[str]) -> dict[str, str]:
+    result = {}
+    for pair in pairs:
+        channel, separator, video = pair.partition("=")
+        if not separator or not channel or not video:
+            raise click.UsageError(f"--lineup-from wants CHANNEL=VIDEO, not {pair!r}")
+        result[channel] = video
+    return result
+
+
+def _readable_settings(context: Context) -> SettingsSpec:
+    settings = context.repository.settings()
+    if settings is None:
+        reconciled, _ = context.repository.look()
+        _tell_problems(reconciled.diagnostics, context.texts(reconciled))
+        sys.exit(PROBLEMS)
+    return settings
+
+
+@state.command("show")
+@pass_context
+@guarded
+def state_show(context: Context) -> None:
+    """Print the state as it is stored."""
+    from scheduler.state import encode
+
+    recorded = _recorded(context)
+    write(encode(recorded).decode())
+
+
+@state.command("verify")
+@pass_context
+@guarded
+def state_verify(context: Context) -> None:
+    """Read the state as a run would, and say what is in it."""
+    recorded = _recorded(context)
+    live = sum(record.is_live for record in recorded.schedules.values())
+    click.echo(
+        f"fine: version {recorded.version}, lineage {recorded.lineage}, serial {recorded.serial}, "
+        f"{len(recorded.schedules)} schedules, {live} of them live"
+    )
+
+
+def _recorded(context: Context) -> Any:
+    from scheduler.wiring import demand_lineage
+
+    settings = _readable_settings(context)
+    store = context.repository.store(settings)
+    snapshot = store.load()
+    demand_lineage(snapshot.state, settings, store.name)
+    store.load_archive()
+    return snapshot.state
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line. Leaves by SystemExit."""
+    try:
+        cli.main(args=None if arguments is None else list(arguments), prog_name="scheduler")
+    except StateMissing as problem:
+        _fail(problem)

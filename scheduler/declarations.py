@@ -1,0 +1,134 @@
+"""Everything that is declared, file by file: documents become channels, waves and settings.
+
+A file that cannot be read is not a file that is gone: its stem stays known, so that what it declared
+before goes on as recorded and nobody is told of a second, false fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+import msgspec
+
+from scheduler import documents, spec
+from scheduler.diagnostics import Code, Diagnostic, Location, Related, error
+from scheduler.sources import Source
+
+
+class Declarations(msgspec.Struct, kw_only=True):
+    """A repository as it is declared. Ids are file stems."""
+
+    settings: spec.SettingsSpec
+    channels: dict[str, spec.ChannelSpec]
+    waves: dict[str, spec.WaveSpec]
+    files: dict[tuple[str, str], str]
+    """(kind, id) -> file, readable or not."""
+    documents: dict[str, documents.Document]
+    unreadable: dict[tuple[str, str], Code]
+    """(kind, id) -> the code of the fault, for files that cannot be read or that share a stem."""
+
+    refused: dict[str, Code]
+    """Channels whose repository is not allowed."""
+
+    def place(self, file: str, loc: tuple[str | int, ...] = (), *, key: bool = False) -> Location:
+        """The place of a value (or of its key) in a file."""
+        document = self.documents.get(file)
+        if document is None:
+            return Location(file)
+        return document.key_place(loc) if key else document.place(loc)
+
+    def can_send(self, channel: str) -> bool:
+        """Whether the channel is readable, active, and allowed."""
+        found = self.channels.get(channel)
+        return found is not None and found.active and channel not in self.refused
+
+
+def declare(sources: Iterable[Source]) -> tuple[Declarations | None, list[Diagnostic]]:
+    """What the sources declare, and their faults. None where the settings themselves are broken."""
+    found: list[Diagnostic] = []
+    settings: spec.SettingsSpec | None = spec.SettingsSpec()
+    declared = Declarations(
+        settings=spec.SettingsSpec(), channels={}, waves={}, files={}, documents={}, unreadable={}, refused={}
+    )
+    twins: dict[tuple[str, str], str] = {}
+    for source in sorted(sources, key=lambda source: (source.kind, source.file)):
+        document = _document(source, declared, found)
+        if source.kind == "scheduler":
+            settings = None
+            if document is not None:
+                settings, faults = spec.read_settings(document)
+                found += faults
+            continue
+        stem = PurePosixPath(source.file).stem
+        if fault := spec.stem_problem(source.kind, source.file):
+            found.append(fault)
+            continue
+        if twin := twins.get((source.kind, stem.casefold())):
+            found.append(_same_stem(source.kind, stem, source.file, declared.files[source.kind, twin]))
+            declared.files.setdefault((source.kind, stem), source.file)
+            for name in (stem, twin):
+                _forget(declared, source.kind, name)
+            continue
+        twins[source.kind, stem.casefold()] = stem
+        declared.files[source.kind, stem] = source.file
+        found += _read(declared, source.kind, stem, document)
+    if settings is None:
+        return None, found
+    declared.settings = settings
+    return declared, found
+
+
+def _document(source: Source, declared: Declarations, found: list[Diagnostic]) -> documents.Document | None:
+    if source.fault is not None:
+        hint = "put a plain file there, committed as it is" if source.kind != "scheduler" else None
+        found.append(error("yaml-syntax", Location(source.file), source.fault, hint))
+        return None
+    document = documents.read(source.file, source.content)
+    declared.documents[source.file] = document
+    return document
+
+
+def _read(
+    declared: Declarations, kind: Literal["wave", "channel"], stem: str, document: documents.Document | None
+) -> list[Diagnostic]:
+    """Read one file into its model; a faulty one is unreadable."""
+    if document is None:
+        declared.unreadable[kind, stem] = "yaml-syntax"
+        return []
+    faults: list[Diagnostic]
+    value: Any
+    if kind == "wave":
+        value, faults = spec.read_wave(document)
+    else:
+        value, faults = spec.read_channel(document)
+    if value is None:
+        first = next((fault for fault in faults if fault.is_error), None)
+        declared.unreadable[kind, stem] = first.code if first else "invalid-value"
+    else:
+        shelf: dict[str, Any] = declared.waves if kind == "wave" else declared.channels
+        shelf[stem] = value
+    return faults
+
+
+def _forget(declared: Declarations, kind: str, stem: str) -> None:
+    """Take a readable file back: with a twin there is no telling which one is meant."""
+    declared.unreadable[kind, stem] = "duplicate-id"
+    shelf: dict[str, Any] = declared.waves if kind == "wave" else declared.channels
+    shelf.pop(stem, None)
+
+
+def _same_stem(kind: str, stem: str, file: str, other: str) -> Diagnostic:
+    where = Location(other)
+    if PurePosixPath(other).stem == stem:
+        message = f"the {kind} {stem!r} is declared by two files; the name of a file is its id"
+    else:
+        message = f"the names of two {kind} files differ by upper and lower case alone"
+    return error(
+        "duplicate-id",
+        Location(file),
+        message,
+        "rename one of them (with `renamed_from:` if it was running under the old name), or delete it",
+        [Related("the other file", where)],
+    )

@@ -1,0 +1,92 @@
+"""What a channel receives: the key that names a publication, the payload of ten keys, and their limits.
+
+The limits are GitHub's: an event type of 1 to 100 characters, a client payload of at most 10 top-level
+keys and 65,535 characters (https://docs.github.com/rest/repos/repos#create-a-repository-dispatch-event).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from scheduler import spec
+from scheduler.state import Intent, Record
+from scheduler.times import Instant, instant_text
+
+PAYLOAD_LIMIT = 65_535
+"""Characters of a client payload that GitHub accepts."""
+
+
+def key_of(lineage: str, first_id: str, resends: int) -> str:
+    """The name of a publication for its receiver: the same for every attempt, whatever was edited.
+
+    Lower case, since GitHub's concurrency groups ignore case.
+    """
+    digest = hashlib.sha256("\0".join((lineage, first_id, str(resends))).encode()).digest()
+    return "gs1-" + base64.b32encode(digest).decode().lower()[:26]
+
+
+def payload_of(schedule_id: str, record: Record, key: str, not_after: str) -> dict[str, Any]:
+    """The client payload; what does not apply is null."""
+    return {
+        "video_id": record.video_id,
+        "schedule_id": schedule_id,
+        "key": key,
+        "wave_id": record.wave_id,
+        "coordination_group_id": record.coordination_group_id,
+        "channel_id": record.channel_id,
+        "schedule_type": record.schedule_type,
+        "scheduled_at": record.scheduled_at,
+        "not_after": not_after,
+        "metadata": record.metadata,
+    }
+
+
+def payload_problem(metadata: Mapping[str, Any] | None) -> str | None:
+    """Why GitHub would refuse a payload with this metadata; None where it would not."""
+    if metadata is None:
+        return None
+    # The other nine keys take at most about 1,400 characters: ids of 64, a video of 200, a key of 30.
+    size = len(json.dumps(metadata, ensure_ascii=False)) + 1_500
+    if size > PAYLOAD_LIMIT:
+        return f"the metadata is too long: {size:,} characters in all, and GitHub accepts {PAYLOAD_LIMIT:,}"
+    return None
+
+
+def intent_of(
+    schedule_id: str,
+    record: Record,
+    channel: spec.ChannelSpec,
+    settings: spec.SettingsSpec,
+    *,
+    lineage: str,
+    owner: str,
+    now: Instant,
+    not_after: Instant,
+    token: str | None,
+) -> Intent:
+    """The envelope for one attempt, as it is recorded before the request leaves."""
+    on_queue = channel.repository is None
+    return Intent(
+        owner=owner,
+        at=instant_text(now),
+        key=key_of(lineage, record.first_id or schedule_id, record.resends),
+        not_after=instant_text(not_after),
+        transport="queue" if on_queue else channel.transport,
+        confirm=channel.confirm,
+        delivery=channel.delivery,
+        repository=channel.repository,
+        event_type=None if on_queue else (channel.event_type or settings.event_type),
+        workflow=channel.workflow,
+        token=token,
+        queue=(channel.queue or "publications") if on_queue else None,
+        job_id=_job_id(record.first_id or schedule_id, record.resends) if on_queue else None,
+        command=channel.command if on_queue else None,
+    )
+
+
+def _job_id(schedule_id: str, resends: int) -> str:
+    return schedule_id if resends == 0 else f"{schedule_id}#{resends}"

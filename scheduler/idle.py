@@ -1,0 +1,135 @@
+"""The commonest run is the one that finds nothing to do: it ends here, before YAML is even imported.
+
+The record keeps a digest of what was declared and the next instant at which anything can change. A tick
+that finds both unmoved, the record as our own hand wrote it, and the surroundings as they were, knows
+the outcome: nothing to do, exit 0. Whatever is out of the ordinary takes the long way. Only a run that
+ended without any remark leaves a mark to compare with.
+
+Nothing but the standard library is imported here, and little of that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from scheduler import __version__, workspace
+from scheduler.errors import SchedulerError
+from scheduler.heads import checksum_holds, read_head
+
+_STATE = re.compile(rb"^state:[ \t]*([A-Za-z0-9][A-Za-z0-9._/-]*)[ \t]*(?:#.*)?$", re.MULTILINE)
+_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|KEY)(_FILE)?$")
+
+
+def surroundings_digest(root: str, environ: Mapping[str, str], tokens: Iterable[str]) -> str:
+    """One digest of what decides besides the files: program, switches, tokens, commit, archive.
+
+    Of the variables that `tokens` names only this enters, whether they are set.
+    """
+    facts = [f"version={__version__}", f"commit={_head(root)}"]
+    for name in sorted(environ):
+        if name in ("GITHUB_API_URL", "GITHUB_ACTIONS") or (
+            name.startswith("SCHEDULER_") and not _SECRET.search(name)
+        ):
+            facts.append(f"{name}={environ[name]}")
+    for name in sorted(tokens):
+        facts.append(f"{name} {bool(environ.get(name, '').strip())} {environ.get(name + '_FILE', '')}")
+    whole = hashlib.sha256("\0".join(facts).encode("utf-8", "surrogateescape"))
+    for part in _archives(f"{root}/archive"):
+        whole.update(part)
+    return whole.hexdigest()
+
+
+def _head(root: str) -> str:
+    """The commit of a plain clone's work tree, read without starting git; what else there is, as it is."""
+    folder = f"{root}/.git"
+    try:
+        head = _text(f"{folder}/HEAD")
+        if not head.startswith("ref: "):
+            return head
+        name = head[5:]
+        try:
+            return _text(f"{folder}/{name}")
+        except OSError:
+            packed = _text(f"{folder}/packed-refs").splitlines()
+            return next((line for line in packed if line.endswith(f" {name}")), "")
+    except OSError:
+        return ""
+
+
+def _text(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123 - no pathlib here
+        return file.read().decode("utf-8", "replace").strip()
+
+
+def _archives(folder: str) -> list[bytes]:
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - no pathlib here
+    except OSError:
+        return []
+    parts = []
+    for name in names:
+        with open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123 - no pathlib here
+            parts += [name.encode("utf-8", "surrogateescape"), hashlib.sha256(file.read()).digest()]
+    return parts
+
+
+def nothing_to_do(root: str, environ: Mapping[str, str], now: int) -> bool:
+    """Whether a plain `run` at `now` (epoch seconds) would find nothing to do and nothing to say."""
+    try:
+        sources = workspace.read_sources(root)
+        if any(source.fault is not None for source in sources):
+            return False
+        settings = next((source.content for source in sources if source.kind == "scheduler"), b"")
+        named = _STATE.findall(settings)
+        if len(named) > 1:
+            return False
+        path = named[0].decode() if named else "state.json"
+        with open(f"{root}/{path}", "rb") as file:  # noqa: PTH123 - no pathlib here
+            text = file.read()
+        head = read_head(text)
+        return (
+            head is not None
+            and head.idle is not None
+            and head.declared is not None
+            and now < _seconds(head.idle.get("until"))
+            and head.declared.get("digest") == workspace.digest(sources)
+            and head.idle.get("surroundings")
+            == surroundings_digest(root, environ, head.idle.get("tokens") or ())
+            and checksum_holds(text)
+        )
+    except (OSError, SchedulerError, ValueError):
+        return False
+
+
+def _seconds(text: object) -> int:
+    from scheduler.times import read_utc
+
+    return read_utc(text) if isinstance(text, str) else 0
+
+
+def answer(arguments: Sequence[str], environ: Mapping[str, str]) -> str | None:
+    """What a plain `run` prints where there is nothing to do; None where the long way must be taken."""
+    if environ.get("GITHUB_ACTIONS") == "true" or environ.get("SCHEDULER_PAUSED"):
+        return None
+    root, form, rest = ".", "text", list(arguments)
+    while rest:
+        word = rest.pop(0)
+        if word == "-C" and rest:
+            root = rest.pop(0)
+        elif word == "run" and rest in ([], ["--format", "json"], ["--format", "text"]):
+            form = rest[1] if rest else "text"
+            from time import time
+
+            if not nothing_to_do(root, environ, int(time())):
+                return None
+            return NOTHING_JSON if form == "json" else NOTHING_TEXT
+        else:
+            return None
+    return None
+
+
+NOTHING_TEXT = "Nothing to do.\n"
+NOTHING_JSON = '{"version":1,"results":[],"diagnostics":[]}\n'

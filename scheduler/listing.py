@@ -1,0 +1,90 @@
+"""What `list`, `show` and the queries of `SchedulingService` look at: one row a schedule. Pure.
+
+Rows show what the next run would record, beside what no run has recorded yet and what was archived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from scheduler.plan import new_record
+from scheduler.reconciler import Reconciled
+from scheduler.reports.rows import Row
+from scheduler.schedules import member_place
+from scheduler.state import Record, State
+from scheduler.times import Instant, instant_text
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows are wanted; every condition that is given must hold. `start <= time < end`."""
+
+    channels: frozenset[str] = frozenset()
+    waves: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    statuses: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+    start: Instant | None = None
+    end: Instant | None = None
+
+    def accepts(self, row: Row) -> bool:
+        record = row.record
+        return (
+            (not self.channels or record.channel_id in self.channels)
+            and (not self.waves or record.wave_id in self.waves)
+            and (not self.groups or record.coordination_group_id in self.groups)
+            and (not self.statuses or record.status in self.statuses)
+            and (not self.types or record.schedule_type in self.types)
+            and (self.start is None or record.at >= self.start)
+            and (self.end is None or record.at < self.end)
+        )
+
+
+def rows(reconciled: Reconciled, state: State | None, wanted: Filter | None = None) -> list[Row]:
+    """All schedules that the filter accepts, by publish time, then id."""
+    chosen = Filter() if wanted is None else wanted
+    found = (row for row in _all_rows(reconciled, state) if chosen.accepts(row))
+    return sorted(found, key=lambda row: (row.record.scheduled_at, row.schedule_id))
+
+
+def _all_rows(reconciled: Reconciled, state: State | None) -> Iterator[Row]:
+    recorded = state.schedules if state is not None else {}
+    known = {**reconciled.archive, **reconciled.booked}
+    former = {old for record in reconciled.booked.values() for old in record.former_ids}
+    for schedule_id, record in known.items():
+        if schedule_id in former and schedule_id not in reconciled.booked:
+            continue  # archived under an id that was renamed since
+        is_recorded = schedule_id in recorded or schedule_id in reconciled.archive or bool(record.former_ids)
+        yield _row(reconciled, schedule_id, record, recorded=is_recorded)
+    for schedule_id, schedule in reconciled.schedules.items():
+        if schedule_id not in known:
+            yield _row(reconciled, schedule_id, new_record(schedule), recorded=False)
+    for slot in reconciled.open_slots:
+        record = Record(
+            schedule_type="independent",
+            channel_id=slot.channel,
+            scheduled_at=instant_text(slot.at),
+            status="pending",
+            slot=True,
+        )
+        yield _row(reconciled, slot.id, record, recorded=False)
+
+
+def _row(reconciled: Reconciled, schedule_id: str, record: Record, *, recorded: bool) -> Row:
+    schedule = reconciled.schedules.get(schedule_id)
+    declared = reconciled.declared
+    channel = None if declared is None else declared.channels.get(record.channel_id)
+    return Row(
+        schedule_id=schedule_id,
+        record=record,
+        recorded=recorded,
+        problem=reconciled.blocked.get(schedule_id),
+        location=None if schedule is None or declared is None else member_place(declared, schedule),
+        zone="UTC" if channel is None else channel.timezone,
+    )
+
+
+def ids(found: Iterable[Row]) -> list[str]:
+    """The schedule ids of rows, in their order."""
+    return [row.schedule_id for row in found]

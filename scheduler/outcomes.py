@@ -1,0 +1,193 @@
+"""What an answer, or a sighting of the channel's runs, makes of a record.
+
+The table of contract and code is one: a complete yes completes (or waits for the run), a definite no
+fails, a definite not-now is pending again, and everything else stays executing until it is looked up.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from scheduler.dispatchers import Answer, Run, Sighting
+from scheduler.spec import SettingsSpec
+from scheduler.state import Record, advance, note
+from scheduler.times import Instant, instant_text, read_utc
+
+IN_FLIGHT = 120
+"""Seconds for which an intent without an outcome is taken to be another runner's, still at work."""
+LOOKUP_WINDOW = 15 * 60
+"""Seconds for which the run of a key may still show up."""
+RUN_WINDOW = 24 * 3600
+"""Seconds within which a run must end, and within which a re-run may still succeed."""
+
+
+def after_answer(record: Record, answer: Answer, now: Instant, settings: SettingsSpec) -> Record:
+    """The record of an executing schedule once its one request was answered (or not)."""
+    intent = record.intent
+    assert intent is not None, "only an executing schedule has an answer to wait for"
+    if answer.verdict == "accepted":
+        return _accepted(record, answer, now)
+    if answer.verdict == "unknown":
+        return note(record, now, f"no certain answer: {answer.error}", error_message=answer.error)
+    if record.doubtful:  # an earlier attempt may have been accepted: a no to this one proves nothing
+        if answer.verdict == "not-now" and record.attempts < settings.retry_attempts:
+            return note(
+                record,
+                now,
+                f"not now: {answer.error}",
+                error_message=answer.error,
+                next_attempt_at=instant_text(_next_attempt(record, answer, now, settings)),
+                limited=answer.limited,
+            )
+        return advance(
+            record, "failed", now, "an earlier attempt may have been accepted", reason="unknown_outcome",
+            error_message=answer.error,
+        )  # fmt: skip
+    if answer.verdict == "refused":
+        return advance(
+            record, "failed", now, f"refused: {answer.error}", reason="rejected",
+            error_message=answer.error, executed_at=None, lateness_seconds=None,
+        )  # fmt: skip
+    if record.attempts >= settings.retry_attempts:
+        return advance(
+            record, "failed", now, f"{record.attempts} attempts: {answer.error}", reason="retries_exhausted",
+            error_message=answer.error, executed_at=None, lateness_seconds=None,
+        )  # fmt: skip
+    return advance(
+        record,
+        "pending",
+        now,
+        f"not now: {answer.error}",
+        error_message=answer.error,
+        executed_at=None,
+        lateness_seconds=None,
+        next_attempt_at=instant_text(_next_attempt(record, answer, now, settings)),
+        limited=answer.limited,
+    )
+
+
+def _next_attempt(record: Record, answer: Answer, now: Instant, settings: SettingsSpec) -> Instant:
+    """What the server names, or the backoff, which doubles with each attempt."""
+    backoff: int = now + settings.retry_backoff * 2 ** (max(record.attempts, 1) - 1)
+    return max(answer.retry_at, now + 1) if answer.retry_at is not None else backoff
+
+
+def _accepted(record: Record, answer: Answer, now: Instant) -> Record:
+    intent = record.intent
+    assert intent is not None
+    found = {
+        "accepted_at": instant_text(now),
+        "run_id": answer.run_id or record.run_id,
+        "run_url": answer.run_url or record.run_url,
+        "error_message": None,
+        "evidence": "accepted",
+        "doubtful": False,
+        "next_attempt_at": None,
+        "limited": False,
+    }
+    if intent.confirm == "run":
+        return note(record, now, "accepted; waiting for the channel's run", **found)
+    return advance(
+        record, "completed", now, "accepted", reason=None, completed_at=instant_text(now),
+        retried_at=None, **found,
+    )  # fmt: skip
+
+
+# --- looking up -------------------------------------------------------------------------------------
+
+
+def after_lookup(record: Record, sighting: Sighting, now: Instant) -> Record:
+    """The record once its key was looked up. A lookup that failed is no answer and changes nothing."""
+    intent = record.intent
+    assert intent is not None
+    if sighting.error is not None:
+        return msgspec.structs.replace(record, checked_at=instant_text(now))
+    if record.status == "failed":
+        return _after_failure(record, sighting, now)
+    if not sighting.runs:
+        return _nothing_found(record, now)
+    run = _telling(sighting)
+    seen = {
+        "run_id": run.run_id,
+        "run_url": run.url or record.run_url,
+        "checked_at": instant_text(now),
+        "accepted_at": record.accepted_at or instant_text(run.started_at or read_utc(intent.at)),
+        "not_found_at": None,
+        "doubtful": False,
+    }
+    if intent.confirm == "accepted":
+        return advance(
+            record, "completed", now, "its run was found", evidence="accepted", error_message=None,
+            completed_at=instant_text(now), retried_at=None, **seen,
+        )  # fmt: skip
+    if run.conclusion == "success":
+        return advance(
+            record, "completed", now, "the channel's run succeeded", evidence="run", error_message=None,
+            completed_at=instant_text(now), retried_at=None, **seen,
+        )  # fmt: skip
+    if run.conclusion is not None:
+        words = f"the channel's run ended as {run.conclusion}"
+        return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
+    if now - read_utc(intent.at) > RUN_WINDOW:
+        words = "the channel's run did not end within 24 h"
+        return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
+    return msgspec.structs.replace(record, **seen)
+
+
+def _telling(sighting: Sighting) -> Run:
+    """Of several runs of one key, the one that says most: a success, one under way, then any other."""
+
+    def weight(run: Run) -> tuple[bool, bool, bool, int]:
+        return (
+            run.conclusion == "success",
+            run.conclusion is None,
+            run.conclusion not in ("cancelled", "skipped"),
+            run.run_id,
+        )
+
+    return max(sighting.runs, key=weight)
+
+
+def _after_failure(record: Record, sighting: Sighting, now: Instant) -> Record:
+    """A failed run that was run again and succeeded completes the schedule after all."""
+    success = next((run for run in sighting.runs if run.conclusion == "success"), None)
+    if success is None:
+        return msgspec.structs.replace(record, checked_at=instant_text(now))
+    return advance(
+        record,
+        "completed",
+        now,
+        "the channel's run was run again and succeeded",
+        reason=None,
+        error_message=None,
+        evidence="run",
+        run_id=success.run_id,
+        run_url=success.url or record.run_url,
+        checked_at=instant_text(now),
+        completed_at=instant_text(now),
+        retried_at=None,
+    )
+
+
+def _nothing_found(record: Record, now: Instant) -> Record:
+    intent = record.intent
+    assert intent is not None
+    seen = {"checked_at": instant_text(now), "not_found_at": instant_text(now)}
+    since = read_utc(record.accepted_at or intent.at)
+    if now - since < LOOKUP_WINDOW:
+        return msgspec.structs.replace(record, **seen)
+    if record.accepted_at is not None:
+        words = "accepted, but no run of the channel showed up within 15 minutes"
+        return advance(record, "failed", now, words, reason="unknown_outcome", error_message=words, **seen)
+    if intent.delivery == "at-least-once":
+        return msgspec.structs.replace(record, doubtful=True, **seen)
+    words = record.error_message or "the runner stopped before the answer"
+    return advance(
+        record,
+        "failed",
+        now,
+        "no run of the channel carries the key; it may have been published",
+        reason="unknown_outcome",
+        error_message=words,
+        **seen,
+    )

@@ -1,0 +1,28 @@
+"""Pace: how many requests a token may make, as a bucket that is refilled evenly.
+
+A bucket of `count` holds that many at once and gets a new one every `seconds / count` seconds. It is
+rebuilt from the recorded sends, so that a second run does not start with a full one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scheduler.spec import Pace
+
+
+class Bucket:
+    """One token's bucket, as a theoretical arrival time (the generic cell rate algorithm, ITU-T I.371)."""
+
+    def __init__(self, pace: Pace, sent: Iterable[float] = ()) -> None:
+        self.interval = pace.seconds / pace.count
+        self.tolerance = self.interval * (pace.count - 1)
+        self._theoretical = float("-inf")
+        for moment in sorted(sent):
+            self._theoretical = max(self._theoretical, moment) + self.interval
+
+    def take(self, wanted: float) -> float:
+        """When the next request may leave that is wanted at `wanted` (epoch seconds)."""
+        granted = max(wanted, self._theoretical - self.tolerance)
+        self._theoretical = max(self._theoretical, granted) + self.interval
+        return granted

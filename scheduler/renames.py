@@ -1,0 +1,147 @@
+"""`renamed_from`: records move to the new id of a wave, a group or a channel, and keep their keys.
+
+The former id stays taken: declaring it anew would publish a second time what was published under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+import msgspec
+
+from scheduler.declarations import Declarations
+from scheduler.diagnostics import Diagnostic, Related, error
+from scheduler.schedules import Expansion, Loc, member_place
+from scheduler.state import Record, note
+from scheduler.times import Instant
+
+
+class Renaming(msgspec.Struct, kw_only=True):
+    """The records under their new ids. Archived ones that were renamed come back into the state."""
+
+    records: dict[str, Record]
+    renamed: dict[str, str]
+    """New id -> former id."""
+    faults: list[Diagnostic]
+
+
+class _Names(msgspec.Struct, kw_only=True):
+    """Former name -> new name."""
+
+    waves: dict[str, str]
+    groups: dict[str, str]
+    """Of coordination group ids, after waves were renamed."""
+    channels: dict[str, str]
+
+
+def rename(
+    declared: Declarations, records: Mapping[str, Record], archive: Mapping[str, Record], now: Instant
+) -> Renaming:
+    """Apply every `renamed_from` that the repository declares."""
+    result = Renaming(records=dict(records), renamed={}, faults=[])
+    names = _names(declared, result.faults)
+    if not (names.waves or names.groups or names.channels):
+        return result
+    for schedule_id, record in {**archive, **records}.items():
+        renamed = _renamed(schedule_id, record, names, now)
+        if renamed is None or renamed[0] in records or renamed[0] in archive:
+            continue
+        new_id, after = renamed
+        result.records.pop(schedule_id, None)
+        result.records[new_id] = after
+        result.renamed[new_id] = schedule_id
+    return result
+
+
+def _names(declared: Declarations, faults: list[Diagnostic]) -> _Names:
+    names = _Names(waves={}, groups={}, channels={})
+    for wave_id, wave in declared.waves.items():
+        file = declared.files["wave", wave_id]
+        if wave.renamed_from is not None:
+            _take(declared, "wave", wave.renamed_from, wave_id, file, names.waves, faults)
+        own = {entry.group for entry in wave.schedules}
+        for index, entry in enumerate(wave.schedules):
+            if entry.renamed_from is None:
+                continue
+            if entry.renamed_from in own:
+                route: Loc = ("schedules", index, "renamed_from")
+                faults.append(_still_there(declared, "group", entry.renamed_from, file, route, file))
+            else:
+                names.groups[f"{wave_id}/{entry.renamed_from}"] = f"{wave_id}/{entry.group}"
+    for channel_id, channel in declared.channels.items():
+        if channel.renamed_from is not None:
+            file = declared.files["channel", channel_id]
+            _take(declared, "channel", channel.renamed_from, channel_id, file, names.channels, faults)
+    return names
+
+
+def _take(
+    declared: Declarations,
+    kind: str,
+    former: str,
+    name: str,
+    file: str,
+    names: dict[str, str],
+    faults: list[Diagnostic],
+) -> None:
+    other = declared.files.get((kind, former)) or declared.files.get((kind, names.get(former, "")))
+    if other is not None:
+        faults.append(_still_there(declared, kind, former, file, ("renamed_from",), other))
+    else:
+        names[former] = name
+
+
+def _still_there(
+    declared: Declarations, kind: str, former: str, file: str, route: Loc, other: str
+) -> Diagnostic:
+    if PurePosixPath(other).stem == former or kind == "group":
+        message = f"the {kind} {former!r} is declared still, so it cannot have been renamed"
+    else:
+        message = f"another {kind} was renamed from {former!r} too"
+    return error(
+        "duplicate-id",
+        declared.place(file, route),
+        message,
+        "remove one of the two, or this line",
+        [Related("it stands here", declared.place(other))],
+    )
+
+
+def _renamed(schedule_id: str, record: Record, names: _Names, now: Instant) -> tuple[str, Record] | None:
+    wave, group, channel = record.wave_id, record.coordination_group_id, record.channel_id
+    if wave is not None and wave in names.waves:
+        wave = names.waves[wave]
+        group = f"{wave}/{(group or '/').split('/', 1)[1]}"
+    if group is not None and group in names.groups:
+        group = names.groups[group]
+    channel = names.channels.get(channel, channel)
+    if (wave, group, channel) == (record.wave_id, record.coordination_group_id, record.channel_id):
+        return None
+    new_id = f"{group}/{channel}" if group is not None else f"{channel}/{schedule_id.split('/', 1)[1]}"
+    after = note(
+        record,
+        now,
+        f"renamed from {schedule_id}",
+        wave_id=wave,
+        coordination_group_id=group,
+        channel_id=channel,
+        first_id=record.first_id or schedule_id,
+        former_ids=(*record.former_ids, schedule_id),
+    )
+    return new_id, after
+
+
+def check_former_ids(declared: Declarations, records: Mapping[str, Record], expansion: Expansion) -> None:
+    """Refuse a schedule that is declared under an id that a renamed one had before."""
+    former = {old: new for new, record in records.items() for old in record.former_ids if old != new}
+    for old, new in former.items():
+        schedule = expansion.schedules.get(old)
+        if schedule is not None:
+            fault = error(
+                "duplicate-id",
+                member_place(declared, schedule),
+                f"{old} was renamed to {new}: its former id stays taken",
+                "give the group, the wave or the one-off another name or time",
+            )
+            expansion.block(old, fault)

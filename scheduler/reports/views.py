@@ -1,0 +1,115 @@
+"""What each command prints in each of its formats: one function a command, values to text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from scheduler import __version__
+from scheduler.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from scheduler.apply import Report
+    from scheduler.reconciler import Reconciled
+    from scheduler.reports.rows import Row
+
+
+def for_validate(form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool) -> str:
+    """`validate`: every diagnostic, and a last line that counts."""
+    found = reconciled.diagnostics
+    if form == "json":
+        from scheduler.reports.json import validation_json
+
+        return validation_json(found).decode() + "\n"
+    if form == "sarif":
+        from scheduler.reports.sarif import sarif_json
+
+        return sarif_json(found, version=__version__).decode() + "\n"
+    if form == "github":
+        from scheduler.reports.github import annotations_text
+
+        return annotations_text(found, texts, colour=colour) + "\n" + _summary(reconciled, colour=False)
+    return _problems(found, texts, colour=colour) + _summary(reconciled, colour=colour)
+
+
+def _problems(found: Sequence[Diagnostic], texts: Mapping[str, str], *, colour: bool) -> str:
+    from scheduler.reports.text import diagnostics_text
+
+    return diagnostics_text(found, texts, colour=colour) + "\n\n" if found else ""
+
+
+def _summary(reconciled: Reconciled, *, colour: bool) -> str:
+    from scheduler.reports.text import summary_text
+
+    declared = reconciled.declared
+    words = summary_text(
+        reconciled.diagnostics,
+        schedules=len(reconciled.schedules),
+        waves=0 if declared is None else len(declared.waves),
+        channels=0 if declared is None else len(declared.channels),
+        colour=colour,
+    )
+    return words + "\n"
+
+
+def for_plan(form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool) -> str:
+    """`plan`, and `run --dry-run`: diagnostics, then every step with its reason."""
+    plan, found = reconciled.plan, reconciled.diagnostics
+    if form == "json":
+        from scheduler.reports.json import plan_json
+
+        return plan_json(plan, found).decode() + "\n"
+    declared = reconciled.declared
+    pace = None if declared is None else declared.settings.pace
+    if form == "markdown":
+        from scheduler.reports.markdown import plan_markdown
+
+        return plan_markdown(plan, found, zones=_zones(reconciled), sources=texts, pace=pace) + "\n"
+    from scheduler.reports.plan_text import plan_text
+
+    words = plan_text(plan, zones=_zones(reconciled), pace=pace, colour=colour)
+    return _problems(found, texts, colour=colour) + words + "\n"
+
+
+def _zones(reconciled: Reconciled) -> dict[str, str]:
+    declared = reconciled.declared
+    return {} if declared is None else {name: channel.timezone for name, channel in declared.channels.items()}
+
+
+def for_list(form: str, rows: Iterable[Row], *, colour: bool) -> str:
+    """`list`: a table, CSV, or JSON."""
+    if form == "json":
+        from scheduler.reports.json import listing_json
+
+        return listing_json(rows).decode() + "\n"
+    from scheduler.reports.listing import csv_text, table
+
+    return csv_text(rows) if form == "csv" else table(rows, colour=colour) + "\n"
+
+
+def for_run(form: str, report: Report, texts: Mapping[str, str], *, colour: bool) -> str:
+    """`run`: the problems, a line a schedule that something became of, and how many."""
+    from scheduler.idle import NOTHING_TEXT
+
+    results = [report.results[schedule_id] for schedule_id in sorted(report.results)]
+    if form == "json":
+        from scheduler.reports.json import results_json
+
+        return results_json(results, report.diagnostics).decode() + "\n"
+    from scheduler.reports.results import results_text
+
+    problems = _problems(report.diagnostics, texts, colour=colour)
+    booked = _booked(report)
+    if not results:
+        return problems + (booked or NOTHING_TEXT)
+    return problems + booked + results_text(results, colour=colour) + "\n"
+
+
+def _booked(report: Report) -> str:
+    """`Recorded: 3 create, 1 update.`"""
+    from collections import Counter
+
+    counts = Counter(change.action for change in report.changes if change.action not in ("miss", "fail"))
+    if not counts:
+        return ""
+    return "Recorded: " + ", ".join(f"{number} {action}" for action, number in counts.items()) + ".\n"

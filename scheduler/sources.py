@@ -1,0 +1,18 @@
+"""One declared file as it was found. Nothing but the standard library: the idle tick comes through here."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["wave", "channel", "scheduler"]
+
+
+class Source(NamedTuple):
+    """A file's bytes, or the fault that kept them from being read."""
+
+    kind: Kind
+    file: str
+    """Its path below the repository's root, with forward slashes."""
+    content: bytes = b""
+    fault: str | None = None
+    """Why the bytes cannot be had, in words (a link, no permission)."""

@@ -1,0 +1,154 @@
+"""The repository on disk: its YAML files as bytes, and what git says of the commit. Effects: files, git.
+
+Regular files are read and nothing else: a link, a pipe or a device in their place is a fault with a name.
+The idle tick reads through this room, so it imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from scheduler.errors import SchedulerError
+from scheduler.sources import Kind, Source
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+SUFFIXES = (".yaml", ".yml")
+LARGEST = 1024 * 1024
+"""Bytes of the largest file that is read; `documents.read` refuses one byte more."""
+FOLDERS: tuple[tuple[Kind, str], ...] = (("wave", "waves"), ("channel", "channels"))
+SETTINGS = "scheduler.yaml"
+
+
+def read_sources(root: Path | str) -> list[Source]:
+    """Every declared file below `root`, in the order of their paths.
+
+    Raises SchedulerError where `root` holds neither waves nor channels.
+    """
+    top = os.fspath(root)
+    if not any(os.path.isdir(f"{top}/{folder}") for _, folder in FOLDERS):  # noqa: PTH112 - no pathlib here
+        raise SchedulerError(
+            f"{root} has neither a folder waves/ nor a folder channels/",
+            hint="go to the repository's top folder, or name it with -C",
+        )
+    sources: list[Source] = []
+    for kind, folder in FOLDERS:
+        if os.path.lexists(f"{top}/{folder}"):
+            sources += _read_folder(kind, f"{top}/{folder}", folder)
+    if os.path.lexists(f"{top}/{SETTINGS}"):
+        sources.append(_read_file("scheduler", f"{top}/{SETTINGS}", SETTINGS))
+    return sources
+
+
+def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
+    """The YAML files of one folder and those below it. A folder behind a link is a fault."""
+    if os.path.islink(path):  # noqa: PTH114 - no pathlib here
+        yield Source(kind=kind, file=name, fault=f"{name} is a link, which is not followed")
+        return
+    with os.scandir(path) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        below = f"{name}/{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from _read_folder(kind, entry.path, below)
+        elif entry.name.endswith(SUFFIXES):
+            yield _read_file(kind, entry.path, below)
+        elif entry.is_symlink() and entry.is_dir():
+            yield Source(kind=kind, file=below, fault=f"{below} is a link, which is not followed")
+
+
+def _read_file(kind: Kind, path: str, name: str) -> Source:
+    """One file's bytes, up to one more than may be read."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as problem:
+        link = os.path.islink(path)  # noqa: PTH114 - no pathlib here
+        words = "is a link, which is not followed" if link else f"cannot be read: {problem.strerror}"
+        return Source(kind=kind, file=name, fault=f"{name} {words}")
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return Source(kind=kind, file=name, fault=f"{name} is not a plain file")
+        content = os.read(handle, LARGEST + 1)
+        while len(content) <= LARGEST and (more := os.read(handle, LARGEST + 1 - len(content))):
+            content += more
+        return Source(kind=kind, file=name, content=content)
+    except OSError as problem:
+        return Source(kind=kind, file=name, fault=f"{name} cannot be read: {problem.strerror}")
+    finally:
+        os.close(handle)
+
+
+def digest(sources: Sequence[Source]) -> str:
+    """One digest of everything that is declared: names, kinds and bytes."""
+    whole = hashlib.sha256()
+    for source in sources:
+        for part in (source.kind.encode(), source.file.encode("utf-8", "surrogateescape"), source.content):
+            whole.update(len(part).to_bytes(8, "big"))
+            whole.update(part)
+        whole.update((source.fault or "").encode("utf-8", "replace") + b"\0")
+    return whole.hexdigest()
+
+
+# --- git ------------------------------------------------------------------------------------------------
+
+Ancestry = Literal["same", "newer", "older", "unrelated", "unknown"]
+
+
+def git(root: Path, *arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+    """Run git in `root`, quietly and without prompts. Raises OSError where there is no git."""
+    import subprocess  # late: an idle tick does without
+
+    environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    return subprocess.run(  # noqa: S603 - a fixed program, arguments never from a shell
+        ["git", "-C", str(root), *arguments],  # noqa: S607 - the operator's git
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def head_commit(root: Path) -> str | None:
+    """The commit of the work tree, or None where there is no git, no repository, or no commit."""
+    import subprocess
+
+    try:
+        answer = git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None
+
+
+def ancestry(root: Path, recorded: str, head: str) -> Ancestry:
+    """How `head` stands to the recorded commit: a shallow clone fetches the missing history first."""
+    import subprocess
+
+    if recorded == head:
+        return "same"
+    try:
+        if not _has_commit(root, recorded) and _is_shallow(root):
+            git(root, "fetch", "--quiet", "--unshallow", "--no-tags", "origin", timeout=120.0)
+        if not _has_commit(root, recorded):
+            return "unknown"
+        if git(root, "merge-base", "--is-ancestor", recorded, head).returncode == 0:
+            return "newer"
+        older = git(root, "merge-base", "--is-ancestor", head, recorded).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return "older" if older == 0 else ("unrelated" if older == 1 else "unknown")
+
+
+def _has_commit(root: Path, commit: str) -> bool:
+    return git(root, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+
+
+def _is_shallow(root: Path) -> bool:
+    return git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
