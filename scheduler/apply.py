@@ -25,7 +25,7 @@ from scheduler.plan import Change, PlannedSend, Surroundings
 from scheduler.reconciler import Reconciled, reconcile
 from scheduler.reports.rows import Result
 from scheduler.sources import Source
-from scheduler.state import Declared, Intent, Record, State, advance
+from scheduler.state import Declared, Idle, Intent, Record, State, advance
 from scheduler.stores import Snapshot, Store
 from scheduler.times import Instant, instant_text
 
@@ -95,6 +95,8 @@ class Edge(msgspec.Struct, kw_only=True):
     nonce: Callable[[], str]
     declared: Callable[[Sequence[Source], Declared | None], Declared]
     """Digest and commit of what is declared; the one given where nothing changed."""
+    idle: Callable[[Reconciled], Idle | None]
+    """What the next tick compares to know that there is nothing to do; None where it does not."""
     guard: Callable[[State], Sequence[Diagnostic]]
     """What must hold of a state before it is acted upon; raises where it does not."""
 
@@ -152,7 +154,17 @@ class Runner:
         pace = min((s.offset_seconds for s in rest if s.waits_for is None), default=None)
         if pace is not None:
             return not self.edge.clock.sleep(pace)
-        return not self._ask(snapshot, reconciled, attempted)
+        if self._ask(snapshot, reconciled, attempted):
+            return False
+        if not reconciled.plan.changes and not reconciled.diagnostics:
+            self._leave_mark(snapshot, reconciled)
+        return True
+
+    def _leave_mark(self, snapshot: Snapshot, reconciled: Reconciled) -> None:
+        """Nothing was done and nothing is to be said: let the next tick know that at a glance."""
+        idle = self.edge.idle(reconciled)
+        if idle is not None and idle != snapshot.state.idle:
+            self.edge.store.save(msgspec.structs.replace(snapshot.state, idle=idle), snapshot, "")
 
     def look(self, at: Instant | None = None) -> Look:
         """Read everything and decide, without doing anything."""

@@ -23,28 +23,31 @@ _STATE = re.compile(rb"^state:[ \t]*([A-Za-z0-9][A-Za-z0-9._/-]*)[ \t]*(?:#.*)?$
 _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|KEY)(_FILE)?$")
 
 
-def surroundings_digest(root: str, environ: Mapping[str, str], tokens: Iterable[str]) -> str:
+def surroundings_digest(root: str, state: str, environ: Mapping[str, str], tokens: Iterable[str]) -> str:
     """One digest of what decides besides the files: program, switches, tokens, commit, archive.
 
-    Of the variables that `tokens` names only this enters, whether they are set.
+    `state` is the path of the state below `root`; the archive lies beside it. Of the variables that `tokens` names only this enters, whether they are set.
     """
     facts = [f"version={__version__}", f"commit={_head(root)}"]
-    for name in sorted(environ):
-        if name in ("GITHUB_API_URL", "GITHUB_ACTIONS") or (
-            name.startswith("SCHEDULER_") and not _SECRET.search(name)
-        ):
-            facts.append(f"{name}={environ[name]}")
-    for name in sorted(tokens):
-        facts.append(f"{name} {bool(environ.get(name, '').strip())} {environ.get(name + '_FILE', '')}")
+    facts += [
+        f"{name}={environ[name]}"
+        for name in sorted(environ)
+        if name in ("GITHUB_API_URL", "GITHUB_ACTIONS")
+        or (name.startswith("SCHEDULER_") and not _SECRET.search(name))
+    ]
+    facts += [
+        f"{name} {bool(environ.get(name, '').strip())} {environ.get(name + '_FILE', '')}"
+        for name in sorted(tokens)
+    ]
     whole = hashlib.sha256("\0".join(facts).encode("utf-8", "surrogateescape"))
-    for part in _archives(f"{root}/archive"):
+    for part in _archives(os.path.dirname(f"{root}/{state}") + "/archive"):
         whole.update(part)
     return whole.hexdigest()
 
 
 def _head(root: str) -> str:
     """The commit of a plain clone's work tree, read without starting git; what else there is, as it is."""
-    folder = f"{root}/.git"
+    folder = _git_folder(root)
     try:
         head = _text(f"{folder}/HEAD")
         if not head.startswith("ref: "):
@@ -59,19 +62,27 @@ def _head(root: str) -> str:
         return ""
 
 
+def _git_folder(root: str) -> str:
+    """The nearest `.git` at or above `root`."""
+    above = os.path.abspath(root)
+    while not os.path.exists(f"{above}/.git") and above != "/":
+        above = os.path.dirname(above)
+    return f"{above}/.git"
+
+
 def _text(path: str) -> str:
-    with open(path, "rb") as file:  # noqa: PTH123 - no pathlib here
+    with open(path, "rb") as file:
         return file.read().decode("utf-8", "replace").strip()
 
 
 def _archives(folder: str) -> list[bytes]:
     try:
-        names = sorted(os.listdir(folder))  # noqa: PTH208 - no pathlib here
+        names = sorted(os.listdir(folder))
     except OSError:
         return []
     parts = []
     for name in names:
-        with open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123 - no pathlib here
+        with open(f"{folder}/{name}", "rb") as file:
             parts += [name.encode("utf-8", "surrogateescape"), hashlib.sha256(file.read()).digest()]
     return parts
 
@@ -87,7 +98,7 @@ def nothing_to_do(root: str, environ: Mapping[str, str], now: int) -> bool:
         if len(named) > 1:
             return False
         path = named[0].decode() if named else "state.json"
-        with open(f"{root}/{path}", "rb") as file:  # noqa: PTH123 - no pathlib here
+        with open(f"{root}/{path}", "rb") as file:
             text = file.read()
         head = read_head(text)
         return (
@@ -97,7 +108,7 @@ def nothing_to_do(root: str, environ: Mapping[str, str], now: int) -> bool:
             and now < _seconds(head.idle.get("until"))
             and head.declared.get("digest") == workspace.digest(sources)
             and head.idle.get("surroundings")
-            == surroundings_digest(root, environ, head.idle.get("tokens") or ())
+            == surroundings_digest(root, path, environ, head.idle.get("tokens") or ())
             and checksum_holds(text)
         )
     except (OSError, SchedulerError, ValueError):
@@ -121,7 +132,7 @@ def answer(arguments: Sequence[str], environ: Mapping[str, str]) -> str | None:
             root = rest.pop(0)
         elif word == "run" and rest in ([], ["--format", "json"], ["--format", "text"]):
             form = rest[1] if rest else "text"
-            from time import time
+            from time import time  # noqa: TID251 - the clock's own room takes longer to import
 
             if not nothing_to_do(root, environ, int(time())):
                 return None

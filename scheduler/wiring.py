@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scheduler import workspace
+from scheduler import idle, workspace
 from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.environment import on_actions, surroundings_of, token_reader
 from scheduler.errors import RunRefused, SchedulerError, StateError, StateMissing
 from scheduler.plan import Surroundings
-from scheduler.state import Declared, Intent, Record, State
+from scheduler.state import Declared, Idle, Intent, Record, State
+from scheduler.times import LAST, instant_text
 
 if TYPE_CHECKING:
     from scheduler.apply import Edge
@@ -117,6 +118,7 @@ class Repository:
             clock=self.clock,
             nonce=lambda: secrets.token_hex(8),
             declared=self._declared,
+            idle=lambda reconciled: self._idle(settings, reconciled),
             guard=guarded.check,
         )
 
@@ -125,6 +127,20 @@ class Repository:
         if before is not None and before.digest == digest:
             return before
         return Declared(digest=digest, commit=workspace.head_commit(self.root))
+
+    def _idle(self, settings: SettingsSpec, reconciled: Reconciled) -> Idle | None:
+        """The mark that a tick leaves which found nothing to do. On a branch it would be a commit a tick."""
+        declared = reconciled.declared
+        if declared is None or settings.state.startswith("branch:") or not self.clock.is_real:
+            return None
+        surroundings = self.surroundings()
+        channels = declared.channels.values()
+        tokens = tuple(sorted({name for channel in channels if (name := surroundings.token_for(channel))}))
+        return Idle(
+            until=instant_text(LAST if reconciled.plan.wake is None else reconciled.plan.wake),
+            surroundings=idle.surroundings_digest(str(self.root), settings.state, self.environ, tokens),
+            tokens=tokens,
+        )
 
     def demand_lasting_homes(self, settings: SettingsSpec) -> None:
         """Refuse a record that this machine would lose. Raises StateError."""
