@@ -50,13 +50,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a channel's workflow (or job of a queue) that carries the key.
 
-    `conclusion` is None while it has not ended; else GitHub's word for it.
+    `conclusion` is None while it has not ended; else GitHub's word for it. A job's are `success`,
+    `failure`, `lost` (its worker went away: it may have been published) and `expired` (never started).
     """
 
     run_id: int
     url: str | None = None
     conclusion: str | None = None
     started_at: Instant | None = None
+    words: str | None = None
+    """What the run itself says about its end, where it can (a job's error)."""
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +78,15 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     hint: str | None = None
 
 
+class Check(msgspec.Struct, frozen=True):
+    """One thing that was asked about a channel. `ok` is None where it cannot be told."""
+
+    name: Literal["repository", "token", "workflow", "key", "queue"]
+    ok: bool | None
+    words: str
+    hint: str | None = None
+
+
 class Dispatcher(Protocol):
     """One way out. Implementations are safe to use from one thread at a time."""
 
@@ -84,11 +96,19 @@ class Dispatcher(Protocol):
     def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
         """Make one request each, concurrently, begun in the order given; yield answers as they come."""
 
-    def look_up(self, intents: Mapping[str, Intent]) -> Mapping[str, Sighting]:
-        """What became of each schedule's intent. One listing serves all intents of a repository."""
+    def look_up(
+        self, intents: Mapping[str, Intent], run_ids: Mapping[str, int] | None = None
+    ) -> Mapping[str, Sighting]:
+        """What became of each schedule's intent. One listing serves all intents of a repository.
+
+        `run_ids` (by schedule id) where the run is known: it is asked for itself.
+        """
 
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
         """Whether each channel could take what these (not yet saved) intents describe."""
+
+    def inspect(self, intents: Mapping[str, Intent]) -> Mapping[str, Sequence[Check]]:
+        """Every check of each intent's channel, by the names given, for `doctor`."""
 
     def close(self) -> None:
         """Let go of connections and files."""

@@ -1,0 +1,114 @@
+"""Where the API is: the operator's GITHUB_API_URL, checked, and the host's addresses.
+
+A token travels to this address and nowhere else, so whatever could be read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import threading
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from scheduler.errors import SchedulerError
+
+Sockaddr = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
+
+
+class Unreachable(Exception):
+    """A connection could not be opened; the words say why."""
+
+
+class ApiUrl(msgspec.Struct, frozen=True):
+    """A checked address of a server: `path` is its base, without a slash at the end."""
+
+    scheme: Literal["https", "http"]
+    host: str
+    port: int
+    path: str
+
+    @property
+    def authority(self) -> str:
+        """What the Host header says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        usual = {"https": 443, "http": 80}[self.scheme]
+        return host if self.port == usual else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+def read_api_url(text: str) -> ApiUrl:
+    """The address that the operator's GITHUB_API_URL names: https, or http for loopback alone.
+
+    Raises SchedulerError for anything else. The text itself is shown only where it holds no password.
+    """
+    hint = "write it as https://api.github.com or https://github.example.com/api/v3"
+    if not text.isascii() or re.search(r"[\x00-\x20\x7f\\]", text):
+        raise SchedulerError("GITHUB_API_URL holds a space, a backslash or a sign that no URL has", hint=hint)
+    if "@" in text:
+        raise SchedulerError("GITHUB_API_URL holds a user name or password, or an @", hint=hint)
+    if "?" in text or "#" in text:
+        raise SchedulerError("GITHUB_API_URL holds a query or a fragment", hint=hint)
+    refused = SchedulerError(f"GITHUB_API_URL is {text!r}, which is no address of an API", hint=hint)
+    try:
+        parts = urlsplit(text)
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        raise refused from None
+    if parts.scheme not in ("https", "http") or port == 0 or not _is_host(host):
+        raise refused
+    if ".." in parts.path.split("/") or "//" in parts.path or "%" in parts.path:
+        raise refused
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise SchedulerError(
+            f"GITHUB_API_URL is {text!r}: a token would travel in the clear",
+            hint="write https://; plain http is for this machine alone (127.0.0.1, ::1, localhost)",
+        )
+    scheme: Literal["https", "http"] = "https" if parts.scheme == "https" else "http"
+    return ApiUrl(scheme, host, port or (443 if scheme == "https" else 80), parts.path.rstrip("/"))
+
+
+def _is_host(host: str) -> bool:
+    if ":" in host:
+        try:
+            return ipaddress.IPv6Address(host).scope_id is None
+        except ValueError:
+            return False
+    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+    return len(host) <= 253 and re.fullmatch(rf"{label}(\.{label})*", host) is not None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def resolve(url: ApiUrl, timeout: float) -> tuple[Sockaddr, ...]:
+    """The host's addresses, asked for in a thread because a resolver knows no deadline."""
+    found: list[Sockaddr] = []
+    problem: list[str] = []
+
+    def ask() -> None:
+        try:
+            for family, _, _, _, address in socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM):
+                if url.scheme == "https" or _is_loopback(str(address[0])):
+                    found.append((family, address))  # type: ignore[arg-type] # never the bytes form
+        except OSError as failure:
+            problem.append(f"no such host: {url.host} ({failure.strerror})")
+        except UnicodeError:
+            problem.append(f"no such host: {url.host}")
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if not found:
+        late = f"no such host: {url.host} (no address within {timeout:g} s)"
+        raise Unreachable(problem[0] if problem else late)
+    return tuple(found)

@@ -1,0 +1,296 @@
+"""One connection to the server, and the one request that it carries, read strictly.
+
+h11 says whether what came back is a whole response: a cut `HTTP/1.1 204 No` is none. Nothing here waits;
+`scheduler.dispatchers.wire` watches many lines at once and calls each when its socket is ready.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import socket
+import ssl
+import time
+from collections import deque
+from typing import Literal
+
+import h11
+import msgspec
+
+from scheduler.dispatchers.address import ApiUrl, Sockaddr, Unreachable
+
+LARGEST_HEAD = 32 * 1024
+"""Bytes of an answer's status line and headers."""
+ADDRESS_PATIENCE = 1.0
+"""Seconds that one of several addresses of a host may take before the next one is tried."""
+_UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK})
+
+
+class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
+    """One request; `target` is below the server's base path and starts with a slash."""
+
+    method: Literal["GET", "POST"]
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        """Without the headers: a token is among them, and this may end up in a traceback."""
+        return f"Outgoing({self.method} {self.target})"
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete answer. Header names are lower case; of a header that came twice, the first counts.
+
+    `truncated` is true where the body was longer than the reader wanted to have, and is cut here.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    truncated: bool = False
+
+
+class NothingLeft(msgspec.Struct, frozen=True):
+    """No byte of the request was handed to the kernel."""
+
+    why: str
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """The request, or a part of it, left; no complete answer came back."""
+
+    why: str
+
+
+Outcome = Reply | NothingLeft | Lost
+
+
+def _words(failure: BaseException) -> str:
+    """What went wrong, without numbers and module names."""
+    if isinstance(failure, ssl.SSLCertVerificationError):
+        return f"certificate: {failure.verify_message}"
+    if isinstance(failure, ssl.SSLError):
+        return str(failure.reason or "handshake failed").replace("_", " ").lower()
+    if isinstance(failure, OSError) and failure.strerror:
+        return failure.strerror.lower()
+    return type(failure).__name__
+
+
+class Job:
+    """A request on its way: its bytes, and the reader of its answer."""
+
+    __slots__ = (
+        "_largest",
+        "_request",
+        "_url",
+        "body",
+        "data",
+        "head",
+        "index",
+        "parser",
+        "reopened",
+        "size",
+    )
+
+    def __init__(self, index: int, request: Outgoing, url: ApiUrl, largest: int) -> None:
+        self.index = index
+        self.reopened = False
+        self.data = b""
+        self._request, self._url, self._largest = request, url, largest
+
+    def encode(self) -> None:
+        """Make the bytes, and a reader that knows what they ask."""
+        request = self._request
+        self.parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
+        headers = [("Host", self._url.authority), *request.headers, ("Connection", "close")]
+        if request.method == "POST":
+            headers.append(("Content-Length", str(len(request.body))))
+        head = h11.Request(method=request.method, target=self._url.path + request.target, headers=headers)
+        parts = [self.parser.send(head)]
+        if request.body:
+            parts.append(self.parser.send(h11.Data(data=request.body)))
+        parts.append(self.parser.send(h11.EndOfMessage()))
+        self.data = b"".join(part for part in parts if part)
+        self.head: h11.Response | None = None
+        self.body: list[bytes] = []
+        self.size = 0
+
+    def read(self, received: bytes) -> Outcome | None:
+        """What the bytes so far amount to; None while the answer is incomplete. b"" is the end."""
+        try:
+            self.parser.receive_data(received)
+            while True:
+                event = self.parser.next_event()
+                if isinstance(event, h11.Response):
+                    self.head = event
+                elif isinstance(event, h11.Data):
+                    self.body.append(bytes(event.data))
+                    self.size += len(event.data)
+                    if self.size > self._largest:
+                        return self._reply(truncated=True)
+                elif isinstance(event, h11.EndOfMessage):
+                    return self._reply(truncated=False)
+                elif event is h11.NEED_DATA:
+                    return None
+                elif not isinstance(event, h11.InformationalResponse):
+                    return Lost("the connection was closed before a complete answer")
+        except h11.RemoteProtocolError:
+            if not received:
+                return Lost("the answer was cut off")
+            return Lost("what came back is no HTTP answer")
+
+    def _reply(self, *, truncated: bool) -> Reply:
+        assert self.head is not None  # h11 tells a body after its head alone
+        headers: dict[str, str] = {}
+        for name, value in self.head.headers:
+            headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+        body = b"".join(self.body)[: self._largest]
+        return Reply(status=self.head.status_code, headers=headers, body=body, truncated=truncated)
+
+
+class Line:
+    """One connection, opened step by step, and at most one request on it."""
+
+    def __init__(
+        self, url: ApiUrl, addresses: tuple[Sockaddr, ...], tls: ssl.SSLContext | None, deadline: float
+    ) -> None:
+        self._url, self._tls = url, tls
+        self._addresses = deque(addresses)
+        self._why = "no address"
+        self.deadline = deadline
+        self.patience = deadline
+        self.stage: Literal["connecting", "greeting", "open"] = "connecting"
+        self.wants = selectors.EVENT_WRITE
+        self.opened_at = 0.0
+        self.prepared = False
+        """Opened by an earlier call: that it has died meanwhile says nothing about the server."""
+        self.job: Job | None = None
+        self.left = False
+        self._unsent = memoryview(b"")
+        self.sock: socket.socket = self._connect_next()
+
+    def _connect_next(self) -> socket.socket:
+        """Begin with the host's next address. Raises Unreachable after the last."""
+        while self._addresses:
+            family, address = self._addresses.popleft()
+            try:
+                sock = socket.socket(family, socket.SOCK_STREAM)
+            except OSError as failure:
+                raise Unreachable(_words(failure)) from None
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = sock.connect_ex(address)
+            if code in _UNDER_WAY:
+                now = time.monotonic()
+                self.patience = (
+                    min(self.deadline, now + ADDRESS_PATIENCE) if self._addresses else self.deadline
+                )
+                return sock
+            sock.close()
+            self._why = os.strerror(code).lower()
+        raise Unreachable(f"{self._url.authority}: {self._why}")
+
+    def open_further(self) -> None:
+        """One step on the way to an open connection. Raises Unreachable; touches `sock` and `wants`."""
+        if self.stage == "connecting":
+            code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                self.give_up_address(os.strerror(code).lower())
+                return
+            self.patience = self.deadline
+            if self._tls is None:
+                self._opened()
+                return
+            self.stage = "greeting"
+            try:
+                self.sock = self._tls.wrap_socket(
+                    self.sock,
+                    server_hostname=self._url.host,
+                    do_handshake_on_connect=False,
+                    suppress_ragged_eofs=False,  # a cut answer must not look like a finished one
+                )
+            except (OSError, ValueError) as failure:
+                raise Unreachable(f"{self._url.authority}: TLS: {_words(failure)}") from None
+        assert isinstance(self.sock, ssl.SSLSocket)  # wrapped above
+        try:
+            self.sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self.wants = selectors.EVENT_READ
+        except ssl.SSLWantWriteError:
+            self.wants = selectors.EVENT_WRITE
+        except (OSError, ValueError) as failure:
+            raise Unreachable(f"{self._url.authority}: TLS: {_words(failure)}") from None
+        else:
+            self._opened()
+
+    def give_up_address(self, why: str) -> None:
+        """Go on to the host's next address. Raises Unreachable after the last."""
+        self._why = why
+        self.sock.close()
+        self.stage, self.wants = "connecting", selectors.EVENT_WRITE
+        self.sock = self._connect_next()
+
+    def _opened(self) -> None:
+        self.stage = "open"
+        self.opened_at = time.monotonic()
+        self.wants = selectors.EVENT_READ
+
+    def is_alive(self) -> bool:
+        """Whether the server still holds an open line on which nothing was said yet."""
+        try:
+            if self.sock.recv(1):
+                return False  # it talks unasked: a complaint about silence, and the end
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except OSError:
+            return False
+        return False
+
+    def write(self, job: Job, deadline: float) -> bool:
+        """Hand the request over; False where the line was dead and not a byte of it left."""
+        self.job, self.deadline = job, deadline
+        self._unsent = memoryview(job.data)
+        try:
+            self.write_further()
+        except OSError:
+            return self.left
+        return True
+
+    def write_further(self) -> None:
+        """Hand over as much as the kernel takes. Raises OSError where the line is dead."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.left = True  # nobody can tell how many records went out before an error
+        try:
+            while self._unsent:
+                count = self.sock.send(self._unsent)
+                self.left = True
+                self._unsent = self._unsent[count:]
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            self.wants = selectors.EVENT_READ | selectors.EVENT_WRITE
+            return
+        except OSError:
+            self._unsent = memoryview(b"")  # an answer may be there all the same
+            self.wants = selectors.EVENT_READ
+            raise
+        self.wants = selectors.EVENT_READ
+
+    def read(self) -> Outcome | None:
+        """Read what is there; None while the answer is incomplete."""
+        assert self.job is not None  # asked of busy lines alone
+        while True:
+            try:
+                received = self.sock.recv(65_536)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return None
+            except ssl.SSLEOFError:
+                return Lost("the answer was cut off")
+            except OSError as failure:
+                return Lost(_words(failure))
+            outcome = self.job.read(received)
+            if outcome is not None:
+                return outcome
+
+    def close(self) -> None:
+        self.sock.close()

@@ -1,0 +1,486 @@
+"""The queue for channels without a repository: one job a schedule, taken by workers, never twice by accident.
+
+The embedded queue is one table in one SQLite file, and needs no server. It is our own table because what
+matters here is not the queueing but the ledger around it: a job id is used up for good (enqueuing it
+again, even after it ended, is no job), the start of a job is durable before its command runs, and a
+worker that went away leaves a lease that runs out. Queues from the shelf keep no ids of finished jobs,
+or hand a job to two processes, or give the jobs of a living worker to the next one that opens the file.
+
+A rollback journal with `synchronous=EXTRA` rather than a write-ahead log: a commit is on the disk when
+it returns, the queue is one file that can be copied, and jobs are few. All times are instants (UTC,
+whole seconds) that the caller passes; durations are seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from scheduler.dispatchers import Answer, Check, Readiness, Request, Run, Sighting
+from scheduler.errors import QueueError, SchedulerError
+from scheduler.state import Intent
+from scheduler.times import Instant, instant_text, read_utc
+
+LEASE = 60
+"""Seconds after which a worker that did not renew its lease is taken for lost."""
+LATEST_VERSION = 1
+APPLICATION = 0x77617665  # "wave": tells our file from any other SQLite file
+BUSY = 15.0
+"""Seconds to wait for another process's transaction."""
+BROKERS = {
+    "redis": "celery[redis]",
+    "rediss": "celery[redis]",
+    "amqp": "celery",
+    "amqps": "celery",
+    "sqs": "celery[sqs]",
+}
+
+JobState = Literal["waiting", "running", "success", "failure", "lost", "expired"]
+ENDED: frozenset[str] = frozenset({"success", "failure", "lost", "expired"})
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  job_id TEXT NOT NULL UNIQUE,
+  key TEXT NOT NULL,
+  queue TEXT NOT NULL,
+  schedule_id TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  command TEXT,
+  repeatable INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  enqueued_at INTEGER NOT NULL,
+  available_at INTEGER NOT NULL,
+  not_after INTEGER NOT NULL,
+  worker TEXT,
+  lease_until INTEGER,
+  started_at INTEGER,
+  finished_at INTEGER,
+  words TEXT
+);
+CREATE INDEX IF NOT EXISTS jobs_to_do ON jobs (state, available_at) WHERE state IN ('waiting', 'running');
+"""
+_COLUMNS = (
+    "number, job_id, key, queue, schedule_id, payload, command, repeatable, state, attempts, "
+    "enqueued_at, available_at, not_after, worker, lease_until, started_at, finished_at, words"
+)
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One job as the queue has it. `number` names it for people; `attempts` counts its starts.
+
+    `repeatable` is `delivery: at-least-once`: the job may be started again after it failed or was lost.
+    """
+
+    number: int
+    job_id: str
+    key: str
+    queue: str
+    schedule_id: str
+    payload: dict[str, Any]
+    command: str | None
+    repeatable: bool
+    state: JobState
+    attempts: int
+    enqueued_at: Instant
+    available_at: Instant
+    not_after: Instant
+    worker: str | None = None
+    lease_until: Instant | None = None
+    started_at: Instant | None = None
+    finished_at: Instant | None = None
+    words: str | None = None
+
+
+class Queue(Protocol):
+    """A home of jobs. Every method raises QueueError where the queue cannot be reached or written.
+
+    A job that was taken belongs to its worker until it ends, or its lease runs out. `renew`, `finish`
+    and `fail` say False where it is not (any more) this worker's: whatever it did then counts for
+    nothing, except the end of an at-most-once job, which nobody else can have started.
+    """
+
+    @property
+    def name(self) -> str:
+        """What messages call it, without secrets."""
+
+    def enqueue(self, requests: Sequence[Request]) -> list[Job]:
+        """Put each on the queue, all or none; a job id that was ever used is that job, unchanged."""
+
+    def find(self, job_ids: Iterable[str]) -> dict[str, Job]:
+        """The jobs of those ids that the queue knows, ended ones too."""
+
+    def take(
+        self, worker: str, now: Instant, *, queues: Sequence[str] | None = None, lease: int = LEASE
+    ) -> Job | None:
+        """The next job that waits, started: durable before it is handed out. None where none waits."""
+
+    def renew(self, job: Job, now: Instant, lease: int = LEASE) -> bool:
+        """The worker is still at it."""
+
+    def finish(self, job: Job, now: Instant) -> bool:
+        """Exit 0."""
+
+    def fail(self, job: Job, now: Instant, words: str) -> bool:
+        """The command failed: the job waits for its next attempt where it may have one, or has failed."""
+
+    def reap(self, now: Instant) -> list[Job]:
+        """What time itself does: lost workers and jobs past their `not_after`. The jobs that changed."""
+
+    def check(self) -> None:
+        """Raise QueueError where jobs could not be put on the queue now. Makes nothing."""
+
+    def dead(self) -> list[Job]:
+        """The jobs that ended otherwise than well, in the order in which they came."""
+
+
+def open_queue(url: str, root: Path, *, attempts: int = 3, backoff: int = 60) -> Queue:
+    """The queue that a URL names: `sqlite:///queue.db` (below `root`) or `sqlite:////var/lib/queue.db`.
+
+    `attempts` and `backoff` (seconds, doubling) are those of jobs that may be repeated. Nothing is
+    opened or made yet. Raises SchedulerError for a URL that names no queue; the URL may hold a
+    password and is not shown.
+    """
+    scheme, separator, rest = url.partition("://")
+    hint = "write `queue: sqlite:///queue.db`, or leave the line out"
+    if scheme in BROKERS and separator:
+        raise SchedulerError(
+            f"a queue at {scheme}:// needs Celery, which is not part of this installation",
+            hint=f"install `{BROKERS[scheme]}` beside the scheduler, or write `queue: sqlite:///queue.db`",
+        )
+    if scheme != "sqlite" or not separator:
+        raise SchedulerError("the setting `queue` is no URL of a queue that is known", hint=hint)
+    path = rest.removeprefix("/")
+    if not rest.startswith("/") or not path.strip("/") or set(path) & set("?#\0"):
+        raise SchedulerError(
+            "the setting `queue` names no file", hint="three slashes and a path: sqlite:///queue.db"
+        )
+    return SqliteQueue(root / path, attempts=attempts, backoff=backoff)
+
+
+class SqliteQueue:
+    """The embedded queue. Each call opens the file for itself, so threads and processes may share it."""
+
+    def __init__(self, path: Path, *, attempts: int = 3, backoff: int = 60) -> None:
+        self.path = path
+        self._attempts, self._backoff = attempts, backoff
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def enqueue(self, requests: Sequence[Request]) -> list[Job]:
+        with self._transaction() as db:
+            for request in requests:
+                db.execute(
+                    "INSERT INTO jobs (job_id, key, queue, schedule_id, payload, command, repeatable, state,"
+                    " enqueued_at, available_at, not_after) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?)"
+                    " ON CONFLICT (job_id) DO NOTHING",
+                    _row_of(request),
+                )
+            ids = [_id_of(request.schedule_id, request.intent) for request in requests]
+            found = _find(db, ids)
+        return [found[job_id] for job_id in ids]
+
+    def find(self, job_ids: Iterable[str]) -> dict[str, Job]:
+        if not self.path.exists():
+            return {}
+        with self._transaction() as db:
+            return _find(db, job_ids)
+
+    def take(
+        self, worker: str, now: Instant, *, queues: Sequence[str] | None = None, lease: int = LEASE
+    ) -> Job | None:
+        with self._transaction() as db:
+            self._reap(db, now)
+            names = json.dumps(list(queues)) if queues is not None else None
+            row = db.execute(
+                "SELECT number FROM jobs WHERE state = 'waiting' AND available_at <= ?"
+                " AND (? IS NULL OR queue IN (SELECT value FROM json_each(?))) ORDER BY number LIMIT 1",
+                (now, names, names),
+            ).fetchone()
+            if row is None:
+                return None
+            db.execute(
+                "UPDATE jobs SET state = 'running', attempts = attempts + 1, worker = ?, lease_until = ?,"
+                " started_at = ? WHERE number = ?",
+                (worker, now + lease, now, row[0]),
+            )
+            return _job(db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE number = ?", row).fetchone())  # noqa: S608 - our own column names
+
+    def renew(self, job: Job, now: Instant, lease: int = LEASE) -> bool:
+        with self._transaction() as db:
+            done = db.execute(
+                "UPDATE jobs SET lease_until = ? WHERE number = ? AND worker = ? AND attempts = ?"
+                " AND state = 'running'",
+                (now + lease, job.number, job.worker, job.attempts),
+            )
+            return done.rowcount == 1
+
+    def finish(self, job: Job, now: Instant) -> bool:
+        return self._end(job, "success", now, None)
+
+    def fail(self, job: Job, now: Instant, words: str) -> bool:
+        if not job.repeatable or job.attempts >= self._attempts:
+            return self._end(job, "failure", now, words)
+        with self._transaction() as db:
+            done = db.execute(
+                "UPDATE jobs SET state = 'waiting', available_at = ?, worker = NULL, lease_until = NULL,"
+                " words = ? WHERE number = ? AND worker = ? AND attempts = ? AND state = 'running'",
+                (now + self._wait(job), words, job.number, job.worker, job.attempts),
+            )
+            return done.rowcount == 1
+
+    def reap(self, now: Instant) -> list[Job]:
+        if not self.path.exists():
+            return []
+        with self._transaction() as db:
+            return self._reap(db, now)
+
+    def dead(self) -> list[Job]:
+        if not self.path.exists():
+            return []
+        with self._transaction() as db:
+            return _select(db, "state IN ('failure', 'lost', 'expired') ORDER BY number")
+
+    def check(self) -> None:
+        if self.path.exists():
+            with self._transaction():
+                return
+        if not self.path.parent.is_dir() or not os.access(self.path.parent, os.W_OK):
+            raise QueueError(f"the queue {self.name} cannot be made", hint=self._hint())
+
+    def _end(self, job: Job, state: JobState, now: Instant, words: str | None) -> bool:
+        """The end of an attempt. A worker that was taken for lost may still tell how it ended."""
+        with self._transaction() as db:
+            done = db.execute(
+                "UPDATE jobs SET state = ?, finished_at = ?, words = ?, lease_until = NULL"
+                " WHERE number = ? AND worker = ? AND attempts = ? AND state IN ('running', 'lost')",
+                (state, now, words, job.number, job.worker, job.attempts),
+            )
+            return done.rowcount == 1
+
+    def _reap(self, db: sqlite3.Connection, now: Instant) -> list[Job]:
+        changed: list[int] = []
+        for job in _select(db, "state = 'running' AND lease_until <= ?", (now,)):
+            words = f"the worker {job.worker} went away"
+            if job.repeatable and job.attempts < self._attempts:
+                db.execute(
+                    "UPDATE jobs SET state = 'waiting', available_at = ?, worker = NULL, lease_until = NULL,"
+                    " words = ? WHERE number = ?",
+                    (now + self._wait(job), words, job.number),
+                )
+            else:
+                db.execute(
+                    "UPDATE jobs SET state = 'lost', finished_at = ?, lease_until = NULL, words = ?"
+                    " WHERE number = ?",
+                    (now, words, job.number),
+                )
+            changed.append(job.number)
+        for job in _select(db, "state = 'waiting' AND not_after < ?", (now,)):
+            late = f"no attempt starts after {instant_text(job.not_after)}"
+            state, words = ("failure", f"{job.words}; {late}") if job.attempts else ("expired", late)
+            db.execute(
+                "UPDATE jobs SET state = ?, finished_at = ?, words = ? WHERE number = ?",
+                (state, now, words, job.number),
+            )
+            changed.append(job.number)
+        return _select(db, "number IN (SELECT value FROM json_each(?))", (json.dumps(changed),))
+
+    def _wait(self, job: Job) -> int:
+        """Seconds until the next attempt; the backoff doubles."""
+        wait: int = self._backoff * 2 ** max(job.attempts - 1, 0)
+        return wait
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that alone may write, committed at the end. Raises QueueError."""
+        try:
+            with closing(sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)) as db:
+                db.execute("PRAGMA synchronous = EXTRA")
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    self._demand_our_file(db)
+                    yield db
+                    db.execute("COMMIT")
+                except BaseException:
+                    if db.in_transaction:
+                        db.execute("ROLLBACK")
+                    raise
+        except sqlite3.Error as problem:
+            raise QueueError(f"the queue {self.path.name} failed: {problem}", hint=self._hint()) from None
+
+    def _hint(self) -> str:
+        if not self.path.parent.is_dir():
+            return f"make the folder {self.path.parent} first, or correct `queue:` in scheduler.yaml"
+        return "see that the disk has room and the file may be written, and that no other program holds it"
+
+    def _demand_our_file(self, db: sqlite3.Connection) -> None:
+        """Make the table in a new file; refuse a file of another program or of a later version."""
+        application = db.execute("PRAGMA application_id").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if application == APPLICATION and version == LATEST_VERSION:
+            return
+        if application == APPLICATION:
+            raise QueueError(
+                f"the queue {self.path.name} has version {version}; this program knows {LATEST_VERSION}",
+                hint="upgrade the scheduler, or run the one that wrote it",
+            )
+        if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise QueueError(
+                f"{self.path.name} is the database of another program", hint="name another file in `queue:`"
+            )
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION}")
+        db.execute(f"PRAGMA user_version = {LATEST_VERSION}")
+
+
+def _id_of(schedule_id: str, intent: Intent) -> str:
+    return intent.job_id or schedule_id
+
+
+def _row_of(request: Request) -> tuple[Any, ...]:
+    intent = request.intent
+    at = read_utc(intent.at)
+    payload = json.dumps(dict(request.payload), allow_nan=False)
+    return (
+        _id_of(request.schedule_id, intent), intent.key, intent.queue or "publications",
+        request.schedule_id, payload, intent.command, int(intent.delivery == "at-least-once"),
+        at, at, read_utc(intent.not_after),
+    )  # fmt: skip
+
+
+def _select(db: sqlite3.Connection, where: str, values: tuple[Any, ...] = ()) -> list[Job]:
+    return [_job(row) for row in db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)]  # noqa: S608 - our own words
+
+
+def _find(db: sqlite3.Connection, job_ids: Iterable[str]) -> dict[str, Job]:
+    jobs = _select(db, "job_id IN (SELECT value FROM json_each(?))", (json.dumps(list(job_ids)),))
+    return {job.job_id: job for job in jobs}
+
+
+def _job(row: tuple[Any, ...]) -> Job:
+    number, job_id, key, queue, schedule_id, payload, command, repeatable, *rest = row
+    return Job(number, job_id, key, queue, schedule_id, json.loads(payload), command, bool(repeatable), *rest)
+
+
+class QueueDispatcher:
+    """The way to channels without a repository.
+
+    `url` and `root` as for `open_queue` (raises SchedulerError). `now`: the scheduler's clock; with it a
+    lookup tells a worker that went away; without it that is left to the workers.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        root: Path,
+        *,
+        now: Callable[[], Instant] | None = None,
+        attempts: int = 3,
+        backoff: int = 60,
+    ) -> None:
+        self.queue = open_queue(url, root, attempts=attempts, backoff=backoff)
+        self._now = now
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """Nothing: a job waits for its worker anyway."""
+
+    def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
+        """Put all jobs on the queue in one step, in the order given; a job that is there already is a yes."""
+        good: list[Request] = []
+        for request in requests:
+            try:
+                _row_of(request)
+            except (ValueError, TypeError, RecursionError) as problem:
+                yield request, Answer(verdict="refused", error=f"nothing was enqueued: {problem}")
+            else:
+                good.append(request)
+        if not good:
+            return
+        try:
+            jobs = self.queue.enqueue(good)
+        except QueueError as problem:
+            yield from ((request, self._in_doubt(request, problem)) for request in good)
+            return
+        for request, job in zip(good, jobs, strict=True):
+            yield request, _answer(request, job)
+
+    def _in_doubt(self, request: Request, problem: QueueError) -> Answer:
+        """A failed commit may have been one all the same: the queue itself knows, if it can be asked."""
+        try:
+            job = self.queue.find([_id_of(request.schedule_id, request.intent)])
+        except QueueError:
+            return Answer(verdict="unknown", error=str(problem))
+        if job:
+            return _answer(request, next(iter(job.values())))
+        return Answer(verdict="not-now", error=str(problem))
+
+    def look_up(
+        self,
+        intents: Mapping[str, Intent],
+        run_ids: Mapping[str, int] | None = None,  # noqa: ARG002 - the protocol's; the job id says it all
+    ) -> Mapping[str, Sighting]:
+        """The job of each intent, as a run."""
+        ids = {schedule_id: _id_of(schedule_id, intent) for schedule_id, intent in intents.items()}
+        try:
+            if self._now is not None:
+                self.queue.reap(self._now())
+            jobs = self.queue.find(ids.values())
+        except QueueError as problem:
+            return dict.fromkeys(intents, Sighting(error=str(problem)))
+        seen: dict[str, Sighting] = {}
+        for schedule_id, intent in intents.items():
+            job = jobs.get(ids[schedule_id])
+            mine = job is not None and job.key == intent.key
+            seen[schedule_id] = Sighting(runs=(_as_run(job),) if job is not None and mine else ())
+        return seen
+
+    def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
+        """Whether the queue takes jobs. Whether somebody works on them is not its business."""
+        check = self._check()
+        ready = Readiness(
+            ready=check.ok is not False, problem=None if check.ok else check.words, hint=check.hint
+        )
+        return dict.fromkeys(intents, ready)
+
+    def inspect(self, intents: Mapping[str, Intent]) -> Mapping[str, Sequence[Check]]:
+        checks = (self._check(),)
+        return dict.fromkeys(intents, checks)
+
+    def _check(self) -> Check:
+        try:
+            self.queue.check()
+            dead = len(self.queue.dead())
+        except QueueError as problem:
+            return Check("queue", False, str(problem), problem.hint)
+        told = f"; {dead} of its jobs did not end well" if dead else ""
+        return Check("queue", True, f"the queue {self.queue.name} takes jobs{told}")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _answer(request: Request, job: Job) -> Answer:
+    if job.key != request.intent.key:
+        words = f"the queue holds a job {job.job_id} of another scheduler (another lineage)"
+        return Answer(verdict="refused", error=words)
+    return Answer(verdict="accepted", run_id=job.number)
+
+
+def _as_run(job: Job) -> Run:
+    return Run(
+        run_id=job.number,
+        conclusion=job.state if job.state in ENDED else None,
+        started_at=job.started_at,
+        words=job.words,
+    )
