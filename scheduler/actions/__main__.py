@@ -45,7 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
     report.add_argument("--exit-code", type=int, required=True, help="how the run ended")
     report.add_argument("--tick-gap", type=_duration, default=7_200, help="the longest time without a tick")
-    report.add_argument("--dry-run", action="store_true", help="touch no issue")
     for one in (summary, comment, report):
         one.add_argument("file", type=Path)
     return parser
@@ -94,14 +93,13 @@ def _report(asked: argparse.Namespace) -> None:
     for line in outcomes.log_lines(printed):
         _say(line)
     _summarize(outcomes.summary(printed, asked.exit_code))
-    if not asked.dry_run:
-        _keep_issues(_repository(), printed, asked.exit_code, asked.tick_gap)
+    _keep_issues(_repository(), printed, asked.exit_code, asked.tick_gap)
 
 
 def _keep_issues(repository: Repository, printed: outcomes.Printed, exit_code: int, tick_gap: int) -> None:
     """Open, update and close what this run gives reason to."""
     known = issues.known_issues(repository.list("issues", state="all", labels=issues.LABEL))
-    stopped = {"exit code": str(exit_code)} if exit_code not in (0, 1) else {}
+    stopped = {} if printed.complete else {"exit code": str(exit_code)}
     concerns = {outcomes.BROKEN: (stopped, [] if stopped else ["exit code"]), **outcomes.by_topic(printed)}
     for topic, (wrong, settled) in concerns.items():
         _settle(repository, known, topic, wrong, settled)

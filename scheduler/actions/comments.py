@@ -6,9 +6,7 @@ from typing import Literal
 
 from scheduler.actions.rest import Repository
 from scheduler.actions.texts import COMMENT_LIMIT, fit
-
-MARKER = "<!-- wave-scheduler: plan -->"
-"""The first line of the comment, by which it is found again. Nobody sees it."""
+from scheduler.reports.markdown import MARKER
 
 AUTHOR = "github-actions[bot]"
 
@@ -21,7 +19,8 @@ def put_comment(
     `note` closes a text that had to be cut. With `update_only` no comment is made where there is none.
     Only a comment of our own author counts: anybody may write the marker into one of theirs.
     """
-    body = fit(f"{MARKER}\n{markdown}", COMMENT_LIMIT, note)
+    marked = markdown if markdown.startswith(MARKER) else f"{MARKER} -->\n{markdown}"
+    body = fit(marked, COMMENT_LIMIT, note)
     for comment in repository.list(f"issues/{number}/comments"):
         if (comment.get("user") or {}).get("login") == AUTHOR and (comment["body"] or "").startswith(MARKER):
             if comment["body"] == body:

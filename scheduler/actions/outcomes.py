@@ -31,6 +31,8 @@ class Printed:
 
     results: tuple[Mapping[str, Any], ...]
     diagnostics: tuple[Mapping[str, Any], ...]
+    complete: bool = True
+    """Whether it printed its document at all. A run that stops before it begins prints none."""
 
 
 def read_printed(text: str) -> Printed:
@@ -39,7 +41,7 @@ def read_printed(text: str) -> Printed:
         document = json.loads(text)
         return Printed(tuple(document["results"]), tuple(document["diagnostics"]))
     except (ValueError, KeyError, TypeError):
-        return Printed((), ())
+        return Printed((), (), complete=False)
 
 
 def wave_of(schedule_id: str) -> str | None:
@@ -96,17 +98,15 @@ def _diagnostic_line(problem: Mapping[str, Any]) -> str:
 
 def summary(printed: Printed, exit_code: int) -> str:
     """The run for its summary page, in Markdown."""
-    lines = (
-        []
-        if exit_code in (0, 1)
-        else [f"**The scheduler stopped with exit code {exit_code}: see the log.**", ""]
-    )
+    lines = []
+    if not printed.complete or exit_code not in (0, 1):
+        lines += [f"**This run ended with exit code {exit_code}: see the log.**", ""]
     if printed.results:
         lines += ["| schedule | status | |", "|---|---|---|"]
         for one in printed.results:
             error = code(str(one["error"])) if one.get("error") else ""
             lines.append(f"| {code(one['schedule_id'])} | {one['status']} | {error} |")
-    elif not printed.diagnostics and exit_code == 0:
+    elif printed.complete and not printed.diagnostics:
         lines.append("Nothing was due.")
     if printed.diagnostics:
         lines += ["", "| | where | what |", "|---|---|---|"]

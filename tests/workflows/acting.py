@@ -58,6 +58,8 @@ class Runner:
     api: str
     token: str = "loopback-token"
     local_actions: Mapping[str, Path] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Repository variables."""
     _running: dict[int, subprocess.Popen[str]] = field(default_factory=dict)
 
     def cancel(self, run_id: int) -> None:
@@ -87,7 +89,11 @@ class Runner:
             "--env", f"GITHUB_API_URL={self.api}", "--env", f"GITHUB_RUN_ID={run_id}",
             "--secret", f"GITHUB_TOKEN={self.token}", *more,
         ]  # fmt: skip
-        for option, pairs in (("--secret", secrets), ("--var", variables), ("--env", environment)):
+        for option, pairs in (
+            ("--secret", secrets),
+            ("--var", {**self.variables, **variables}),
+            ("--env", environment),
+        ):
             for name, value in pairs.items():
                 command += [option, f"{name}={value}"]
         for name, directory in self.local_actions.items():

@@ -10,13 +10,14 @@ import pytest
 from loopback_github import LoopbackGitHub, Repository
 
 from scheduler.actions.__main__ import main
-from scheduler.actions.comments import MARKER
 from scheduler.actions.rest import ApiError
 from scheduler.actions.rest import Repository as Client
 from scheduler.actions.texts import COMMENT_LIMIT, code, command, fit, plain
 from scheduler.actions.ticks import gap_before
+from scheduler.reports.markdown import MARKER as PLAN_MARKER
 from scheduler.times import read_utc
 
+MARKER = f"{PLAN_MARKER} -->"
 EVIL = "a | b `x` ``y`` ${{ secrets.T }} </details> ::error::x @acme/all --> <!-- \u202e\x1b[31m"
 
 
@@ -183,6 +184,12 @@ def test_an_issue_of_somebody_else_with_our_marker_is_not_ours(home: Repository,
     home.issues[0]["user"] = {"login": "mallory", "type": "User"}
     report(tmp_path, ("spring/a/alpha", "completed", None))
     assert home.issues[0]["state"] == "open"
+
+
+def test_a_run_that_broke_off_without_a_word_counts_as_broken(home: Repository, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("")
+    assert main(["report", "--exit-code", "1", str(tmp_path / "run.json")]) == 0
+    assert [issue["title"] for issue in home.issues] == ["The scheduler cannot run"]
 
 
 def test_broken_machinery_opens_an_issue_that_the_next_good_run_closes(

@@ -1,0 +1,179 @@
+"""The tick as it runs on GitHub: the real workflow file, a real git server, a GitHub on loopback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from loopback_github import Repository
+from waves_home import CHANNEL, Home, in_minutes, wave
+
+
+@pytest.fixture
+def channel(home: Home) -> Repository:
+    return home.github.add("acme/tech-daily")
+
+
+def begin(home: Home) -> None:
+    """Make the first state as a new user does, in a clone."""
+    clone = home.fresh_clone()
+    done = subprocess.run(
+        [sys.executable, "-m", "scheduler", "-C", str(clone), "state", "init"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_first_state_can_be_made_by_hand_on_github_too(home: Home) -> None:
+    run = home.tick("workflow_dispatch", given={"inputs": {"begin": "true"}})
+    assert run.conclusion == "success", run.log
+    assert home.state()["schedules"] == {}
+
+
+def test_without_a_state_nothing_is_sent_and_an_issue_says_so(home: Home, channel: Repository) -> None:
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    run = home.tick()
+    assert run.conclusion == "failure"
+    assert run.said("scheduler state init")
+    assert channel.dispatches == []
+    assert [issue["title"] for issue in home.api.issues] == ["The scheduler cannot run"]
+
+
+def test_a_tick_sends_what_is_due_and_pushes_the_record(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    run = home.tick()
+    assert run.conclusion == "success", run.log
+    (sent,) = channel.dispatches
+    assert sent["event_type"] == "process-video"
+    assert sent["client_payload"]["schedule_id"] == "spring/teaser/tech-daily"
+    assert home.state()["schedules"]["spring/teaser/tech-daily"]["status"] == "completed"
+    assert home.api.issues == []
+    assert home.github.unknown == []
+
+
+def test_the_next_tick_finds_nothing_to_do(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    home.tick()
+    log = home.log_of_state()
+    assert home.tick(run_id=51).conclusion == "success"
+    assert len(channel.dispatches) == 1
+    assert home.log_of_state() == log
+
+
+@pytest.mark.parametrize("event", ["push", "repository_dispatch", "workflow_dispatch"])
+def test_every_event_is_a_tick(event: str, home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    assert home.tick(event).conclusion == "success"
+    assert len(channel.dispatches) == 1
+
+
+def test_a_dry_run_writes_and_sends_nothing(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    run = home.tick("workflow_dispatch", given={"inputs": {"dry_run": "true"}})
+    assert run.conclusion == "success", run.log
+    assert run.said("spring/teaser/tech-daily")
+    assert channel.dispatches == []
+    assert home.state()["schedules"] == {}
+
+
+def test_a_refused_publication_ends_red_with_an_issue_and_a_retry_closes_it(home: Home) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    run = home.tick()  # the channel's repository is not there
+    assert run.conclusion == "failure"
+    assert [issue["title"] for issue in home.api.issues] == ["Wave spring: not all was published"]
+    assert "HTTP 404" in home.api.issues[0]["body"]
+
+    channel = home.github.add("acme/tech-daily")
+    again = home.tick(
+        "workflow_dispatch", run_id=51, given={"inputs": {"retry": "spring/teaser/tech-daily"}}
+    )  # fmt: skip
+    assert again.conclusion == "success", again.log
+    assert len(channel.dispatches) == 1
+    assert home.api.issues[0]["state"] == "closed"
+
+
+def test_a_retry_of_a_hostile_id_is_an_error_and_no_command(home: Home, witness: Path) -> None:
+    begin(home)
+    evil = f"$(touch {witness}) `touch {witness}` --resend ;touch {witness}"
+    assert home.tick("workflow_dispatch", given={"inputs": {"retry": evil}}).conclusion == "failure"
+
+
+def test_without_a_token_nothing_is_sent_and_the_run_ends_red(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    run = home.tick(secrets={})
+    assert run.conclusion == "failure"
+    assert run.said("SCHEDULER_TOKEN")
+    assert channel.dispatches == []
+
+
+def test_a_token_is_minted_by_the_app_where_one_is_configured(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    app = {
+        "secrets": {"SCHEDULER_APP_PRIVATE_KEY": "the-private-key"},
+        "variables": {"SCHEDULER_APP_CLIENT_ID": "Iv1"},
+    }
+    assert home.tick(**app).conclusion == "success"
+    assert [request.token for request in home.github.asked("POST", "/dispatches")] == ["acme-token"]
+
+
+def test_an_app_that_cannot_mint_stops_nobody_else(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    run = home.tick(
+        secrets={"SCHEDULER_APP_PRIVATE_KEY": "wrong", "SCHEDULER_TOKEN": "acme-token"},
+        variables={"SCHEDULER_APP_CLIENT_ID": "Iv1"},
+    )
+    assert run.conclusion == "success", run.log
+    assert len(channel.dispatches) == 1
+
+
+def test_no_token_stands_in_the_log(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    log = home.tick().log
+    assert "acme-token" not in log
+    assert "loopback-token" not in log
+
+
+def test_the_operator_stops_everything_with_a_variable(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    assert home.tick(variables={"SCHEDULER_PAUSED": "1"}).conclusion == "success"
+    assert channel.dispatches == []
+
+
+def test_a_channel_outside_the_operators_list_is_not_sent_to(home: Home) -> None:
+    elsewhere = home.github.add("mallory/loot")
+    begin(home)
+    home.commit(
+        {"channels/tech-daily.yaml": CHANNEL.replace("acme/tech-daily", "mallory/loot"),
+         "waves/spring.yaml": wave(in_minutes(-2))},
+        "Point the channel elsewhere",
+    )  # fmt: skip
+    run = home.tick(variables={"SCHEDULER_ALLOW": "acme/*"})
+    assert run.conclusion == "failure"
+    assert run.said("not-allowed")
+    assert elsewhere.dispatches == []
+
+
+def test_the_daily_heartbeat_switches_the_cron_on(home: Home) -> None:
+    begin(home)
+    assert home.tick(given={"schedule": "41 4 * * *"}).conclusion == "success"
+    assert home.api.enabled == ["reconcile.yml"]
+
+
+def test_another_branch_is_no_tick(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    event = {"repository": {"default_branch": "trunk", "full_name": "acme/waves"}}
+    assert home.tick("workflow_dispatch", given=event).conclusion == "skipped"
+    assert channel.dispatches == []

@@ -1,0 +1,135 @@
+"""What a pull request gets to see: the real workflow file, on proposals friendly and hostile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from acting import Outcome, git
+from waves_home import CHANNEL, NAME, PROJECT, Home, in_minutes, wave
+
+from scheduler.reports.markdown import MARKER
+
+TOMORROW = 24 * 60
+
+
+def propose(home: Home, files: dict[str, str | None], *, fork: bool = False, number: int = 7) -> Outcome:
+    """Open (or update) a pull request with these changes and run its check."""
+    base = git(home.clone, "rev-parse", "refs/heads/main")
+    git(home.clone, "checkout", "--quiet", "-B", "proposal", "main")
+    merge = home.commit(files, "Propose", branch="proposal")
+    git(home.server.root / NAME, "update-ref", f"refs/pull/{number}/merge", merge)
+    event: dict[str, Any] = {
+        "number": number,
+        "pull_request": {
+            "number": number,
+            "base": {"ref": "main", "sha": base, "repo": {"full_name": NAME}},
+            "head": {"ref": "proposal", "sha": merge,
+                     "repo": {"full_name": "mallory/waves" if fork else NAME}},
+        },
+        "repository": {"default_branch": "main", "full_name": NAME},
+    }  # fmt: skip
+    try:
+        return home.runner.run(
+            "pull_request", event, workflow="validate.yml", environment=home.environment,
+            more=["--no-skip-checkout"],
+        )  # fmt: skip
+    finally:
+        git(home.clone, "checkout", "--quiet", "main")
+
+
+def test_a_proposal_gets_one_comment_with_the_plan(home: Home) -> None:
+    run = propose(home, {"waves/spring.yaml": wave(in_minutes(TOMORROW))})
+    assert run.conclusion == "success", run.log
+    (comment,) = home.api.comments
+    assert comment["issue"] == 7
+    assert comment["body"].startswith(MARKER)
+    assert "spring/teaser/tech-daily" in comment["body"]
+    assert home.github.unknown == []
+
+
+def test_a_second_push_updates_the_comment_in_place(home: Home) -> None:
+    propose(home, {"waves/spring.yaml": wave(in_minutes(TOMORROW))})
+    propose(home, {"waves/spring.yaml": wave(in_minutes(TOMORROW), video="trailer-4k")})
+    (comment,) = home.api.comments
+    assert "trailer-4k" in comment["body"]
+    assert "teaser-4k" not in comment["body"]
+
+
+def test_a_proposal_that_changes_no_schedule_gets_no_comment(home: Home) -> None:
+    run = propose(home, {"README.md": "hello\n"})
+    assert run.conclusion == "success", run.log
+    assert home.api.comments == []
+
+
+def test_a_fault_is_annotated_at_its_line_and_turns_the_check_red(home: Home) -> None:
+    run = propose(home, {"waves/spring.yaml": wave(in_minutes(TOMORROW), channel="tech-dayly")})
+    assert run.conclusion == "failure"
+    assert run.said("file=waves/spring.yaml,line=2")
+    assert run.said("unknown-channel")
+    assert len(home.api.comments) == 1, "the comment says so too"
+
+
+def test_a_fork_gets_the_check_and_no_comment(home: Home) -> None:
+    run = propose(home, {"waves/spring.yaml": wave(in_minutes(TOMORROW))}, fork=True)
+    assert run.conclusion == "success", run.log
+    assert run.said("spring/teaser/tech-daily"), "in the summary"
+    assert home.api.comments == []
+
+
+def test_the_plan_is_compared_with_the_recorded_state(home: Home) -> None:
+    begun = home.tick("workflow_dispatch", given={"inputs": {"begin": "true"}})
+    assert begun.conclusion == "success", begun.log
+    at = in_minutes(TOMORROW)
+    home.commit({"waves/spring.yaml": wave(at)}, "Add a wave")
+    assert home.tick().conclusion == "success"
+    before = home.log_of_state()
+    run = propose(home, {"README.md": "hello\n"})
+    assert run.conclusion == "success", run.log
+    assert home.api.comments == [], "what is recorded as it is declared is no change"
+    assert home.log_of_state() == before, "and nothing was written"
+
+
+def test_the_code_of_a_proposal_is_never_run(home: Home, witness: Path) -> None:
+    trap = f"import pathlib; pathlib.Path('{witness}').touch()\n"
+    composite = f"runs: {{using: composite, steps: [{{shell: bash, run: touch {witness}}}]}}\n"
+    run = propose(
+        home,
+        {"scheduler/__init__.py": trap, "scheduler/__main__.py": trap, "sitecustomize.py": trap,
+         "yaml.py": trap, "proposal/yaml.py": trap, ".github/actions/scheduler/action.yml": composite,
+         "waves/spring.yaml": wave(in_minutes(TOMORROW))},
+    )  # fmt: skip
+    assert run.conclusion == "success", run.log
+
+
+def test_a_channel_that_points_outside_the_operators_list_is_refused(home: Home) -> None:
+    home.runner.variables = {"SCHEDULER_ALLOW": "acme/*"}
+    run = propose(home, {"channels/loot.yaml": CHANNEL.replace("acme/tech-daily", "mallory/loot")})
+    assert run.conclusion == "failure"
+    assert run.said("not-allowed")
+
+
+def test_hostile_text_breaks_neither_the_log_nor_the_comment(home: Home, witness: Path) -> None:
+    run_it = f"`touch {witness}` $(touch {witness}) ${{{{ secrets.SCHEDULER_TOKEN }}}}"
+    evil = f"{run_it} | ::error::pwned </details> @acme/all"
+    text = wave(in_minutes(TOMORROW), video=evil) + f"title: '{evil}'\n"
+    run = propose(home, {"waves/spring.yaml": text})
+    assert run.conclusion == "success", run.log
+    assert "❗  ::error::pwned" not in run.log, "no command of the runner was made of it"
+    body = home.api.comments[0]["body"]
+    assert body.count("<details") == body.count("</details>")
+    assert "@acme/all" not in body, "nobody is notified"
+
+
+def test_nothing_of_the_operators_is_within_reach_of_a_proposal(home: Home) -> None:
+    text = (PROJECT / ".github/workflows/validate.yml").read_text()
+    assert "secrets." not in text
+    assert "pull_request_target" not in text
+
+
+@pytest.mark.parametrize("fault", ["waves/spring.yaml", "channels/tech-daily.yaml", "scheduler.yaml"])
+def test_an_unreadable_file_is_a_red_check_with_a_place(fault: str, home: Home) -> None:
+    run = propose(home, {fault: "a: [\n"})
+    assert run.conclusion == "failure"
+    assert run.said(f"file={fault},line=")
