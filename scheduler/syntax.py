@@ -1,0 +1,534 @@
+"""What libyaml says about text that is no YAML, in the words of the person who has to repair it.
+
+libyaml names the state of its parser (`did not find expected key`) and the place where it gave up,
+which is often the line after the mistake. Here the lines around that place are looked at again, and
+the fault that people make most often at such a place is told where it stands, with what to write
+instead. Nothing here decides whether a text is YAML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """Why a file cannot be read; line and column count from 1."""
+
+    line: int
+    column: int
+    message: str
+    hint: str
+
+
+class Failure(NamedTuple):
+    """libyaml's own words, and the lines of the text. Places count from 1."""
+
+    lines: Sequence[str]
+    line: int
+    column: int
+    problem: str
+    context: str = ""
+    opened: tuple[int, int] | None = None
+    """Where the mapping, list, quote or key began in which the parser was."""
+
+    def before(self) -> str:
+        """The text of the line up to the place."""
+        return self.at(self.line)[: self.column - 1]
+
+    def rest(self) -> str:
+        """The text of the line from the place on."""
+        return self.at(self.line, self.column)
+
+    def at(self, number: int, column: int = 1) -> str:
+        """A line from a column on; as much of it as a person would read."""
+        line = self.lines[number - 1] if 0 < number <= len(self.lines) else ""
+        return line[column - 1 : column - 1 + _READ_OF_A_LINE]
+
+    def fault(self, message: str, hint: str) -> Fault:
+        return Fault(self.line, self.column, message, hint)
+
+    def fault_where_opened(self, message: str, hint: str) -> Fault:
+        line, column = self.opened or (self.line, self.column)
+        return Fault(line, column, message, hint)
+
+
+_READ_OF_A_LINE = 2_000
+_READ_ABOVE = 200
+"""Lines above a place that are looked at."""
+# `key: value` or `- key: value`; the key is plain or quoted, the value may be on the next lines.
+_KEY = re.compile(
+    r"""(?P<lead>[ ]*(?:-[ ]+)*)"""
+    r"""(?P<key>"[^"]*"|'[^']*'|[^\s'"#\[{,:-][^:]*):"""
+    r"""(?:[ \t]+(?P<value>.*)|$)"""
+)
+_NO_SPACE = re.compile(r"(?P<key>[A-Za-z_][\w.-]*):(?P<value>[^\s:/][^:]*|\xa0.*)")
+_CONFLICT_LINE = re.compile(r"(?:={7}|[<>|]{7}(?: .*)?)")
+_COMMENT = re.compile(r"[ \t]#.*")
+
+
+def explain(failure: Failure) -> Fault:
+    """The fault that libyaml's failure most likely is."""
+    teller = _BY_PROBLEM.get(failure.problem)
+    if teller is None:
+        teller = next((told for words, told in _BY_CONTEXT if words in failure.context), _anything)
+    return teller(failure)
+
+
+def alias(line: int, column: int, rest: str) -> Fault:
+    """A value that begins with `*`; `rest` is its line from there on."""
+    return Fault(
+        line,
+        column,
+        "a value that begins with `*` is an alias in YAML, and aliases are not read here",
+        f"{_in_quotes(rest)}; if an alias is meant, write the value out",
+    )
+
+
+def anchor(line: int, column: int, rest: str) -> Fault:
+    """A value that begins with `&`."""
+    return Fault(
+        line,
+        column,
+        "a value that begins with `&` is an anchor in YAML, and anchors are not read here",
+        f"{_in_quotes(rest)}; if an anchor is meant, delete it",
+    )
+
+
+def tag(line: int, column: int, rest: str) -> Fault:
+    """A value that begins with `!`."""
+    return Fault(
+        line,
+        column,
+        "a value that begins with `!` is a tag in YAML, and tags are not read here",
+        f"{_in_quotes(rest)}; if a tag is meant, delete it",
+    )
+
+
+def directive(line: int, column: int) -> Fault:
+    """A line that begins with `%`."""
+    return Fault(
+        line,
+        column,
+        "a line that begins with `%` is a directive in YAML, and directives are not read here",
+        "delete the line",
+    )
+
+
+def conflict(line: int) -> Fault:
+    """A line that git left for a person to decide about."""
+    return Fault(
+        line,
+        1,
+        "a merge conflict is left in this file",
+        "keep what is right of the two sides, and delete the lines that begin with "
+        "`<<<<<<<`, `=======` and `>>>>>>>`",
+    )
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """A piece of a file for a message: one line, safe to print."""
+    line = text if text.isprintable() else ascii(text)[1:-1]
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _value_with_colon(failure: Failure) -> Fault:
+    """`mapping values are not allowed in this context`: the place is a colon."""
+    before = failure.before()
+    key = _KEY.match(before)
+    if key is not None and key["value"]:
+        value = _without_comment((before + failure.rest())[key.start("value") :])
+        return failure.fault(
+            f"the value `{shortened(value)}` has a colon that reads like another key",
+            _in_quotes(value, f"{shortened(key['key'])}: "),
+        )
+    if before.startswith("---"):
+        hint = "write the first key on a line of its own"
+        return failure.fault("a key cannot stand on the line of the `---`", hint)
+    if len(before) > 1024:
+        return failure.fault(
+            "a key is longer than 1,024 characters", "shorten it, or look for a missing quote"
+        )
+    return _line_before(failure)
+
+
+def _line_before(failure: Failure) -> Fault:
+    """A line that is a key, where the text of the line above was not finished."""
+    number = _previous(failure.lines, failure.line)
+    above = failure.at(number)
+    key = _KEY.match(above)
+    here = _indentation(failure.at(failure.line))
+    if key is not None:
+        name = shortened(failure.before().strip())
+        return Fault(
+            failure.line,
+            here + 1,
+            f"`{name}` is indented deeper than `{shortened(key['key'])}`, the key above it that has a value",
+            f"start it in column {len(key['lead']) + 1}, below `{shortened(key['key'])}`",
+        )
+    for _ in range(_READ_ABOVE):
+        earlier = _previous(failure.lines, number)
+        if not earlier or not _is_bare(failure.at(earlier)):
+            break
+        number = earlier
+    text = failure.at(number)
+    if not text.strip():
+        return failure.fault("this colon is not expected here", _in_quotes(failure.at(failure.line).strip()))
+    return _missing_colon_in(number, _indentation(text, dashes=True) + 1, text)
+
+
+def _missing_colon(failure: Failure) -> Fault:
+    """`could not find expected ':'`: what was opened is a key, on an earlier line."""
+    line, column = failure.opened or (failure.line, failure.column)
+    above = failure.at(_previous(failure.lines, line))
+    if above[column - 1 :].startswith("- ") and _KEY.match(above) is None:
+        text = shortened(_without_comment(failure.at(line, column)))
+        return Fault(line, column, f"a dash is missing before `{text}`", f"write `- {text}`")
+    return _missing_colon_in(line, column, failure.at(line))
+
+
+def _missing_colon_in(number: int, column: int, line: str) -> Fault:
+    if _CONFLICT_LINE.fullmatch(line):
+        return conflict(number)
+    text = _without_comment(line[column - 1 :])
+    close = _NO_SPACE.fullmatch(text)
+    if close is not None:
+        value = close["value"].strip()
+        return Fault(
+            number,
+            column + close.end("key"),
+            f"a space is missing after the colon in `{shortened(text)}`",
+            f"write `{shortened(close['key'])}: {shortened(value)}`",
+        )
+    if "\N{FULLWIDTH COLON}" in text:
+        key, _, value = text.partition("\N{FULLWIDTH COLON}")
+        return Fault(
+            number,
+            column + len(key),
+            "this is not the colon of YAML but a wide one",
+            f"write `{shortened(key.strip())}: {shortened(value.strip())}`",
+        )
+    if text[:1] in ("'", '"') and text.count(text[0]) == 1:
+        hint = "write the key in one line, and a quote at its end"
+        return Fault(
+            number, column, f"the quote that opens `{shortened(text)}` is not closed in its line", hint
+        )
+    key, _, value = text.partition(" ")
+    hint = (
+        f"write `{shortened(key)}: {shortened(value.strip())}`"
+        if value
+        else f"write `{shortened(key)}:` and its value"
+    )
+    return Fault(number, column, f"a colon is missing in `{shortened(text)}`", f"{hint}, or delete the line")
+
+
+def _missing_key(failure: Failure) -> Fault:
+    """`did not find expected key`: a line that lies at no level, or text after a finished value."""
+    rest = failure.rest()
+    if rest[:1] == ":" and not failure.before().strip(" -"):
+        return failure.fault(*NO_KEY)
+    if failure.before().strip():
+        return _after_value(failure)
+    if rest[:1] in ("]", "}"):
+        return _closes_nothing(failure)
+    if rest == "-" or rest.startswith("- "):
+        return failure.fault("a list item stands where a key is expected", _levels(failure) or _SEE_ABOVE)
+    return failure.fault("the indentation of this line fits no line above it", _levels(failure) or _SEE_ABOVE)
+
+
+NO_KEY = ("a key is missing before this colon", "write `key: value`")
+_SEE_ABOVE = "indent it like the lines that it belongs to"
+
+
+def _missing_dash(failure: Failure) -> Fault:
+    """`did not find expected '-' indicator`: a line in a list that is no item."""
+    if failure.before().strip():
+        return _after_value(failure)
+    message = "this line stands in a list and does not begin with a dash"
+    if failure.opened is None or failure.opened[1] != failure.column:
+        return failure.fault(message, _levels(failure) or _SEE_ABOVE)
+    item = f"write `- {shortened(_without_comment(failure.rest()))}` if it is an item of the list"
+    above = _KEY.match(failure.at(_previous(failure.lines, failure.line)))
+    if above is None:
+        return failure.fault(message, f"{item}, or indent it like the lines that it belongs to")
+    start = f"start it in column {len(above['lead']) + 1}, below `{shortened(above['key'], 30)}`"
+    return failure.fault(message, f"{start}, or {item}")
+
+
+def _after_value(failure: Failure) -> Fault:
+    """Text in the same line after a quote or a bracket was closed."""
+    last = failure.before().rstrip()[-1]
+    opened_above = _unclosed_above(failure, last) if last in "'\"" else None
+    if opened_above is not None:
+        return opened_above
+    if last == "'":
+        hint = "an apostrophe inside single quotes is written twice (it''s); or use double quotes"
+        return failure.fault("text follows the closing quote", hint)
+    if last == '"':
+        hint = 'a quote inside double quotes is written \\"; or use single quotes'
+        return failure.fault("text follows the closing quote", hint)
+    if failure.rest()[:1] in ("]", "}"):
+        return _closes_nothing(failure)
+    if last in "]}":
+        opening = "[" if last == "]" else "{"
+        hint = f"a text that begins with `{opening}` must be in quotes as a whole"
+        return failure.fault(f"text follows the closing `{last}`", hint)
+    return _anything(failure)
+
+
+def _unclosed_above(failure: Failure, quote: str) -> Fault | None:
+    """The quote that really is open, where the one in this line was taken for its end."""
+    if failure.before().count(quote) % 2 == 0:
+        return None
+    for number in range(failure.line - 1, max(0, failure.line - _READ_ABOVE), -1):
+        line = failure.at(number)
+        if line.count(quote) % 2:
+            column = line.rindex(quote) + 1
+            text = shortened(line[column - 1 :].strip())
+            hint = f"write `{quote}` at its end"
+            return Fault(number, column, f"the quote that opens `{text}` is never closed", hint)
+    return None
+
+
+def _closes_nothing(failure: Failure) -> Fault:
+    bracket = failure.rest()[:1]
+    hint = "delete it, or put the whole value in quotes if it is text"
+    return failure.fault(f"this `{bracket}` closes nothing", hint)
+
+
+def _levels(failure: Failure) -> str | None:
+    """The columns at which a line could begin, by the lines above it."""
+    levels: dict[int, str] = {}
+    lowest = 1_000_000
+    for number in range(failure.line - 1, max(0, failure.line - _READ_ABOVE), -1):
+        line = failure.at(number)
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        for column in (_indentation(line, dashes=True), _indentation(line)):
+            if column < min(lowest, len(line.rstrip())):
+                lowest = column
+                levels[column] = shortened(line[column:].split(":")[0].strip(), 30)
+        if lowest == 0:
+            break
+    near = sorted(levels)
+    here = failure.column - 1
+    chosen = [
+        max((c for c in near if c <= here), default=None),
+        min((c for c in near if c > here), default=None),
+    ]
+    said = [f"in column {c + 1}, below `{levels[c]}`" for c in chosen if c is not None]
+    return "start it " + ", or ".join(said) if said else None
+
+
+def _tab(failure: Failure) -> Fault:
+    return failure.fault(
+        "a tab stands where YAML wants spaces", "indent with spaces; a tab is never allowed there"
+    )
+
+
+def _cannot_start(failure: Failure) -> Fault:
+    """`found character that cannot start any token`."""
+    rest = failure.rest()
+    if rest[:1] == "\t":
+        return _tab(failure)
+    if rest[:1] == "%" and failure.column == 1:
+        return directive(failure.line, failure.column)
+    sign = "a backtick" if rest[:1] == "`" else f"`{shortened(rest[:1])}`"
+    return failure.fault(f"a value cannot begin with {sign}", _in_quotes(rest))
+
+
+def _open_quote(failure: Failure) -> Fault:
+    line, column = failure.opened or (failure.line, failure.column)
+    quote = failure.at(line, column)[:1]
+    text = shortened(failure.at(line, column).strip())
+    return failure.fault_where_opened(
+        f"the quote that opens `{text}` is never closed", f"write `{quote}` at its end"
+    )
+
+
+def _open_bracket(failure: Failure) -> Fault:
+    """`did not find expected ',' or ']'`: never closed, or a comma is missing."""
+    line, column = failure.opened or (failure.line, failure.column)
+    opening = failure.at(line, column)[:1] or "["
+    closing = "}" if opening == "{" else "]"
+    if failure.rest()[:1] == ":" and not failure.before().strip():
+        return failure.fault(
+            "this colon stands on another line than its key", "write key and colon in one line"
+        )
+    later = failure.line > line and _indentation(failure.at(failure.line)) <= _indentation(failure.at(line))
+    if later or failure.line > len(failure.lines) or not failure.rest().strip():
+        return failure.fault_where_opened(
+            f"the `{opening}` is never closed",
+            f"write `{closing}` at the end of the list"
+            if closing == "]"
+            else f"write `{closing}` at the end, or put the value in quotes if it is text",
+        )
+    return failure.fault(
+        f"a comma or the closing `{closing}` is missing before this", "write a comma between two items"
+    )
+
+
+def _no_content(failure: Failure) -> Fault:
+    """`did not find expected node content`: a sign of YAML where a value should begin."""
+    sign = failure.rest()[:1]
+    if sign in ("]", "}"):
+        return _closes_nothing(failure)
+    if sign == ",":
+        return failure.fault("a value is missing before this comma", "write the value, or delete the comma")
+    if sign == ":":
+        return failure.fault(
+            "a value cannot begin with a colon", "delete the colon, or put the value in quotes"
+        )
+    if sign == "-" and "flow" in failure.context:
+        return failure.fault(
+            "a list with dashes cannot stand inside brackets", "delete the dash: commas do its work"
+        )
+    if sign == "?":
+        return _key_in_line(failure)
+    if not sign or failure.rest().startswith(("---", "...")):
+        message = "the file ends where a value is expected"
+        return failure.fault(message, "write the value, or close what is open above")
+    if failure.at(_previous(failure.lines, failure.line)).strip() == "-":
+        hint = f"start it in column {failure.column + 2}, deeper than the dash"
+        return failure.fault("this line belongs to the dash above it and is not indented", hint)
+    return failure.fault("the indentation of this line fits no line above it", _levels(failure) or _SEE_ABOVE)
+
+
+def _colon_in_brackets(failure: Failure) -> Fault:
+    hint = "write a space after the colon, or put the whole value in quotes"
+    return failure.fault("a colon inside brackets reads like a key without a value", hint)
+
+
+def _list_in_line(failure: Failure) -> Fault:
+    hint = "start the list on the next line; or put the value in quotes if it is text"
+    return failure.fault("a list with dashes cannot begin after a key in the same line", hint)
+
+
+def _key_in_line(failure: Failure) -> Fault:
+    return failure.fault("a value cannot begin with `?`", _in_quotes(failure.rest()))
+
+
+def _escape(failure: Failure) -> Fault:
+    start = failure.rest()
+    sequence = start[:2] if start[:1] == "\\" else "\\"
+    hint = "write the text in single quotes, where a backslash is a backslash, or write `\\\\` for one"
+    return failure.fault(f"`{shortened(sequence, 10)}` is no escape that YAML knows", hint)
+
+
+def _escape_number(failure: Failure) -> Fault:
+    hint = "`\\x` takes two hexadecimal digits, `\\u` four; in single quotes a backslash is a backslash"
+    return failure.fault("this escape does not name a character", hint)
+
+
+def _block_header(failure: Failure) -> Fault:
+    hint = "begin the text on the next line, indented; or put the value in quotes"
+    return failure.fault_where_opened("text after `|` or `>` in the same line is not read", hint)
+
+
+def _after_document(failure: Failure) -> Fault:
+    """`did not find expected <document start>`: the document had already ended."""
+    if failure.before().strip():
+        return _after_value(failure)
+    number = _previous(failure.lines, failure.line)
+    if failure.at(number).startswith("..."):
+        hint = "`...` ends the file: delete that line, or what follows it"
+        return failure.fault("text follows the end of the document", hint)
+    return failure.fault("this line does not belong to what is above it", _levels(failure) or _SEE_ABOVE)
+
+
+def _alias(failure: Failure) -> Fault:
+    return alias(*_opened_with_rest(failure))
+
+
+def _anchor(failure: Failure) -> Fault:
+    return anchor(*_opened_with_rest(failure))
+
+
+def _tag(failure: Failure) -> Fault:
+    return tag(*_opened_with_rest(failure))
+
+
+def _directive(failure: Failure) -> Fault:
+    line, _, _ = _opened_with_rest(failure)
+    return directive(line, 1)
+
+
+def _anything(failure: Failure) -> Fault:
+    where = f"{failure.context}, " if failure.context else ""
+    words = shortened(f"{where}{failure.problem}", 200)
+    hint = "look at the quotes, the brackets, the colons and the indentation here and in the line above"
+    return failure.fault(f"this is not YAML ({words})", hint)
+
+
+def _opened_with_rest(failure: Failure) -> tuple[int, int, str]:
+    line, column = failure.opened or (failure.line, failure.column)
+    return line, column, failure.at(line, column)
+
+
+def _in_quotes(text: str, lead: str = "") -> str:
+    """`write it in quotes: ...`, with the text as it would be."""
+    value = _without_comment(text)
+    if not value or len(value) > 60 or not value.isprintable():
+        return "write the whole value in quotes"
+    plain = '"' not in value and "\\" not in value
+    quoted = f'"{value}"' if plain else "'" + value.replace("'", "''") + "'"
+    return f"write it in quotes: {lead}{quoted}"
+
+
+def _without_comment(text: str) -> str:
+    return _COMMENT.sub("", text).strip(" \t\r")
+
+
+def _indentation(line: str, *, dashes: bool = False) -> int:
+    """Columns before the text of a line; with `dashes`, before the text of its list item."""
+    match = re.match(r"[ ]*(?:-[ ]+)*" if dashes else r"[ ]*", line)
+    return match.end() if match else 0
+
+
+def _is_bare(line: str) -> bool:
+    """A line with text that is no key and no list item."""
+    text = line.strip()
+    return bool(text) and text[0] not in "-#[{'\"" and _KEY.match(line) is None
+
+
+def _previous(lines: Sequence[str], number: int) -> int:
+    """The number of the nearest line above that is neither blank nor a comment; 0 where none is."""
+    for earlier in range(min(number, len(lines) + 1) - 1, 0, -1):
+        text = lines[earlier - 1].strip()
+        if text and not text.startswith("#"):
+            return earlier
+    return 0
+
+
+_BY_PROBLEM: dict[str, Callable[[Failure], Fault]] = {
+    "mapping values are not allowed in this context": _value_with_colon,
+    "could not find expected ':'": _missing_colon,
+    "did not find expected key": _missing_key,
+    "did not find expected '-' indicator": _missing_dash,
+    "found a tab character that violates indentation": _tab,
+    "found a tab character where an indentation space is expected": _tab,
+    "found character that cannot start any token": _cannot_start,
+    "found unexpected end of stream": _open_quote,
+    "found unexpected document indicator": _open_quote,
+    "did not find expected ',' or ']'": _open_bracket,
+    "did not find expected ',' or '}'": _open_bracket,
+    "did not find expected node content": _no_content,
+    "found unexpected ':'": _colon_in_brackets,
+    "block sequence entries are not allowed in this context": _list_in_line,
+    "mapping keys are not allowed in this context": _key_in_line,
+    "found unknown escape character": _escape,
+    "did not find expected hexdecimal number": _escape_number,
+    "found invalid Unicode character escape code": _escape_number,
+    "did not find expected <document start>": _after_document,
+    "found undefined tag handle": _tag,
+    "found incompatible YAML document": _directive,
+}
+_BY_CONTEXT: tuple[tuple[str, Callable[[Failure], Fault]], ...] = (
+    ("directive", _directive),
+    ("alias", _alias),
+    ("anchor", _anchor),
+    ("tag", _tag),
+    ("block scalar", _block_header),
+)
