@@ -1,0 +1,109 @@
+"""The three kinds of file: what they may say (pydantic models), and what they say (plain values).
+
+A document becomes a `WaveSpec`, a `ChannelSpec` or a `SettingsSpec`, or else diagnostics; a value is there
+only where no error is. `scheduler.spec.files` holds the models and is the one voice about content; the
+JSON Schemas for editors come from it. pydantic is imported when the first file is read: who needs the
+values alone does not pay for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
+
+from scheduler.diagnostics import Diagnostic, Location, error
+from scheduler.spec.values import (
+    DEFAULT_QUEUE,
+    ID,
+    ID_HINT,
+    ChannelSpec,
+    EntrySpec,
+    Freeze,
+    LineupEntry,
+    MemberSpec,
+    OneOff,
+    Pace,
+    PauseSpec,
+    SettingsSpec,
+    TagSelector,
+    WaveSpec,
+)
+from scheduler.times import quoted
+
+if TYPE_CHECKING:
+    from scheduler.documents import Document
+
+__all__ = [
+    "DEFAULT_QUEUE",
+    "ChannelSpec",
+    "EntrySpec",
+    "Freeze",
+    "LineupEntry",
+    "MemberSpec",
+    "OneOff",
+    "Pace",
+    "PauseSpec",
+    "SettingsSpec",
+    "TagSelector",
+    "WaveSpec",
+    "json_schema",
+    "read_channel",
+    "read_settings",
+    "read_wave",
+    "schema_files",
+    "stem_problem",
+]
+
+
+def read_wave(document: Document) -> tuple[WaveSpec | None, list[Diagnostic]]:
+    """The wave that a document declares, with the document's own problems; None where any is an error."""
+    from scheduler.spec import reading
+
+    return reading.wave(document)
+
+
+def read_channel(document: Document) -> tuple[ChannelSpec | None, list[Diagnostic]]:
+    """The channel that a document declares, with the document's own problems; None where any is an error."""
+    from scheduler.spec import reading
+
+    return reading.channel(document)
+
+
+def read_settings(document: Document | None) -> tuple[SettingsSpec | None, list[Diagnostic]]:
+    """The settings that a document declares, without one the defaults; None where any problem is an error."""
+    if document is None:
+        return SettingsSpec(), []
+    from scheduler.spec import reading
+
+    return reading.settings(document)
+
+
+def stem_problem(kind: Literal["wave", "channel"], path: str) -> Diagnostic | None:
+    """What is wrong with the name of a file: its stem is the id of what it declares."""
+    stem = PurePosixPath(path).stem
+    if re.fullmatch(ID, stem):
+        return None
+    message = f"the name of a {kind} file is the {kind}'s id, and {quoted(stem)} is not an id"
+    return error("invalid-value", Location(path), message, f"rename the file: {ID_HINT}")
+
+
+def json_schema(
+    kind: Literal["wave", "channel", "scheduler"], channels: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a kind of file, for editors.
+
+    With `channels`, the ids of a repository's channels are an enumeration, each with its description
+    (a name, slots): editors complete them and underline others.
+    """
+    from scheduler.spec import schemas
+
+    return schemas.json_schema(kind, channels)
+
+
+def schema_files() -> dict[str, str]:
+    """The published schemas: the name of each file below `schemas/`, and its text."""
+    from scheduler.spec import schemas
+
+    return schemas.schema_files()

@@ -1,0 +1,267 @@
+"""pydantic's errors in our own words: a code, a sentence, a hint and a place for each.
+
+One fault is one error. A misspelt key is not also a missing one, and a local time is not reproached with
+the lack of a zone where the zone's own line is the fault.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+
+from scheduler.diagnostics import Code, Diagnostic, Location, error, in_order
+from scheduler.documents import MOST_PROBLEMS, Document, Route
+from scheduler.spec import files
+from scheduler.spec.scalars import SECRET, is_nothing
+from scheduler.times import TimeError, quoted, read_zone
+
+Kind = Literal["wave", "channel", "scheduler"]
+Models = Mapping[str, type[BaseModel]]
+
+ROOTS: Mapping[Kind, type[BaseModel]] = {
+    "wave": files.WaveFile,
+    "channel": files.ChannelFile,
+    "scheduler": files.SettingsFile,
+}
+# The model of the mappings below a key; `[]` stands for the items of its list.
+_BELOW: Mapping[Kind, Models] = {
+    "wave": {
+        "schedules[]": files.EntryFile,
+        "channels": files.TagsFile,
+        "channels[]": files.MemberFile,
+        "members[]": files.MemberFile,
+        "paused": files.PauseFile,
+    },
+    "channel": {
+        "lineup[]": files.LineupFile,
+        "schedules[]": files.OneOffFile,
+        "paused": files.PauseFile,
+    },
+    "scheduler": {
+        "conflicts": files.ConflictsFile,
+        "retry": files.RetryFile,
+        "brake": files.BrakeFile,
+        "freezes[]": files.FreezeFile,
+    },
+}
+# What people call our keys, where no spelling would find them.
+_OTHER_NAMES: Mapping[str, Sequence[str]] = {
+    "at": ("time", "when", "date", "datetime", "start", "start_time", "publish_at", "scheduled_at"),
+    "delay": ("interval", "gap", "spacing", "every", "delay_seconds", "stagger"),
+    "cancelled": ("canceled", "cancel", "deleted", "skip"),
+    "paused": ("pause", "hold", "on_hold"),
+    "repository": ("repo", "github", "url"),
+    "timezone": ("tz", "zone", "time_zone"),
+    "active": ("enabled", "disabled"),
+    "slots": ("cron", "schedule", "times"),
+    "title": ("name",),
+    "name": ("title",),
+    "group": ("id", "name"),
+    "until": ("to", "end"),
+    "from": ("start", "since"),
+}
+
+
+class _Fault(msgspec.Struct, kw_only=True):
+    """One of pydantic's errors with what is needed to word it. `route` has no union tags in it."""
+
+    code: str
+    route: Route
+    value: Any
+    context: Mapping[str, Any]
+    words: str
+
+    @property
+    def key(self) -> str:
+        """The last key of the route."""
+        return next((part for part in reversed(self.route) if isinstance(part, str)), "")
+
+    @property
+    def subject(self) -> str:
+        """What a sentence about the value begins with."""
+        if not self.route:
+            return "the file"
+        return f"`{self.key}`" if isinstance(self.route[-1], str) else f"an item of `{self.key}`"
+
+
+def translate(kind: Kind, document: Document, problem: ValidationError) -> list[Diagnostic]:
+    """The diagnostics of a file whose content pydantic refuses."""
+    found = [
+        _Fault(
+            code=item["type"],
+            route=_without_tags(item["loc"], item["type"]),
+            value=item["input"],
+            context=item.get("ctx", {}),
+            words=item["msg"],
+        )
+        for item in problem.errors(include_url=False)[:MOST_PROBLEMS]
+    ]
+    meant = _meant_keys(kind, document, found)
+    claimed = {(*route[:-1], name) for route, name in meant.items() if name}
+    faulty = {fault.route for fault in found if fault.code != "no-zone"} | claimed
+    told: list[Diagnostic] = []
+    for fault in found:
+        if fault.code == "too_short" and fault.value:
+            continue  # pydantic counts the items without a fault
+        if fault.code in ("missing", "missing-key") and _missing_route(fault) in claimed:
+            continue
+        if fault.code == "no-zone" and _zone_is_faulty(fault.route, faulty):
+            continue
+        told.append(_word(kind, document, fault, meant))
+    return in_order(told)
+
+
+def _without_tags(loc: tuple[str | int, ...], code: str) -> Route:
+    """The route in the file. The last part of an unknown key's is the key, whatever it looks like."""
+    last = len(loc) - (code == "extra_forbidden")
+    return tuple(part for i, part in enumerate(loc) if part not in files.TAGS or i >= last)
+
+
+def _missing_route(fault: _Fault) -> Route:
+    """The route of the key that a fault misses."""
+    if fault.code == "missing":
+        return fault.route
+    return (*fault.route[:-1], fault.context["missing"]) if fault.context.get("missing") else ()
+
+
+def _zone_is_faulty(route: Route, faulty: set[Route]) -> bool:
+    """Whether a `timezone` that would hold for the value at that route has a fault of its own."""
+    return any((*route[:i], "timezone") in faulty for i in range(len(route)))
+
+
+def _meant_keys(kind: Kind, document: Document, found: Iterable[_Fault]) -> dict[Route, str | None]:
+    """For the route of each unknown key the known one that was meant, where there is one to guess."""
+    meant: dict[Route, str | None] = {}
+    taken: set[Route] = set()
+    for fault in found:
+        if fault.code == "extra_forbidden":
+            parent, name = fault.route[:-1], str(fault.route[-1])
+            there = _value_at(document.data, parent)
+            free = [key for key in _keys(kind, parent) if key not in there and (*parent, key) not in taken]
+            guess = meant[fault.route] = _guess(name, free)
+            if guess:
+                taken.add((*parent, guess))
+    return meant
+
+
+def _guess(name: str, known: Sequence[str]) -> str | None:
+    plain = re.sub(r"[\s-]+", "_", name.strip().lower())
+    if close := get_close_matches(plain, known, n=1, cutoff=0.7):
+        return close[0]
+    others = {other: own for own in reversed(known) for other in _OTHER_NAMES.get(own, ())}
+    return others.get(plain)
+
+
+def _value_at(data: Any, route: Route) -> Any:
+    for part in route:
+        data = data[part]
+    return data
+
+
+def _model(kind: Kind, route: Route) -> type[BaseModel]:
+    """The model of the mapping at a route."""
+    if not route:
+        return ROOTS[kind]
+    if isinstance(route[-1], int):
+        return _BELOW[kind][f"{route[-2]}[]"]
+    return _BELOW[kind][route[-1]]
+
+
+def _keys(kind: Kind, route: Route) -> list[str]:
+    fields = _model(kind, route).model_fields
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _example(kind: Kind, route: Route) -> str:
+    """How the missing key at a route could be written."""
+    name = str(route[-1])
+    for field, info in _model(kind, route[:-1]).model_fields.items():
+        if (info.alias or field) == name and info.examples:
+            example = info.examples[0]
+            shown = f"[{', '.join(example)}]" if isinstance(example, list) else example
+            return f"add a line such as `{name}: {shown}`"
+    return f"add `{name}:` with what belongs below it"
+
+
+def _word(kind: Kind, document: Document, fault: _Fault, meant: Mapping[Route, str | None]) -> Diagnostic:
+    route = fault.route
+    if fault.code == "extra_forbidden":
+        guess = meant[route]
+        question = f"; did you mean `{guess}`?" if guess else ""
+        hint = None if guess else "the keys here are: " + ", ".join(_keys(kind, route[:-1]))
+        message = f"unknown key `{_inner(str(route[-1]))}`{question}"
+        return _tell("unknown-key", document.key_place(route), message, hint)
+    if fault.code == "missing":
+        place = document.place(route[:-1])
+        return _tell("missing-key", place, f"`{route[-1]}` is missing", _example(kind, route))
+    if is_nothing(fault.value) and fault.code != "duplicate-id":
+        hint = "write a value, or remove the line"
+        if isinstance(route[-1], int):
+            hint = "write a value, or remove the dash"
+        return _tell("missing-key", document.key_place(route), f"{fault.subject} has no value", hint)
+    if fault.context.get("missing"):
+        place = document.place(route[:-1])
+        return _tell("missing-key", place, fault.context["message"], fault.context["hint"])
+    message, hint = _words(fault)
+    code: Code = "duplicate-id" if fault.code == "duplicate-id" else "invalid-value"
+    return _tell(code, document.place(route), message, hint)
+
+
+def _words(fault: _Fault) -> tuple[str, str | None]:
+    """The sentence about a value that is there and is wrong, and its hint."""
+    own, value = fault.context.get("message"), fault.value
+    if fault.code == "unknown-zone":
+        return _words_of_zone(value)
+    if own is not None:
+        hint = fault.context.get("hint")
+        return (f"{fault.subject} {own}" if fault.context.get("key") else own), hint
+    if fault.code == "literal_error":
+        return _words_of_choice(fault)
+    if fault.code == "too_short":
+        return f"{fault.subject} is empty", "name at least one"
+    form = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "a text"
+    if fault.code == "tuple_type":
+        hint = f"write {fault.key}: [{_inner(value)}]" if isinstance(value, str) else "write a list"
+        return f"{fault.subject} must be a list, not {form}", hint
+    if fault.code == "model_type":
+        return f"{fault.subject} must be a mapping of keys and values, not {form}", None
+    message, _, hint = fault.words.partition("; ")  # of a union, where there is room for one text
+    return message, hint or None
+
+
+def _words_of_zone(name: str) -> tuple[str, str | None]:
+    try:
+        read_zone(str(name))
+    except TimeError as problem:
+        return str(problem), problem.hint
+    return f"{quoted(name)} is not a time zone here", None
+
+
+def _words_of_choice(fault: _Fault) -> tuple[str, str]:
+    choices = re.findall(r"'([^']*)'", fault.context["expected"])
+    allowed = " or ".join(choices)
+    if not isinstance(fault.value, str):
+        return f"{fault.subject} must be {allowed}", f"write {fault.key}: {choices[0]}"
+    close = get_close_matches(fault.value.lower().replace("_", "-"), choices, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"write {fault.key}: {choices[0]}"
+    return f"{fault.subject} must be {allowed}, not {quoted(fault.value)}", hint
+
+
+def _inner(text: str) -> str:
+    """A text inside a sentence or a hint: printable, and not too long."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")[1:-1]
+
+
+def _tell(code: Code, place: Location, message: str, hint: str | None) -> Diagnostic:
+    return error(code, place, _without_secrets(message), _without_secrets(hint) if hint else None)
+
+
+def _without_secrets(text: str) -> str:
+    """What a message shows of the file, in case somebody put a token or a URL's password there."""
+    text = SECRET.sub("(a secret, not shown)", text)
+    return re.sub(r"(?<=://)[^/@\s]*:[^/@\s]*@", "(not shown)@", text)

@@ -1,0 +1,471 @@
+"""The scalars of the files: how a text becomes an id, a time, a number, and what an editor may type there.
+
+Each type is an `Annotated` one with two voices that say the same: a function for pydantic, which gets the
+text as it was typed, and a JSON Schema for editors, whose YAML 1.2 readers have made numbers and booleans
+of some texts before the schema sees them. That is why the schema of a text allows those too.
+Faults are raised as pydantic errors whose type is one of our codes; `scheduler.spec.faults` words them.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Annotated, Any, Final
+
+from pydantic import GetJsonSchemaHandler, PlainValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from scheduler import slots
+from scheduler.documents import Plain
+from scheduler.spec.values import ID, ID_HINT, Pace
+from scheduler.times import Instant, TimeError, available_zones, quoted, read_duration, read_time, read_zone
+
+CHANNEL_ZONE: Final = "channel"
+"""What stands for a zone where each channel's own one is meant."""
+
+# No "\n" for "$" to forgive: every pattern is used with fullmatch here, and between ^ and $ in the schemas.
+_ID = re.compile(ID)
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL_IN_BLOCK = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_REPOSITORY = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/(?!\.{1,2}(?:$|\.git/?$|/))[A-Za-z0-9._-]{1,100}"
+_ALLOW = r"[A-Za-z0-9*](?:[A-Za-z0-9*-]){0,38}/[A-Za-z0-9._*-]{1,100}"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
+_WORKFLOW = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\.ya?ml"
+_PACE = r"([1-9][0-9]{0,5})/(s|m|min|h)"
+_QUEUE_URL = r"[a-z][a-z0-9+.-]{0,31}:[^\s]{1,500}"
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d)?", re.ASCII)
+_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?"
+_OFFSET = r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+_PART = "[0-9]{1,9}"
+DURATION: Final = (
+    f"(?=[0-9])({_PART}d)?({_PART}h)?({_PART}m)?({_PART}s)?"
+    f"|P(?=[0-9T])({_PART}W)?({_PART}D)?(T(?=[0-9])({_PART}H)?({_PART}M)?({_PART}S)?)?"
+)
+ABSOLUTE_TIME: Final = f"^{_TIME}{_OFFSET}$"
+
+# A GitHub token (its prefixes, or 40 hexadecimal digits), an AWS key, a private key, a JSON web token.
+SECRET: Final = re.compile(
+    r"(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-)[A-Za-z0-9_-]{10,}|AKIA[0-9A-Z]{16}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{10,}"
+)
+_OLD_TOKEN = re.compile(r"[0-9a-fA-F]{40}")
+
+
+class Shown:
+    """What the JSON Schema says of a type. (pydantic's own marker for that has no hash.)"""
+
+    __slots__ = ("schema",)
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.schema = schema
+
+    def __get_pydantic_json_schema__(self, _core: Any, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return copy.deepcopy(self.schema)
+
+
+NOTHING: Final = frozenset({"", "~", "null", "Null", "NULL"})
+_FLAGS: Final = {
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False
+}  # fmt: skip
+_MEANT = {"yes": "true", "on": "true", "y": "true", "1": "true", "no": "false", "off": "false",
+          "n": "false", "0": "false", "true": "true", "false": "false"}  # fmt: skip
+
+
+def fault(
+    message: str,
+    hint: str | None = None,
+    *,
+    code: str = "invalid-value",
+    key: bool = False,
+    missing: str | None = None,
+) -> Exception:
+    """A pydantic error of ours. With `key`, the sentence is to begin with the key's name.
+
+    `missing` is the key that should stand beside the one where the error is raised.
+    """
+    context = {"message": message, "hint": hint, "key": key, "missing": missing}
+    return PydanticCustomError(code, "{message}", context)
+
+
+def is_nothing(value: object) -> bool:
+    """Whether an editor left the value out, or wrote YAML's word for that."""
+    return isinstance(value, Plain) and value in NOTHING
+
+
+def read_text(value: object, longest: int, *, block: bool = False) -> str:
+    """The text of a scalar as it was typed, 1 to `longest` characters; with `block` it may have lines."""
+    _demand_scalar(value, "a text")
+    if is_nothing(value):
+        raise fault("has no value", code="missing-key", key=True)
+    text = str(value)
+    if not text:
+        raise fault("is empty", "write a text, or remove the line", key=True)
+    if len(text) > longest:
+        raise fault(f"has {len(text)} characters; at most {longest} are allowed", key=True)
+    _refuse_controls(text, block)
+    if SECRET.search(text):
+        raise _secret()
+    return text
+
+
+def _demand_scalar(value: object, what: str) -> None:
+    if not isinstance(value, str):
+        raise fault(f"must be {what}, not a {'list' if isinstance(value, list) else 'mapping'}", key=True)
+
+
+def _refuse_controls(text: str, block: bool) -> None:
+    if text.isprintable():
+        return
+    found = (_CONTROL_IN_BLOCK if block else _CONTROL).search(text)
+    if found is None:
+        return
+    if found[0] in "\r\n":
+        raise fault("has a line break", "write it on one line (`>-` folds a long one)", key=True)
+    hint = "it cannot be seen, so it often comes from copying: type the text anew"
+    raise fault(f"holds the control character U+{ord(found[0]):04X}", hint, key=True)
+
+
+def _secret() -> Exception:
+    return fault(
+        "holds what looks like a secret itself",
+        "revoke it, since it is in the history now; "
+        "put the new one into an environment variable and write the NAME of that here",
+        key=True,
+    )
+
+
+def read_id(value: object) -> str:
+    """An id: of a channel, a wave, a group, a queue; a tag."""
+    text = read_text(value, 1_000)
+    if _ID.fullmatch(text) is None:
+        raise fault(f"{quoted(text)} is not an id", ID_HINT)
+    return text
+
+
+def is_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
+
+
+def _read_flag(value: object) -> bool:
+    if isinstance(value, Plain) and (flag := _FLAGS.get(value)) is not None:
+        return flag
+    _demand_scalar(value, "true or false")
+    text = read_text(value, 1_000)
+    meant = _MEANT.get(text.lower())
+    if meant and not isinstance(value, Plain) and meant == text.lower():
+        raise fault(f"is the quoted text {quoted(text)}", f"remove the quotes: {meant}", key=True)
+    hint = f"write {meant}" if meant else "write true or false"
+    raise fault(f"must be true or false, not {quoted(text)}", hint, key=True)
+
+
+def _number(least: int, most: int) -> Any:
+    """The type of a whole number between two others."""
+
+    def read(value: object) -> int:
+        _demand_scalar(value, f"a whole number from {least} to {most}")
+        text = read_text(value, 1_000)
+        number = int(text) if re.fullmatch(r"0|[1-9][0-9]{0,8}", text) else None
+        if number is not None and not isinstance(value, Plain):
+            raise fault(f"is the quoted text {quoted(text)}", f"remove the quotes: {number}", key=True)
+        if number is None or not least <= number <= most:
+            raise fault(f"must be a whole number from {least} to {most}, not {quoted(text)}", key=True)
+        return number
+
+    schema = {"type": "integer", "minimum": least, "maximum": most}
+    return Annotated[int, PlainValidator(read), Shown(schema)]
+
+
+def _read_duration(value: object) -> int:
+    text = read_text(value, 1_000)
+    try:
+        return read_duration(text)
+    except TimeError as problem:
+        raise fault(str(problem), problem.hint) from None
+
+
+def _read_shift(value: object) -> int:
+    text = read_text(value, 1_000)
+    sign = -1 if text[0] == "-" else 1
+    try:
+        return sign * read_duration(text.removeprefix("-").removeprefix("+"))
+    except TimeError:
+        raise fault(f"{quoted(text)} is not a shift", "write 30m for later or -30m for earlier") from None
+
+
+class Surroundings:
+    """What the place of a value knows from further out: the zone of local times, the entry's type."""
+
+    __slots__ = ("entry_type", "zone")
+
+    def __init__(self, zone: str | None = None) -> None:
+        self.zone = zone
+        """An IANA name, "channel", or None where no zone is written."""
+        self.entry_type: str | None = None
+
+
+def _zone_of(info: ValidationInfo) -> str | None:
+    """The zone that holds for a local time: the one beside it, else the one further out."""
+    own: str | None = info.data.get("timezone")
+    surroundings: Surroundings | None = info.context
+    return own or (surroundings.zone if surroundings else None)
+
+
+def _read_time(value: object, info: ValidationInfo) -> Instant:
+    text = read_text(value, 1_000)
+    zone = _zone_of(info)
+    if zone == CHANNEL_ZONE:
+        if _LOCAL.fullmatch(text):
+            message = f"{quoted(text)} is a local time, and `timezone: channel` does not hold for a pause"
+            raise fault(message, f"write {text}Z, or another offset")
+        zone = None
+    return _in_zone(text, zone)
+
+
+def _read_time_or_local(value: object, info: ValidationInfo) -> Instant | str:
+    """An instant; where every channel's own zone is meant, the text of a local time."""
+    if _zone_of(info) != CHANNEL_ZONE:
+        return _read_time(value, info)
+    text = read_text(value, 1_000)
+    instant = _in_zone(text, "UTC")  # whether it exists in each zone is told where the zones are known
+    return text if _LOCAL.fullmatch(text) else instant
+
+
+def _in_zone(text: str, zone: str | None) -> Instant:
+    try:
+        return read_time(text, read_zone(zone) if zone else None)
+    except TimeError as problem:
+        code = "no-zone" if zone is None and _LOCAL.fullmatch(text) else "invalid-value"
+        raise fault(str(problem), problem.hint, code=code) from None
+
+
+def _read_zone(value: object) -> str:
+    text = read_text(value, 1_000)
+    if text not in available_zones():
+        raise fault(
+            "is not a time zone", code="unknown-zone"
+        )  # worded later: looking for a near one takes time
+    return text
+
+
+def _read_entry_zone(value: object) -> str:
+    return CHANNEL_ZONE if value == CHANNEL_ZONE else _read_zone(value)
+
+
+def _read_slot(value: object) -> str:
+    text = read_text(value, 200)
+    try:
+        slots.read_slot(text)
+    except TimeError as problem:
+        raise fault(str(problem), problem.hint) from None
+    return text
+
+
+def _read_repository(value: object) -> str:
+    text = read_text(value, 1_000)
+    name = re.sub(r"^https://github\.com/", "", text)
+    if name != text:
+        name = re.sub(r"(\.git)?/?$", "", name)
+    if re.fullmatch(_REPOSITORY, name) is None:
+        raise fault(f"{quoted(text)} is not a repository", "write owner/name, such as acme/tech-daily")
+    return name
+
+
+def _read_variable(value: object) -> str:
+    """The name of an environment variable. What is no name might be a secret, and is not shown."""
+    if (
+        isinstance(value, str)
+        and not is_nothing(value)
+        and (SECRET.search(value) or _OLD_TOKEN.fullmatch(value))
+    ):
+        raise _secret()
+    text = read_text(value, 100_000)
+    if re.fullmatch(_VARIABLE, text) is None:
+        raise fault(
+            "is not the name of an environment variable (not shown here: it might be a secret)",
+            "write the NAME of the variable that holds the value, such as ACME_TOKEN",
+            key=True,
+        )
+    return text
+
+
+def _pattern(pattern: str, what: str, hint: str) -> Any:
+    """The type of a text of one form."""
+    compiled = re.compile(pattern)
+
+    def read(value: object) -> str:
+        text = read_text(value, 1_000)
+        if compiled.fullmatch(text) is None:
+            raise fault(f"{quoted(text)} is not {what}", hint)
+        return text
+
+    return Annotated[str, PlainValidator(read), Shown(text_schema(pattern=pattern, hint=hint))]
+
+
+def _read_workflow(value: object) -> str:
+    text = read_text(value, 1_000)
+    if re.fullmatch(_WORKFLOW, text) is None:
+        hint = "write the name of the file below .github/workflows, such as publish.yml"
+        raise fault(f"{quoted(text)} is not the name of a workflow's file", hint)
+    return text
+
+
+def _read_pace(value: object) -> Pace:
+    text = read_text(value, 1_000)
+    match = re.fullmatch(_PACE, text)
+    if match is None:
+        raise fault(
+            f"{quoted(text)} is not a pace", "write a count per second, minute or hour: 1/s, 60/min, 500/h"
+        )
+    return Pace(int(match[1]), {"s": 1, "m": 60, "min": 60, "h": 3_600}[match[2]])
+
+
+def _read_home(value: object) -> str:
+    """Where the state lives: a path, or `branch:<name>`."""
+    text = read_text(value, 500)
+    if text.startswith("branch:"):
+        name = text.removeprefix("branch:")
+        # https://git-scm.com/docs/git-check-ref-format
+        bad = re.search(r"[\s~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)", name)
+        if bad or not name or name == "@" or name[0] in "-/." or name[-1] in "/.":
+            raise fault(f"{quoted(name)} is not the name of a branch", "write branch:scheduler-state")
+    elif text.endswith("/"):
+        raise fault(f"{quoted(text)} is a folder", "write the path of a file, such as state.json")
+    return text
+
+
+def _read_lineage(value: object) -> str | None:
+    return None if is_nothing(value) and value != "" else read_id(value)
+
+
+def _read_metadata(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise fault("must be a mapping", "write keys and values, such as {campaign: spring}", key=True)
+    return {_metadata_text(name): _as_typed(part) for name, part in value.items()}
+
+
+def _as_typed(value: object) -> Any:
+    if isinstance(value, dict):
+        return {_metadata_text(name): _as_typed(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_as_typed(part) for part in value]
+    return _metadata_text(value)
+
+
+def _metadata_text(value: object) -> str:
+    text = str(value)
+    _refuse_controls(text, block=True)
+    if SECRET.search(text):
+        raise _secret()
+    return text
+
+
+# --- the same for editors -------------------------------------------------------------------------
+
+
+def text_schema(
+    *, longest: int | None = None, pattern: str | None = None, hint: str | None = None
+) -> dict[str, Any]:
+    """The schema of a text, where an editor's YAML reader may see a number or a boolean.
+
+    Booleans are let through by `if`, not by `type`: editors offer `true` and `false` for a type that
+    has them.
+    """
+    schema: dict[str, Any] = {"type": ["string", "number"]}
+    if pattern is not None:
+        schema["pattern"] = f"^(?:{pattern})$"
+    else:
+        schema |= {"minLength": 1, "maxLength": longest}
+        schema["pattern"] = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
+        hint = "control characters and line breaks are not allowed"
+    if hint is not None:
+        schema["patternErrorMessage"] = _sentence(hint)
+    return {"if": {"type": "boolean"}, "else": schema}
+
+
+def string_schema(pattern: str, hint: str) -> dict[str, Any]:
+    """The schema of a text that no YAML reader takes for anything else."""
+    return {"type": "string", "pattern": f"^(?:{pattern})$", "patternErrorMessage": _sentence(hint)}
+
+
+def _sentence(hint: str) -> str:
+    return hint[0].upper() + hint[1:] + "."
+
+
+def _text(longest: int) -> Any:
+    def read(value: object) -> str:
+        return read_text(value, longest)
+
+    return Annotated[str, PlainValidator(read), Shown(text_schema(longest=longest))]
+
+
+def _read_command(value: object) -> str:
+    return read_text(value, 4_000, block=True)
+
+
+_DURATION_HINT = "write 90s, 45m, 1h30m, 2d or PT1H30M"
+_TIME_HINT = (
+    "write a time with an offset, such as 2026-03-01T18:00:00Z, or a local one with a timezone beside it"
+)
+_VARIABLE_HINT = "write the NAME of an environment variable, such as ACME_TOKEN"
+_ZONE_HINT = "write an IANA name, such as Europe/Berlin or UTC"
+_ZONE = r"[A-Za-z][A-Za-z0-9+_/-]{0,63}"
+_URL = r"(?:https://github\.com/)?"
+
+Id = Annotated[str, PlainValidator(read_id), Shown(text_schema(pattern=ID, hint=ID_HINT))]
+CHANNEL_ID_MARK: Final = {"channel-id": True}
+"""What stands in a schema where the ids of channels belong, until they are known."""
+ChannelId = Annotated[str, PlainValidator(read_id), Shown(CHANNEL_ID_MARK)]
+Title = _text(200)
+Video = _text(200)
+Reason = _text(500)
+EventType = _text(100)
+Command = Annotated[
+    str,
+    PlainValidator(_read_command),
+    Shown({"if": {"type": "boolean"}, "else": {"type": ["string", "number"], "maxLength": 4_000}}),
+]
+Flag = Annotated[bool, PlainValidator(_read_flag), Shown({"type": "boolean"})]
+Count = _number(1, 100)
+Percent = _number(0, 100)
+Least = _number(0, 1_000_000)
+Duration = Annotated[int, PlainValidator(_read_duration), Shown(string_schema(DURATION, _DURATION_HINT))]
+Shift = Annotated[
+    int,
+    PlainValidator(_read_shift),
+    Shown(string_schema(f"[+-]?(?:{DURATION})", "write 30m for later or -30m for earlier")),
+]
+_TIME_SCHEMA = string_schema(f"{_TIME}{_OFFSET}?", _TIME_HINT)
+Time = Annotated[Instant, PlainValidator(_read_time), Shown(_TIME_SCHEMA)]
+TimeOrLocal = Annotated[Instant | str, PlainValidator(_read_time_or_local), Shown(_TIME_SCHEMA)]
+Zone = Annotated[str, PlainValidator(_read_zone), Shown(string_schema(_ZONE, _ZONE_HINT))]
+EntryZone = Annotated[str, PlainValidator(_read_entry_zone), Shown(string_schema(_ZONE, _ZONE_HINT))]
+Slot = Annotated[str, PlainValidator(_read_slot), Shown(text_schema(longest=200))]
+Repository = Annotated[
+    str,
+    PlainValidator(_read_repository),
+    Shown(string_schema(f"{_URL}{_REPOSITORY}/?", "write owner/name, such as acme/tech-daily")),
+]
+Variable = Annotated[
+    str, PlainValidator(_read_variable), Shown(text_schema(pattern=_VARIABLE, hint=_VARIABLE_HINT))
+]
+Workflow = Annotated[
+    str,
+    PlainValidator(_read_workflow),
+    Shown(string_schema(_WORKFLOW, "write the name of a file below .github/workflows, such as publish.yml")),
+]
+Allowed = _pattern(
+    _ALLOW, "a pattern of repositories", "write owner/name, with * for any letters, such as acme/*"
+)
+PaceText = Annotated[
+    Pace, PlainValidator(_read_pace), Shown(string_schema(_PACE, "write 1/s, 60/min or 500/h"))
+]
+Home = Annotated[str, PlainValidator(_read_home), Shown(text_schema(longest=500))]
+Lineage = Annotated[
+    str | None,
+    PlainValidator(_read_lineage),
+    Shown({"if": {"type": "boolean"}, "else": {"type": ["string", "number", "null"], "pattern": f"^{ID}$"}}),
+]
+QueueUrl = _pattern(
+    _QUEUE_URL, "a queue's URL", "write a URL, such as sqlite:///queue.db or redis://queue.internal/0"
+)
+Metadata = Annotated[dict[str, Any], PlainValidator(_read_metadata), Shown({"type": "object"})]
