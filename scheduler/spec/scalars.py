@@ -252,7 +252,7 @@ def _read_entry_zone(value: object) -> str:
 
 
 def _read_slot(value: object) -> str:
-    text = read_text(value, 200)
+    text = read_text(value, slots.LONGEST_SLOT)
     try:
         slots.read_slot(text)
     except TimeError as problem:
@@ -439,7 +439,7 @@ Time = Annotated[Instant, PlainValidator(_read_time), Shown(_TIME_SCHEMA)]
 TimeOrLocal = Annotated[Instant | str, PlainValidator(_read_time_or_local), Shown(_TIME_SCHEMA)]
 Zone = Annotated[str, PlainValidator(_read_zone), Shown(string_schema(_ZONE, _ZONE_HINT))]
 EntryZone = Annotated[str, PlainValidator(_read_entry_zone), Shown(string_schema(_ZONE, _ZONE_HINT))]
-Slot = Annotated[str, PlainValidator(_read_slot), Shown(text_schema(longest=200))]
+Slot = Annotated[str, PlainValidator(_read_slot), Shown(text_schema(longest=slots.LONGEST_SLOT))]
 Repository = Annotated[
     str,
     PlainValidator(_read_repository),
