@@ -26,7 +26,8 @@ _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|KEY)(_FILE)?$")
 def surroundings_digest(root: str, state: str, environ: Mapping[str, str], tokens: Iterable[str]) -> str:
     """One digest of what decides besides the files: program, switches, tokens, commit, archive.
 
-    `state` is the path of the state below `root`; the archive lies beside it. Of the variables that `tokens` names only this enters, whether they are set.
+    `state` is the path of the state below `root`; the archive lies beside it. Of the variables that
+    `tokens` names only this enters, whether they are set.
     """
     facts = [f"version={__version__}", f"commit={_head(root)}"]
     facts += [

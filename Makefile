@@ -1,0 +1,44 @@
+# Everything sets itself up: a machine needs Python 3.11 or newer, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types schemas golden bench clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check uv)
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv sync --quiet --frozen --active --inexact --compile-bytecode
+	@touch $@
+
+demo: $(READY) ## Run the main job for a few seconds, on this machine alone
+	@$(BIN)/python examples/demo/demo.py
+
+test: $(READY) ## Run the tests
+	@$(BIN)/pytest -n auto
+
+check: lint types test schemas ## Everything that guards main and needs no more than Python
+
+lint: $(READY)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY)
+	@$(BIN)/mypy
+
+schemas: $(READY) ## Write the JSON Schemas that editors use
+	@$(BIN)/scheduler schema --output schemas
+
+golden: $(READY) ## Write the golden files anew, for review
+	@$(BIN)/python tests/test_golden.py --rewrite
+
+bench: $(READY) ## Measure, as ratios in one run
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove what the targets above made
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
