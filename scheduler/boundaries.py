@@ -32,7 +32,7 @@ BOUNDARIES = (
     "answered",
     "outcome-saved",
 )
-"""Every name, by room, in the order in which they are passed. A test compares it with the calls in the code."""
+"""Every name, by room, in the order in which they are passed; a test compares them with the calls."""
 
 _passed: Counter[str] = Counter()
 

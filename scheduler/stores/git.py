@@ -17,6 +17,8 @@ state that forgets what was sent would send it again.
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import secrets
 import time
@@ -37,14 +39,10 @@ STATE_FILE = "state.json"
 _MONTH_FILE = re.compile(r"\d{4}-\d{2}\.json", re.ASCII)
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _ROLES = ("AUTHOR", "COMMITTER")
+_instances = itertools.count()
 
 Verdict = Literal["won", "same", "lost", "denied", "unsure"]
 
-# What git says of a push that came second: our client knows it, or the server does at the last moment.
-_LOST = re.compile(
-    r"stale info|fetch first|non-fast-forward|needs force|already exists|but expected"
-    r"|remote ref updated since checkout|incorrect old value provided"
-)
 # What will not change by trying again.
 _DENIED = re.compile(
     r"(?i)hook declined|protected branch|push declined|den(?:y|ied)|prohibited|not permitted|hidden ref"
@@ -68,10 +66,11 @@ def classify(output: Output) -> Push:
     """What came of `git push --porcelain` of one ref.
 
     won      the ref moved to our commit
-    same     the ref was there before this push
-    lost     the ref is another commit than the expected one
+    same     the ref was our commit before anything was sent
+    lost     the ref was not the expected commit before anything was sent
     denied   the server will not have it; trying again changes nothing
-    unsure   anything else, a timeout among it: the branch itself must be asked
+    unsure   anything else: a timeout, a lock, and even a ref that moved under the server's hands, since
+             the HTTP library sends a request again whose answer was cut off, and then ours came first
     """
     for line in output.out.decode(errors="replace").splitlines():
         flag, tab, rest = line.partition("\t")
@@ -82,9 +81,9 @@ def classify(output: Output) -> Push:
             return Push("won", summary)
         if flag == "=":
             return Push("same", summary)
+        if summary.startswith("[rejected]"):
+            return Push("lost", summary)
         words = f"{summary}; {output.words}" if output.error.strip() else summary
-        if _LOST.search(summary) or (_LOST.search(output.error) and not _DENIED.search(summary)):
-            return Push("lost", words)
         return Push("denied" if _DENIED.search(words) else "unsure", words)
     return Push("denied" if _DENIED.search(output.error) else "unsure", output.words)
 
@@ -114,7 +113,9 @@ class GitBranchStore:
         self._sleep = sleep
         self._nonce = nonce
         self._ref = f"refs/heads/{branch}"
-        self._tip_ref = f"refs/scheduler/tip/{branch}"
+        # Each store of each process fetches into a ref of its own: what another one fetches meanwhile,
+        # from an earlier look at the remote, must not be taken for ours.
+        self._fetch_ref = f"refs/scheduler/fetch/{os.getpid()}-{next(_instances)}"
         self._seen_ref = f"refs/scheduler/seen/{branch}"
         self._at: str | None = None
         self._lineage: str | None = None
@@ -126,18 +127,20 @@ class GitBranchStore:
 
     def read(self) -> tuple[bytes, str]:
         """The stored text as it is, and its commit. Raises StateMissing or StateError."""
+        seen = self._known(self._seen_ref)  # before the fetch: another process may move it meanwhile
         text, tip = self._fetch_text()
         head = read_head(text)
-        self._demand_forward(tip, None if head is None else head.serial)
+        self._demand_forward(seen, tip, None if head is None else head.serial)
         return text, tip
 
     def load(self) -> Snapshot:
         """The stored state. Raises StateMissing or StateError."""
         from scheduler.state import decode
 
+        seen = self._known(self._seen_ref)
         text, tip = self._fetch_text()
         state = decode(text, f"{STATE_FILE} on {self.name}")
-        self._demand_forward(tip, state.serial)
+        self._demand_forward(seen, tip, state.serial)
         self._remember(tip, state.lineage)
         return Snapshot(state, tip)
 
@@ -208,7 +211,9 @@ class GitBranchStore:
             output = self._fetch_once()
             boundary("git-fetched")
             if output.code == 0:
-                return self._git.line("rev-parse", "--verify", f"{self._tip_ref}^{{commit}}")
+                tip = self._git.line("rev-parse", "--verify", f"{self._fetch_ref}^{{commit}}")
+                self._git.run("update-ref", "-d", self._fetch_ref)
+                return tip
             if "couldn't find remote ref" in output.error:
                 return None
             if not _BUSY.search(output.error):
@@ -222,10 +227,10 @@ class GitBranchStore:
         # A full clone is never made shallow; a shallow one (as CI makes it) needs only the newest commit
         # the first time, and what follows it after that.
         shallow = self._git.line("rev-parse", "--is-shallow-repository") == "true"
-        depth = ["--depth=1"] if shallow and self._known(self._tip_ref) is None else []
+        depth = ["--depth=1"] if shallow and self._known(self._seen_ref) is None else []
         return self._git.run(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=",
-            *depth, "--", self._remote, f"+{self._ref}:{self._tip_ref}", network=True,
+            *depth, "--", self._remote, f"+{self._ref}:{self._fetch_ref}", network=True,
         )  # fmt: skip
 
     def _missing(self) -> StateMissing:
@@ -249,9 +254,8 @@ class GitBranchStore:
             )
         return output.out
 
-    def _demand_forward(self, tip: str, serial: int | None) -> None:
-        """Refuse a branch that went back behind what this clone knows of it."""
-        seen = self._known(self._seen_ref)
+    def _demand_forward(self, seen: str | None, tip: str, serial: int | None) -> None:
+        """Refuse a branch that went back behind `seen`, what this clone knew of it."""
         if seen is None or seen == tip:
             return
         problem = None
@@ -278,8 +282,9 @@ class GitBranchStore:
     def _remember(self, commit: str, lineage: str) -> None:
         """Keep what this clone saw last. Where that fails the state is safe, and only a guard is weaker."""
         self._at, self._lineage = commit, lineage
-        updates = "".join(f"update {ref} {commit}\n" for ref in (self._seen_ref, self._tip_ref))
-        self._git.run("update-ref", "--stdin", given=updates.encode())
+        seen = self._known(self._seen_ref)
+        if seen is None or not self._is_ancestor(commit, seen):  # else another process is ahead of us
+            self._git.run("update-ref", self._seen_ref, commit, seen or "0" * 40)
         boundary("git-seen")
 
     def _demand_branch_name(self) -> None:
