@@ -285,13 +285,20 @@ class GitHub:
         try:
             self._loop.run_forever()
         finally:
-            server.close()
-            for task in list(self._tasks):
-                task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.run_until_complete(asyncio.sleep(0))  # transports close in the next round
+            self._loop.run_until_complete(self._hang_up(server))
             self._loop.close()
+
+    async def _hang_up(self, server: asyncio.Server) -> None:
+        """Close every connection, those too that were accepted a moment ago."""
+        server.close()
+        for _ in range(3):
+            await asyncio.sleep(0)  # what was accepted begins
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(3):
+            await asyncio.sleep(0)  # transports close in the next rounds
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -301,8 +308,10 @@ class GitHub:
         try:
             while await self._one_exchange(reader, writer):
                 pass
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError, ssl.SSLError):
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
+        except asyncio.CancelledError:
+            writer.transport.abort()
         finally:
             self._tasks.discard(task)
             with contextlib.suppress(ConnectionError, ssl.SSLError, RuntimeError):
