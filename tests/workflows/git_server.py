@@ -17,11 +17,16 @@ class GitServer:
 
     def __init__(self, root: Path, *tokens: str) -> None:
         self.root = root
-        self._credentials = {base64.b64encode(f"x-access-token:{one}".encode()).decode() for one in tokens}
-        self.refused = 0
+        self._credentials: set[str] = set()
+        for token in tokens:
+            self.let_in(token)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def let_in(self, token: str) -> None:
+        """From now on this token may read and push."""
+        self._credentials.add(base64.b64encode(f"x-access-token:{token}".encode()).decode())
 
     def close(self) -> None:
         self._server.shutdown()
@@ -33,7 +38,6 @@ class GitServer:
                 body = self._body()
                 scheme, _, credential = self.headers.get("Authorization", "").partition(" ")
                 if scheme.lower() != "basic" or credential not in server._credentials:
-                    server.refused += 1
                     self.send_response(401)
                     self.send_header("WWW-Authenticate", 'Basic realm="GitHub"')
                     self.end_headers()

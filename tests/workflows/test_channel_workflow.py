@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from acting import Outcome, Runner, git
-from conftest import PROJECT
+from acting import Outcome, Runner
 from loopback_github import LoopbackGitHub, Repository
 
 KEY = "gs1-abcdefghijklmnopqrstuvwxyz"
 CLAIM = f"refs/tags/wave-claims/{KEY}"
-EXAMPLE = PROJECT / "examples" / "channel-repository"
-
-for _tool in ("jq", "curl"):
-    if shutil.which(_tool) is None:
-        pytest.skip(f"{_tool} is not installed", allow_module_level=True)
 
 
 def payload(**changes: Any) -> dict[str, Any]:
@@ -29,37 +22,6 @@ def payload(**changes: Any) -> dict[str, Any]:
         "coordination_group_id": "spring/teaser", "channel_id": "tech-daily", "schedule_type": "simultaneous",
         "scheduled_at": "2026-03-01T18:00:00Z", "not_after": "2999-01-01T00:00:00Z", "metadata": {"a": "b"},
     } | changes  # fmt: skip
-
-
-@pytest.fixture
-def channel(github: LoopbackGitHub) -> Repository:
-    return github.add("acme/tech-daily")
-
-
-@pytest.fixture
-def runner(act: str, github: LoopbackGitHub, channel: Repository, tmp_path: Path) -> Runner:
-    checkout = tmp_path / "tech-daily"
-    shutil.copytree(EXAMPLE, checkout)
-    git(checkout, "init", "--quiet", "--initial-branch", "main")
-    git(checkout, "remote", "add", "origin", "https://github.com/acme/tech-daily")
-    git(checkout, "add", ".")
-    git(checkout, "commit", "--quiet", "--message", "Adopt the workflow")
-    runner = Runner(act, checkout, tmp_path / "home", github.url)
-    github.on_cancel = runner.cancel
-    return runner
-
-
-@pytest.fixture
-def deliver(runner: Runner) -> Callable[..., Outcome]:
-    """One run of the channel's workflow for a dispatch with that payload."""
-
-    def once(body: Any, run_id: int = 1, **more: Any) -> Outcome:
-        event = {
-            "action": "process-video", "client_payload": body, "sender": {"login": "acme-scheduler[bot]"},
-        }  # fmt: skip
-        return runner.run("repository_dispatch", event, run_id=run_id, workflow="publish.yml", **more)
-
-    return once
 
 
 def test_the_first_delivery_claims_the_key_and_publishes(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from acting import Outcome
 from loopback_github import Repository
 from waves_home import CHANNEL, Home, in_minutes, wave
-
-
-@pytest.fixture
-def channel(home: Home) -> Repository:
-    return home.github.add("acme/tech-daily")
 
 
 def begin(home: Home) -> None:
@@ -52,6 +49,18 @@ def test_a_tick_sends_what_is_due_and_pushes_the_record(home: Home, channel: Rep
     assert home.state()["schedules"]["spring/teaser/tech-daily"]["status"] == "completed"
     assert home.api.issues == []
     assert home.github.unknown == []
+
+
+def test_what_a_tick_sends_is_published_once_however_often_it_is_delivered(
+    home: Home, channel: Repository, deliver: Callable[..., Outcome]
+) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    home.tick()
+    sent = channel.dispatches[0]["client_payload"]
+    runs = [deliver(sent, run_id=run_id) for run_id in (11, 12)]
+    assert [run.conclusion for run in runs] == ["success", "cancelled"]
+    assert [run.said("Publishing teaser-4k") for run in runs] == [True, False]
 
 
 def test_the_next_tick_finds_nothing_to_do(home: Home, channel: Repository) -> None:
@@ -123,6 +132,17 @@ def test_a_token_is_minted_by_the_app_where_one_is_configured(home: Home, channe
     }
     assert home.tick(**app).conclusion == "success"
     assert [request.token for request in home.github.asked("POST", "/dispatches")] == ["acme-token"]
+
+
+def test_the_record_can_be_pushed_by_the_app_alone(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    app = {"SCHEDULER_APP_CLIENT_ID": "Iv1", "SCHEDULER_STATE_BY_APP": "true"}
+    key = {"SCHEDULER_APP_PRIVATE_KEY": "the-private-key"}
+    assert home.tick(secrets=key, variables=app).conclusion == "failure", "the server lets in another token"
+    home.server.let_in("acme-token")
+    assert home.tick(run_id=51, secrets=key, variables=app).conclusion == "success"
+    assert home.state()["schedules"]["spring/teaser/tech-daily"]["status"] == "completed"
 
 
 def test_an_app_that_cannot_mint_stops_nobody_else(home: Home, channel: Repository) -> None:
