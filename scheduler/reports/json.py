@@ -1,0 +1,148 @@
+"""The documents that other programs read: UTF-8, one line, keys in the order of the contract.
+
+Characters that a terminal would obey are written as `\\u` escapes, which say the same to a program. The
+records inside are encoded as they are, without a Python object a field: a plan of 100,000 schedules
+takes a fraction of a second. Each document is bytes and ends without a line break.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from scheduler.diagnostics import Diagnostic, Related
+from scheduler.plan import Change, Plan
+from scheduler.reports.rows import Result, Row, in_order
+from scheduler.times import instant_text
+
+VERSION = 1
+
+# What a screen obeys or hides, in UTF-8: DEL and C1, soft hyphen, bidirectional controls, line separators,
+# invisible operators, byte order marks, tags. C0 is escaped in any JSON.
+_HIDDEN = re.compile(
+    rb"\x7f|\xc2[\x80-\x9f\xad]|\xd8\x9c|\xe1\xa0\x8e|\xe2(?:\x80[\x8b\x8e\x8f\xa8-\xae]|\x81[\xa0-\xaf])"
+    rb"|\xef(?:\xbb\xbf|\xbf[\xb9-\xbb\xbe\xbf])|\xf3\xa0[\x80-\xbf][\x80-\xbf]"
+)
+_LEADS = (b"\x7f", b"\xc2", b"\xd8\x9c", b"\xe1\xa0\x8e", b"\xe2", b"\xef", b"\xf3")
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """The other place of a problem; one that is only recorded has no file, and so no line and no column."""
+
+    file: str | None
+    line: int | None
+    column: int | None
+    message: str
+
+
+class _Fault(msgspec.Struct, frozen=True):
+    severity: str
+    code: str
+    message: str
+    file: str
+    line: int
+    column: int
+    hint: str | None
+    related: Sequence[_Place]
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True):
+    version: int = VERSION
+
+
+class _Validation(_Document, frozen=True, kw_only=True):
+    diagnostics: Sequence[_Fault]
+
+
+class _Plan(_Document, frozen=True, kw_only=True):
+    now: str
+    changes: Sequence[Change]
+    diagnostics: Sequence[_Fault]
+
+
+class _Run(_Document, frozen=True, kw_only=True):
+    results: Sequence[Result]
+    diagnostics: Sequence[_Fault]
+
+
+def validation_json(diagnostics: Sequence[Diagnostic]) -> bytes:
+    """The document of `validate`."""
+    return _encode(_Validation(diagnostics=list(map(_fault, diagnostics))))
+
+
+def plan_json(plan: Plan, diagnostics: Sequence[Diagnostic]) -> bytes:
+    """The document of `plan`; `before` and `after` are records, or null."""
+    document = _Plan(
+        now=instant_text(plan.now), changes=plan.changes, diagnostics=list(map(_fault, diagnostics))
+    )
+    return _encode(document)
+
+
+def results_json(results: Sequence[Result], diagnostics: Sequence[Diagnostic]) -> bytes:
+    """The document of `run`."""
+    return _encode(_Run(results=results, diagnostics=list(map(_fault, diagnostics))))
+
+
+def listing_json(rows: Iterable[Row]) -> bytes:
+    """The document of `list`: each schedule with its recorded fields, by time, then id.
+
+    `recorded` is false where no run has recorded it yet; `problem` is the code of the rule that blocks it.
+    """
+    lines = [
+        b'{"schedule_id":%b,%b,"recorded":%b,"problem":%b}'
+        % (
+            _encoder.encode(row.schedule_id),
+            _encoder.encode(row.record)[1:-1],
+            b"true" if row.recorded else b"false",
+            _encoder.encode(row.problem),
+        )
+        for row in in_order(rows)
+    ]
+    return safe(b'{"version":%d,"schedules":[%b]}' % (VERSION, b",".join(lines)))
+
+
+def _fault(fault: Diagnostic) -> _Fault:
+    place = fault.location
+    return _Fault(
+        severity=fault.severity.value,
+        code=fault.code,
+        message=encodable(fault.message),
+        file=encodable(place.file),
+        line=place.line,
+        column=place.column,
+        hint=None if fault.hint is None else encodable(fault.hint),
+        related=list(map(_place, fault.related)),
+    )
+
+
+def _place(related: Related) -> _Place:
+    message, place = encodable(related.message), related.location
+    if place is None:
+        return _Place(None, None, None, message)
+    return _Place(encodable(place.file), place.line, place.column, message)
+
+
+def encodable(text: str) -> str:
+    """The text, with lone surrogates (from file names that are not UTF-8) as escapes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def _encode(document: _Document) -> bytes:
+    return safe(_encoder.encode(document))
+
+
+def safe(document: bytes) -> bytes:
+    """The same JSON document, with everything that a screen would obey or hide written as an escape."""
+    if b"##[" in document:  # how an older workflow command of GitHub begins; only strings can hold it
+        document = document.replace(b"##[", rb"#\u0023[")
+    # Nearly always there is nothing to escape, and that is seen at the speed of memchr.
+    leads = (b"\x7f",) if document.isascii() else _LEADS
+    return _HIDDEN.sub(_escape, document) if any(lead in document for lead in leads) else document
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    units = match.group().decode().encode("utf-16-be").hex()
+    return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4)).encode()
