@@ -264,6 +264,18 @@ def test_even_the_very_same_commit_has_one_winner(over_file: Remote) -> None:
         mine.save(added(FIRST, "beta"), here, "Send beta")
 
 
+@pytest.mark.usefixtures("same_second")
+def test_the_twin_of_a_push_without_an_answer_is_not_taken_for_ours(
+    over_http: Remote, served: GitServer
+) -> None:
+    mine, theirs = over_http.store("mine"), over_http.store("theirs")
+    here, there = mine.load(), theirs.load()
+    theirs.save(added(FIRST, "beta"), there, "Send beta")
+    served.faults.append(Fault("service=git-receive-pack", status=502))
+    with pytest.raises(LostRace):
+        mine.save(added(FIRST, "beta"), here, "Send beta")
+
+
 def test_two_that_begin_at_once_do_not_both_begin(over_file: Remote) -> None:
     with pytest.raises(StateError, match="a state is there already") as refused:
         over_file.store("mine").create(msgspec.structs.replace(FIRST, lineage="another"))

@@ -177,7 +177,8 @@ def test_the_first_line_can_be_read_alone() -> None:
     head = heads.read_head(TEXT[: TEXT.index(b"\n") + 1])
     assert head is not None
     assert (head.version, head.lineage, head.serial) == (1, STATE.lineage, 17)
-    assert head.idle == {"until": AT, "surroundings": "s" * 64}
+    assert head.idle is not None
+    assert (head.idle["until"], head.idle["surroundings"]) == (AT, "s" * 64)
     assert head.declared == {"digest": "d" * 64, "commit": "c" * 40}
 
 
