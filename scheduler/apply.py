@@ -23,7 +23,7 @@ from scheduler.errors import LostRace, StateError
 from scheduler.outcomes import IN_FLIGHT, after_answer, after_lookup
 from scheduler.plan import Change, PlannedSend, Surroundings
 from scheduler.reconciler import Reconciled, reconcile
-from scheduler.reports.rows import Result
+from scheduler.rows import Result
 from scheduler.sources import Source
 from scheduler.state import Declared, Idle, Intent, Record, State, advance
 from scheduler.stores import Snapshot, Store

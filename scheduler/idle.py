@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from scheduler import __version__, workspace
 from scheduler.errors import SchedulerError
 from scheduler.heads import checksum_holds, read_head
+from scheduler.reports.nothing import NOTHING_JSON, NOTHING_TEXT
 
 _STATE = re.compile(rb"^state:[ \t]*([A-Za-z0-9][A-Za-z0-9._/-]*)[ \t]*(?:#.*)?$", re.MULTILINE)
 _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|KEY)(_FILE)?$")
@@ -141,7 +142,3 @@ def answer(arguments: Sequence[str], environ: Mapping[str, str]) -> str | None:
         else:
             return None
     return None
-
-
-NOTHING_TEXT = "Nothing to do.\n"
-NOTHING_JSON = '{"version":1,"results":[],"diagnostics":[]}\n'

@@ -11,7 +11,7 @@ import msgspec
 
 from scheduler.plan import new_record
 from scheduler.reconciler import Reconciled
-from scheduler.reports.rows import Row
+from scheduler.rows import Row
 from scheduler.schedules import member_place
 from scheduler.state import Record, State
 from scheduler.times import Instant, instant_text

@@ -13,7 +13,7 @@ from reporting import WRITABLE, assert_harmless, encodable_texts, one_off, recor
 from scheduler.diagnostics import Location
 from scheduler.reports.characters import visible
 from scheduler.reports.listing import COLUMNS, csv_text, table
-from scheduler.reports.rows import Row
+from scheduler.rows import Row
 from scheduler.state import Pause
 
 

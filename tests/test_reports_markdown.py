@@ -30,7 +30,7 @@ from scheduler.plan import Plan, PlannedSend, Waiting
 from scheduler.reports.changes import checksum
 from scheduler.reports.characters import clip, visible
 from scheduler.reports.markdown import MARKER, code, plan_markdown, results_markdown
-from scheduler.reports.rows import Result
+from scheduler.rows import Result
 from scheduler.spec import Pace
 
 ZONES = {"alpha": "Europe/Berlin", "tech": "America/New_York"}

@@ -13,7 +13,7 @@ from scheduler.plan import Plan, PlannedSend, Waiting
 from scheduler.reports.changes import checksum, pace_lines, tally_text
 from scheduler.reports.plan_text import plan_text
 from scheduler.reports.results import results_text
-from scheduler.reports.rows import Result
+from scheduler.rows import Result
 from scheduler.spec import Pace
 from scheduler.state import Event, Pause
 

@@ -14,7 +14,7 @@ import msgspec
 
 from scheduler.diagnostics import Diagnostic, Related
 from scheduler.plan import Change, Plan
-from scheduler.reports.rows import Result, Row, in_order
+from scheduler.rows import Result, Row, in_order
 from scheduler.times import instant_text
 
 VERSION = 1

@@ -14,7 +14,7 @@ import msgspec
 from scheduler.plan import pauses_text
 from scheduler.reports.characters import Paint, count, pad, visible, width
 from scheduler.reports.moments import local_moment, local_time, utc_moment
-from scheduler.reports.rows import Row, in_order
+from scheduler.rows import Row, in_order
 
 _HEAD = ("ID", "LOCAL TIME", "UTC", "STATUS", "VIDEO")
 _STYLES = {

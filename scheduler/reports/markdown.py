@@ -30,8 +30,8 @@ from scheduler.reports.characters import clip, count, visible
 from scheduler.reports.moments import local_moment, utc_moment
 from scheduler.reports.results import SIGNS as RESULT_SIGNS
 from scheduler.reports.results import results_summary
-from scheduler.reports.rows import Result
 from scheduler.reports.text import Teller, weights
+from scheduler.rows import Result
 from scheduler.state import Record
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from scheduler.reports.characters import Paint, pad, visible, width
-from scheduler.reports.rows import Result
+from scheduler.rows import Result
 from scheduler.state import Status
 
 SIGNS: Mapping[Status, str] = {

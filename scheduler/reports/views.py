@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from scheduler import __version__
 from scheduler.diagnostics import Diagnostic
+from scheduler.reports.nothing import NOTHING_TEXT
 
 if TYPE_CHECKING:
     from scheduler.apply import Report
     from scheduler.reconciler import Reconciled
-    from scheduler.reports.rows import Row
+    from scheduler.rows import Row
 
 
 def for_validate(form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool) -> str:
@@ -89,8 +90,6 @@ def for_list(form: str, rows: Iterable[Row], *, colour: bool) -> str:
 
 def for_run(form: str, report: Report, texts: Mapping[str, str], *, colour: bool) -> str:
     """`run`: the problems, a line a schedule that something became of, and how many."""
-    from scheduler.idle import NOTHING_TEXT
-
     results = [report.results[schedule_id] for schedule_id in sorted(report.results)]
     if form == "json":
         from scheduler.reports.json import results_json
