@@ -484,6 +484,13 @@ def test_no_branch_is_no_state_and_names_the_way_to_begin(remote: Remote) -> Non
     assert missing.value.hint == "for the very first run: scheduler state init"
 
 
+def test_a_clone_that_has_no_remote_at_all_has_no_state(over_file: Remote) -> None:
+    clone = over_file.clone("mine")
+    git("remote", "remove", "origin", cwd=clone)
+    with pytest.raises(StateMissing, match="origin has no branch scheduler-state"):
+        GitBranchStore(clone, BRANCH).load()
+
+
 def test_a_branch_that_was_there_and_is_gone_can_be_put_back(over_file: Remote) -> None:
     store = over_file.store("mine")
     tip = store.load().mark

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "scheduler"
 
-# From the ground up: a room imports only rooms that stand before it. docs/architecture.md says what each is for.
+# From the ground up: a room imports only rooms that stand before it (docs/architecture.md tells them).
 ROOMS = (
     "__init__",
     "times",

@@ -214,7 +214,7 @@ class GitBranchStore:
                 tip = self._git.line("rev-parse", "--verify", f"{self._fetch_ref}^{{commit}}")
                 self._git.run("update-ref", "-d", self._fetch_ref)
                 return tip
-            if "couldn't find remote ref" in output.error:
+            if "couldn't find remote ref" in output.error or not self._has_remote():
                 return None
             if not _BUSY.search(output.error):
                 break
@@ -222,6 +222,10 @@ class GitBranchStore:
             f"{self.name} of {self._remote} cannot be read: {output.words}",
             hint="check the network, the remote's address (git remote -v) and the right to read it",
         )
+
+    def _has_remote(self) -> bool:
+        """Whether the remote is set up at all; where it is not, no state can be on it."""
+        return self._git.run("config", "--get", f"remote.{self._remote}.url").code == 0
 
     def _fetch_once(self) -> Output:
         # A full clone is never made shallow; a shallow one (as CI makes it) needs only the newest commit
