@@ -1,0 +1,44 @@
+"""What editors do to a wave or a channel: YAML text in, YAML text out, everything else as it was.
+
+Pausing and resuming leaves no difference, not even in a file that is written oddly. Every result is read
+again and must mean exactly what was asked for (`draft`); a text that cannot be edited safely is refused.
+All functions raise ScheduleError, with a hint, for that and for a target that is not there.
+
+outline    the values of a text with their spans
+style      how values are written in this file
+draft      splices: set, insert, remove, append; the check of the result
+flags      a key put in and taken out without a trace
+times      times in the form in which they are written
+targets    waves, channels, groups, members, one-offs: where a file says them
+pauses, moves, additions    the verbs
+"""
+
+from scheduler.edits.additions import assign, create_entry, create_one_off
+from scheduler.edits.draft import Draft, remove_key, set_value
+from scheduler.edits.moves import move, shift
+from scheduler.edits.outline import Loc
+from scheduler.edits.pauses import cancel, pause, resume
+from scheduler.edits.style import Value
+from scheduler.edits.targets import Channel, Group, Member, Single, Target, Wave
+
+__all__ = [
+    "Channel",
+    "Draft",
+    "Group",
+    "Loc",
+    "Member",
+    "Single",
+    "Target",
+    "Value",
+    "Wave",
+    "assign",
+    "cancel",
+    "create_entry",
+    "create_one_off",
+    "move",
+    "pause",
+    "remove_key",
+    "resume",
+    "set_value",
+    "shift",
+]

@@ -1,0 +1,196 @@
+"""Move and shift: other times for what is declared, and nobody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scheduler.edits.draft import Draft
+from scheduler.edits.outline import Loc
+from scheduler.edits.targets import (
+    Group,
+    Member,
+    Single,
+    Target,
+    Wave,
+    change_members,
+    drop_members,
+    entry_at,
+    member_at,
+    members_meant,
+    names_of,
+    single_at,
+    turn_off_member,
+)
+from scheduler.edits.times import (
+    CHANNEL_ZONE,
+    instant_at,
+    is_wall,
+    later,
+    moved,
+    seconds_of,
+    time_at,
+    zone_at,
+)
+from scheduler.errors import ScheduleError
+from scheduler.times import duration_text, instant_text
+
+
+def move(text: str, target: Target, time: str, *, file: str = "the file") -> str:
+    """Give a target another time, kept in the way in which its old one is written.
+
+    `time` may be local where the place in the file has a zone. A group's time is its entry's `at`
+    (members with a time of their own keep it), a member gets an `at` of its own, and a wave moves as
+    a whole so that its earliest entry comes to lie at `time`.
+    """
+    draft = Draft(text, file)
+    if isinstance(target, Wave):
+        _shift_wave(draft, _distance(draft, time))
+    elif isinstance(target, Group):
+        entry = entry_at(draft, target.group)
+        draft.set((*entry, "at"), moved(draft, (*entry, "at"), time))
+    elif isinstance(target, Member):
+        _move_member(draft, target, time)
+    elif isinstance(target, Single):
+        loc = _one_off_time(draft, target)
+        draft.set(loc, moved(draft, loc, time))
+    else:
+        raise _no_time(file)
+    return draft.finish()
+
+
+def shift(text: str, target: Target, seconds: int, *, file: str = "the file") -> str:
+    """Move a target, and all that follows it in its group, by so many seconds (negative: earlier).
+
+    In a stagger a member gets a `shift`, the first one moves the entry; members with a time of their
+    own that follow are moved with it. In a simultaneous entry nothing follows a member.
+    """
+    draft = Draft(text, file)
+    if isinstance(target, Wave):
+        _shift_wave(draft, seconds)
+    elif isinstance(target, Group):
+        _shift_entry(draft, entry_at(draft, target.group), seconds)
+    elif isinstance(target, Member):
+        _shift_member(draft, target, seconds)
+    elif isinstance(target, Single):
+        _shift_time(draft, _one_off_time(draft, target), seconds)
+    else:
+        raise _no_time(file)
+    return draft.finish()
+
+
+def _one_off_time(draft: Draft, target: Single) -> Loc:
+    index = single_at(draft, target)
+    if index is None:
+        raise ScheduleError(
+            f"{instant_text(target.at)} is a slot, and moves with the channel's `slots`",
+            hint="cancel it and create a one-off at the other time",
+        )
+    return ("schedules", index, "at")
+
+
+def _no_time(file: str) -> ScheduleError:
+    return ScheduleError(
+        f"a channel has no time of its own ({file})", hint="move its schedules, or edit its `slots`"
+    )
+
+
+def _shift_time(draft: Draft, loc: Loc, seconds: int) -> None:
+    draft.set(loc, later(draft, loc, time_at(draft, loc), seconds))
+
+
+def _distance(draft: Draft, time: str) -> int:
+    """Seconds from a wave's earliest entry to a time; wall clocks alone are compared as such."""
+    entries = draft.node(("schedules",))
+    routes: list[Loc] = [("schedules", i) for i in range(len(entries.items) if entries is not None else 0)]
+    written = [(time_at(draft, (*loc, "at")), zone_at(draft, loc)) for loc in routes]
+    if not written:
+        raise ScheduleError(f"{draft.file} has no schedules to move")
+    fixed = [(instant_at(old, zone), zone) for old, zone in written if not is_wall(old, zone)]
+    if not fixed:
+        return instant_at(time, "UTC") - min(instant_at(old, "UTC") for old, _ in written)
+    first, zone = min(fixed, key=lambda pair: pair[0])
+    return instant_at(time, None if zone == CHANNEL_ZONE else zone) - first
+
+
+def _shift_wave(draft: Draft, seconds: int) -> None:
+    entries = draft.node(("schedules",))
+    for index in range(len(entries.items) if entries is not None else 0):
+        _shift_entry(draft, ("schedules", index), seconds)
+
+
+def _shift_entry(draft: Draft, entry: Loc, seconds: int) -> None:
+    _shift_time(draft, (*entry, "at"), seconds)
+    for key in ("channels", "members"):
+        node = draft.node((*entry, key))
+        for index in range(len(node.items) if node is not None else 0):
+            if draft.node((*entry, key, index, "at")) is not None:
+                _shift_time(draft, (*entry, key, index, "at"), seconds)
+
+
+def _own(draft: Draft, entry: Loc, name: str, key: str) -> Loc | None:
+    """The route of a key that a member has for itself."""
+    loc = member_at(draft, entry, name)
+    return None if loc is None or draft.node((*loc, key)) is None else (*loc, key)
+
+
+def _in_order(draft: Draft, entry: Loc, target: Member) -> list[str]:
+    """The members of a stagger from the target on."""
+    names = names_of(draft, entry) or list(target.members)
+    if target.channel not in names:
+        raise ScheduleError(f"the order of the channels in the group {target.group} is not known")
+    return names[names.index(target.channel) :]
+
+
+def _shift_member(draft: Draft, target: Member, seconds: int) -> None:
+    entry, _ = members_meant(draft, target)
+    if draft.get((*entry, "type")) != "staggered":
+        written = _own(draft, entry, target.channel, "at") or (*entry, "at")
+        new = later(draft, written, time_at(draft, written), seconds)
+        change_members(draft, entry, {target.channel: ("at", new)})
+        return
+    names = _in_order(draft, entry, target)
+    everyone = names_of(draft, entry) or list(target.members)
+    if names == everyone:
+        _shift_entry(draft, entry, seconds)
+        return
+    own_times = {name: loc for name in names if (loc := _own(draft, entry, name, "at")) is not None}
+    for loc in own_times.values():
+        _shift_time(draft, loc, seconds)
+    _add_shift(draft, entry, [name for name in names if name not in own_times], seconds)
+
+
+def _add_shift(draft: Draft, entry: Loc, names: Iterable[str], seconds: int) -> None:
+    """Move the first of these members, and with it all after it, by seconds; none left is no fault."""
+    name = next(iter(names), None)
+    if name is None:
+        return
+    loc = _own(draft, entry, name, "shift")
+    total = seconds + (seconds_of(time_at(draft, loc)) if loc is not None else 0)
+    if total or loc is None:
+        change_members(draft, entry, {name: ("shift", duration_text(total))})
+    elif not turn_off_member(draft, loc[:-1], "shift", off="0s"):
+        drop_members(draft, entry, [loc[:-1]])
+
+
+def _move_member(draft: Draft, target: Member, time: str) -> None:
+    """Give a member a time of its own; a `shift` that it had goes on to the next, so that nobody moves."""
+    entry, _ = members_meant(draft, target)
+    own = _own(draft, entry, target.channel, "at")
+    if own is not None:
+        draft.set(own, moved(draft, own, time))
+        return
+    place = member_at(draft, entry, target.channel)
+    loc = (*(place or entry), "at")
+    new = moved(draft, loc, time, like=time_at(draft, (*entry, "at")))
+    shifted = _own(draft, entry, target.channel, "shift")
+    if shifted is None:
+        change_members(draft, entry, {target.channel: ("at", new)})
+        return
+    draft.replace(shifted, "at", new)
+    after = _in_order(draft, entry, target)[1:]
+    _add_shift(
+        draft,
+        entry,
+        (name for name in after if _own(draft, entry, name, "at") is None),
+        seconds_of(time_at(draft, shifted)),
+    )

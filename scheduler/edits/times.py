@@ -1,0 +1,125 @@
+"""Times as they are written: read in the zone of their place, and written again in the same form."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta, timezone
+from zoneinfo import ZoneInfo
+
+from scheduler.edits.draft import Draft
+from scheduler.edits.outline import Loc
+from scheduler.errors import ScheduleError
+from scheduler.times import (
+    Instant,
+    TimeError,
+    in_zone,
+    instant_text,
+    moment_of,
+    read_duration,
+    read_time,
+    read_zone,
+)
+
+_WRITTEN = re.compile(
+    r"\d{4}-\d\d-\d\d(?P<letter>[Tt ])\d\d:\d\d(?P<seconds>:\d\d)?(?P<offset>[Zz]|[+-]\d\d:\d\d)?", re.ASCII
+)
+CHANNEL_ZONE = "channel"
+
+
+def zone_at(draft: Draft, loc: Loc) -> str | None:
+    """The zone that holds for local times in a mapping: the nearest `timezone`; a channel's is UTC."""
+    for end in range(len(loc), -1, -1):
+        zone = draft.get((*loc[:end], "timezone"))
+        if zone is not None:
+            return zone
+    is_one_off = draft.node((*loc[:2], "channels")) is None
+    return "UTC" if is_one_off else None
+
+
+def instant_at(written: str, zone: str | None) -> Instant:
+    """The instant of a written time; a fault in it is a ScheduleError."""
+    try:
+        return read_time(written, None if zone is None else read_zone(zone))
+    except TimeError as problem:
+        raise ScheduleError(str(problem), hint=problem.hint) from None
+
+
+def is_wall(written: str, zone: str | None) -> bool:
+    """Whether a time is on the wall clocks of several channels, so that it is no one instant."""
+    match = _WRITTEN.fullmatch(written)
+    return zone == CHANNEL_ZONE and match is not None and match["offset"] is None
+
+
+def time_at(draft: Draft, loc: Loc) -> str:
+    """The time that is written at a route."""
+    written = draft.get(loc)
+    if written is None:
+        raise ScheduleError(
+            f"{draft.file} has no time where one was expected", hint="`validate` shows the place"
+        )
+    return written
+
+
+def moved(draft: Draft, loc: Loc, time: str, like: str | None = None) -> str:
+    """A new time for the `at` at a route, written as the old one (or `like` another)."""
+    old = time_at(draft, loc) if like is None else like
+    zone = zone_at(draft, loc[:-1])
+    if not is_wall(old, zone):
+        own = None if zone in (None, CHANNEL_ZONE) else read_zone(str(zone))
+        return _written(instant_at(time, None if own is None else own.key), old, own)
+    if is_wall(time, zone):
+        return _written(instant_at(time, "UTC"), old, ZoneInfo("UTC"))
+    if like is not None:
+        return _written(instant_at(time, None), time, None)
+    raise ScheduleError(
+        f"{time!r} is one instant, and this entry is at the same wall-clock time in each channel's own zone",
+        hint="write a local time such as 2026-03-01T18:00, or change its `timezone`",
+    )
+
+
+def _written(at: Instant, like: str, zone: ZoneInfo | None) -> str:
+    """An instant in the form of another time: local, with an offset or `Z`, with seconds or without.
+
+    A local time that a clock change repeats gets its offset.
+    """
+    match = _WRITTEN.fullmatch(like)
+    if match is None:
+        return instant_text(at)
+    offset = match["offset"]
+    if offset is None and zone is not None:
+        whole = in_zone(at, zone)
+        offset = "" if _reads_as(whole[:19], zone, at) else whole[19:]
+    elif offset is None or offset in "Zz":
+        offset = offset or "Z"
+        whole = instant_text(at)
+    else:
+        size = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
+        whole = moment_of(at).astimezone(timezone(-size if offset[0] == "-" else size)).isoformat()
+    seconds = whole[16:19] if match["seconds"] or whole[17:19] != "00" else ""
+    return f"{whole[:10]}{match['letter']}{whole[11:16]}{seconds}{offset}"
+
+
+def _reads_as(text: str, zone: ZoneInfo, at: Instant) -> bool:
+    try:
+        return read_time(text, zone) == at
+    except TimeError:
+        return False
+
+
+def later(draft: Draft, loc: Loc, written: str, seconds: int) -> str:
+    """A written time so many seconds later."""
+    zone = zone_at(draft, loc[:-1])
+    if is_wall(written, zone):
+        zone = "UTC"
+    elif zone == CHANNEL_ZONE:
+        zone = None
+    return _written(instant_at(written, zone) + seconds, written, None if zone is None else read_zone(zone))
+
+
+def seconds_of(written: str) -> int:
+    """The seconds of a `shift`, which may have a sign."""
+    sign = -1 if written.startswith("-") else 1
+    try:
+        return sign * read_duration(written.lstrip("+-"))
+    except TimeError as problem:
+        raise ScheduleError(str(problem), hint=problem.hint) from None
