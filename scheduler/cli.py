@@ -7,12 +7,13 @@ Exit codes: 0 fine; 1 problems in what is declared, or outcomes of this run that
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import signal
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -139,7 +140,24 @@ def write(text: str) -> None:
 # --- the command -----------------------------------------------------------------------------------
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The group of all commands; those of other rooms are imported when they are called."""
+
+    ELSEWHERE: Mapping[str, str] = {}
+    """Command name -> module that has it as a click command of the same name (dashes as underscores)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self.ELSEWHERE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = self.ELSEWHERE.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        found = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
+        return cast("click.Command", found)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("-C", "directory", default=".", metavar="DIR", help="The repository; default: this folder.")
 @click.option("--now", type=TimeArgument(), help="Start the clock at this time, for trying things out.")
 @click.version_option(package_name="wave-scheduler", prog_name="scheduler")

@@ -517,11 +517,6 @@ def test_a_folder_that_is_no_work_tree_is_told(tmp_path: Path) -> None:
     assert "git work tree" in str(refused.value.hint)
 
 
-def test_a_remote_that_has_no_name_here_is_told(over_file: Remote) -> None:
-    with pytest.raises(StateError, match="'upstream' does not appear to be a git repository"):
-        GitBranchStore(over_file.clone("mine"), BRANCH, "upstream").load()
-
-
 @pytest.mark.parametrize("name", ["", "a b", "a..b", "a.lock", "/", "x~1", "refs/heads/\n", "@{0}"])
 def test_a_name_that_no_branch_can_have_is_told(name: str, over_file: Remote) -> None:
     with pytest.raises(StateError, match="cannot be the name of a branch"):
