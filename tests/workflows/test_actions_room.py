@@ -114,7 +114,7 @@ def test_a_refusal_of_github_is_a_warning_and_no_failure(
     comment(tmp_path, "hello")
     said = capsys.readouterr().out
     assert said == (
-        "::warning title=GitHub did not take it::GET issues/7/comments?per_page=100&page=1: "
+        "::warning title=Not all was reported::GET issues/7/comments?per_page=100&page=1: "
         "HTTP 401 Bad credentials\n"
     )
 

@@ -46,6 +46,7 @@ def test_a_proposal_gets_one_comment_with_the_plan(home: Home) -> None:
     assert comment["issue"] == 7
     assert comment["body"].startswith(MARKER)
     assert "spring/teaser/tech-daily" in comment["body"]
+    assert "How punctual this can be" in comment["body"]
     assert home.github.unknown == []
 
 

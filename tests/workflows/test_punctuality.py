@@ -1,0 +1,39 @@
+"""How punctual a proposal can be, from the recorded lateness of the last publications."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scheduler.actions.punctuality import SAMPLE, Need, Sample, sample_of, section
+from scheduler.state import Record
+
+
+def record(at: str, late: int | None = None, **more: Any) -> Record:
+    status = "failed" if late is None else "completed"
+    return Record(
+        schedule_type="simultaneous", channel_id="alpha", scheduled_at=at, status=status,
+        executed_at=None if late is None else at, lateness_seconds=late, **more,
+    )  # fmt: skip
+
+
+def test_the_newest_publications_count_and_retries_do_not() -> None:
+    old = [record(f"2026-01-01T00:00:{i:02}Z", 9_000) for i in range(10)]
+    new = [record(f"2026-02-01T00:{i:02}:00Z", i) for i in range(SAMPLE - 1)]
+    missed = record("2026-02-02T00:00:00Z", reason="missed")
+    retried = record("2026-02-03T00:00:00Z", 90_000, retried_at="2026-02-04T00:00:00Z")
+    sample = sample_of([retried, *new, missed, *old])
+    assert sample == Sample(tuple(range(SAMPLE - 1)), 1)
+
+
+def test_the_record_is_held_against_what_the_wave_can_bear() -> None:
+    sample = Sample((0, 0, 1, 240, 720, 5_000), missed=1)
+    text = section(sample, {"wave spring": Need(0, 3_600), "channel alpha": Need(21_600, 25_200)})
+    assert "Of the last 7 publications, half left within 4m of their due time" in text
+    assert "the latest after 1h23m20s; 1 was missed." in text
+    assert "| `wave spring` | the second | 1h | 3 late, 2 missed |" in text
+    assert "| `channel alpha` | 6h | 7h | 0 late, 1 missed |" in text
+
+
+def test_without_a_history_it_says_so_and_without_a_change_nothing() -> None:
+    assert "nothing is known of the clock" in section(Sample((), 0), {"wave spring": Need(0, 3_600)})
+    assert section(Sample((1, 2), 0), {}) == ""
