@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,7 @@ from github_stand_in import PUBLISH, Fault, GitHub, rate_limited
 from scheduler.dispatchers import Answer, Request, wire
 from scheduler.dispatchers.address import read_api_url
 from scheduler.dispatchers.github import GitHubDispatcher
-from scheduler.dispatchers.line import Outgoing
+from scheduler.dispatchers.line import Line, Outgoing
 from scheduler.dispatchers.verdicts import scrubber
 from scheduler.dispatchers.wire import Wire
 from scheduler.errors import SchedulerError
@@ -270,6 +271,7 @@ def test_a_redirect_is_never_followed_and_the_token_stays_at_home(
                 Fault(
                     status=status,
                     headers={"Location": elsewhere.url + "/repos/acme/alpha/dispatches"},
+                    body={"message": "Moved"},
                     method=method,
                     times=None,
                 )
@@ -407,6 +409,12 @@ def closed_port() -> int:
         return port
 
 
+def reset(line: socket.socket) -> None:
+    """Hang up so that the other side's next word is an error."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.close()
+
+
 def test_a_refused_connection_is_not_now(connect: Connect) -> None:
     dispatcher = connect(f"http://127.0.0.1:{closed_port()}")
     requests = [request(str(number)) for number in range(250)]
@@ -427,11 +435,11 @@ def test_an_unknown_host_is_not_now(connect: Connect) -> None:
 def test_a_server_that_hangs_up_before_a_request_is_not_now(connect: Connect) -> None:
     """Nothing of the request left: it may be tried on one more connection, and no others."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
         port = listener.getsockname()[1]
         dispatcher = connect(f"http://127.0.0.1:{port}")
         dispatcher.prepare([request()])
-        with listener.accept()[0] as first:
-            first.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset(listener.accept()[0])
         listener.close()  # the prepared line is dead, and nobody answers any more
         assert answer_to(dispatcher, request()).verdict == "not-now"
 
@@ -454,6 +462,47 @@ def test_one_repository_without_a_branch_holds_no_other_back(hub: GitHub, connec
     batch = [by_workflow("a", repository="acme/gone"), by_workflow("b", repository="acme/beta"), request("c")]
     answers = {one.schedule_id: answer.verdict for one, answer in connect().send(batch)}
     assert answers == {"a": "refused", "b": "accepted", "c": "accepted"}
+
+
+def test_a_line_that_turns_out_dead_at_the_first_byte_is_replaced_once_and_the_order_kept(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the last look at a line and the first byte on it, the server may hang up."""
+    monkeypatch.setattr(Line, "is_alive", lambda _: True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        dispatcher = connect(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        requests = [request("a", key="ka"), request("b", key="kb")]
+        dispatcher.prepare(requests)
+        for _ in requests:
+            reset(listener.accept()[0])
+        answers: list[Answer] = []
+        thread = threading.Thread(target=lambda: answers.extend(one for _, one in dispatcher.send(requests)))
+        thread.start()
+        for key in (b'"ka"', b'"kb"'):
+            with listener.accept()[0] as line:
+                assert key in line.recv(65_536)
+                line.sendall(ACCEPTED)
+        thread.join()
+    assert [answer.verdict for answer in answers] == ["accepted", "accepted"]
+
+
+def test_a_server_that_always_hangs_up_first_is_given_up(
+    hub: GitHub, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Line, "is_alive", lambda _: False)
+    answers = list(connect().send([request("a"), request("b")]))
+    assert {answer.verdict for _, answer in answers} == {"not-now"}
+    assert "hung up before anything was sent" in (answers[0][1].error or "")
+    assert hub.requests == []
+
+
+def test_a_branch_that_was_renamed_is_asked_for_again_next_time(hub: GitHub, connect: Connect) -> None:
+    dispatcher = connect()
+    assert answer_to(dispatcher, by_workflow()).verdict == "accepted"
+    hub.repository("acme/alpha").default_branch = "trunk"
+    assert answer_to(dispatcher, by_workflow()).verdict == "refused"
+    assert answer_to(dispatcher, by_workflow()).verdict == "accepted"
 
 
 # --- TLS --------------------------------------------------------------------------------------------
@@ -524,20 +573,43 @@ def test_a_certificate_in_ssl_cert_file_is_trusted_for_its_own_name_alone(
         assert "certificate: " in (answer_to(other, request()).error or "")
 
 
-def test_a_tls_answer_that_ends_without_goodbye_is_unknown(
-    tmp_path: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
+def talk_tls(context: ssl.SSLContext, listener: socket.socket) -> ssl.SSLSocket:
+    line = listener.accept()[0]
+    return context.wrap_socket(line, server_side=True)
+
+
+@pytest.mark.parametrize("raw", [b"HTTP/1.1 204 No", b"HTTP/1.1 404 Not Found\r\n\r\nNot all of", b""])
+def test_a_tls_answer_that_ends_without_a_goodbye_is_unknown(
+    tmp_path: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch, raw: bytes
 ) -> None:
+    """Without the goodbye, somebody between may have cut what the server said."""
     pem, context = certificate(tmp_path, "127.0.0.1")
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    with GitHub(tls=context) as server:
-        server.repository("acme/alpha")
-        for raw in (b"HTTP/1.1 204 No", b"HTTP/1.1 404 Not Found\r\n\r\nNot all of"):
-            server.faults.append(Fault("raw", raw=raw))
-            server.faults.append(Fault("reset"))
-        dispatcher = connect(server.url)
-        verdicts = [answer_to(dispatcher, request()).verdict for _ in range(4)]
-        assert verdicts[0] == verdicts[1] == verdicts[3] == "unknown"
-        assert "accepted" not in verdicts
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
+        listener.settimeout(30)
+        dispatcher = connect(f"https://127.0.0.1:{listener.getsockname()[1]}")
+        answer = thread.submit(answer_to, dispatcher, request())
+        with talk_tls(context, listener) as line:
+            assert line.recv(65_536).startswith(b"POST ")
+            line.sendall(raw)
+        assert answer.result().verdict == "unknown"
+
+
+def test_a_tls_line_that_dies_at_the_first_byte_is_unknown(
+    tmp_path: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can tell how much of an encrypted request went out before the error."""
+    pem, context = certificate(tmp_path, "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
+        listener.settimeout(30)
+        dispatcher = connect(f"https://127.0.0.1:{listener.getsockname()[1]}")
+        ready = thread.submit(dispatcher.prepare, [request()])
+        line = talk_tls(context, listener)
+        ready.result()
+        reset(line)
+        monkeypatch.setattr(Line, "is_alive", lambda _: True)
+        assert answer_to(dispatcher, request()).verdict == "unknown"
 
 
 def test_a_plain_server_at_an_https_address_is_not_now(hub: GitHub, connect: Connect) -> None:
@@ -605,6 +677,7 @@ def test_a_prepared_connection_that_died_is_opened_again(hub: GitHub, connect: C
 
 def test_a_connection_on_which_the_server_complains_unasked_is_not_used(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
         dispatcher = connect(f"http://127.0.0.1:{listener.getsockname()[1]}")
         dispatcher.prepare([request()])
         answers: list[Answer] = []
@@ -642,6 +715,7 @@ def test_a_server_that_reads_slowly_gets_the_whole_of_a_large_payload(connect: C
     """The kernel takes a large request in parts; each part is written once."""
     big = request(payload={"metadata": {"text": "ü" * 900_000}})
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         dispatcher = connect(f"http://127.0.0.1:{listener.getsockname()[1]}")
         answers: list[Answer] = []
@@ -687,15 +761,20 @@ def test_a_token_that_no_header_may_carry_is_refused_and_not_shown(
     assert hub.connections == 0
 
 
+@pytest.mark.parametrize("token", [TOKEN, "a-CANARY-of/another+kind="])
 def test_a_token_that_the_server_echoes_is_struck_out_everywhere(
-    hub: GitHub, connect: Connect, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    hub: GitHub,
+    connect: Connect,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    token: str,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    echo = {"message": f"Bad \x1b[31m credentials {TOKEN}\u202e in {TOKEN}", "html_url": f"https://x/{TOKEN}"}
+    echo = {"message": f"Bad \x1b[31m credentials {token}\u202e in {token}", "html_url": f"https://x/{token}"}
     for status in (401, 404, 500, 429):
-        hub.faults += [Fault(status=status, body=echo), Fault(status=status, body=f"plain {TOKEN}\x00\x07")]
+        hub.faults += [Fault(status=status, body=echo), Fault(status=status, body=f"plain {token}\x00\x07")]
         hub.faults += [Fault(status=status, body=echo, method="GET") for _ in range(3)]
-        dispatcher = connect()
+        dispatcher = connect(token=token)
         said = [
             repr(answer_to(dispatcher, request())),
             repr(answer_to(dispatcher, request())),
@@ -706,8 +785,8 @@ def test_a_token_that_the_server_echoes_is_struck_out_everywhere(
         assert "CANARY" not in "".join(said)
         assert "***" in said[0]
         assert not any(sign in "".join(said) for sign in ("\\x", "\\u", "\x1b", "\u202e"))
-    hub.faults.append(Fault(status=200, body={"workflow_run_id": 7, "html_url": f"https://x/{TOKEN}"}))
-    assert answer_to(connect(), by_workflow()).run_url is None
+    hub.faults.append(Fault(status=200, body={"workflow_run_id": 7, "html_url": f"https://x/{token}"}))
+    assert answer_to(connect(token=token), by_workflow()).run_url is None
     heard = capfd.readouterr()
     assert "CANARY" not in caplog.text + heard.out + heard.err
 
@@ -921,7 +1000,7 @@ def test_a_known_run_is_asked_for_itself_and_searched_by_key_where_it_is_gone(
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(status=202, method="GET", times=None),
+        Fault(status=202, body={"message": "later"}, method="GET", times=None),
         Fault(status=200, body=b"[]", method="GET"),
         Fault(status=200, body=b"not json", method="GET"),
         Fault(status=200, body=b"\xff\xfe{}", method="GET"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,19 +86,20 @@ def test_jobs_come_in_the_order_in_which_they_were_put_and_from_the_named_queues
     assert taken(queue).job_id == "a"
 
 
-def _take_all(path: str) -> list[str]:
-    queue, ids = SqliteQueue(Path(path)), []
-    while (job := queue.take(f"worker-{os.getpid()}", NOW)) is not None:
-        ids.append(job.job_id)
-        queue.finish(job, NOW)
-    return ids
-
-
-def test_no_job_is_taken_by_two_processes(queue: SqliteQueue) -> None:
+def test_no_job_is_taken_twice_however_many_ask_at_once(queue: SqliteQueue) -> None:
     names = [f"j{number}" for number in range(60)]
     queue.enqueue([request(name) for name in names])
-    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as workers:
-        shares = list(workers.map(_take_all, [str(queue.path)] * 3))
+    together = threading.Barrier(4)
+
+    def take_all(worker: str) -> list[str]:
+        ids = []
+        together.wait(30)
+        while (job := queue.take(worker, NOW)) is not None:
+            ids.append(job.job_id)
+        return ids
+
+    with ThreadPoolExecutor(4) as workers:
+        shares = list(workers.map(take_all, ["w1", "w2", "w3", "w4"]))
     assert sorted(job for share in shares for job in share) == sorted(names)
 
 

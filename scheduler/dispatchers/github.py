@@ -40,6 +40,8 @@ USER_AGENT = "wave-scheduler"
 ACCEPT = "application/vnd.github+json"
 ASKERS = 16
 """Threads that ask at one time."""
+BRANCH_TIMEOUT = 5.0
+"""Seconds for the default branches that a burst waits for: one silent repository must not hold it long."""
 LARGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of an answer to a question: a hundred runs take about 2 MB."""
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
@@ -216,7 +218,8 @@ class GitHubDispatcher:
                 continue
             asked.append((branch, intents[branch]))
             outgoing.append(Outgoing(method="GET", target=path, headers=headers))
-        for index, outcome in self._wire.exchange(outgoing) if outgoing else ():
+        patience = min(BRANCH_TIMEOUT, self._wire.answer_timeout)
+        for index, outcome in self._wire.exchange(outgoing, answer_timeout=patience) if outgoing else ():
             branch, intent = asked[index]
             name = _default_branch(outcome)
             if name is None:

@@ -42,7 +42,7 @@ def scrubber(secrets: Iterable[str]) -> Scrub:
 
     def scrub(text: str) -> str:
         visible = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in hide(text))
-        words = hide(" ".join(visible.split()))
+        words = " ".join(visible.split())
         return words if len(words) <= LONGEST_WORDS else words[: LONGEST_WORDS - 1] + "…"
 
     return scrub

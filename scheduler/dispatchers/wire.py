@@ -70,15 +70,20 @@ class Wire:
             burst.close()
 
     def exchange(
-        self, requests: Sequence[Outgoing], *, largest: int = LARGEST_BODY
+        self,
+        requests: Sequence[Outgoing],
+        *,
+        largest: int = LARGEST_BODY,
+        answer_timeout: float | None = None,
     ) -> Iterator[tuple[int, Outcome]]:
         """Make each request once, begun in the order given; yield (its index, outcome) as they come.
 
-        `largest`: bytes of a body that are kept. Time that the caller spends between two outcomes does
+        `largest`: bytes of a body that are kept. `answer_timeout`: another bound for these alone. Time that the caller spends between two outcomes does
         not count against the bounds.
         """
         self._drop_old()
         burst = _Burst(self, requests, largest, [self._idle.popleft() for _ in range(len(self._idle))])
+        burst.answer_timeout = self.answer_timeout if answer_timeout is None else answer_timeout
         try:
             yield from burst.outcomes()
         finally:
@@ -130,6 +135,7 @@ class _Burst:
     def __init__(
         self, wire: Wire, requests: Sequence[Outgoing], largest: int, idle: Sequence[Line] = ()
     ) -> None:
+        self.answer_timeout = wire.answer_timeout
         self._wire = wire
         self._selector = selectors.DefaultSelector()
         self._waiting = deque(Job(i, r, wire.url, largest) for i, r in enumerate(requests))
@@ -240,7 +246,7 @@ class _Burst:
                 line.close()
                 if not line.prepared:
                     self._unreachable(f"{self._wire.url.authority} hung up before anything was sent")
-        written = [line.write(job, time.monotonic() + self._wire.answer_timeout) for line, job in pairs]
+        written = [line.write(job, time.monotonic() + self.answer_timeout) for line, job in pairs]
         for (line, job), left in reversed(list(zip(pairs, written, strict=True))):
             if left:
                 self._busy.append(line)
@@ -294,4 +300,4 @@ class _Burst:
             what = "TLS handshake" if line.stage == "greeting" else "connection"
             self._open_further(line, give_up=f"no {what} within {self._wire.connect_timeout:g} s")
         for line in [line for line in self._busy if now >= line.deadline]:
-            self._finish(line, Lost(f"no complete answer within {self._wire.answer_timeout:g} s"))
+            self._finish(line, Lost(f"no complete answer within {self.answer_timeout:g} s"))
