@@ -78,8 +78,8 @@ class Wire:
     ) -> Iterator[tuple[int, Outcome]]:
         """Make each request once, begun in the order given; yield (its index, outcome) as they come.
 
-        `largest`: bytes of a body that are kept. `answer_timeout`: another bound for these alone. Time that the caller spends between two outcomes does
-        not count against the bounds.
+        `largest`: bytes of a body that are kept. `answer_timeout`: another bound for these alone. Time
+        that the caller spends between two outcomes does not count against the bounds.
         """
         self._drop_old()
         burst = _Burst(self, requests, largest, [self._idle.popleft() for _ in range(len(self._idle))])
