@@ -387,7 +387,9 @@ class Runner:
                 intent = self._intent_for(reconciled, snapshot, change)
                 if intent is not None:
                     wanted[change.action][change.schedule_id] = intent
-        sightings = self._ask_all(wanted["lookup"], lambda way, some: way.look_up(some))
+        known = snapshot.state.schedules
+        run_ids = {i: run_id for i in wanted["lookup"] if i in known and (run_id := known[i].run_id)}
+        sightings = self._ask_all(wanted["lookup"], lambda way, some: way.look_up(some, run_ids))
         readiness = self._ask_all(wanted["confirm"], lambda way, some: way.ask_ready(some))
         if not sightings and not readiness:
             return False

@@ -125,8 +125,11 @@ def after_lookup(record: Record, sighting: Sighting, now: Instant) -> Record:
             record, "completed", now, "the channel's run succeeded", evidence="run", error_message=None,
             completed_at=instant_text(now), retried_at=None, **seen,
         )  # fmt: skip
+    if run.conclusion == "lost":  # a job whose worker vanished: it may have been done
+        words = run.words or "the worker that had the job is gone"
+        return advance(record, "failed", now, words, reason="unknown_outcome", error_message=words, **seen)
     if run.conclusion is not None:
-        words = f"the channel's run ended as {run.conclusion}"
+        words = run.words or f"the channel's run ended as {run.conclusion}"
         return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
     if now - read_utc(intent.at) > RUN_WINDOW:
         words = "the channel's run did not end within 24 h"

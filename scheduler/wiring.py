@@ -161,12 +161,18 @@ class Repository:
         from scheduler.dispatchers.github import GitHubDispatcher
 
         api = self.environ.get("GITHUB_API_URL") or DEFAULT_API
-        return GitHubDispatcher(api, token_reader(self.environ))
+        return GitHubDispatcher(api, token_reader(self.environ), now=self.clock.now)
 
     def _open_queue(self, settings: SettingsSpec) -> Dispatcher:
         from scheduler.dispatchers.queue import QueueDispatcher
 
-        return QueueDispatcher(settings.queue, self.root)
+        return QueueDispatcher(
+            settings.queue,
+            self.root,
+            now=self.clock.now,
+            attempts=settings.retry_attempts,
+            backoff=settings.retry_backoff,
+        )
 
     def close(self) -> None:
         """Let go of connections and files."""
