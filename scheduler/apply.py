@@ -398,7 +398,9 @@ class Runner:
         def settle(schedules: dict[str, Record]) -> None:
             for schedule_id, sighting in sightings.items():
                 record = schedules.get(schedule_id)
-                if record is not None and record.intent == wanted["lookup"][schedule_id]:
+                if record is None or record.intent != wanted["lookup"][schedule_id]:
+                    continue
+                if record.status in ("executing", "failed"):  # another runner may have settled it meanwhile
                     self._settle_sighting(schedules, schedule_id, record, sighting, now)
             for schedule_id, answer in readiness.items():
                 record = schedules.get(schedule_id)
