@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# Of a step that fails, act may lose the last words unless its shell stays for a moment.
+_LINGER = "trap 'sleep 0.2' EXIT\n"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -83,10 +85,13 @@ class Runner:
         self.home.mkdir(parents=True, exist_ok=True)
         event_file = self.home / f"event-{run_id}.json"
         event_file.write_text(json.dumps(payload))
+        linger = self.home / "linger.sh"
+        linger.write_text(_LINGER)
         command = [
             self.act, event, "--eventpath", str(event_file), "--workflows", f".github/workflows/{workflow}",
             "--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--action-offline-mode",
-            "--env", f"GITHUB_API_URL={self.api}", "--env", f"GITHUB_RUN_ID={run_id}",
+            "--env", f"BASH_ENV={linger}", "--env", f"GITHUB_API_URL={self.api}",
+            "--env", f"GITHUB_RUN_ID={run_id}",
             "--secret", f"GITHUB_TOKEN={self.token}", *more,
         ]  # fmt: skip
         for option, pairs in (

@@ -108,7 +108,7 @@ def test_a_malformed_payload_is_refused_by_name(
 ) -> None:
     run = deliver(payload(**fault))
     assert run.conclusion == "failure"
-    assert run.said(f"The payload is malformed: {named}.")
+    assert run.said(f"The payload is malformed: {named}."), run.log
     assert channel.refs == {}
 
 
