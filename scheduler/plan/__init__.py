@@ -1,0 +1,74 @@
+"""declared x recorded x now -> what to do, each step with its reason. Pure.
+
+A plan is a value. It is printed, commented on a pull request, tested, and carried out by `scheduler.apply`;
+nothing is carried out that is not in it. It is made in two passes: first what is declared is booked
+against what is recorded (`bookings`), then each record is asked what is to come of it now (`unsent`,
+`sent`), and what is due is put in order (`departures`).
+"""
+
+from __future__ import annotations
+
+from scheduler.plan import sent, unsent
+from scheduler.plan.bookings import book, new_record
+from scheduler.plan.changes import (
+    DEFAULT_TOKENS,
+    Action,
+    Change,
+    Draft,
+    Plan,
+    PlannedSend,
+    Subject,
+    Surroundings,
+    Waiting,
+)
+from scheduler.plan.departures import order
+from scheduler.plan.halts import find_halts
+from scheduler.plan.pauses import Pauses, pauses_text
+from scheduler.plan.situation import Situation
+from scheduler.state import Record
+
+__all__ = [
+    "DEFAULT_TOKENS",
+    "Action",
+    "Change",
+    "Plan",
+    "PlannedSend",
+    "Subject",
+    "Surroundings",
+    "Waiting",
+    "make_plan",
+    "new_record",
+    "pauses_text",
+]
+
+
+def make_plan(subject: Subject) -> tuple[Plan, dict[str, Record]]:
+    """The plan, and the records as they are once its bookings are made (before anything is sent)."""
+    draft = Draft(subject)
+    pauses = Pauses(subject)
+    book(draft, pauses)
+    situation = Situation(draft, pauses)
+    _proceed(situation)
+    order(situation)
+    return draft.finished(), draft.records
+
+
+def _proceed(situation: Situation) -> None:
+    """Ask each record what is to come of it now."""
+    draft = situation.draft
+
+    def fail(schedule_id: str) -> None:
+        unsent.proceed(situation, schedule_id, draft.records[schedule_id], None)
+
+    halts = find_halts(situation, fail)
+    for schedule_id in list(draft.records):
+        record = draft.records[schedule_id]
+        if record.status == "executing":
+            sent.proceed_executing(situation, schedule_id, record)
+        elif record.is_unsent_live:
+            unsent.proceed(situation, schedule_id, record, halts)
+        else:
+            sent.proceed_finished(situation, schedule_id, record)
+    for freeze in situation.subject.declared.settings.freezes:
+        draft.wake_at(freeze.from_)
+        draft.wake_at(freeze.until)

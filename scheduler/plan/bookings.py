@@ -1,0 +1,150 @@
+"""The first pass: what is declared is booked against what is recorded. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from scheduler.plan.changes import Draft
+from scheduler.plan.pauses import Pauses
+from scheduler.schedules import Schedule, may_revive
+from scheduler.state import Event, Record, advance, note
+from scheduler.times import instant_text
+
+UNSENT: Mapping[str, Any] = {
+    "reason": None,
+    "error_message": None,
+    "attempts": 0,
+    "next_attempt_at": None,
+    "retried_at": None,
+    "limited": False,
+    "checked_at": None,
+    "unconfirmed": None,
+    "executed_at": None,
+    "lateness_seconds": None,
+    "intent": None,
+}
+"""What a record says that nothing was tried of yet."""
+
+
+def book(draft: Draft, pauses: Pauses) -> None:
+    """Create, update, cancel, reopen; then cancel what is no longer declared."""
+    subject = draft.subject
+    for schedule_id, former in subject.renamed.items():
+        renamed = draft.records[schedule_id]
+        draft.note("update", schedule_id, renamed, renamed, f"renamed from {former}")
+    blocked, archive = subject.expansion.blocked, subject.archive
+    for schedule_id, schedule in subject.expansion.schedules.items():
+        record = draft.records.get(schedule_id) or archive.get(schedule_id)
+        if record is None:
+            if schedule_id not in blocked:
+                _create(draft, pauses, schedule)
+        elif record.is_unsent_live:
+            if schedule.cancelled:
+                _cancel(draft, schedule_id, record, "declared", "declared cancelled")
+            elif schedule_id not in blocked:
+                _update(draft, schedule, record)
+        elif schedule.at > draft.now and schedule_id not in blocked and may_revive(schedule, record):
+            _reopen(draft, pauses, schedule, record)
+    _withdraw(draft)
+
+
+def new_record(schedule: Schedule) -> Record:
+    """A schedule as it is first recorded, without its history."""
+    group = schedule.group
+    return Record(
+        wave_id=group.wave,
+        coordination_group_id=group.id,
+        channel_id=schedule.channel,
+        status="pending",
+        **_declared_fields(schedule),
+    )
+
+
+def _declared_fields(schedule: Schedule) -> dict[str, Any]:
+    """The fields of a record that follow the declaration until it is sent."""
+    group = schedule.group
+    return {
+        "schedule_type": group.schedule_type,
+        "video_id": schedule.video,
+        "scheduled_at": instant_text(schedule.at),
+        "metadata": group.metadata,
+        "slot": schedule.slot,
+        "position": schedule.position,
+        "catch_up": group.catch_up,
+        "halt": group.halt,
+        "after_success": group.after_success,
+    }
+
+
+def _create(draft: Draft, pauses: Pauses, schedule: Schedule) -> None:
+    record = new_record(schedule)
+    reason = f"declared in {schedule.file}"
+    if schedule.cancelled:
+        record.status = "cancelled"
+        record.reason = "declared"
+        reason += ", cancelled"
+    record.history = (Event(instant_text(draft.now), record.status, reason),)
+    if record.status == "pending":
+        record.pauses = pauses.of(schedule.id, record)
+        record.is_paused = bool(record.pauses)
+    draft.change("create", schedule.id, record, reason)
+
+
+def _cancel(
+    draft: Draft, schedule_id: str, record: Record, reason: Literal["declared", "withdrawn"], why: str
+) -> None:
+    after = advance(
+        record, "cancelled", draft.now, why, reason=reason, is_paused=False, pauses=(), retried_at=None
+    )
+    if not record.limited:  # a limit is about the token, whose other schedules still have to wait
+        after.next_attempt_at = None
+    draft.change("cancel", schedule_id, after, why)
+
+
+def _update(draft: Draft, schedule: Schedule, record: Record) -> None:
+    wanted = _declared_fields(schedule)
+    if record.slot and record.retried_at:
+        del wanted["video_id"]  # it keeps the video that it failed with
+    changed = {name: value for name, value in wanted.items() if getattr(record, name) != value}
+    if not changed:
+        return
+    why = _what_changed(record, changed)
+    if "scheduled_at" in changed or "video_id" in changed:
+        changed |= {"checked_at": None, "unconfirmed": None}
+        if record.status == "scheduled":
+            draft.change("update", schedule.id, advance(record, "pending", draft.now, why, **changed), why)
+            return
+    draft.change("update", schedule.id, note(record, draft.now, why, **changed), why)
+
+
+def _what_changed(record: Record, changed: Mapping[str, Any]) -> str:
+    words = []
+    if "scheduled_at" in changed:
+        words.append(f"moved from {record.scheduled_at} to {changed['scheduled_at']}")
+    if "video_id" in changed:
+        words.append(f"video {record.video_id or 'none'} -> {changed['video_id'] or 'none'}")
+    if "metadata" in changed:
+        words.append("metadata changed")
+    return ", ".join(words) or "its declaration changed in " + ", ".join(sorted(changed))
+
+
+def _reopen(draft: Draft, pauses: Pauses, schedule: Schedule, record: Record) -> None:
+    why = "declared again" if record.status == "cancelled" else "its declaration was changed"
+    after = advance(record, "pending", draft.now, why, **UNSENT, **_declared_fields(schedule))
+    after.pauses = pauses.of(schedule.id, after)
+    after.is_paused = bool(after.pauses)
+    draft.change("reopen", schedule.id, after, why)
+
+
+def _withdraw(draft: Draft) -> None:
+    """Cancel what is recorded, live, unsent, and no longer declared (unless it is kept)."""
+    subject = draft.subject
+    for schedule_id, record in subject.records.items():
+        if (
+            record.is_unsent_live
+            and schedule_id not in subject.expansion.schedules
+            and schedule_id not in subject.kept
+            and schedule_id not in subject.as_recorded
+        ):
+            _cancel(draft, schedule_id, record, "withdrawn", "no longer declared")

@@ -1,0 +1,185 @@
+"""The words of a plan, what a plan is made from, and a plan in the making. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from scheduler import spec
+from scheduler.declarations import Declarations
+from scheduler.schedules import Expansion
+from scheduler.state import Record
+from scheduler.times import Instant
+
+Action = Literal[
+    "create",
+    "update",
+    "cancel",
+    "pause",
+    "resume",
+    "reopen",
+    "send",
+    "miss",
+    "confirm",
+    "lookup",
+    "complete",
+    "fail",
+    "archive",
+]
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a plan. `before` is None for what is new; `after` is None for what is archived."""
+
+    action: Action
+    schedule_id: str
+    before: Record | None
+    after: Record | None
+    reason: str
+
+
+class PlannedSend(msgspec.Struct, frozen=True, kw_only=True):
+    """One request that is due. `offset_seconds` is how much later than now `pace` lets it leave."""
+
+    schedule_id: str
+    token: str | None
+    offset_seconds: float
+    not_after: Instant
+    due: Instant | None = None
+    """From when its lateness is counted: its publish time minus `lead`, or when it was released."""
+    waits_for: str | None = None
+    """Under `halt`: the schedule whose answer comes first."""
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule that is due and cannot be sent; the run ends red for it."""
+
+    schedule_id: str
+    why: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What `run` would do at `now`."""
+
+    now: Instant
+    changes: Sequence[Change]
+    sends: Sequence[PlannedSend] = ()
+    waiting: Sequence[Waiting] = ()
+    unknown: Sequence[str] = ()
+    """Schedules that may or may not have been sent, and that no other runner is still at work on."""
+    wake: Instant | None = None
+    """The next instant at which time alone can change anything; None for never."""
+    next_due: Instant | None = None
+    """When the next request may leave that is not due yet, as far as is known now."""
+
+
+DEFAULT_TOKENS = ("SCHEDULER_TOKEN", "GITHUB_TOKEN")
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator's environment says; values of tokens never enter here."""
+
+    stopped: bool = False
+    """SCHEDULER_PAUSED=1: nothing is sent."""
+    allow: tuple[str, ...] | None = None
+    """SCHEDULER_ALLOW: patterns that narrow the repositories a channel may point at."""
+    tokens: frozenset[str] = frozenset()
+    """The names of the environment variables in question that are set."""
+
+    def token_for(self, channel: spec.ChannelSpec) -> str | None:
+        """The name of the variable that a channel's token is read from."""
+        if channel.repository is None:
+            return None
+        if channel.token is not None:
+            return channel.token
+        return next((name for name in DEFAULT_TOKENS if name in self.tokens), DEFAULT_TOKENS[0])
+
+
+class Subject(msgspec.Struct, kw_only=True):
+    """Everything that a plan is made from."""
+
+    declared: Declarations
+    expansion: Expansion
+    records: Mapping[str, Record]
+    """The state, renames applied."""
+    archive: Mapping[str, Record]
+    renamed: Mapping[str, str]
+    """New id -> former id, for what this run renames."""
+    kept: Mapping[str, str]
+    """Ids of undeclared live records that are neither cancelled nor sent, with the reason."""
+    as_recorded: frozenset[str]
+    """Ids of live records whose file cannot be read: they go on as they are recorded."""
+    surroundings: Surroundings
+    now: Instant
+
+    def is_unreadable(self, record: Record) -> bool:
+        """Whether the file that declared a record cannot be read now: unreadable is not withdrawn."""
+        if record.wave_id is not None:
+            return ("wave", record.wave_id) in self.declared.unreadable
+        return ("channel", record.channel_id) in self.declared.unreadable
+
+    def lead(self, channel_id: str) -> int:
+        """Seconds that a channel wants its dispatch ahead of the publish time."""
+        channel = self.declared.channels.get(channel_id)
+        return channel.lead if channel is not None else 0
+
+    def catch_up(self, record: Record) -> int:
+        """Seconds after the publish time until which a record may be sent."""
+        return record.catch_up if record.catch_up is not None else self.declared.settings.catch_up
+
+    def is_held(self, schedule_id: str, channel_id: str) -> bool:
+        """A rule keeps it back, or its channel cannot be used: it waits, and later is missed."""
+        return schedule_id in self.expansion.blocked or not self.declared.can_send(channel_id)
+
+
+class Draft:
+    """A plan in the making: what was decided so far, and the records as they are after it."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.now = subject.now
+        self.records: dict[str, Record] = dict(subject.records)
+        self.changes: list[Change] = []
+        self.sends: list[PlannedSend] = []
+        self.waiting: list[Waiting] = []
+        self.unknown: list[str] = []
+        self.wake: Instant | None = None
+        self.next_due: Instant | None = None
+
+    def change(self, action: Action, schedule_id: str, after: Record, reason: str) -> None:
+        """Decide a step that changes the record at once."""
+        self.note(action, schedule_id, self.records.get(schedule_id), after, reason)
+        self.records[schedule_id] = after
+
+    def note(
+        self, action: Action, schedule_id: str, before: Record | None, after: Record | None, reason: str
+    ) -> None:
+        """Decide a step whose outcome is not known yet, or that needs no more than to be told."""
+        self.changes.append(
+            Change(action=action, schedule_id=schedule_id, before=before, after=after, reason=reason)
+        )
+
+    def wake_at(self, at: Instant) -> None:
+        """Remember an instant still to come at which something can change."""
+        if at > self.now and (self.wake is None or at < self.wake):
+            self.wake = at
+
+    def due_at(self, at: Instant) -> None:
+        """Remember an instant still to come at which a request may leave."""
+        self.wake_at(at)
+        if at > self.now and (self.next_due is None or at < self.next_due):
+            self.next_due = at
+
+    def finished(self) -> Plan:
+        """The plan as it stands."""
+        return Plan(
+            now=self.now,
+            changes=self.changes,
+            sends=self.sends,
+            waiting=self.waiting,
+            unknown=self.unknown,
+            wake=self.wake,
+            next_due=self.next_due,
+        )

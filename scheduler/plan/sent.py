@@ -1,0 +1,120 @@
+"""What is to come of a record that was sent, or may have been, and of one that is finished. Pure."""
+
+from __future__ import annotations
+
+from scheduler.outcomes import IN_FLIGHT, LOOKUP_WINDOW, RUN_WINDOW
+from scheduler.plan.situation import Due, Situation
+from scheduler.plan.unsent import may_ask_for
+from scheduler.state import Intent, Record, advance
+from scheduler.times import duration_text, read_utc
+
+LOOK_AGAIN = 60
+"""Seconds between two lookups of one key."""
+LOOK_BACK = 15 * 60
+"""Seconds between two looks at a failed run that may be run again."""
+ARCHIVE_AFTER = 90 * 24 * 3600
+"""Seconds after which what is finished moves to the archive."""
+
+
+def proceed_executing(situation: Situation, schedule_id: str, record: Record) -> None:
+    """Look up what is not settled; under `at-least-once`, send again what was looked for in vain."""
+    intent = record.intent
+    assert intent is not None, "the reader of states refuses an executing record without an intent"
+    draft, now = situation.draft, situation.now
+    draft.wake_at(now + 1)
+    if record.accepted_at is None and now - read_utc(intent.at) < IN_FLIGHT:
+        return  # its runner is still at work
+    if record.accepted_at is None:
+        draft.unknown.append(schedule_id)
+        if _may_go_again(record, intent):
+            _send_again(situation, schedule_id, record, intent)
+            return
+    if record.checked_at is None or now - read_utc(record.checked_at) >= LOOK_AGAIN:
+        why = "waiting for the channel's run" if record.accepted_at else "its outcome is unknown"
+        draft.note("lookup", schedule_id, record, record, why)
+
+
+def _may_go_again(record: Record, intent: Intent) -> bool:
+    """Whether the last attempt is known to have come to nothing, as far as that can be known."""
+    if not record.doubtful:
+        return False
+    if record.next_attempt_at is not None:  # the last attempt was a definite not-now
+        return True
+    looked = record.not_found_at
+    return looked is not None and read_utc(looked) - read_utc(intent.at) >= LOOKUP_WINDOW
+
+
+def _send_again(situation: Situation, schedule_id: str, record: Record, intent: Intent) -> None:
+    """`at-least-once`: the lookup found nothing, so the same key goes out once more."""
+    subject, now = situation.subject, situation.now
+    schedule = subject.expansion.schedules.get(schedule_id)
+    withdrawn = not subject.is_unreadable(record) if schedule is None else schedule.cancelled
+    deadline = read_utc(intent.not_after)
+    if withdrawn or now > deadline or record.attempts >= subject.declared.settings.retry_attempts:
+        _give_up(situation, schedule_id, record)
+    elif record.next_attempt_at is not None and read_utc(record.next_attempt_at) > now:
+        situation.draft.due_at(read_utc(record.next_attempt_at))
+    elif (
+        not situation.pauses.of(schedule_id, record)
+        and not subject.is_held(schedule_id, record.channel_id)
+        and may_ask_for(situation, schedule_id, record, intent.token)
+    ):
+        situation.due.append(
+            Due(
+                schedule_id=schedule_id,
+                record=record,
+                token=intent.token,
+                due=now,
+                deadline=deadline,
+                reason="its outcome is unknown and no run was found",
+            )
+        )
+
+
+def _give_up(situation: Situation, schedule_id: str, record: Record) -> None:
+    attempts = f"{record.attempts} attempt{'s' if record.attempts != 1 else ''}"
+    why = f"no run carries the key after {attempts}; it may have been published"
+    after = advance(
+        record, "failed", situation.now, why,
+        reason="unknown_outcome", error_message=record.error_message or why, next_attempt_at=None,
+    )  # fmt: skip
+    situation.draft.change("fail", schedule_id, after, why)
+
+
+# --- finished -------------------------------------------------------------------------------------
+
+
+def proceed_finished(situation: Situation, schedule_id: str, record: Record) -> None:
+    """Look back at a run that may be run again; archive what has been over for long."""
+    draft, now = situation.draft, situation.now
+    if _may_still_complete(situation, record):
+        again = read_utc(record.checked_at) + LOOK_BACK if record.checked_at else now
+        if again <= now:
+            why = "a run that ended badly may have been run again"
+            draft.note("lookup", schedule_id, record, record, why)
+            again = now + 1
+        draft.wake_at(again)
+        return
+    ended = max(record.at, read_utc(record.history[-1].at) if record.history else 0)
+    if now - ended <= ARCHIVE_AFTER:
+        draft.wake_at(ended + ARCHIVE_AFTER + 1)
+    elif not _is_ahead(situation, schedule_id):
+        why = f"finished more than {duration_text(ARCHIVE_AFTER)} ago"
+        draft.note("archive", schedule_id, record, None, why)
+        del draft.records[schedule_id]
+
+
+def _is_ahead(situation: Situation, schedule_id: str) -> bool:
+    schedule = situation.subject.expansion.schedules.get(schedule_id)
+    return schedule is not None and schedule.at > situation.now
+
+
+def _may_still_complete(situation: Situation, record: Record) -> bool:
+    """A failed run may be run again, and one that was not found may show up, for a day."""
+    return (
+        record.status == "failed"
+        and record.was_sent
+        and record.intent is not None
+        and record.intent.transport != "queue"
+        and situation.now - read_utc(record.intent.at) <= RUN_WINDOW
+    )

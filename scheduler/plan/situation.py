@@ -1,0 +1,114 @@
+"""How things stand at one instant: deadlines, who waits for whom, which tokens must wait. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import msgspec
+
+from scheduler.plan.changes import Draft
+from scheduler.plan.pauses import Pauses
+from scheduler.state import Record
+from scheduler.times import Instant, read_utc
+
+
+class Timing(msgspec.Struct, frozen=True, gc=False):
+    """The instants of one record that is to be sent."""
+
+    base: Instant
+    """From when `catch_up` counts: the publish time, the retry, or the completion of the one before."""
+    due: Instant
+    """From when a request may leave."""
+    deadline: Instant
+    """Until when one may."""
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule that may be sent now."""
+
+    schedule_id: str
+    record: Record
+    token: str | None
+    due: Instant
+    deadline: Instant
+    reason: str
+
+
+class Situation:
+    """What every decision of the second pass looks at; made once the bookings are done."""
+
+    def __init__(self, draft: Draft, pauses: Pauses) -> None:
+        self.draft = draft
+        self.subject = draft.subject
+        self.now = draft.now
+        self.pauses = pauses
+        self.limited = _limited_tokens(draft.records)
+        self.due: list[Due] = []
+        self.delayed: list[tuple[str, Record]] = []
+        """Due ones that must wait a little before a request is made for them (again)."""
+        self._groups = _ordered_groups(draft)
+
+    def timing(self, schedule_id: str, record: Record) -> Timing | None:
+        """The instants of a record; None while it waits for the one before it in its group."""
+        at = record.at
+        base, due = at, at - self.subject.lead(record.channel_id)
+        if record.retried_at is not None:
+            base = max(base, read_utc(record.retried_at))
+        if record.after_success:
+            before = self.predecessor(schedule_id, record)
+            if before is not None:
+                released = self._completed_at(before)
+                if released is None:
+                    return None
+                base, due = max(base, released), max(due, released)
+        return Timing(base, due, base + self.subject.catch_up(record))
+
+    def predecessor(self, schedule_id: str, record: Record) -> str | None:
+        """Under `after_success`: the one before it in its group, past those that were cancelled."""
+        before: str | None = None
+        for _, member in self._groups.get(record.coordination_group_id or "", ()):
+            if member == schedule_id:
+                return before
+            known = self._known(member)
+            if known is None or known.status != "cancelled":
+                before = member
+        return before
+
+    def _completed_at(self, schedule_id: str) -> Instant | None:
+        known = self._known(schedule_id)
+        if known is None or known.status != "completed":
+            return None
+        return read_utc(known.completed_at or known.executed_at or known.scheduled_at)
+
+    def _known(self, schedule_id: str) -> Record | None:
+        return self.draft.records.get(schedule_id) or self.subject.archive.get(schedule_id)
+
+
+def _ordered_groups(draft: Draft) -> dict[str, list[tuple[int, str]]]:
+    """The uncancelled members of groups whose members wait for each other, by position.
+
+    Of a group whose file cannot be read these are the recorded ones, sent or not.
+    """
+    groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    subject = draft.subject
+    for schedule_id, schedule in subject.expansion.schedules.items():
+        if schedule.group.after_success and not schedule.cancelled:
+            groups[schedule.group.id or ""].append((schedule.position, schedule_id))
+    if subject.declared.unreadable:
+        for schedule_id, record in {**subject.archive, **draft.records}.items():
+            if record.after_success and subject.is_unreadable(record):
+                groups[record.coordination_group_id or ""].append((record.position, schedule_id))
+    for members in groups.values():
+        members.sort()
+    return groups
+
+
+def _limited_tokens(records: Mapping[str, Record]) -> dict[str, Instant]:
+    """Tokens that a server asked to wait, and until when."""
+    limited: dict[str, Instant] = {}
+    for record in records.values():
+        if record.limited and record.next_attempt_at and record.intent and record.intent.token:
+            until = read_utc(record.next_attempt_at)
+            limited[record.intent.token] = max(until, limited.get(record.intent.token, until))
+    return limited
