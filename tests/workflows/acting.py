@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+PROJECT = Path(__file__).resolve().parents[2]
+"""The repository that these tests belong to."""
+
 # Of a step that fails, act may lose the last words unless its shell stays for a moment.
 _LINGER = "trap 'sleep 0.2' EXIT\n"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")

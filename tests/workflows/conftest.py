@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acting import Outcome, Runner, find_act, git
+from acting import PROJECT, Outcome, Runner, find_act, git
 from git_server import GitServer
 from loopback_github import LoopbackGitHub, Repository
 from waves_home import Home
-
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

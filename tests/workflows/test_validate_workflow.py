@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acting import Outcome, git
-from waves_home import CHANNEL, NAME, PROJECT, Home, in_minutes, wave
+from acting import PROJECT, Outcome, git
+from waves_home import CHANNEL, NAME, Home, in_minutes, wave
 
 from scheduler.reports.markdown import MARKER
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PROJECT
+from acting import PROJECT
 
 WORKFLOWS = [
     *sorted((PROJECT / ".github" / "workflows").glob("*.yml")),

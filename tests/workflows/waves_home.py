@@ -12,11 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from acting import Outcome, Runner, git
+from acting import PROJECT, Outcome, Runner, git
 from git_server import GitServer
 from loopback_github import LoopbackGitHub, Repository
 
-PROJECT = Path(__file__).resolve().parents[2]
 STANDINS = Path(__file__).resolve().parent / "standins"
 NAME = "acme/waves"
 
