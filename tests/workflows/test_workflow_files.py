@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from acting import PROJECT
 
+from scheduler.dispatchers.listening import Listening, read_workflow
+from scheduler.state import Intent
+
 WORKFLOWS = [
     *sorted((PROJECT / ".github" / "workflows").glob("*.yml")),
     PROJECT / "examples" / "channel-repository" / ".github" / "workflows" / "publish.yml",
@@ -83,3 +86,12 @@ def test_no_expression_stands_in_a_script(file: Path) -> None:
 def test_a_checkout_leaves_no_token_behind(file: Path) -> None:
     text = file.read_text()
     assert text.count("actions/checkout@") == text.count("persist-credentials: false")
+
+
+@pytest.mark.parametrize("transport", ["repository_dispatch", "workflow_dispatch"])
+def test_the_scheduler_recognizes_the_channels_workflow_as_listening(transport: str) -> None:
+    intent = Intent(
+        owner="", at="2026-03-01T18:00:00Z", key="gs1-x", not_after="2026-03-01T19:00:00Z",
+        transport=transport, repository="acme/tech-daily", event_type="process-video", workflow="publish.yml",
+    )  # fmt: skip
+    assert read_workflow("publish.yml", WORKFLOWS[-1].read_bytes(), intent) == Listening(True, True)
