@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from scheduler import schedules, slots
+from scheduler import schedules, slots, spec
 from scheduler.declarations import Declarations, declare
 from scheduler.diagnostics import in_order
 from scheduler.errors import ScheduleError
@@ -17,6 +17,8 @@ from scheduler.times import Instant, instant_text, read_zone
 
 FAR_BACK = 5 * 366 * 86_400
 """Seconds to look back for the slots that a lineup has used up already."""
+NEAR = 14 * 86_400
+"""Seconds of the first look, which each further one doubles: calendars differ from minutely to yearly."""
 
 
 class Beginning(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +37,7 @@ def begin(
     where `lineup_from` names what is not declared.
     """
     declared, faults = declare(sources)
-    if declared is None or declared.unreadable:
+    if declared is None or declared.unreadable or declared.hidden:
         raise ScheduleError(
             "a state cannot begin while a file cannot be read: its past would be sent later",
             in_order(faults),
@@ -81,9 +83,7 @@ def _used_up(
             hint=None if channel is None else known,
         )
     behind = videos[: videos.index(video)]
-    rules = [slots.read_slot(text) for text in channel.slots]
-    past, _ = slots.instants(rules, read_zone(channel.timezone), now - FAR_BACK, now - 1)
-    free = (at for at in _back(past, now) if f"{channel_id}/{instant_text(at)}" not in taken)
+    free = (at for at in _back(channel, now) if f"{channel_id}/{instant_text(at)}" not in taken)
     for used, at in zip(reversed(behind), free, strict=False):
         record = Record(
             schedule_type="independent",
@@ -96,10 +96,16 @@ def _used_up(
         yield f"{channel_id}/{instant_text(at)}", _closed(record, now)
 
 
-def _back(past: Sequence[Instant], now: Instant) -> Iterator[Instant]:
+def _back(channel: spec.ChannelSpec, now: Instant) -> Iterator[Instant]:
     """Past slots, the latest first; where the calendar has too few, minutes before the first of them."""
-    yield from reversed(past)
-    at = past[0] if past else now
+    rules = [slots.read_slot(text) for text in channel.slots]
+    at = end = now
+    span = NEAR
+    while end > now - FAR_BACK:
+        past, _ = slots.instants(rules, read_zone(channel.timezone), end - span, end)
+        yield from (at := instant for instant in reversed(past) if instant < now)
+        end -= span
+        span *= 2
     while True:
         at -= 60
         yield at

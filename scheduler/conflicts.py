@@ -8,15 +8,16 @@ recorded and unchanged goes on.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
 from scheduler import spec
 from scheduler.declarations import Declarations
 from scheduler.diagnostics import Code, Location, Related, error, warning
-from scheduler.schedules import Expansion, Schedule, may_revive, member_place, occupied_instant
+from scheduler.schedules import Expansion, Loc, Schedule, may_revive, member_place, occupied_instant
 from scheduler.state import Record
 from scheduler.times import Instant, duration_text, in_zone, instant_text, read_zone
 
@@ -47,72 +48,80 @@ def check(inquiry: Inquiry) -> None:
 # --- one schedule by itself -------------------------------------------------------------------------
 
 
-def is_new_or_moved(schedule: Schedule, record: Record | None) -> bool:
-    """Whether the declaration asks for an instant that the record does not have yet."""
+def is_new_or_moved(schedule: Schedule, record: Record | None, now: Instant) -> bool:
+    """Whether the declaration asks for an instant that the record does not have, or has no longer."""
     if schedule.cancelled:
         return False
     if record is None:
         return True
-    return not record.was_sent and schedule.at != record.at
-
-
-def _new_or_moved(inquiry: Inquiry) -> Iterator[Schedule]:
-    for schedule in inquiry.expansion.schedules.values():
-        if not schedule.slot and is_new_or_moved(schedule, inquiry.records.get(schedule.id)):
-            yield schedule
+    revived = schedule.at > now and may_revive(schedule, record)
+    return not record.was_sent and (schedule.at != record.at or revived)
 
 
 def past(inquiry: Inquiry) -> None:
     """A new or moved schedule lies before now. In proposals only: a late run is no editor's fault."""
     if not inquiry.proposal:
         return
-    for schedule in _new_or_moved(inquiry):
-        if schedule.at < inquiry.now:
-            inquiry.expansion.faults.append(
-                error(
-                    "past",
-                    time_place(inquiry.declared, schedule),
-                    f"{_shown(inquiry.declared, schedule)} lies in the past "
-                    f"(it is {instant_text(inquiry.now)} now)",
-                    "choose a time to come, or set `cancelled: true`",
-                )
+    records, now = inquiry.records, inquiry.now
+    found = [
+        schedule
+        for schedule in inquiry.expansion.schedules.values()
+        if schedule.at < now
+        and not schedule.slot
+        and is_new_or_moved(schedule, records.get(schedule.id), now)
+    ]
+    for group in _by_cause(inquiry.declared, found):
+        inquiry.expansion.faults.append(
+            error(
+                "past",
+                time_place(inquiry.declared, group[0]),
+                f"{_shown(inquiry.declared, group[0])} lies in the past (it is {instant_text(now)} now)"
+                + _others_too(group),
+                "choose a time to come, or set `cancelled: true`",
             )
+        )
 
 
 def frozen(inquiry: Inquiry) -> None:
     """A new or moved schedule lies inside a freeze; an unmoved one waits, and says so."""
-    freezes = inquiry.declared.settings.freezes
-    if not freezes:
-        return
-    for schedule in inquiry.expansion.schedules.values():
-        freeze = _freeze_over(schedule, freezes)
-        if freeze is None or schedule.cancelled or (inquiry.proposal and schedule.at < inquiry.now):
-            continue
-        record = inquiry.records.get(schedule.id)
-        until = instant_text(freeze.until)
-        where = time_place(inquiry.declared, schedule)
-        if is_new_or_moved(schedule, record):
-            fault = error(
-                "frozen",
-                where,
-                f"{_shown(inquiry.declared, schedule)} lies inside the freeze {_name(freeze)!r}, "
-                f"which ends at {until}",
-                "choose a time outside it, or change the freeze in scheduler.yaml",
-            )
-            inquiry.expansion.block(schedule.id, fault)
-        elif record is not None and record.is_unsent_live and inquiry.now < freeze.until:
-            inquiry.expansion.faults.append(
-                warning("frozen", where, f"{schedule.id} waits until {until}: freeze {_name(freeze)!r}")
-            )
+    for freeze in inquiry.declared.settings.freezes:
+        refused, waiting = [], []
+        for schedule in inquiry.expansion.schedules.values():
+            if not _is_inside(schedule, freeze) or (inquiry.proposal and schedule.at < inquiry.now):
+                continue
+            record = inquiry.records.get(schedule.id)
+            if is_new_or_moved(schedule, record, inquiry.now):
+                refused.append(schedule)
+            elif record is not None and record.is_unsent_live and inquiry.now < freeze.until:
+                waiting.append(schedule)
+        for group in _by_cause(inquiry.declared, refused):
+            _refuse_frozen(inquiry, freeze, group)
+        for group in _by_cause(inquiry.declared, waiting):
+            words = f"{_listed(group, 'waits', 'wait')} until {instant_text(freeze.until)}"
+            where = time_place(inquiry.declared, group[0])
+            inquiry.expansion.faults.append(warning("frozen", where, f"{words}: freeze {_name(freeze)!r}"))
 
 
-def _freeze_over(schedule: Schedule, freezes: tuple[spec.Freeze, ...]) -> spec.Freeze | None:
-    for freeze in freezes:
-        if freeze.from_ <= schedule.at < freeze.until and (
-            freeze.channels is None or schedule.channel in freeze.channels
-        ):
-            return freeze
-    return None
+def _is_inside(schedule: Schedule, freeze: spec.Freeze) -> bool:
+    return (
+        freeze.from_ <= schedule.at < freeze.until
+        and not schedule.cancelled
+        and (freeze.channels is None or schedule.channel in freeze.channels)
+    )
+
+
+def _refuse_frozen(inquiry: Inquiry, freeze: spec.Freeze, group: list[Schedule]) -> None:
+    for schedule in group:
+        inquiry.expansion.blocked.setdefault(schedule.id, "frozen")
+    inquiry.expansion.faults.append(
+        error(
+            "frozen",
+            time_place(inquiry.declared, group[0]),
+            f"{_shown(inquiry.declared, group[0])} lies inside the freeze {_name(freeze)!r}, "
+            f"which ends at {instant_text(freeze.until)}" + _others_too(group),
+            "choose a time outside it, or change the freeze in scheduler.yaml",
+        )
+    )
 
 
 def _name(freeze: spec.Freeze) -> str:
@@ -121,26 +130,54 @@ def _name(freeze: spec.Freeze) -> str:
 
 def edited_after_dispatch(inquiry: Inquiry) -> None:
     """The time or the video of what was sent was changed: nothing can come of it."""
+    moved: list[Schedule] = []
+    replaced: dict[tuple[str, Loc], list[Schedule]] = {}
     for schedule_id, schedule in inquiry.expansion.schedules.items():
         record = inquiry.records.get(schedule_id)
         if record is None or not record.was_sent or schedule.cancelled:
             continue
         if schedule.at != record.at:
-            where = time_place(inquiry.declared, schedule)
-            what = f"to publish at {record.scheduled_at}"
+            moved.append(schedule)
         elif schedule.video != record.video_id:
-            where = video_place(inquiry.declared, schedule)
-            what = f"with the video {record.video_id!r}"
-        else:
-            continue
-        inquiry.expansion.faults.append(
-            error(
-                "edited-after-dispatch",
-                where,
-                f"{schedule_id} was sent already, {what}",
-                "change it back; for another publication add an entry of its own",
-            )
+            replaced.setdefault((schedule.file, schedule.loc[:2]), []).append(schedule)
+    for group in _by_cause(inquiry.declared, moved):
+        sent_at = inquiry.records[group[0].id].scheduled_at
+        _tell_edited(inquiry, group, time_place(inquiry.declared, group[0]), f"to publish at {sent_at}")
+    for group in replaced.values():
+        video = inquiry.records[group[0].id].video_id
+        _tell_edited(inquiry, group, video_place(inquiry.declared, group[0]), f"with the video {video!r}")
+
+
+def _tell_edited(inquiry: Inquiry, group: list[Schedule], where: Location, how: str) -> None:
+    inquiry.expansion.faults.append(
+        error(
+            "edited-after-dispatch",
+            where,
+            f"{_listed(group, 'was', 'were')} sent already, {how}",
+            "change it back; for another publication add an entry of its own",
         )
+    )
+
+
+def _by_cause(declared: Declarations, found: Iterable[Schedule]) -> list[list[Schedule]]:
+    """Schedules by what gives them their time: one line is one fault, on however many channels."""
+    causes: dict[tuple[str, Loc], list[Schedule]] = {}
+    for schedule in found:
+        causes.setdefault((schedule.file, time_route(declared, schedule)), []).append(schedule)
+    return list(causes.values())
+
+
+def _others_too(group: list[Schedule]) -> str:
+    """Besides the first, how many other times of a stagger share its fault."""
+    others = len({schedule.at for schedule in group}) - 1
+    if others < 1:
+        return ""
+    return f", and so {'does 1 more' if others == 1 else f'do {others} more'} of this entry"
+
+
+def _listed(group: list[Schedule], one: str, many: str) -> str:
+    """`spring/teaser/alpha was`, `spring/teaser/alpha and 2 more were`."""
+    return f"{group[0].id} {one}" if len(group) == 1 else f"{group[0].id} and {len(group) - 1} more {many}"
 
 
 # --- two schedules on one channel -------------------------------------------------------------------
@@ -156,6 +193,8 @@ class _Booking(msgspec.Struct, kw_only=True):
     """None where only the record knows it."""
     changeable: bool
     """It is new, moved, or has another video: a fault keeps it back."""
+    fresh: bool
+    """It is new, or has another video."""
     settled: bool
     """It was sent: nothing can be changed any more."""
     vanished: bool = False
@@ -229,6 +268,7 @@ def _time_lines(inquiry: Inquiry) -> dict[str, list[_Booking]]:
                     id=schedule_id,
                     schedule=None,
                     changeable=False,
+                    fresh=False,
                     settled=record.was_sent,
                     vanished=record.was_sent and not record.slot,
                 )
@@ -248,36 +288,59 @@ def _declared_booking(schedule: Schedule, record: Record | None, at: Instant) ->
         id=schedule.id,
         schedule=schedule,
         changeable=not sent and (not same or revived),
+        fresh=not sent and (revived or record is None or record.video_id != schedule.video),
         settled=sent,
     )
 
 
+class _Clash(msgspec.Struct, frozen=True, kw_only=True):
+    """Two publications on one channel that break a rule together."""
+
+    code: Code
+    first: _Booking
+    second: _Booking
+    words: str
+    """The sentence, with `{it}` for the one at fault and `{other}` for the other."""
+    hint: str
+
+    @property
+    def at_fault(self) -> _Booking:
+        """The one that can be changed; of two, the later."""
+        return max(
+            (self.first, self.second),
+            key=lambda b: (b.changeable, b.schedule is not None, not b.settled, b is self.second),
+        )
+
+    @property
+    def other(self) -> _Booking:
+        return self.first if self.at_fault is self.second else self.second
+
+
 def neighbours(inquiry: Inquiry) -> None:
     """min-gap and repeat-video: what two publications on one channel must keep."""
+    clashes: list[_Clash] = []
     for line in _time_lines(inquiry).values():
-        _too_near(inquiry, line)
-        _repeated(inquiry, line)
+        clashes += _too_near(inquiry.declared.settings.min_gap, line)
+        clashes += _repeated(inquiry.declared.settings.repeat_window, line)
+    _report(inquiry, clashes)
 
 
-def _too_near(inquiry: Inquiry, line: list[_Booking]) -> None:
-    gap = inquiry.declared.settings.min_gap
+def _too_near(gap: int, line: list[_Booking]) -> Iterator[_Clash]:
     for before, after in pairwise(line):
         apart = after.at - before.at
         if apart >= gap or (before.settled and after.settled):
             continue
         shown = "at the same time" if apart == 0 else f"{duration_text(apart)} apart"
-        _tell(
-            inquiry,
-            "min-gap",
-            before,
-            after,
-            "{it} and {other} are " + shown + " on one channel; the least is " + duration_text(gap),
-            f"move one of them: `min_gap` in scheduler.yaml asks for {duration_text(gap)}",
+        yield _Clash(
+            code="min-gap",
+            first=before,
+            second=after,
+            words="{it} and {other} are " + shown + " on one channel; the least is " + duration_text(gap),
+            hint=f"move one of them: `min_gap` in scheduler.yaml asks for {duration_text(gap)}",
         )
 
 
-def _repeated(inquiry: Inquiry, line: list[_Booking]) -> None:
-    window = inquiry.declared.settings.repeat_window
+def _repeated(window: int, line: list[_Booking]) -> Iterator[_Clash]:
     latest: dict[str, _Booking] = {}
     gone: dict[str, _Booking] = {}
     for booking in line:
@@ -288,67 +351,65 @@ def _repeated(inquiry: Inquiry, line: list[_Booking]) -> None:
             continue
         before = latest.get(booking.video)
         latest[booking.video] = booking
-        if before is not None and booking.at - before.at < window:
-            if not _is_lifted(before, booking):
-                apart = duration_text(booking.at - before.at) if booking.at > before.at else "no time"
-                _tell(
-                    inquiry,
-                    "repeat-video",
-                    before,
-                    booking,
-                    f"the video {booking.video!r} is published twice on one channel, {apart} apart: "
-                    "{it} and {other}",
-                    f"leave {duration_text(window)} between them (`repeat_window`), or write `repeat: true`",
-                )
-            continue
         first = gone.get(booking.video)
-        if first is not None and first is not booking and booking.changeable and not _repeats(booking):
-            _tell(
-                inquiry,
-                "repeat-video",
-                first,
-                booking,
-                f"the video {booking.video!r} was sent to this channel by a declaration that is gone: "
-                "{it} and {other}",
-                "if it was renamed, write `renamed_from:`; if it is to be published again, `repeat: true`",
-            )
+        if before is not None and booking.at - before.at < window:
+            if not ((before.settled and booking.settled) or _repeats(before) or _repeats(booking)):
+                yield _repeated_soon(window, before, booking)
+        elif first is not None and first is not booking and booking.fresh and not _repeats(booking):
+            yield _repeated_after_all(first, booking)
 
 
 def _repeats(booking: _Booking) -> bool:
     return booking.schedule is not None and booking.schedule.group.repeat
 
 
-def _is_lifted(before: _Booking, after: _Booking) -> bool:
-    """Whether `repeat: true` stands where the repetition is asked for."""
-    if before.settled and after.settled:
-        return True
-    if not before.changeable and not after.changeable:
-        return _repeats(before) or _repeats(after)
-    return _repeats(after) or (before.changeable and _repeats(before))
+def _repeated_soon(window: int, before: _Booking, after: _Booking) -> _Clash:
+    apart = duration_text(after.at - before.at) if after.at > before.at else "no time"
+    return _Clash(
+        code="repeat-video",
+        first=before,
+        second=after,
+        words=f"the video {_braced(after)} is published twice on one channel, {apart} apart: "
+        "{it} and {other}",
+        hint=f"leave {duration_text(window)} between them (`repeat_window`), or write `repeat: true`",
+    )
 
 
-def _tell(inquiry: Inquiry, code: Code, first: _Booking, second: _Booking, message: str, hint: str) -> None:
-    """One error for a pair, at the one that can be changed (the later of two); what is new is blocked."""
-    ranked = sorted(
-        (first, second),
-        key=lambda b: (b.changeable, b.schedule is not None, not b.settled, b is second),
-        reverse=True,
+def _repeated_after_all(first: _Booking, again: _Booking) -> _Clash:
+    return _Clash(
+        code="repeat-video",
+        first=first,
+        second=again,
+        words=f"the video {_braced(again)} was sent to this channel by a declaration that is gone: "
+        "{it} and {other}",
+        hint="if it was renamed, write `renamed_from:`; if it is to be published again, `repeat: true`",
     )
-    at_fault, other = ranked
-    if at_fault.schedule is None:
-        return
-    where = member_place(inquiry.declared, at_fault.schedule)
-    fault = error(
-        code,
-        where,
-        message.format(it=_booked(at_fault), other=_booked(other)),
-        hint,
-        [_related(inquiry, other)],
-    )
-    inquiry.expansion.faults.append(fault)
-    for booking in (first, second):
-        if booking.changeable:
-            inquiry.expansion.blocked.setdefault(booking.id, code)
+
+
+def _braced(booking: _Booking) -> str:
+    """The video in quotes, for a text that is formatted later."""
+    return repr(booking.video).replace("{", "{{").replace("}", "}}")
+
+
+def _report(inquiry: Inquiry, clashes: Iterable[_Clash]) -> None:
+    """Block what is new or moved in each pair, and tell each pair of places once."""
+    told: dict[tuple[Code, Location, Location | str], list[_Clash]] = {}
+    for clash in clashes:
+        if clash.at_fault.schedule is None:
+            continue  # the record alone knows both: nobody can edit that
+        for booking in (clash.first, clash.second):
+            if booking.changeable:
+                inquiry.expansion.blocked.setdefault(booking.id, clash.code)
+        where = member_place(inquiry.declared, clash.at_fault.schedule)
+        other = _related(inquiry, clash.other).location or clash.other.id
+        told.setdefault((clash.code, where, other), []).append(clash)
+    for (code, where, _), pairs in told.items():
+        clash = pairs[0]
+        message = clash.words.format(it=_booked(clash.at_fault), other=_booked(clash.other))
+        more = f" (and on {len(pairs) - 1} more channels)" if len(pairs) > 1 else ""
+        inquiry.expansion.faults.append(
+            error(code, where, message + more, clash.hint, [_related(inquiry, clash.other)])
+        )
 
 
 def _related(inquiry: Inquiry, booking: _Booking) -> Related:
@@ -374,17 +435,25 @@ def _shown(declared: Declarations, schedule: Schedule) -> str:
     return f"{text} ({local[:16].replace('T', ' ')} {channel.timezone})"
 
 
-def time_place(declared: Declarations, schedule: Schedule) -> Location:
-    """Where the time of a schedule is written: its own `at`, its entry's, or its place in a stagger."""
-    data = declared.documents[schedule.file].data
+def time_route(declared: Declarations, schedule: Schedule) -> Loc:
+    """The route to what gives a schedule its time: its own `at` or `shift`, or else its entry."""
+    data: Any = declared.documents[schedule.file].data
     for step in schedule.loc:
         data = data[step]
     if isinstance(data, dict):
         for key in ("at", "shift"):
             if key in data:
-                return declared.place(schedule.file, (*schedule.loc, key))
+                return (*schedule.loc, key)
+    return schedule.loc[:2]
+
+
+def time_place(declared: Declarations, schedule: Schedule) -> Location:
+    """Where the time of a schedule is written: its own `at`, its entry's, or its place in a stagger."""
+    route = time_route(declared, schedule)
+    if len(route) > 2:
+        return declared.place(schedule.file, route)
     if schedule.group.schedule_type == "simultaneous" or schedule.position == 0:
-        return declared.place(schedule.file, (*schedule.loc[:2], "at"))
+        return declared.place(schedule.file, (*route, "at"))
     return member_place(declared, schedule)
 
 

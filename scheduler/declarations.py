@@ -14,7 +14,7 @@ import msgspec
 
 from scheduler import documents, spec
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, error
-from scheduler.sources import Source
+from scheduler.sources import SUFFIXES, Source
 
 
 class Declarations(msgspec.Struct, kw_only=True):
@@ -29,6 +29,9 @@ class Declarations(msgspec.Struct, kw_only=True):
     unreadable: dict[tuple[str, str], Code]
     """(kind, id) -> the code of the fault, for files that cannot be read or that share a stem."""
 
+    hidden: set[str]
+    """Kinds of which a whole folder cannot be read: any file that is not known may be in there."""
+
     refused: dict[str, Code]
     """Channels whose repository is not allowed."""
 
@@ -38,6 +41,13 @@ class Declarations(msgspec.Struct, kw_only=True):
         if document is None:
             return Location(file)
         return document.key_place(loc) if key else document.place(loc)
+
+    def fault_of(self, kind: Literal["wave", "channel"], name: str) -> Code | None:
+        """Why a file that may well be declared cannot be read; None where it can be, or is not there."""
+        fault = self.unreadable.get((kind, name))
+        if fault is None and kind in self.hidden and (kind, name) not in self.files:
+            return "yaml-syntax"
+        return fault
 
     def can_send(self, channel: str) -> bool:
         """Whether the channel is readable, active, and allowed."""
@@ -50,8 +60,9 @@ def declare(sources: Iterable[Source]) -> tuple[Declarations | None, list[Diagno
     found: list[Diagnostic] = []
     settings: spec.SettingsSpec | None = spec.SettingsSpec()
     declared = Declarations(
-        settings=spec.SettingsSpec(), channels={}, waves={}, files={}, documents={}, unreadable={}, refused={}
-    )
+        settings=spec.SettingsSpec(), channels={}, waves={}, files={}, documents={}, unreadable={},
+        hidden=set(), refused={},
+    )  # fmt: skip
     twins: dict[tuple[str, str], str] = {}
     for source in sorted(sources, key=lambda source: (source.kind, source.file)):
         document = _document(source, declared, found)
@@ -60,6 +71,9 @@ def declare(sources: Iterable[Source]) -> tuple[Declarations | None, list[Diagno
             if document is not None:
                 settings, faults = spec.read_settings(document)
                 found += faults
+            continue
+        if source.fault is not None and not source.file.endswith(SUFFIXES):
+            declared.hidden.add(source.kind)
             continue
         stem = PurePosixPath(source.file).stem
         if fault := spec.stem_problem(source.kind, source.file):

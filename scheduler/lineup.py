@@ -2,23 +2,26 @@
 
 A slot becomes a schedule only while its instant is ahead and a video is left for it. One that is
 recorded and was not sent follows the lineup. Each slot that was sent uses up one occurrence of its
-video; whatever else happened to it, its video returns to the head.
+video; whatever else happened to it, its video returns to the head. A one-off at a slot's instant stands
+for that slot, and takes its video out of the lineup as the slot would.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
 
 from scheduler import slots, spec
 from scheduler.declarations import Declarations
-from scheduler.diagnostics import Diagnostic, warning
+from scheduler.diagnostics import Diagnostic, error, warning
 from scheduler.schedules import Expansion, Group, Schedule, occupied_instant
 from scheduler.state import Record
-from scheduler.times import Instant, instant_text, read_zone
+from scheduler.times import Instant, instant_text, read_utc, read_zone
 
 
 class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,18 +40,41 @@ class Calendar(msgspec.Struct, kw_only=True):
     """When the next slot comes within the horizon, so that a later run has something new to record."""
 
 
-class _Channel(msgspec.Struct, kw_only=True):
-    """One channel's side of the work."""
+class _Channel:
+    """One channel's calendar, and what stands in it."""
 
-    id: str
-    declared: spec.ChannelSpec
-    file: str
-    rules: Sequence[slots.SlotRule]
-    records: Mapping[str, Record]
-    """Recorded slots of this channel by id."""
-    taken: list[Instant]
-    """Publish times of everything else on the channel, sorted."""
-    freezes: Sequence[spec.Freeze]
+    def __init__(self, declared: Declarations, name: str) -> None:
+        self.id = name
+        self.spec = declared.channels[name]
+        self.file = declared.files["channel", name]
+        self.place = declared.place
+        self.zone = read_zone(self.spec.timezone)
+        self.rules = [slots.read_slot(text) for text in self.spec.slots]
+        self.min_gap = declared.settings.min_gap
+        self.horizon = declared.settings.horizon
+        self.freezes = _freezes_of(declared, name)
+        self.slots: dict[str, Record] = {}
+        """Recorded slots by id."""
+        self.standing_in: list[str] = []
+        """The videos of one-offs that stand for a slot and were sent or are to be."""
+        self.elsewhere: list[Instant] = []
+        """Publish times of everything else on the channel."""
+
+    @cached_property
+    def taken(self) -> list[Instant]:
+        return sorted(self.elsewhere)
+
+    def names(self, at: Instant) -> bool:
+        """Whether the calendar has a slot at that instant."""
+        return slots.is_instant(self.rules, self.zone, at)
+
+    def slot_id(self, at: Instant) -> str:
+        return f"{self.id}/{instant_text(at)}"
+
+
+def _freezes_of(declared: Declarations, channel: str) -> Sequence[spec.Freeze]:
+    freezes = declared.settings.freezes
+    return [freeze for freeze in freezes if freeze.channels is None or channel in freeze.channels]
 
 
 def fill(
@@ -56,109 +82,151 @@ def fill(
     records: Mapping[str, Record],
     expansion: Expansion,
     now: Instant,
-    missed: Callable[[str, Record], bool],
-    counts: Callable[[str, Record], bool],
+    *,
+    late: Set[str],
+    as_recorded: Set[str],
 ) -> Calendar:
     """Add the filled slots of every channel to the expansion, and tell which stay open.
 
-    `missed` says whether an unsent record is too late to be sent; `counts` whether a record that is
-    not declared still occupies its instant (it was sent, or is kept).
+    `late` are the recorded slots that will be missed; `as_recorded` the live records that go on though
+    nothing that can be read declares them.
     """
     calendar = Calendar(open_slots=[], next_slot=None)
-    with_slots = [name for name, channel in sorted(declared.channels.items()) if channel.slots]
-    own, elsewhere = _by_channel(records, expansion, counts, set(with_slots), now)
-    for name in with_slots:
-        channel = _Channel(
-            id=name,
-            declared=declared.channels[name],
-            file=declared.files["channel", name],
-            rules=[slots.read_slot(text) for text in declared.channels[name].slots],
-            records=own.get(name, {}),
-            taken=sorted(elsewhere.get(name, ())),
-            freezes=[
-                freeze
-                for freeze in declared.settings.freezes
-                if freeze.channels is None or name in freeze.channels
-            ],
-        )
-        _fill_one(declared, channel, expansion, now, missed, calendar)
+    channels = {name: _Channel(declared, name) for name in sorted(declared.channels)
+                if declared.channels[name].slots}  # fmt: skip
+    if channels:
+        _enter_records(channels, records, expansion, as_recorded)
+        _enter_schedules(channels, records, expansion, now)
+    for channel in channels.values():
+        _fill_one(channel, expansion, now, late, calendar)
+        if channel.spec.active:
+            _look_ahead(channel, expansion, now, calendar)
     return calendar
 
 
-def _by_channel(
+def _enter_records(
+    channels: Mapping[str, _Channel],
     records: Mapping[str, Record],
     expansion: Expansion,
-    counts: Callable[[str, Record], bool],
-    names: set[str],
-    now: Instant,
-) -> tuple[dict[str, dict[str, Record]], dict[str, list[Instant]]]:
-    """Recorded slots, and the instants that are taken by anything else, for the channels in `names`."""
-    own: dict[str, dict[str, Record]] = defaultdict(dict)
-    elsewhere: dict[str, list[Instant]] = defaultdict(list)
-    if not names:
-        return own, elsewhere
+    as_recorded: Set[str],
+) -> None:
+    """Note what is recorded on each channel: its slots, and what occupies an instant of it."""
     for schedule_id, record in records.items():
-        if record.channel_id not in names:
+        channel = channels.get(record.channel_id)
+        if channel is None:
             continue
-        if record.slot:
-            own[record.channel_id][schedule_id] = record
-            if record.was_sent:
-                elsewhere[record.channel_id].append(record.at)
-        elif schedule_id not in expansion.schedules and counts(schedule_id, record):
-            elsewhere[record.channel_id].append(record.at)
+        if record.slot or _stood_in(schedule_id, record, expansion):
+            channel.slots[schedule_id] = record
+        is_declared = schedule_id in expansion.schedules
+        if schedule_id in as_recorded or (record.was_sent and (record.slot or not is_declared)):
+            channel.elsewhere.append(record.at)
+        is_sent_one_off = record.was_sent and record.wave_id is None and not record.slot
+        if is_sent_one_off and record.video_id is not None and channel.names(record.at):
+            channel.standing_in.append(record.video_id)
+
+
+def _stood_in(schedule_id: str, record: Record, expansion: Expansion) -> bool:
+    """A one-off without a video, as `pause` writes it for a slot and `resume` takes it out again."""
+    return (
+        record.wave_id is None
+        and record.video_id is None
+        and record.is_unsent_live
+        and schedule_id not in expansion.schedules
+    )
+
+
+def _enter_schedules(
+    channels: Mapping[str, _Channel], records: Mapping[str, Record], expansion: Expansion, now: Instant
+) -> None:
+    """Note what is declared on each channel besides its slots."""
     for schedule in expansion.schedules.values():
-        if schedule.channel in names and not schedule.cancelled:
-            at = occupied_instant(schedule, records.get(schedule.id), now)
-            if at is not None:
-                elsewhere[schedule.channel].append(at)
-    return own, elsewhere
+        channel = channels.get(schedule.channel)
+        if channel is None or schedule.cancelled:
+            continue
+        record = records.get(schedule.id)
+        at = occupied_instant(schedule, record, now)
+        if at is None:
+            continue
+        channel.elsewhere.append(at)
+        is_one_off = schedule.group.wave is None and not (record is not None and record.was_sent)
+        if is_one_off and schedule.video is not None and channel.names(at):
+            channel.standing_in.append(schedule.video)
+
+
+# --- one channel --------------------------------------------------------------------------------------
 
 
 def _fill_one(
-    declared: Declarations,
-    channel: _Channel,
-    expansion: Expansion,
-    now: Instant,
-    missed: Callable[[str, Record], bool],
-    calendar: Calendar,
+    channel: _Channel, expansion: Expansion, now: Instant, late: Set[str], calendar: Calendar
 ) -> None:
-    settings = declared.settings
-    zone = read_zone(channel.declared.timezone)
-    ahead, skipped = slots.instants(channel.rules, zone, now, now + settings.horizon)
-    expansion.faults += [_skipped(declared, channel, gone) for gone in skipped]
-    later, _ = slots.instants(channel.rules, zone, now + settings.horizon, now + 2 * settings.horizon)
-    entering = (later[0] - settings.horizon) if later else now + settings.horizon
-    calendar.next_slot = min(filter(None, (calendar.next_slot, entering)))
-
     kept = {
-        record.at: schedule_id
-        for schedule_id, record in channel.records.items()
-        if record.is_unsent_live
-        and not missed(schedule_id, record)
-        and slots.is_instant(channel.rules, zone, record.at)
+        record.at
+        for schedule_id, record in channel.slots.items()
+        if record.is_unsent_live and schedule_id not in late and channel.names(record.at)
     }
-    done = {record.at for record in channel.records.values() if record.was_sent or record.status == "failed"}
-    candidates = sorted({*kept, *ahead} - done)
-    left = _Lineup(channel)
-    if not channel.declared.active:
-        candidates = sorted(kept)
+    over = {record.at for record in channel.slots.values() if record.was_sent or record.status == "failed"}
+    lineup = _Lineup(channel)
     last: Instant | None = None
-    for at in candidates:
-        schedule_id = f"{channel.id}/{instant_text(at)}"
-        record = channel.records.get(schedule_id)
+    waiting = 0
+    for at in sorted({*kept, *_ahead(channel, now)} - over):
+        schedule_id = channel.slot_id(at)
         if schedule_id in expansion.schedules:
             continue  # a one-off replaces the slot, even a cancelled one
-        if _is_taken(channel, at, last, settings.min_gap) or _is_frozen(channel, at):
-            continue
-        entry = left.keep(record) if record is not None and record.retried_at else left.take(at)
-        if entry is None:
-            if at > now and channel.declared.active:
+        record = channel.slots.get(schedule_id)
+        filling = lineup.take_back(record)
+        if filling is None and not _is_skipped(channel, at, last):
+            filling = lineup.take(at)
+            if filling is None and at > now and channel.spec.active:
                 calendar.open_slots.append(OpenSlot(id=schedule_id, channel=channel.id, at=at))
+        if filling is None:
             continue
         last = at
-        expansion.schedules[schedule_id] = _slot(channel, schedule_id, at, *entry)
-        if not channel.declared.active:
+        expansion.schedules[schedule_id] = _slot(channel, schedule_id, at, filling)
+        if not channel.spec.active:
             expansion.blocked.setdefault(schedule_id, "inactive-channel")
+            waiting += 1
+    if waiting:
+        expansion.faults.append(_inactive(channel, waiting))
+
+
+def _ahead(channel: _Channel, now: Instant) -> Iterable[Instant]:
+    """The slots within the horizon; on a channel that is not active nothing new is scheduled."""
+    if not channel.spec.active:
+        return ()
+    return slots.instants(channel.rules, channel.zone, now, now + channel.horizon)[0]
+
+
+def _look_ahead(channel: _Channel, expansion: Expansion, now: Instant, calendar: Calendar) -> None:
+    """Warn of slots that a clock change skips, and note when the next slot comes within the horizon."""
+    end = now + channel.horizon
+    expansion.faults += [
+        _skipped(channel, gone) for gone in slots.instants(channel.rules, channel.zone, now, end)[1]
+    ]
+    if channel.horizon > 0:
+        later, _ = slots.instants(channel.rules, channel.zone, end, end + channel.horizon)
+        entering = (later[0] if later else end + channel.horizon) - channel.horizon
+        if calendar.next_slot is None or entering < calendar.next_slot:
+            calendar.next_slot = entering
+
+
+def _is_skipped(channel: _Channel, at: Instant, last: Instant | None) -> bool:
+    """Whether the slot lies in a freeze, or less than `min_gap` from something else on the channel."""
+    if any(freeze.from_ <= at < freeze.until for freeze in channel.freezes):
+        return True
+    if last is not None and at - last < channel.min_gap:
+        return True
+    place = bisect_left(channel.taken, at)
+    near = channel.taken[max(place - 1, 0) : place + 1]
+    return any(abs(at - other) < channel.min_gap for other in near)
+
+
+class _Filling(NamedTuple):
+    """What comes into a slot."""
+
+    video: str | None
+    place: int | None
+    """Where it stands in the lineup; None for a slot that was retried, whose video is its own."""
+    repeat: bool
 
 
 class _Lineup:
@@ -167,72 +235,104 @@ class _Lineup:
     def __init__(self, channel: _Channel) -> None:
         used = Counter(
             record.video_id
-            for record in channel.records.values()
-            if record.was_sent or record.reason == "before_init"
+            for record in channel.slots.values()
+            if record.was_sent
+            or record.reason == "before_init"
+            or (record.is_unsent_live and record.retried_at)  # `retry` took its video back
         )
+        used.update(channel.standing_in)
         self.left: list[tuple[int, spec.LineupEntry]] = []
-        for index, entry in enumerate(channel.declared.lineup):
+        for index, entry in enumerate(channel.spec.lineup):
             if used[entry.video] > 0:
                 used[entry.video] -= 1
             else:
                 self.left.append((index, entry))
-        for record in channel.records.values():
-            if record.is_unsent_live and record.retried_at:  # `retry` took its video back
-                self._remove(record.video_id)
 
-    def _remove(self, video: str | None) -> None:
-        for place, (_, entry) in enumerate(self.left):
-            if entry.video == video:
-                del self.left[place]
-                return
-
-    def take(self, at: Instant) -> tuple[int | None, str | None, bool] | None:
+    def take(self, at: Instant) -> _Filling | None:
         """The first entry that may be published at `at`; one that may not yet keeps its place."""
         for place, (index, entry) in enumerate(self.left):
             if entry.not_before is None or entry.not_before <= at:
                 del self.left[place]
-                return index, entry.video, entry.repeat
+                return _Filling(entry.video, index, entry.repeat)
         return None
 
-    def keep(self, record: Record) -> tuple[int | None, str | None, bool]:
-        """A slot that was retried keeps the video that it failed with."""
-        return None, record.video_id, True
+    def take_back(self, record: Record | None) -> _Filling | None:
+        """A slot that was retried keeps the video that it failed with, wherever it lies by now."""
+        if record is None or not record.is_unsent_live or record.retried_at is None:
+            return None
+        return _Filling(record.video_id, None, repeat=True)
 
 
-def _is_taken(channel: _Channel, at: Instant, last: Instant | None, min_gap: int) -> bool:
-    """Whether something else is published on the channel less than `min_gap` away."""
-    if last is not None and at - last < min_gap:
-        return True
-    place = bisect_left(channel.taken, at)
-    near = channel.taken[max(place - 1, 0) : place + 1]
-    return any(abs(at - other) < min_gap for other in near)
-
-
-def _is_frozen(channel: _Channel, at: Instant) -> bool:
-    return any(freeze.from_ <= at < freeze.until for freeze in channel.freezes)
-
-
-def _slot(
-    channel: _Channel, schedule_id: str, at: Instant, index: int | None, video: str | None, repeat: bool
-) -> Schedule:
+def _slot(channel: _Channel, schedule_id: str, at: Instant, filling: _Filling) -> Schedule:
     return Schedule(
         id=schedule_id,
-        group=Group(id=None, wave=None, schedule_type="independent", repeat=repeat),
+        group=Group(id=None, wave=None, schedule_type="independent", repeat=filling.repeat),
         channel=channel.id,
-        video=video,
+        video=filling.video,
         at=at,
         file=channel.file,
-        loc=("slots",) if index is None else ("lineup", index),
+        loc=("slots",) if filling.place is None else ("lineup", filling.place),
         slot=True,
     )
 
 
-def _skipped(declared: Declarations, channel: _Channel, gone: slots.Skipped) -> Diagnostic:
-    index = channel.declared.slots.index(gone.rule) if gone.rule in channel.declared.slots else 0
+def _skipped(channel: _Channel, gone: slots.Skipped) -> Diagnostic:
     return warning(
         "skipped-slot",
-        declared.place(channel.file, ("slots", index)),
-        f"the slot {gone.wall} does not exist in {channel.declared.timezone}: "
+        channel.place(channel.file, ("slots", channel.spec.slots.index(gone.rule))),
+        f"the slot {gone.wall} does not exist in {channel.spec.timezone}: "
         "a clock change skips it, and its video moves on to the next",
         "add a one-off under `schedules:` if something must be published on that day",
+    )
+
+
+def _inactive(channel: _Channel, waiting: int) -> Diagnostic:
+    what = "a recorded slot waits" if waiting == 1 else f"{waiting} recorded slots wait"
+    return error(
+        "inactive-channel",
+        channel.place(channel.file, ("active",)),
+        f"the channel {channel.id} is not active: {what}, to be missed in the end",
+        "take the `slots` out as well, which cancels them, or set `active: true`",
+    )
+
+
+# --- slots that come too late -------------------------------------------------------------------------
+
+
+def late_slots(
+    declared: Declarations,
+    records: Mapping[str, Record],
+    expansion: Expansion,
+    now: Instant,
+    *,
+    stopped: bool,
+) -> set[str]:
+    """Recorded slots that this run will have to call missed: their videos are free for the next slots.
+
+    `stopped` says that the operator holds everything back: what is paused is never missed.
+    """
+    late: set[str] = set()
+    channels: dict[str, _Channel] = {}
+    for schedule_id, record in records.items() if not stopped else ():
+        if not (record.slot and record.is_unsent_live) or schedule_id in expansion.schedules:
+            continue
+        base = max(record.at, read_utc(record.retried_at) if record.retried_at else 0)
+        if now <= base + declared.settings.catch_up or record.channel_id not in declared.channels:
+            continue
+        channel = channels.get(record.channel_id)
+        if channel is None:
+            channel = channels[record.channel_id] = _Channel(declared, record.channel_id)
+        if channel.names(record.at) and not _is_held_back(channel, record.at, now):
+            late.add(schedule_id)
+    return late
+
+
+def _is_held_back(channel: _Channel, at: Instant, now: Instant) -> bool:
+    """Whether a pause of the channel or a freeze keeps a slot that is over from being missed."""
+    paused = channel.spec.paused
+    if paused is not None and (paused.until is None or paused.until > now):
+        return True
+    return any(
+        now < freeze.until and (freeze.from_ <= now or freeze.from_ <= at < freeze.until)
+        for freeze in channel.freezes
     )

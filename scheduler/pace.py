@@ -26,3 +26,9 @@ class Bucket:
         granted = max(wanted, self._theoretical - self.tolerance)
         self._theoretical = max(self._theoretical, granted) + self.interval
         return granted
+
+    def take_many(self, wanted: float, count: int) -> float:
+        """When the last of `count` requests may leave that are all wanted at `wanted`."""
+        begun = max(self._theoretical, wanted)
+        self._theoretical = begun + count * self.interval
+        return max(wanted, begun + (count - 1) * self.interval - self.tolerance)

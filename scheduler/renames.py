@@ -12,7 +12,7 @@ import msgspec
 
 from scheduler.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Related, error
-from scheduler.schedules import Expansion, Loc, member_place
+from scheduler.schedules import Expansion, Loc, Schedule, member_place
 from scheduler.state import Record, note
 from scheduler.times import Instant
 
@@ -132,16 +132,46 @@ def _renamed(schedule_id: str, record: Record, names: _Names, now: Instant) -> t
     return new_id, after
 
 
-def check_former_ids(declared: Declarations, records: Mapping[str, Record], expansion: Expansion) -> None:
-    """Refuse a schedule that is declared under an id that a renamed one had before."""
-    former = {old: new for new, record in records.items() for old in record.former_ids if old != new}
-    for old, new in former.items():
-        schedule = expansion.schedules.get(old)
-        if schedule is not None:
-            fault = error(
-                "duplicate-id",
-                member_place(declared, schedule),
-                f"{old} was renamed to {new}: its former id stays taken",
-                "give the group, the wave or the one-off another name or time",
-            )
-            expansion.block(old, fault)
+def without_former(archive: Mapping[str, Record], records: Mapping[str, Record]) -> Mapping[str, Record]:
+    """The archive without what stands there under an id that it had before it was renamed."""
+    former = {
+        old
+        for known in (archive, records)
+        for schedule_id, record in known.items()
+        for old in record.former_ids
+        if old != schedule_id
+    }
+    if not former:
+        return archive
+    return {schedule_id: record for schedule_id, record in archive.items() if schedule_id not in former}
+
+
+def check_former_ids(declared: Declarations, records: Mapping[str, Record], expansion: Expansion) -> set[str]:
+    """Refuse a schedule that is declared under an id that a renamed one had before.
+
+    Where a wave still names a channel by its former id, which is told as an unknown channel, what is
+    recorded under the new id waits: the ids of such records are returned.
+    """
+    waiting: set[str] = set()
+    for new, record in records.items():
+        for old in record.former_ids:
+            schedule = expansion.schedules.get(old)
+            if schedule is None or old == new:
+                continue
+            if new not in expansion.schedules and schedule.channel not in declared.channels:
+                if record.is_unsent_live:
+                    waiting.add(new)
+                    expansion.blocked.setdefault(new, "unknown-channel")
+                if old in expansion.blocked:
+                    continue
+            expansion.block(old, _taken(declared, schedule, old, new))
+    return waiting
+
+
+def _taken(declared: Declarations, schedule: Schedule, old: str, new: str) -> Diagnostic:
+    return error(
+        "duplicate-id",
+        member_place(declared, schedule),
+        f"{old} was renamed to {new}: its former id stays taken",
+        "give the group, the wave or the one-off another name or time",
+    )

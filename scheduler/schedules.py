@@ -109,30 +109,70 @@ class _Recorded:
 # --- waves ----------------------------------------------------------------------------------------
 
 
+class _Entry(msgspec.Struct, kw_only=True):
+    """One entry of a wave, and what its expansion looks at and adds to."""
+
+    declared: Declarations
+    spec: spec.EntrySpec
+    group: Group
+    file: str
+    index: int
+    recorded: _Recorded
+    result: Expansion
+    misnamed: bool = False
+    """A line in `members` is about a channel that the tags do not choose."""
+
+    @property
+    def route(self) -> Loc:
+        return ("schedules", self.index)
+
+    @property
+    def group_id(self) -> str:
+        return self.group.id or ""
+
+    def tell(self, code: Code, loc: Loc, message: str, hint: str | None) -> Diagnostic:
+        """Add a fault at a place of this file."""
+        fault = error(code, self.declared.place(self.file, loc), message, hint)
+        self.result.faults.append(fault)
+        return fault
+
+    def hold_back(self, code: Code) -> None:
+        """Adopt nothing new of this group and nothing that was moved; what is as recorded goes on."""
+        for schedule in self.result.schedules.values():
+            if schedule.group.id == self.group.id:
+                record = self.recorded.by_id.get(schedule.id)
+                if record is None or (schedule.at, schedule.video) != (record.at, record.video_id):
+                    self.result.blocked.setdefault(schedule.id, code)
+
+
 def _expand_wave(declared: Declarations, wave_id: str, recorded: _Recorded, result: Expansion) -> None:
     wave = declared.waves[wave_id]
     file = declared.files["wave", wave_id]
     paused = pause_of("wave", wave.paused)
     entries: dict[str, int] = {}
-    for index, entry in enumerate(wave.schedules):
+    for index, entry_spec in enumerate(wave.schedules):
         group = Group(
-            id=f"{wave_id}/{entry.group}",
+            id=f"{wave_id}/{entry_spec.group}",
             wave=wave_id,
-            schedule_type=entry.type,
-            metadata=entry.metadata,
-            repeat=entry.repeat,
+            schedule_type=entry_spec.type,
+            metadata=entry_spec.metadata,
+            repeat=entry_spec.repeat,
             catch_up=wave.catch_up,
             halt=wave.on_failure == "halt",
-            after_success=entry.after_success,
+            after_success=entry_spec.after_success,
             paused=paused,
             cancelled=wave.cancelled,
         )
-        first = entries.setdefault(entry.group, index)
-        if first != index:
-            result.faults.append(_group_twice(declared, file, wave_id, wave, first, index))
-        members = list(_members(declared, entry, group, file, index, recorded, result))
-        for schedule in _timed(declared, entry, group, file, members, recorded, result):
+        entry = _Entry(declared=declared, spec=entry_spec, group=group, file=file, index=index,
+                       recorded=recorded, result=result)  # fmt: skip
+        first = entries.setdefault(entry_spec.group, index)
+        for schedule in _timed(entry):
             _add(declared, schedule, recorded.by_id, result, told=first != index)
+        if first != index:
+            result.faults.append(_group_twice(entry, first))
+            entry.hold_back("duplicate-id")
+        elif entry.misnamed:
+            entry.hold_back("unknown-channel")
 
 
 def _add(
@@ -152,10 +192,10 @@ def _add(
         result.faults.append(
             error(
                 "duplicate-id",
-                declared.place(schedule.file, schedule.loc),
+                member_place(declared, schedule),
                 _twice(schedule),
                 "remove one of the two",
-                [Related("the first one", declared.place(twin.file, twin.loc))],
+                [Related("the first one", member_place(declared, twin))],
             )
         )
     record = records.get(schedule.id)
@@ -172,144 +212,172 @@ def _twice(schedule: Schedule) -> str:
     return f"the channel {schedule.channel} stands twice in the group {schedule.group.id}"
 
 
-def _group_twice(
-    declared: Declarations, file: str, wave_id: str, wave: spec.WaveSpec, first: int, second: int
-) -> Diagnostic:
-    name = wave.schedules[second].group
+def _group_twice(entry: _Entry, first: int) -> Diagnostic:
+    declared, name = entry.declared, entry.spec.group
 
     def where(index: int) -> Location:
         route: Loc = ("schedules", index)
-        document = declared.documents[file].data["schedules"][index]
-        return declared.place(file, (*route, "group" if "group" in document else "video"))
+        document = declared.documents[entry.file].data["schedules"][index]
+        return declared.place(entry.file, (*route, "group" if "group" in document else "video"))
 
     return error(
         "duplicate-id",
-        where(second),
-        f"the wave {wave_id} has two groups {name!r} (the default is the video's id)",
+        where(entry.index),
+        f"the wave {entry.group.wave} has two groups {name!r} (the default is the video's id)",
         f"give this entry a name of its own: `group: {name}-2`",
         [Related("the first one", where(first))],
     )
 
 
+# --- members of an entry ----------------------------------------------------------------------------
+
 Member = tuple[spec.MemberSpec, Loc]
 
 
-def _members(
-    declared: Declarations,
-    entry: spec.EntrySpec,
-    group: Group,
-    file: str,
-    index: int,
-    recorded: _Recorded,
-    result: Expansion,
-) -> Iterator[Member]:
+def _members(entry: _Entry) -> Iterator[Member]:
     """The members of an entry in their order, each with its route in the file."""
-    base: Loc = ("schedules", index)
-    overrides = {member.id: (member, (*base, "members", i)) for i, member in enumerate(entry.members)}
-    if not isinstance(entry.channels, spec.TagSelector):
-        for i, member in enumerate(entry.channels):
-            yield overrides.get(member.id) or (member, (*base, "channels", i))
+    overrides = {
+        member.id: (member, (*entry.route, "members", i)) for i, member in enumerate(entry.spec.members)
+    }
+    channels = entry.spec.channels
+    if not isinstance(channels, spec.TagSelector):
+        listed = (*entry.route, "channels")
+        for i, member in enumerate(channels):
+            yield overrides.get(member.id) or (member, (*listed, i))
         return
-    names = _tagged(declared, entry.channels.tags, group, recorded)
-    known = {*declared.channels, *(i for kind, i in declared.unreadable if kind == "channel")}
-    if not names and known == set(declared.channels):
-        wanted = " and ".join(entry.channels.tags)
-        tags = sorted({tag for channel in declared.channels.values() for tag in channel.tags})
-        result.faults.append(
-            error(
-                "unknown-channel",
-                declared.place(file, (*base, "channels", "tags")),
-                f"no active channel has the tag {wanted}",
-                _did_you_mean(entry.channels.tags[0], tags)
-                or f"the tags in use: {', '.join(tags) or 'none'}",
-            )
-        )
-    for member, loc in overrides.values():
-        if member.id not in names:
-            result.faults.append(
-                error(
-                    "unknown-channel",
-                    declared.place(file, loc),
-                    f"the channel {member.id} is not among those with these tags",
-                    _did_you_mean(member.id, names),
-                )
-            )
+    names = _tagged(entry, channels.tags)
+    if not names and not _is_any_channel_unreadable(entry.declared):
+        names = _tags_match_nothing(entry, channels.tags)
+    else:
+        for member, loc in overrides.values():
+            if member.id not in names and entry.declared.fault_of("channel", member.id) is None:
+                _tell_not_tagged(entry, channels.tags, names, member.id, loc)
     for name in names:
-        yield overrides.get(name) or (spec.MemberSpec(id=name), (*base, "channels"))
+        yield overrides.get(name) or (spec.MemberSpec(id=name), (*entry.route, "channels"))
 
 
-def _tagged(declared: Declarations, tags: tuple[str, ...], group: Group, recorded: _Recorded) -> list[str]:
-    """The active channels that have every tag, by id; a group that has begun takes nobody else in."""
-    wanted = set(tags)
+def _tagged(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
+    """The active channels that have every tag, by id.
+
+    A group that has begun takes nobody else in, and those that were sent keep their places; while a
+    channel's file cannot be read, its recorded member stays.
+    """
+    declared, wanted = entry.declared, set(tags)
+    members = entry.recorded.members(entry.group_id)
     names = {
         name for name, channel in declared.channels.items() if channel.active and wanted <= set(channel.tags)
     }
-    members = recorded.members(group.id or "")
-    if any(record.was_sent for record in members):
+    sent = {record.channel_id for record in members if record.was_sent}
+    if sent:
         names &= {record.channel_id for record in members}
+        names |= sent
     names |= {
         record.channel_id
         for record in members
-        if ("channel", record.channel_id) in declared.unreadable and record.status != "cancelled"
+        if declared.fault_of("channel", record.channel_id) and record.reason != "withdrawn"
     }
     return sorted(names)
 
 
-def _timed(
-    declared: Declarations,
-    entry: spec.EntrySpec,
-    group: Group,
-    file: str,
-    members: list[Member],
-    recorded: _Recorded,
-    result: Expansion,
-) -> Iterator[Schedule]:
-    """Give each member its instant."""
+def _is_any_channel_unreadable(declared: Declarations) -> bool:
+    return "channel" in declared.hidden or any(kind == "channel" for kind, _ in declared.unreadable)
+
+
+def _tags_match_nothing(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
+    """Tell it; what is recorded of the group waits: a typing error in a tag cancels nothing."""
+    in_use = sorted({tag for channel in entry.declared.channels.values() for tag in channel.tags})
+    unused = next((tag for tag in tags if tag not in in_use), None)
+    entry.tell(
+        "unknown-channel",
+        (*entry.route, "channels", "tags"),
+        "no active channel has "
+        + (f"the tag {tags[0]}" if len(tags) == 1 else f"all of the tags {', '.join(tags)}"),
+        (unused and did_you_mean(unused, in_use)) or f"the tags in use: {', '.join(in_use) or 'none'}",
+    )
+    waiting = sorted(
+        record.channel_id for record in entry.recorded.members(entry.group_id) if record.is_unsent_live
+    )
+    for name in waiting:
+        entry.result.blocked.setdefault(f"{entry.group.id}/{name}", "unknown-channel")
+    return waiting
+
+
+def _tell_not_tagged(entry: _Entry, tags: tuple[str, ...], names: list[str], channel: str, loc: Loc) -> None:
+    """A line in `members` about a channel that the tags do not choose."""
+    known = entry.declared.channels.get(channel)
+    hint = did_you_mean(channel, names) or f"the channels of this group: {', '.join(names) or 'none'}"
+    if known is None:
+        why = "is not declared"
+    elif not known.active:
+        why = "is not active"
+    elif set(tags) <= set(known.tags):
+        why = "got its tags after the first of this group was sent, and does not join it"
+    else:
+        why = "does not have these tags"
+    entry.tell("unknown-channel", (*loc, "id"), f"the channel {channel} {why}", hint)
+    entry.misnamed = True
+
+
+# --- the instant of each member ---------------------------------------------------------------------
+
+
+def _timed(entry: _Entry) -> Iterator[Schedule]:
+    """The schedules of an entry. One without a readable time stays as recorded, or is none."""
     shift = 0
-    for position, (member, loc) in enumerate(members):
-        schedule_id = f"{group.id}/{member.id}"
+    group, video, file, prefix = entry.group, entry.spec.video, entry.file, f"{entry.group.id}/"
+    start, delay = entry.spec.at, entry.spec.delay
+    for position, (member, loc) in enumerate(_members(entry)):
         shift += member.shift or 0
-        try:
-            at = _own_time(declared, entry, member)
-        except TimeError as problem:
-            at = None
-            where = declared.place(file, (*loc, "at") if member.local_at else (*loc[:2], "at"))
-            result.block(schedule_id, error("invalid-value", where, f"{member.id}: {problem}", problem.hint))
-        if at is None and entry.at is not None and member.local_at is None:
-            at = entry.at + (entry.delay * position + shift if entry.type == "staggered" else 0)
-        if at is not None and not 0 <= at <= LAST:
-            where = declared.place(file, loc)
-            fault = error("invalid-value", where, f"{member.id} would be published after the year 2999")
-            result.block(schedule_id, fault)
+        at = None if start is None or member.at is not None else start + delay * position + shift
+        if at is None or not 0 <= at <= LAST:  # neither is common: most members spare themselves a call
+            at = _instant(entry, member, loc, at)
+        if at is None:
             continue
-        if at is None:  # its own file is faulty: as recorded, or not at all
-            record = recorded.by_id.get(schedule_id)
-            if record is None:
-                continue
-            at = record.at
         yield Schedule(
-            id=schedule_id,
+            id=prefix + member.id,
             group=group,
             channel=member.id,
-            video=entry.video,
+            video=video,
             at=at,
             file=file,
             loc=loc,
             position=position,
-            paused=pause_of("schedule", member.paused) if member.paused is not None else None,
+            paused=None if member.paused is None else pause_of("schedule", member.paused),
             cancelled=member.cancelled or group.cancelled,
         )
 
 
-def _own_time(declared: Declarations, entry: spec.EntrySpec, member: spec.MemberSpec) -> Instant | None:
-    """A member's own instant, or the entry's wall-clock time in the zone of the member's channel."""
+def _instant(entry: _Entry, member: spec.MemberSpec, loc: Loc, at: Instant | None) -> Instant | None:
+    """When a member is published whose time is its own, its channel's, or too far away to be meant."""
+    text = member.local_at or entry.spec.local_at
     if member.at is not None:
         return member.at
-    text = member.local_at or entry.local_at
-    if text is None:
+    if at is None and text is not None:
+        at = _local_time(entry, member, loc, text)
+    schedule_id = f"{entry.group.id}/{member.id}"
+    if at is not None:
+        if 0 <= at <= LAST:
+            return at
+        message = f"{member.id} would be published in a year that nobody means"
+        fault = entry.tell("invalid-value", loc, message, "shorten `delay` or `shift`")
+        entry.result.blocked.setdefault(schedule_id, fault.code)
+    record = entry.recorded.by_id.get(schedule_id)
+    return None if record is None else record.at
+
+
+def _local_time(entry: _Entry, member: spec.MemberSpec, loc: Loc, text: str) -> Instant | None:
+    """A wall-clock time in the zone of the member's channel; None while that cannot be known."""
+    channel = entry.declared.channels.get(member.id)
+    if channel is None and entry.declared.fault_of("channel", member.id):
         return None
-    channel = declared.channels.get(member.id)
-    return None if channel is None else read_time(text, read_zone(channel.timezone))
+    zone = "UTC" if channel is None else channel.timezone  # an unknown channel is told of later
+    try:
+        return read_time(text, read_zone(zone))
+    except TimeError as problem:  # told once for all channels of that zone
+        where = (*loc, "at") if member.local_at is not None else (*entry.route, "at")
+        fault = entry.tell("invalid-value", where, str(problem), problem.hint)
+        entry.result.blocked.setdefault(f"{entry.group.id}/{member.id}", fault.code)
+        return None
 
 
 # --- one-offs -------------------------------------------------------------------------------------
@@ -377,29 +445,39 @@ def check_channels(declared: Declarations, records: Mapping[str, Record], result
     known = declared.channels
     for schedule in result.schedules.values():
         channel = known.get(schedule.channel)
-        if channel is not None and channel.active:
+        if (channel is not None and channel.active) or schedule.id in result.blocked:
             continue
         record = records.get(schedule.id)
         if record is not None and not record.is_unsent_live and not may_revive(schedule, record):
             continue
         if channel is None:
-            code = declared.unreadable.get(("channel", schedule.channel))
+            code = declared.fault_of("channel", schedule.channel)
             if code is not None:
-                result.blocked.setdefault(schedule.id, code)
+                result.blocked[schedule.id] = code
             else:
-                result.block(schedule.id, _unknown_channel(declared, schedule))
+                where = member_place(declared, schedule)
+                result.block(schedule.id, _unknown_channel(declared, schedule.channel, where))
         elif not schedule.cancelled:
             result.block(schedule.id, _inactive_channel(declared, schedule))
+    _check_freezes(declared, result)
 
 
-def _unknown_channel(declared: Declarations, schedule: Schedule) -> Diagnostic:
+def _check_freezes(declared: Declarations, result: Expansion) -> None:
+    for index, freeze in enumerate(declared.settings.freezes):
+        for i, channel in enumerate(freeze.channels or ()):
+            if ("channel", channel) not in declared.files and "channel" not in declared.hidden:
+                where = declared.place("scheduler.yaml", ("freezes", index, "channels", i))
+                result.faults.append(_unknown_channel(declared, channel, where))
+
+
+def _unknown_channel(declared: Declarations, channel: str, where: Location) -> Diagnostic:
+    renamed = next((name for name, other in declared.channels.items() if other.renamed_from == channel), None)
     names = sorted(name for kind, name in declared.files if kind == "channel")
-    return error(
-        "unknown-channel",
-        member_place(declared, schedule),
-        f"the channel {schedule.channel!r} is not declared",
-        _did_you_mean(schedule.channel, names) or f"declare it in channels/{schedule.channel}.yaml",
-    )
+    if renamed is not None:
+        hint = f"it was renamed: write {renamed}"
+    else:
+        hint = did_you_mean(channel, names) or f"declare it in channels/{channel}.yaml"
+    return error("unknown-channel", where, f"the channel {channel!r} is not declared", hint)
 
 
 def _inactive_channel(declared: Declarations, schedule: Schedule) -> Diagnostic:
@@ -425,6 +503,8 @@ def member_place(declared: Declarations, schedule: Schedule) -> Location:
     return declared.place(schedule.file, schedule.loc)
 
 
-def _did_you_mean(word: str, known: list[str]) -> str | None:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]}?" if close else None
+def did_you_mean(word: str, known: list[str]) -> str | None:
+    """A hint that names the likeliest of the known names, if one is likely."""
+    folded = {name.casefold(): name for name in reversed(known)}
+    close = difflib.get_close_matches(word.casefold(), folded, n=1)
+    return f"did you mean {folded[close[0]]}?" if close else None

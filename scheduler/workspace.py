@@ -13,13 +13,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from scheduler.errors import SchedulerError
-from scheduler.sources import Kind, Source
+from scheduler.sources import SUFFIXES, Kind, Source
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-SUFFIXES = (".yaml", ".yml")
 LARGEST = 1024 * 1024
 """Bytes of the largest file that is read; `documents.read` refuses one byte more."""
 FOLDERS: tuple[tuple[Kind, str], ...] = (("wave", "waves"), ("channel", "channels"))
@@ -51,8 +50,12 @@ def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
     if os.path.islink(path):  # noqa: PTH114 - no pathlib here
         yield Source(kind=kind, file=name, fault=f"{name} is a link, which is not followed")
         return
-    with os.scandir(path) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
+    try:
+        with os.scandir(path) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as problem:
+        yield Source(kind=kind, file=name, fault=f"{name} cannot be read: {problem.strerror}")
+        return
     for entry in entries:
         below = f"{name}/{entry.name}"
         if entry.is_dir(follow_symlinks=False):

@@ -1,0 +1,183 @@
+"""What an operator limits, and the channels' side: repositories, sizes, how much at once, how fast. Pure.
+
+`allow` and SCHEDULER_ALLOW say which repositories may be pointed at; a payload has the size that GitHub
+takes; the brake keeps a great many schedules from being cancelled at once; `pace` may be too slow for a wave.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Set
+
+from scheduler.declarations import Declarations
+from scheduler.diagnostics import Diagnostic, Location, error, warning
+from scheduler.envelope import payload_problem
+from scheduler.pace import Bucket
+from scheduler.plan import Surroundings
+from scheduler.schedules import Expansion, Schedule
+from scheduler.state import Record
+from scheduler.times import Instant, duration_text, instant_text
+
+# --- which repositories may be pointed at -----------------------------------------------------------
+
+
+def check_allowed(declared: Declarations, surroundings: Surroundings, expansion: Expansion) -> None:
+    """Refuse channels whose repository the settings or the operator's environment do not allow."""
+    lists = [("scheduler.yaml", declared.settings.allow)] if declared.settings.allow else []
+    if surroundings.allow is not None:
+        lists.append(("SCHEDULER_ALLOW", surroundings.allow))
+    for name, channel in declared.channels.items():
+        for origin, patterns in lists:
+            if channel.repository is None or _matches(channel.repository, patterns):
+                continue
+            declared.refused[name] = "not-allowed"
+            expansion.faults.append(
+                error(
+                    "not-allowed",
+                    declared.place(declared.files["channel", name], ("repository",)),
+                    f"the repository {channel.repository} is not among those allowed by {origin}: "
+                    f"{', '.join(patterns) or 'none'}",
+                    "an operator has to add it there",
+                )
+            )
+            break
+
+
+def _matches(repository: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(repository.lower(), pattern.lower()) for pattern in patterns)
+
+
+def block_refused(declared: Declarations, expansion: Expansion) -> None:
+    """Keep back everything on channels that were refused."""
+    if declared.refused:
+        for schedule_id, schedule in expansion.schedules.items():
+            if schedule.channel in declared.refused:
+                expansion.blocked.setdefault(schedule_id, declared.refused[schedule.channel])
+
+
+# --- what GitHub would refuse -------------------------------------------------------------------------
+
+
+def check_payloads(declared: Declarations, expansion: Expansion) -> None:
+    """A payload that GitHub would refuse is refused here, at its metadata."""
+    verdicts: dict[int, str | None] = {}
+    for schedule in expansion.schedules.values():
+        group = schedule.group
+        if group.metadata is None:
+            continue
+        if id(group) not in verdicts:
+            verdicts[id(group)] = problem = payload_problem(group.metadata)
+            if problem is not None:
+                route = (*schedule.loc[:2], "metadata")
+                where = declared.place(schedule.file, route, key=True)
+                expansion.faults.append(
+                    error("invalid-value", where, problem, "keep long texts elsewhere, and put a link here")
+                )
+        if verdicts[id(group)] is not None:
+            expansion.blocked.setdefault(schedule.id, "invalid-value")
+
+
+# --- the brake ----------------------------------------------------------------------------------------
+
+
+def brake(
+    declared: Declarations,
+    records: Mapping[str, Record],
+    expansion: Expansion,
+    as_recorded: Set[str],
+    *,
+    proposal: bool,
+    force: bool,
+) -> dict[str, str]:
+    """Undeclared live records that are kept since there are too many of them at once."""
+    live = [schedule_id for schedule_id, record in records.items() if record.is_live]
+    gone = [i for i in live if i not in expansion.schedules and i not in as_recorded]
+    settings = declared.settings
+    if len(gone) < settings.at_least or len(gone) * 100 <= settings.cancel_percent * len(live) or force:
+        return {}
+    tell = warning if proposal else error
+    expansion.faults.append(
+        tell(
+            "brake",
+            declared.place("scheduler.yaml", ("brake",))
+            if "scheduler.yaml" in declared.documents
+            else Location("waves"),
+            f"{len(gone)} of {len(live)} live schedules are no longer declared: more than "
+            f"{settings.cancel_percent} % are not cancelled at once, and none of them is sent",
+            "restore the files, or say `scheduler run --force` if it is meant",
+        )
+    )
+    return {schedule_id: "brake" for schedule_id in gone if records[schedule_id].is_unsent_live}
+
+
+# --- pace ----------------------------------------------------------------------------------------------
+
+
+def check_pace(
+    declared: Declarations, known: Mapping[str, Record], expansion: Expansion, surroundings: Surroundings
+) -> None:
+    """Warn of a wave that pace would spread beyond its catch-up."""
+    told: set[str] = set()
+    for token, line in _lines(declared, known, expansion, surroundings).items():
+        bucket = Bucket(declared.settings.pace)
+        leads = {name: channel.lead for name, channel in declared.channels.items()}
+        line.sort(key=lambda s: (s.at - leads[s.channel], s.position, s.id))
+        for schedule in line:
+            late = bucket.take(float(schedule.at - leads[schedule.channel])) - schedule.at
+            wave = schedule.group.wave or schedule.file
+            if late > _catch_up(declared, schedule) and wave not in told:
+                told.add(wave)
+                expansion.faults.append(_too_slow(declared, schedule, token, round(late)))
+
+
+def _catch_up(declared: Declarations, schedule: Schedule) -> int:
+    own = schedule.group.catch_up
+    return declared.settings.catch_up if own is None else own
+
+
+def _lines(
+    declared: Declarations, known: Mapping[str, Record], expansion: Expansion, surroundings: Surroundings
+) -> dict[str, list[Schedule]]:
+    """What is still to be sent by each token, for the tokens that have too much to do at any time."""
+    tokens = {
+        name: (surroundings.token_for(channel) or "", channel.lead)
+        for name, channel in declared.channels.items()
+        if channel.repository is not None
+    }
+    demand: dict[str, Counter[Instant]] = defaultdict(Counter)
+    waiting = []
+    for schedule in expansion.schedules.values():
+        token = tokens.get(schedule.channel)
+        if token is None or schedule.cancelled:
+            continue
+        record = known.get(schedule.id)
+        if record is None or record.is_unsent_live:
+            demand[token[0]][schedule.at - token[1]] += 1
+            waiting.append(schedule)
+    waves = [wave.catch_up for wave in declared.waves.values() if wave.catch_up is not None]
+    least = min([declared.settings.catch_up, *waves])
+    busy = {token for token, due in demand.items() if _may_be_late(declared, due, least)}
+    lines: dict[str, list[Schedule]] = {token: [] for token in demand if token in busy}
+    for schedule in waiting if busy else ():
+        if tokens[schedule.channel][0] in busy:
+            lines[tokens[schedule.channel][0]].append(schedule)
+    return lines
+
+
+def _may_be_late(declared: Declarations, demand: Mapping[Instant, int], catch_up: int) -> bool:
+    """Whether a token's bucket ever falls behind by more than `catch_up`: counted, not walked through."""
+    bucket = Bucket(declared.settings.pace)
+    return any(bucket.take_many(float(due), demand[due]) - due > catch_up for due in sorted(demand))
+
+
+def _too_slow(declared: Declarations, schedule: Schedule, token: str, late: int) -> Diagnostic:
+    pace = declared.settings.pace
+    return warning(
+        "late-by-pace",
+        declared.place(schedule.file, (*schedule.loc[:2], "at")),
+        f"{schedule.id} and what follows would be missed: at {pace.count} requests in "
+        f"{duration_text(pace.seconds)} (`pace`) the token {token} gets to it "
+        f"{duration_text(late)} after {instant_text(schedule.at)}",
+        "raise `pace` or `catch_up`, use a second token, or spread the wave",
+    )

@@ -1,0 +1,846 @@
+"""The rules of section 3: every code with its exact place, its hint, and what `run` does with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from declaring import entry, one, stagger, wave
+from github_stand_in import GitHub
+from miniature import Miniature, Outcome
+
+JANUARY = "2026-01-01T00:00:00Z"
+A_DAY_BEFORE = "2026-02-28T18:00:00Z"
+EVENING = "2026-03-01T18:00:00Z"
+THREE_MINUTES_LATE = "2026-03-01T18:03:00Z"
+TWO_HOURS_LATE = "2026-03-01T20:00:00Z"
+
+
+def fault(outcome: Outcome, code: str | None = None) -> Any:
+    """The one diagnostic of that code (or at all), as data."""
+    found = [d for d in outcome.json["diagnostics"] if code is None or d["code"] == code]
+    assert len(found) == 1, outcome.out
+    return found[0]
+
+
+def related(outcome: Outcome) -> list[str]:
+    """The other places of the one diagnostic: `file:line:column message`, or the message alone."""
+    return [
+        (f"{r['file']}:{r['line']}:{r['column']} " if r.get("file") else "") + r["message"]
+        for r in fault(outcome)["related"]
+    ]
+
+
+def validate(mini: Miniature, now: str = JANUARY, **environ: str) -> Outcome:
+    return mini.json("validate", now=now, **environ)
+
+
+# --- the file itself --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("schedules:\n  - type: [\n", "waves/a.yaml:3:1 [yaml-syntax]"),
+        ("title: a\ntitle: b\nschedules: []\n", "waves/a.yaml:2:1 [duplicate-key]"),
+        ("titel: a\nschedules: []\n", "waves/a.yaml:1:1 [unknown-key]"),
+        ("title: a\n", "waves/a.yaml:1:1 [missing-key]"),
+        ("", "waves/a.yaml:1:1 [missing-key]"),
+        (one("v", "2026-03-01", "alpha"), "waves/a.yaml:4:9 [invalid-value]"),
+    ],
+    ids=["yaml-syntax", "duplicate-key", "unknown-key", "missing-key", "empty", "invalid-value"],
+)
+def test_a_fault_of_the_file_itself_has_its_place(mini: Miniature, text: str, place: str) -> None:
+    mini.channels("alpha").write({"waves/a.yaml": text})
+    outcome = validate(mini)
+    assert (outcome.code, outcome.places) == (1, [place])
+
+
+def test_an_unreadable_wave_is_not_withdrawn_and_is_sent_as_recorded(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.write(
+        {"waves/a.yaml": one("v", "18:00 tomorrow", "alpha"), "waves/b.yaml": one("w", EVENING, "beta")}
+    )
+    ran = live.json("run", now=THREE_MINUTES_LATE)
+
+    assert ran.code == 1
+    assert ran.places == ["waves/a.yaml:4:9 [invalid-value]"]
+    assert ran.results == {"a/v/alpha": "completed", "b/w/beta": "completed"}
+    assert sorted(d.payload["video_id"] for d in github.dispatches) == ["v", "w"]
+
+
+def test_a_pause_that_was_recorded_holds_while_its_file_cannot_be_read(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "{ id: alpha, paused: { reason: legal } }")})
+    live.run("run", now=JANUARY)
+    live.write({"waves/a.yaml": "schedules: ["})
+    assert live.json("run", now=THREE_MINUTES_LATE).results == {}
+    assert github.dispatches == []
+
+
+def test_a_folder_behind_a_link_withdraws_nothing(live: Miniature) -> None:
+    live.write({"waves/2026/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    (live.root / "waves/2026").rename(live.root / "elsewhere")
+    (live.root / "waves/2026").symlink_to(live.root / "elsewhere")
+    ran = live.json("run", now=THREE_MINUTES_LATE)
+    assert ran.places == ["waves/2026:1:1 [yaml-syntax]"]
+    assert ran.results == {"a/v/alpha": "completed"}
+
+
+def test_a_broken_settings_file_stops_the_run(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.write({"scheduler.yaml": "catch_up: 15\n"})
+    ran = live.json("run", now=THREE_MINUTES_LATE)
+    assert ran.code == 1
+    assert "scheduler.yaml:1:11" in ran.err
+    assert github.dispatches == []
+    assert live.statuses == {"a/v/alpha": "pending"}
+
+
+# --- unknown-channel --------------------------------------------------------------------------------
+
+
+def test_a_typo_in_a_channel_is_one_error_with_the_channel_that_was_meant(mini: Miniature) -> None:
+    mini.channels("alpha", "beta").write({"waves/a.yaml": one("v", EVENING, "alpha", "bata")})
+    outcome = validate(mini)
+    assert outcome.places == ["waves/a.yaml:5:23 [unknown-channel]"]
+    assert fault(outcome)["message"] == "the channel 'bata' is not declared"
+    assert fault(outcome)["hint"] == "did you mean beta?"
+
+
+def test_a_channel_in_the_wrong_case_is_recognised(mini: Miniature) -> None:
+    mini.channels("alpha").write({"waves/a.yaml": one("v", EVENING, "ALPHA")})
+    assert fault(validate(mini))["hint"] == "did you mean alpha?"
+
+
+def test_a_channel_that_is_like_no_other_is_to_be_declared(mini: Miniature) -> None:
+    mini.channels("alpha").write({"waves/a.yaml": one("v", EVENING, "zulu-radio")})
+    assert fault(validate(mini))["hint"] == "declare it in channels/zulu-radio.yaml"
+
+
+def test_an_unknown_channel_at_each_channels_own_time_is_told_as_such(mini: Miniature) -> None:
+    mini.channels("alpha").write({"waves/a.yaml": one("v", "2026-03-01T18:00", "alhpa", timezone="channel")})
+    assert validate(mini).places == ["waves/a.yaml:5:16 [unknown-channel]"]
+
+
+def test_a_broken_channel_file_is_no_second_error_in_waves(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "channels/beta.yaml": "repository: nonsense\n",
+            "waves/a.yaml": wave(
+                entry("v", EVENING, "alpha", "beta"),
+                entry("w", "2026-03-02T18:00", "beta", timezone="channel"),
+            ),
+        }
+    )
+    assert validate(mini).places == ["channels/beta.yaml:1:13 [invalid-value]"]
+
+
+def test_an_unknown_channel_is_not_adopted_and_the_rest_of_its_group_is_sent(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha", "bata")})
+    ran = live.json("run", now=EVENING)
+    assert (ran.code, ran.results) == (1, {"a/v/alpha": "completed"})
+    assert list(live.records) == ["a/v/alpha"]
+
+
+def test_what_is_recorded_waits_while_its_channel_is_gone_and_later_is_missed(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha", "beta")})
+    live.run("run", now=JANUARY)
+    live.remove("channels/alpha.yaml")
+    soon = live.json("run", now=THREE_MINUTES_LATE)
+    assert (soon.code, soon.codes) == (1, ["unknown-channel"])
+    assert live.statuses == {"a/v/alpha": "pending", "a/v/beta": "completed"}
+    late = live.json("run", now=TWO_HOURS_LATE)
+    assert late.code == 1
+    assert live.statuses["a/v/alpha"] == "failed (missed)"
+
+
+def test_a_channel_may_go_once_its_publications_are_over(live: Miniature) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=EVENING)
+    live.remove("channels/alpha.yaml")
+    assert live.json("run", now=TWO_HOURS_LATE).code == 0
+
+
+def test_a_freeze_of_an_unknown_channel_is_told_in_the_settings(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "scheduler.yaml": """
+                freezes:
+                  - reason: Holidays
+                    from: 2026-12-24T00:00:00Z
+                    until: 2026-12-27T00:00:00Z
+                    channels: [alpah]
+                """
+        }
+    )
+    outcome = validate(mini)
+    assert outcome.places == ["scheduler.yaml:5:16 [unknown-channel]"]
+    assert fault(outcome)["hint"] == "did you mean alpha?"
+
+
+# --- inactive-channel -------------------------------------------------------------------------------
+
+
+def test_an_inactive_channel_is_told_where_the_wave_names_it(mini: Miniature) -> None:
+    mini.channels("alpha").channels("beta", active="false")
+    mini.write({"waves/a.yaml": one("v", EVENING, "alpha", "beta")})
+    outcome = validate(mini)
+    assert outcome.places == ["waves/a.yaml:5:23 [inactive-channel]"]
+    assert fault(outcome)["hint"] == "remove it here, or set `active: true` in channels/beta.yaml"
+    assert related(outcome) == ["channels/beta.yaml:3:9 here it is switched off"]
+
+
+def test_a_one_off_on_an_inactive_channel_is_told_at_its_entry(mini: Miniature) -> None:
+    mini.channels("alpha", active="false", schedules="[{ video: v, at: 2026-03-01T18:00:00Z }]")
+    assert validate(mini).places == ["channels/alpha.yaml:4:13 [inactive-channel]"]
+
+
+def test_what_is_recorded_waits_on_a_channel_that_became_inactive_and_later_is_missed(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.channels("alpha", active="false")
+    assert live.json("run", now=THREE_MINUTES_LATE).codes == ["inactive-channel"]
+    assert live.statuses == {"a/v/alpha": "pending"}
+    assert live.json("run", now=TWO_HOURS_LATE).code == 1
+    assert live.statuses == {"a/v/alpha": "failed (missed)"}
+    assert github.dispatches == []
+
+
+def test_a_cancelled_member_on_an_inactive_channel_is_no_error(mini: Miniature) -> None:
+    mini.channels("alpha").channels("beta", active="false")
+    mini.write({"waves/a.yaml": one("v", EVENING, "alpha", "{ id: beta, cancelled: true }")})
+    assert validate(mini).places == []
+
+
+# --- duplicate-id -----------------------------------------------------------------------------------
+
+
+def test_a_channel_twice_in_one_group_is_told_at_the_second(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha", "beta", "alpha")})
+    outcome = validate(live)
+    assert outcome.places == ["waves/a.yaml:5:29 [duplicate-id]"]
+    assert related(outcome) == ["waves/a.yaml:5:16 the first one"]
+    ran = live.json("run", now=EVENING)
+    assert (ran.code, ran.results) == (1, {"a/v/beta": "completed"}), "of two new ones, neither"
+
+
+def test_a_group_twice_in_a_wave_is_told_at_its_second_name(live: Miniature, github: GitHub) -> None:
+    live.write(
+        {"waves/a.yaml": wave(entry("v", EVENING, "alpha"), entry("v", "2026-03-03T18:00:00Z", "beta"))}
+    )
+    outcome = validate(live)
+    assert outcome.places == ["waves/a.yaml:7:12 [duplicate-id]"]
+    assert fault(outcome)["hint"] == "give this entry a name of its own: `group: v-2`"
+    assert related(outcome) == ["waves/a.yaml:3:12 the first one"]
+    assert live.json("run", now=EVENING).results == {}, "of two new ones, neither"
+
+
+def test_the_one_of_two_groups_that_is_recorded_goes_on(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.write(
+        {"waves/a.yaml": wave(entry("v", EVENING, "alpha"), entry("v", "2026-03-03T18:00:00Z", "beta"))}
+    )
+    ran = live.json("run", now=EVENING)
+    assert (ran.code, ran.results) == (1, {"a/v/alpha": "completed"})
+    assert list(live.records) == ["a/v/alpha"]
+
+
+def test_two_one_offs_at_one_instant_are_told_at_the_second(mini: Miniature) -> None:
+    mini.write(
+        {
+            "channels/alpha.yaml": """
+                repository: acme/alpha
+                schedules:
+                  - { video: v, at: 2026-03-01T18:00:00Z }
+                  - { video: w, at: 2026-03-01T19:00:00+01:00 }
+                """
+        }
+    )
+    outcome = validate(mini)
+    assert outcome.places == ["channels/alpha.yaml:4:5 [duplicate-id]"]
+    assert related(outcome) == ["channels/alpha.yaml:3:5 the first one"]
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ("waves/2026/spring.yml", "the wave 'spring' is declared by two files; the name of a file is its id"),
+        ("waves/2026/Spring.yaml", "the names of two wave files differ by upper and lower case alone"),
+    ],
+)
+def test_two_files_of_one_stem_are_one_error(mini: Miniature, other: str, words: str) -> None:
+    mini.channels("alpha").write(
+        {"waves/spring.yaml": one("v", EVENING, "alpha"), other: one("w", EVENING, "alpha")}
+    )
+    outcome = validate(mini)
+    assert outcome.places == ["waves/spring.yaml:1:1 [duplicate-id]"]
+    assert fault(outcome)["message"] == words
+    assert related(outcome) == [f"{other}:1:1 the other file"]
+    assert mini.json("list", now=JANUARY).json["schedules"] == [], "there is no telling which is meant"
+
+
+def test_twins_leave_what_is_recorded_as_it_is(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/spring.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.write({"waves/spring.yml": one("v", "2026-03-05T18:00:00Z", "alpha")})
+    ran = live.json("run", now=EVENING)
+    assert (ran.code, ran.results) == (1, {"spring/v/alpha": "completed"})
+
+
+def test_a_wave_and_a_channel_may_share_a_stem(mini: Miniature) -> None:
+    mini.channels("spring").write({"waves/spring.yaml": one("v", EVENING, "spring")})
+    assert validate(mini).code == 0
+
+
+# --- min-gap ----------------------------------------------------------------------------------------
+
+
+def test_two_schedules_too_near_are_told_at_the_later_with_the_other_place(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "waves/a.yaml": one("v", EVENING, "alpha"),
+            "waves/b.yaml": one("w", "2026-03-01T18:00:59Z", "alpha"),
+        }
+    )
+    outcome = validate(mini)
+    assert outcome.places == ["waves/b.yaml:5:16 [min-gap]"]
+    assert fault(outcome)["message"] == (
+        "b/w/alpha (2026-03-01T18:00:59Z) and a/v/alpha (2026-03-01T18:00:00Z) are 59s apart on one channel; "
+        "the least is 1m"
+    )
+    assert related(outcome) == ["waves/a.yaml:5:16 a/v/alpha"]
+
+
+def test_exactly_min_gap_is_allowed(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "waves/a.yaml": one("v", EVENING, "alpha"),
+            "waves/b.yaml": one("w", "2026-03-01T18:01:00Z", "alpha"),
+        }
+    )
+    assert validate(mini).places == []
+
+
+def test_of_two_new_ones_that_conflict_neither_is_adopted(live: Miniature, github: GitHub) -> None:
+    live.write(
+        {"waves/a.yaml": one("v", EVENING, "alpha"), "waves/b.yaml": one("w", EVENING, "alpha", "beta")}
+    )
+    ran = live.json("run", now=EVENING)
+    assert (ran.code, ran.codes, ran.results) == (1, ["min-gap"], {"b/w/beta": "completed"})
+
+
+def test_a_new_one_near_a_recorded_one_is_not_adopted_and_the_recorded_one_is_sent(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/z.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.write({"waves/a.yaml": one("w", EVENING, "alpha")})
+    outcome = validate(live)
+    assert outcome.places == ["waves/a.yaml:5:16 [min-gap]"], "the new one is at fault"
+    assert live.json("run", now=EVENING).results == {"z/v/alpha": "completed"}
+
+
+def moved_too_near(live: Miniature) -> None:
+    """a/v/alpha is recorded for 18:00, and then declared 30 seconds after b/w/alpha at 20:00."""
+    live.write(
+        {"waves/a.yaml": one("v", EVENING, "alpha"), "waves/b.yaml": one("w", TWO_HOURS_LATE, "alpha")}
+    )
+    live.run("run", now=JANUARY)
+    live.write({"waves/a.yaml": one("v", "2026-03-01T20:00:30Z", "alpha")})
+
+
+def test_a_live_one_whose_edit_breaks_a_rule_is_sent_at_neither_time(live: Miniature, github: GitHub) -> None:
+    moved_too_near(live)
+    at_its_old_time = live.json("run", now=THREE_MINUTES_LATE)
+    assert (at_its_old_time.code, at_its_old_time.codes, at_its_old_time.results) == (1, ["min-gap"], {})
+    assert live.records["a/v/alpha"]["scheduled_at"] == EVENING
+    assert live.json("list", now=THREE_MINUTES_LATE).json["schedules"][0]["problem"] == "min-gap"
+    at_its_new_time = live.json("run", now="2026-03-01T20:01:00Z")
+    assert at_its_new_time.results == {"a/v/alpha": "failed", "b/w/alpha": "completed"}
+    assert live.statuses["a/v/alpha"] == "failed (missed)"
+
+
+def test_a_held_one_that_was_missed_is_pending_again_once_its_edit_is_put_right(
+    live: Miniature, github: GitHub
+) -> None:
+    moved_too_near(live)
+    live.run("run", now="2026-03-01T20:01:00Z")
+    live.write({"waves/a.yaml": one("v", "2026-03-01T21:00:00Z", "alpha")})
+    assert live.json("plan", now="2026-03-01T20:02:00Z").actions[:1] == ["reopen a/v/alpha"]
+    live.run("run", now="2026-03-01T20:02:00Z")
+    assert live.json("run", now="2026-03-01T21:00:00Z").results == {"a/v/alpha": "completed"}
+
+
+def test_cancelled_ones_do_not_count(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "waves/a.yaml": one("v", EVENING, "{ id: alpha, cancelled: true }"),
+            "waves/b.yaml": one("v", EVENING, "alpha"),
+            "waves/c.yaml": wave(entry("v", EVENING, "alpha"), cancelled="true"),
+        }
+    )
+    assert validate(mini).places == []
+
+
+def test_what_this_run_cancels_does_not_count(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.remove("waves/a.yaml").write({"waves/b.yaml": one("v", EVENING, "alpha")})
+    assert validate(live).places == []
+    assert live.json("run", now=EVENING).results == {"b/v/alpha": "completed"}
+
+
+def test_what_failed_without_being_sent_does_not_count(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.run("run", now=TWO_HOURS_LATE)
+    assert live.statuses == {"a/v/alpha": "failed (missed)"}
+    live.write({"waves/b.yaml": one("v", "2026-03-01T21:00:00Z", "alpha")})
+    assert validate(live, now=TWO_HOURS_LATE).places == []
+
+
+def test_a_recorded_one_counts_although_its_file_cannot_be_read(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.write({"waves/a.yaml": "schedules: [", "waves/b.yaml": one("w", EVENING, "alpha")})
+    outcome = validate(live)
+    assert outcome.places == ["waves/a.yaml:2:1 [yaml-syntax]", "waves/b.yaml:5:16 [min-gap]"]
+    assert fault(outcome, "min-gap")["related"][0]["message"] == "a/v/alpha, which is recorded"
+    assert live.json("run", now=EVENING).results == {"a/v/alpha": "completed"}
+
+
+# --- repeat-video -----------------------------------------------------------------------------------
+
+
+def test_a_video_twice_within_the_window_is_told_at_the_later(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "waves/a.yaml": one("v", EVENING, "alpha"),
+            "waves/b.yaml": one("v", "2026-03-02T17:59:59Z", "alpha", group="again"),
+        }
+    )
+    outcome = validate(mini)
+    assert outcome.places == ["waves/b.yaml:5:16 [repeat-video]"]
+    assert "23h59m59s apart" in fault(outcome)["message"]
+    assert "`repeat: true`" in fault(outcome)["hint"]
+    assert related(outcome) == ["waves/a.yaml:5:16 a/v/alpha"]
+
+
+def test_exactly_the_window_apart_is_allowed(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "waves/a.yaml": one("v", EVENING, "alpha"),
+            "waves/b.yaml": one("v", "2026-03-02T18:00:00Z", "alpha"),
+        }
+    )
+    assert validate(mini).places == []
+
+
+def test_repeat_true_lifts_the_rule_on_an_entry_and_on_a_one_off(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "channels/beta.yaml": """
+                repository: acme/beta
+                schedules: [{ video: v, at: 2026-03-01T20:00:00Z, repeat: true }]
+                """,
+            "waves/a.yaml": one("v", EVENING, "alpha", "beta"),
+            "waves/b.yaml": one("v", TWO_HOURS_LATE, "alpha", repeat="true"),
+        }
+    )
+    assert validate(mini).places == []
+
+
+def test_repeat_true_lifts_the_rule_on_a_lineup_entry(mini: Miniature) -> None:
+    channel = "repository: acme/alpha\nslots: ['*-*-* 18:00']\nlineup: [v, {}]\n"
+    mini.write({"scheduler.yaml": "conflicts: { repeat_window: 25h }\n"})
+    mini.write({"channels/alpha.yaml": channel.format("{ video: v }")})
+    assert validate(mini).places == ["channels/alpha.yaml:3:13 [repeat-video]"]
+    mini.write({"channels/alpha.yaml": channel.format("{ video: v, repeat: true }")})
+    assert validate(mini).places == []
+
+
+def test_a_video_of_a_declaration_that_is_gone_is_not_sent_again_at_any_distance(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/spring.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=EVENING)
+    live.remove("waves/spring.yaml").write({"waves/summer.yaml": one("v", "2026-07-01T18:00:00Z", "alpha")})
+    outcome = validate(live, now=TWO_HOURS_LATE)
+    assert outcome.places == ["waves/summer.yaml:5:16 [repeat-video]"]
+    assert "`renamed_from:`" in fault(outcome)["hint"]
+    assert related(outcome) == ["spring/v/alpha, which is recorded"]
+    assert live.json("run", now="2026-07-01T18:00:00Z").results == {}
+
+    live.write({"waves/summer.yaml": one("v", "2026-07-01T18:00:00Z", "alpha", repeat="true")})
+    assert live.json("run", now="2026-07-01T18:00:00Z").results == {"summer/v/alpha": "completed"}
+
+
+def test_the_same_holds_after_ninety_days_for_what_is_archived(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/spring.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=EVENING)
+    live.remove("waves/spring.yaml")
+    live.run("run", now="2026-07-01T18:00:00Z")
+    assert live.records == {}
+    live.write({"waves/summer.yaml": one("v", "2026-12-01T18:00:00Z", "alpha")})
+    assert validate(live, now="2026-07-02T00:00:00Z").codes == ["repeat-video"]
+
+
+def test_a_one_off_that_was_sent_and_moved_in_the_file_is_not_sent_again(
+    live: Miniature, github: GitHub
+) -> None:
+    live.channels("alpha", schedules=f"[{{ video: v, at: {EVENING} }}]")
+    live.run("run", now=EVENING)
+    live.channels("alpha", schedules="[{ video: v, at: 2026-03-09T18:00:00Z }]")
+    ran = live.json("run", now="2026-03-09T18:00:00Z")
+    assert (ran.code, ran.codes, ran.results) == (1, ["repeat-video"], {})
+    assert len(github.dispatches) == 1
+
+
+def test_removing_a_finished_wave_is_no_change_for_a_recorded_one_with_its_video(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write(
+        {
+            "waves/a.yaml": one("v", EVENING, "alpha"),
+            "waves/b.yaml": one("v", "2026-03-09T18:00:00Z", "alpha"),
+        }
+    )
+    live.run("run", now=EVENING)
+    live.remove("waves/a.yaml")
+    assert validate(live, now=TWO_HOURS_LATE).places == []
+    live.write({"waves/b.yaml": one("v", "2026-03-09T19:00:00Z", "alpha")})
+    assert validate(live, now=TWO_HOURS_LATE).places == [], "nor when that one is moved"
+
+
+# --- past -------------------------------------------------------------------------------------------
+
+
+def test_a_new_schedule_in_the_past_is_an_error_in_proposals_and_none_in_run(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha", "beta")})
+    for command in ("validate", "plan"):
+        outcome = live.json(command, now=THREE_MINUTES_LATE)
+        assert (outcome.code, outcome.places) == (1, ["waves/a.yaml:4:9 [past]"]), "one line is one fault"
+    assert fault(outcome)["message"] == (
+        "2026-03-01T18:00:00Z lies in the past (it is 2026-03-01T18:03:00Z now)"
+    )
+    ran = live.json("run", now=THREE_MINUTES_LATE)
+    assert (ran.code, ran.codes) == (0, [])
+    assert ran.results == {"a/v/alpha": "completed", "a/v/beta": "completed"}
+
+
+def test_now_is_not_the_past(live: Miniature) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    assert validate(live, now=EVENING).places == []
+
+
+def test_a_moved_schedule_in_the_past_is_an_error_and_an_unmoved_one_is_none(live: Miniature) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    assert validate(live, now=THREE_MINUTES_LATE).places == []
+    live.write({"waves/a.yaml": one("v", "2026-03-01T17:00:00Z", "alpha")})
+    assert validate(live, now=THREE_MINUTES_LATE).places == ["waves/a.yaml:4:9 [past]"]
+
+
+def test_a_stagger_in_the_past_is_one_error_that_counts_the_later_ones(live: Miniature) -> None:
+    live.write({"waves/a.yaml": stagger("v", EVENING, "1h", "alpha", "beta", "gamma")})
+    outcome = validate(live, now="2026-03-01T19:30:00Z")
+    assert outcome.places == ["waves/a.yaml:4:9 [past]"]
+    assert fault(outcome)["message"].endswith("and so does 1 more of this entry")
+
+
+def test_a_member_with_a_time_of_its_own_in_the_past_is_told_there(live: Miniature) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha", "{ id: beta, at: 2025-03-01T18:00:00Z }")})
+    assert validate(live).places == ["waves/a.yaml:5:39 [past]"]
+
+
+def test_a_cancelled_schedule_may_lie_in_the_past(live: Miniature) -> None:
+    live.write({"waves/a.yaml": one("v", "2025-03-01T18:00:00Z", "{ id: alpha, cancelled: true }")})
+    assert validate(live).places == []
+
+
+# --- frozen -----------------------------------------------------------------------------------------
+
+FREEZE = """
+    freezes:
+      - { reason: Holidays, from: 2026-12-24T00:00:00Z, until: 2026-12-27T00:00:00Z }
+    """
+
+
+def test_a_new_schedule_inside_a_freeze_is_an_error_and_is_not_adopted(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"scheduler.yaml": FREEZE, "waves/a.yaml": one("v", "2026-12-24T00:00:00Z", "alpha", "beta")})
+    outcome = validate(live)
+    assert outcome.places == ["waves/a.yaml:4:9 [frozen]"]
+    assert fault(outcome)["message"] == (
+        "2026-12-24T00:00:00Z lies inside the freeze 'Holidays', which ends at 2026-12-27T00:00:00Z"
+    )
+    assert live.json("run", now="2026-12-24T00:00:00Z").results == {}
+    assert live.records == {}
+
+
+def test_the_end_of_a_freeze_is_outside_it(live: Miniature) -> None:
+    live.write({"scheduler.yaml": FREEZE, "waves/a.yaml": one("v", "2026-12-27T00:00:00Z", "alpha")})
+    assert validate(live).places == []
+
+
+def test_a_freeze_of_some_channels_leaves_the_others(live: Miniature) -> None:
+    freeze = FREEZE.replace("Z }", "Z, channels: [alpha] }")
+    live.write({"scheduler.yaml": freeze, "waves/a.yaml": one("v", "2026-12-25T00:00:00Z", "beta")})
+    assert validate(live).places == []
+
+
+def test_an_unmoved_recorded_one_is_a_warning_and_waits_for_the_end_of_the_freeze(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/a.yaml": one("v", "2026-12-26T23:30:00Z", "alpha", "beta")})
+    live.run("run", now=JANUARY)
+    live.write({"scheduler.yaml": FREEZE})
+    outcome = validate(live)
+    assert (outcome.code, outcome.places) == (0, ["waves/a.yaml:4:9 [frozen]"])
+    assert fault(outcome)["severity"] == "warning"
+    assert fault(outcome)["message"] == (
+        "a/v/alpha and 1 more wait until 2026-12-27T00:00:00Z: freeze 'Holidays'"
+    )
+    assert live.json("run", now="2026-12-26T23:59:59Z").results == {}
+    sent = live.json("run", now="2026-12-27T00:00:00Z").results
+    assert sent == {"a/v/alpha": "completed", "a/v/beta": "completed"}
+
+
+def test_a_recorded_one_that_is_moved_into_a_freeze_is_held(live: Miniature, github: GitHub) -> None:
+    live.write({"scheduler.yaml": FREEZE, "waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.write({"waves/a.yaml": one("v", "2026-12-25T00:00:00Z", "alpha")})
+    assert validate(live).places == ["waves/a.yaml:4:9 [frozen]"]
+    assert live.json("run", now=EVENING).results == {}
+
+
+def test_a_cancelled_one_declared_again_inside_a_freeze_is_an_error(live: Miniature) -> None:
+    cancelled = one("v", "2026-12-25T00:00:00Z", "{ id: alpha, cancelled: true }")
+    live.write({"scheduler.yaml": FREEZE, "waves/a.yaml": cancelled})
+    live.run("run", now=JANUARY)
+    live.write({"waves/a.yaml": one("v", "2026-12-25T00:00:00Z", "alpha")})
+    assert validate(live).places == ["waves/a.yaml:4:9 [frozen]"]
+
+
+# --- edited-after-dispatch --------------------------------------------------------------------------
+
+
+def test_a_changed_time_of_what_was_sent_is_one_error_at_the_time(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha", "beta")})
+    live.run("run", now=EVENING)
+    live.write({"waves/a.yaml": one("v", "2026-03-05T18:00:00Z", "alpha", "beta")})
+    for outcome in (validate(live, now=TWO_HOURS_LATE), live.json("run", now="2026-03-05T18:00:00Z")):
+        assert outcome.code == 1
+        assert outcome.places == ["waves/a.yaml:4:9 [edited-after-dispatch]"]
+    assert fault(outcome)["message"] == (
+        "a/v/alpha and 1 more were sent already, to publish at 2026-03-01T18:00:00Z"
+    )
+    assert len(github.dispatches) == 2
+
+
+def test_a_changed_video_of_what_was_sent_is_an_error_at_the_video(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha", group="g")})
+    live.run("run", now=EVENING)
+    live.write({"waves/a.yaml": one("w", EVENING, "alpha", group="g")})
+    outcome = validate(live, now=TWO_HOURS_LATE)
+    assert outcome.places == ["waves/a.yaml:3:12 [edited-after-dispatch]"]
+    assert fault(outcome)["message"] == "a/g/alpha was sent already, with the video 'v'"
+
+
+def test_what_failed_without_being_sent_may_be_edited(live: Miniature) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.run("run", now=TWO_HOURS_LATE)
+    live.write({"waves/a.yaml": one("v", "2026-03-02T18:00:00Z", "alpha")})
+    assert validate(live, now=TWO_HOURS_LATE).places == []
+
+
+# --- not-allowed ------------------------------------------------------------------------------------
+
+
+def test_a_repository_outside_the_allowed_ones_is_told_at_its_line(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha", "beta")})
+    live.run("run", now=JANUARY)
+    live.write({"scheduler.yaml": "allow: ['acme/b*']\n"})
+    live.remove("channels/gamma.yaml")
+    outcome = validate(live)
+    assert outcome.places == ["channels/alpha.yaml:1:13 [not-allowed]"]
+    assert live.json("run", now=THREE_MINUTES_LATE).results == {"a/v/beta": "completed"}
+    assert live.statuses["a/v/alpha"] == "pending"
+    live.run("run", now=TWO_HOURS_LATE)
+    assert live.statuses["a/v/alpha"] == "failed (missed)"
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "allowed"),
+    [
+        ("[]", "", True),
+        ("['acme/*']", "", True),
+        ("['ACME/*']", "", True),
+        ("[]", "acme/*", True),
+        ("[]", "other/*", False),
+        ("['other/*']", "acme/*", False),  # the environment can only narrow
+        ("['acme/*']", "other/*, acme/alpha", True),
+        ("['acme/*']", "acme/alph", False),
+    ],
+)
+def test_the_environment_can_only_narrow_what_is_allowed(
+    mini: Miniature, settings: str, environment: str, allowed: bool
+) -> None:
+    mini.channels("alpha").write({"scheduler.yaml": f"allow: {settings}\n"})
+    outcome = validate(mini, SCHEDULER_ALLOW=environment)
+    assert outcome.codes == ([] if allowed else ["not-allowed"])
+
+
+# --- brake ------------------------------------------------------------------------------------------
+
+
+def ten_waves(mini: Miniature) -> None:
+    for hour in range(10):
+        mini.write({f"waves/w{hour}.yaml": one(f"v{hour}", f"2026-03-01T{hour:02}:00:00Z", "alpha")})
+
+
+def test_over_the_brake_nothing_is_cancelled_and_nothing_of_it_is_sent(
+    live: Miniature, github: GitHub
+) -> None:
+    ten_waves(live)
+    live.write({"waves/stays.yaml": one("other", "2026-03-01T00:00:00Z", "beta")})
+    live.run("run", now=JANUARY)
+    for hour in range(10):
+        live.remove(f"waves/w{hour}.yaml")
+    for command in ("validate", "plan"):
+        outcome = live.json(command, now=JANUARY)
+        assert (outcome.code, fault(outcome)["severity"]) == (0, "warning"), "a warning in proposals"
+    assert fault(outcome)["message"] == (
+        "10 of 11 live schedules are no longer declared: more than 30 % are not cancelled at once, "
+        "and none of them is sent"
+    )
+    ran = live.json("run", now="2026-03-01T00:00:00Z")
+    assert (ran.code, fault(ran)["severity"]) == (1, "error")
+    assert ran.results == {"stays/other/beta": "completed"}
+    assert set(live.statuses.values()) == {"pending", "completed"}
+
+    forced = live.json("run", "--force", now="2026-03-01T00:00:01Z")
+    assert forced.code == 0
+    assert list(live.statuses.values()).count("cancelled (withdrawn)") == 10
+
+
+def test_under_ten_nothing_brakes(live: Miniature) -> None:
+    ten_waves(live)
+    live.run("run", now=JANUARY)
+    for hour in range(9):
+        live.remove(f"waves/w{hour}.yaml")
+    ran = live.json("run", now=JANUARY)
+    assert (ran.code, list(live.statuses.values()).count("cancelled (withdrawn)")) == (0, 9)
+
+
+def test_exactly_the_percentage_is_not_over_the_brake(live: Miniature) -> None:
+    live.write({"scheduler.yaml": "brake: { cancel_percent: 50, at_least: 5 }\n"})
+    ten_waves(live)
+    live.run("run", now=JANUARY)
+    for hour in range(5):
+        live.remove(f"waves/w{hour}.yaml")
+    assert live.json("plan", now=JANUARY).codes == []
+    live.remove("waves/w5.yaml")
+    outcome = live.json("plan", now=JANUARY)
+    assert outcome.places == ["scheduler.yaml:1:8 [brake]"]
+
+
+def test_the_restored_files_need_no_force(live: Miniature, github: GitHub) -> None:
+    ten_waves(live)
+    live.run("run", now=JANUARY)
+    for hour in range(10):
+        live.remove(f"waves/w{hour}.yaml")
+    live.run("run", now="2026-02-28T00:00:00Z")
+    ten_waves(live)
+    ran = live.json("run", now="2026-03-01T00:00:00Z")
+    assert (ran.code, ran.results) == (0, {"w0/v0/alpha": "completed"})
+
+
+def test_a_rename_is_no_cancellation_for_the_brake(live: Miniature) -> None:
+    ten_waves(live)
+    live.run("run", now=JANUARY)
+    for hour in range(10):
+        text = (live.root / f"waves/w{hour}.yaml").read_text()
+        live.remove(f"waves/w{hour}.yaml")
+        live.write({f"waves/x{hour}.yaml": f"renamed_from: w{hour}\n{text}"})
+    assert live.json("run", now=JANUARY).codes == []
+
+
+# --- what is removed --------------------------------------------------------------------------------
+
+
+def test_removing_a_finished_wave_is_no_change(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=EVENING)
+    live.remove("waves/a.yaml")
+    planned = live.json("plan", now=TWO_HOURS_LATE)
+    assert (planned.code, planned.actions, planned.codes) == (0, [], [])
+
+
+def test_removing_a_wave_with_live_schedules_cancels_them(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": stagger("v", EVENING, "1h", "alpha", "beta")})
+    live.run("run", now=EVENING)
+    live.remove("waves/a.yaml")
+    assert live.json("plan", now=THREE_MINUTES_LATE).actions == ["cancel a/v/beta"]
+    live.run("run", now=THREE_MINUTES_LATE)
+    assert live.statuses == {"a/v/alpha": "completed", "a/v/beta": "cancelled (withdrawn)"}
+
+
+def test_a_wave_that_comes_back_is_pending_again_for_what_is_to_come(live: Miniature, github: GitHub) -> None:
+    text = stagger("v", EVENING, "1h", "alpha", "beta", "gamma")
+    live.write({"waves/a.yaml": text})
+    live.run("run", now=EVENING)
+    live.remove("waves/a.yaml")
+    live.run("run", now=THREE_MINUTES_LATE)
+    live.write({"waves/a.yaml": text})
+    planned = live.json("plan", now="2026-03-01T19:30:00Z")
+    assert [action for action in planned.actions if "confirm" not in action] == ["reopen a/v/gamma"]
+    live.run("run", now="2026-03-01T19:30:00Z")
+    live.run("run", now=TWO_HOURS_LATE)
+    assert live.statuses == {
+        "a/v/alpha": "completed",
+        "a/v/beta": "cancelled (withdrawn)",
+        "a/v/gamma": "completed",
+    }
+
+
+# --- payloads, states -------------------------------------------------------------------------------
+
+
+def test_a_payload_that_github_would_refuse_is_told_at_its_metadata(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {"waves/a.yaml": one("v", EVENING, "alpha", metadata="{ text: " + "x" * 65_000 + " }")}
+    )
+    outcome = validate(mini)
+    assert outcome.places == ["waves/a.yaml:6:5 [invalid-value]"]
+
+
+def test_a_state_that_is_absent_is_no_fault_for_validate_and_plan(mini: Miniature) -> None:
+    mini.channels("alpha").write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    assert validate(mini).code == 0
+    assert mini.json("plan", now=JANUARY).actions == ["create a/v/alpha"]
+    assert mini.json("run", now=JANUARY).code == 3
+
+
+@pytest.mark.parametrize("command", ["validate", "plan", "run", "list"])
+def test_a_state_that_cannot_be_trusted_is_exit_3(live: Miniature, command: str) -> None:
+    (live.root / "state.json").write_text('{"version": 1, "lineage"')
+    outcome = live.json(command, now=JANUARY)
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "state.json" in outcome.err
