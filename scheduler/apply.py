@@ -9,32 +9,38 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from scheduler import audit
 from scheduler.boundaries import boundary
-from scheduler.diagnostics import Diagnostic
+from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.dispatchers import Answer, Dispatcher, Readiness, Request, Sighting
-from scheduler.envelope import intent_of, payload_of
+from scheduler.envelope import intend, intend_again, intent_of, payload_of
 from scheduler.errors import LostRace, StateError
-from scheduler.outcomes import IN_FLIGHT, after_answer, after_lookup
+from scheduler.outcomes import IN_FLIGHT, after_answer, after_lookup, after_nothing_left
 from scheduler.plan import Change, PlannedSend, Surroundings
 from scheduler.reconciler import Reconciled, reconcile
 from scheduler.rows import Result
 from scheduler.sources import Source
-from scheduler.state import Declared, Idle, Intent, Record, State, advance
+from scheduler.state import Declared, Idle, Intent, Record, State, Status, advance
 from scheduler.stores import Snapshot, Store
-from scheduler.times import Instant, instant_text
+from scheduler.times import Instant, duration_text, instant_text, read_utc
 
 A = TypeVar("A")
 
 RACES = 60
 """How often a save may be lost before the run gives up; four writers were seen to need 33 at worst."""
+LAST_SAVES = 6
+"""How often the saving of outcomes is tried that the store would not take."""
 NOW = 0.05
 """Seconds: what pace lets leave within this is sent at once."""
+BATCH = 100
+"""Requests of one intent commit: all of them are begun at once, so none of them begins late."""
+CLOCK_TOLERANCE = 120
+"""Seconds that this machine's clock and a server's may differ."""
 
 
 class Waiter(Protocol):
@@ -50,15 +56,6 @@ class Waiter(Protocol):
     def is_ended(self) -> bool: ...
 
 
-def is_red(result: Result) -> bool:
-    """It failed, its outcome is unknown, or it could not be sent."""
-    return result.status == "failed" or (result.error is not None and not result.error.startswith(NOT_NOW))
-
-
-NOT_NOW = "not now: "
-"""How the error of a request begins that will be made again: no failure of this run."""
-
-
 class Report(msgspec.Struct, kw_only=True):
     """What came of a run: results by schedule, the diagnostics of the last look, what was changed."""
 
@@ -67,12 +64,48 @@ class Report(msgspec.Struct, kw_only=True):
     changes: list[Change]
     last: Reconciled | None = None
     saves: int = 0
+    put_off: set[str] = msgspec.field(default_factory=set)
+    """Schedules whose request will be made again by itself: no failure of this run."""
+    waiting: set[str] = msgspec.field(default_factory=set)
+    """Schedules that could not be sent, as of the last look."""
 
     @property
     def is_red(self) -> bool:
+        """Something is wrong in what is declared, failed, is unknown, or could not be sent."""
         return any(fault.is_error for fault in self.diagnostics) or any(
-            is_red(result) for result in self.results.values()
+            result.status == "failed" or (result.error is not None and result.schedule_id not in self.put_off)
+            for result in self.results.values()
         )
+
+    def tell(self, schedule_id: str, record: Record) -> None:
+        """What this run made of a schedule."""
+        self.put_off.discard(schedule_id)
+        self.waiting.discard(schedule_id)
+        if record.status == "pending":
+            self.put_off.add(schedule_id)
+        problem = record.error_message if record.status != "completed" else None
+        self.results[schedule_id] = Result(schedule_id=schedule_id, status=record.status, error=problem)
+
+    def tell_look(self, reconciled: Reconciled) -> None:
+        """What was decided without a request: too late, no video, no token, or not known yet."""
+        for schedule_id in self.waiting:
+            self.results.pop(schedule_id, None)
+        self.waiting.clear()
+        for change in reconciled.plan.changes:
+            if change.action in ("miss", "fail") and change.after is not None:
+                self.tell(change.schedule_id, change.after)
+        for waiting in reconciled.plan.waiting:
+            self._wait(waiting.schedule_id, "pending", waiting.why)
+        for schedule_id in reconciled.plan.unknown:
+            problem = reconciled.booked[schedule_id].error_message
+            if schedule_id not in self.results and reconciled.booked[schedule_id].status == "executing":
+                why = f"its outcome is unknown: {problem or 'the runner stopped before the answer'}"
+                self._wait(schedule_id, "executing", why)
+
+    def _wait(self, schedule_id: str, status: Status, why: str) -> None:
+        self.waiting.add(schedule_id)
+        self.put_off.discard(schedule_id)
+        self.results[schedule_id] = Result(schedule_id=schedule_id, status=status, error=why)
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +114,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     snapshot: Snapshot
     sources: Sequence[Source]
     reconciled: Reconciled
+    begun: float
+    """On the monotonic clock."""
 
 
 class Edge(msgspec.Struct, kw_only=True):
@@ -99,6 +134,8 @@ class Edge(msgspec.Struct, kw_only=True):
     """What the next tick compares to know that there is nothing to do; None where it does not."""
     guard: Callable[[State], Sequence[Diagnostic]]
     """What must hold of a state before it is acted upon; raises where it does not."""
+    compares_clocks: bool = False
+    """Whether the servers' `Date` is held against the clock; a clock that was set by hand is not."""
 
 
 class Runner:
@@ -112,6 +149,7 @@ class Runner:
         """Seconds ahead of an instant at which a round for it begins."""
         self._owner = edge.nonce()
         self._archive: dict[str, Record] | None = None
+        self._remarks: list[Diagnostic] = []
 
     # --- one reconciliation -----------------------------------------------------------------------
 
@@ -121,6 +159,7 @@ class Runner:
         `at` plans for an instant a moment ahead: intents are saved before it, requests leave at it.
         """
         attempted: set[str] = set()
+        self._remarks = []
         races = 0
         while True:
             try:
@@ -132,6 +171,9 @@ class Runner:
                 self._archive = None
                 self.edge.clock.back_off(min(races, 6))
                 continue
+            finally:
+                if self.report.last is not None:
+                    self.report.diagnostics = [*self.report.last.diagnostics, *self._remarks]
             if finished:
                 return self.report
 
@@ -139,35 +181,29 @@ class Runner:
         """One look, one intent commit, one batch. True when nothing is left to do now."""
         look = self.look(at)
         reconciled = look.reconciled
-        self.report.diagnostics = reconciled.diagnostics
         self.report.last = reconciled
         if reconciled.declared is None:
             return True
         batch = self._batch(reconciled.plan.sends, attempted)
-        self._note_results(reconciled)
         snapshot, requests = self._book(look, batch)
+        self.report.tell_look(reconciled)
         if requests:
             attempted |= {request.schedule_id for request in requests}
-            self._send(snapshot, requests, at)
-            return self.edge.clock.is_ended
+            self._send(snapshot, requests, at, look.begun)
+            return self.edge.clock.is_ended or self._has_wrong_clock()
         rest = [send for send in reconciled.plan.sends if send.schedule_id not in attempted]
         pace = min((s.offset_seconds for s in rest if s.waits_for is None), default=None)
         if pace is not None:
             return not self.edge.clock.sleep(pace)
         if self._ask(snapshot, reconciled, attempted):
             return False
-        if not reconciled.plan.changes and not reconciled.diagnostics:
+        if not reconciled.plan.changes and not reconciled.diagnostics and not self._remarks:
             self._leave_mark(snapshot, reconciled)
         return True
 
-    def _leave_mark(self, snapshot: Snapshot, reconciled: Reconciled) -> None:
-        """Nothing was done and nothing is to be said: let the next tick know that at a glance."""
-        idle = self.edge.idle(reconciled)
-        if idle is not None and idle != snapshot.state.idle:
-            self.edge.store.save(msgspec.structs.replace(snapshot.state, idle=idle), snapshot, "")
-
     def look(self, at: Instant | None = None) -> Look:
         """Read everything and decide, without doing anything."""
+        begun = self.edge.clock.monotonic()
         snapshot = self.edge.store.load()
         remarks = self.edge.guard(snapshot.state)
         if self._archive is None:
@@ -184,29 +220,24 @@ class Runner:
         if remarks:
             told = [*reconciled.diagnostics, *remarks]
             reconciled = msgspec.structs.replace(reconciled, diagnostics=told)
-        return Look(snapshot=snapshot, sources=sources, reconciled=reconciled)
+        return Look(snapshot=snapshot, sources=sources, reconciled=reconciled, begun=begun)
 
     def _batch(self, sends: Sequence[PlannedSend], attempted: set[str]) -> list[PlannedSend]:
-        return [
+        ready = (
             send
             for send in sends
             if send.offset_seconds <= NOW and send.waits_for is None and send.schedule_id not in attempted
-        ]
+        )
+        return [send for _, send in zip(range(BATCH), ready, strict=False)]
 
-    def _note_results(self, reconciled: Reconciled) -> None:
-        for change in reconciled.plan.changes:
-            if change.action in ("miss", "fail") and change.after is not None:
-                self._result(change.schedule_id, change.after)
-        for waiting in reconciled.plan.waiting:
-            self.report.results[waiting.schedule_id] = Result(
-                schedule_id=waiting.schedule_id, status="pending", error=waiting.why
-            )
-
-    def _result(self, schedule_id: str, record: Record) -> None:
-        error = record.error_message if record.status != "completed" else None
-        if record.status == "pending" and error is not None:
-            error = f"{NOT_NOW}{error}"
-        self.report.results[schedule_id] = Result(schedule_id=schedule_id, status=record.status, error=error)
+    def _leave_mark(self, snapshot: Snapshot, reconciled: Reconciled) -> None:
+        """Nothing was done and nothing is to be said: let the next tick know that at a glance."""
+        wake = reconciled.plan.wake
+        if wake is not None and wake <= reconciled.plan.now + 1:
+            return  # something is under way: the next tick has to look anyway
+        idle = self.edge.idle(reconciled)
+        if idle is not None and idle != snapshot.state.idle:
+            self.edge.store.save(msgspec.structs.replace(snapshot.state, idle=idle), snapshot, "")
 
     # --- booking ------------------------------------------------------------------------------------
 
@@ -238,15 +269,12 @@ class Runner:
     def _intend(
         self, state: State, reconciled: Reconciled, record: Record, send: PlannedSend
     ) -> tuple[Record, Request]:
-        declared = reconciled.declared
-        now = reconciled.plan.now
-        if record.status == "executing" and record.intent is not None:  # at-least-once, once more
-            intent = msgspec.structs.replace(record.intent, owner=self._owner, at=instant_text(now))
-            after = msgspec.structs.replace(
-                record, intent=intent, attempts=record.attempts + 1, next_attempt_at=None, not_found_at=None
-            )
+        """The record with its intent, and the request that it stands for."""
+        declared, now = reconciled.declared, reconciled.plan.now
+        assert declared is not None, "nothing is sent while the settings cannot be read"
+        if record.status == "executing":
+            after = intend_again(record, owner=self._owner, now=now)
         else:
-            assert declared is not None, "nothing is sent while the settings cannot be read"
             intent = intent_of(
                 send.schedule_id,
                 record,
@@ -258,30 +286,11 @@ class Runner:
                 not_after=send.not_after,
                 token=send.token,
             )
-            late = max(0, now - self._due_at(reconciled, record))
-            after = advance(
-                record,
-                "executing",
-                now,
-                f"attempt {record.attempts + 1}",
-                intent=intent,
-                attempts=record.attempts + 1,
-                executed_at=instant_text(now),
-                lateness_seconds=late,
-                error_message=None,
-                next_attempt_at=None,
-                limited=False,
-                accepted_at=None,
-                checked_at=None,
-                not_found_at=None,
-                unconfirmed=None,
-            )
+            after = intend(record, intent, now=now, due=record.at if send.due is None else send.due)
+        intent = after.intent
+        assert intent is not None, "it was given one just now"
         payload = payload_of(send.schedule_id, after, intent.key, intent.not_after)
         return after, Request(schedule_id=send.schedule_id, intent=intent, payload=payload)
-
-    def _due_at(self, reconciled: Reconciled, record: Record) -> Instant:
-        channel = reconciled.declared.channels.get(record.channel_id) if reconciled.declared else None
-        return record.at - (channel.lead if channel is not None else 0)
 
     def _save(
         self,
@@ -301,36 +310,42 @@ class Runner:
 
     # --- sending ------------------------------------------------------------------------------------
 
-    def _send(self, snapshot: Snapshot, requests: Sequence[Request], at: Instant | None) -> None:
-        """Send what was intended, and save the outcomes as they come."""
-        clock = self.edge.clock
-        deadline = clock.monotonic() + IN_FLIGHT / 2
+    def _send(
+        self, snapshot: Snapshot, requests: Sequence[Request], at: Instant | None, begun: float
+    ) -> None:
+        """Send what was intended, and save the outcomes as they come. `begun`: when it was decided."""
         ways = self._ways(requests)
-        if at is not None and at > clock.moment():
+        if at is not None and at > self.edge.clock.moment():
             for way, some in ways:
                 way.prepare(some)
-            clock.sleep_until(float(at))
-        answers: queue.SimpleQueue[tuple[Request, Answer] | BaseException | None] = queue.SimpleQueue()
-        if clock.monotonic() > deadline:  # held up for so long that another runner may take over
-            late = Answer(verdict="not-now", error="this run was held up before it could send")
-            self._record(snapshot, [(request, late) for request in requests])
+            self.edge.clock.sleep_until(float(at))
+        why = self._too_late(requests, begun)
+        if why is not None:
+            self._release(snapshot, requests, why)
             return
         boundary("before-send")
-        for way, some in ways:
-            threading.Thread(target=_send_all, args=(way, some, answers), daemon=True).start()
-        working, fault = len(ways), None
-        while working:
-            arrived = [answers.get()]
-            while not answers.empty():
-                arrived.append(answers.get())
-            boundary("answered")
-            working -= sum(item is None for item in arrived)
-            fault = next((item for item in arrived if isinstance(item, BaseException)), fault)
-            outcomes = [item for item in arrived if isinstance(item, tuple)]
-            if outcomes:
-                snapshot = self._record(snapshot, outcomes)
-        if fault is not None:
-            raise fault
+        unsaved: list[tuple[Request, Answer]] = []
+        for answered in _exchange(ways):
+            unsaved += answered
+            try:
+                snapshot = self._record(snapshot, unsaved)
+                unsaved = []
+            except StateError:
+                continue  # the others' answers may still be saved, and these with them
+        if unsaved:
+            self._record_at_last(snapshot, unsaved)
+
+    def _too_late(self, requests: Sequence[Request], begun: float) -> str | None:
+        """Why nothing may leave any more, though the intents are saved."""
+        clock = self.edge.clock
+        if clock.is_ended:
+            return "this run was asked to end before it was sent"
+        held_up = "this run was held up before it could send"
+        if clock.monotonic() - begun > IN_FLIGHT / 2:  # another runner may soon take over
+            return held_up
+        if clock.now() > min(read_utc(request.intent.not_after) for request in requests):
+            return held_up
+        return None
 
     def _ways(self, requests: Sequence[Request]) -> list[tuple[Dispatcher, list[Request]]]:
         ways: dict[int, tuple[Dispatcher, list[Request]]] = {}
@@ -338,6 +353,18 @@ class Runner:
             way = self.edge.dispatcher(request.intent)
             ways.setdefault(id(way), (way, []))[1].append(request)
         return list(ways.values())
+
+    def _release(self, snapshot: Snapshot, requests: Sequence[Request], why: str) -> None:
+        """Take intents back for which no request was made."""
+        now = self.edge.clock.now()
+
+        def settle(schedules: dict[str, Record]) -> None:
+            for request in requests:
+                record = schedules.get(request.schedule_id)
+                if record is not None and record.status == "executing" and record.intent == request.intent:
+                    schedules[request.schedule_id] = after_nothing_left(record, why, now)
+
+        self._amend(snapshot, settle)
 
     def _record(self, snapshot: Snapshot, outcomes: Sequence[tuple[Request, Answer]]) -> Snapshot:
         """Save outcomes, each only where the record still has our own intent."""
@@ -353,9 +380,23 @@ class Runner:
                     continue
                 after = after_answer(record, answer, now, settings)
                 schedules[request.schedule_id] = after
-                self._result(request.schedule_id, after)
+                self.report.tell(request.schedule_id, after)
 
+        for _, answer in outcomes:
+            self._compare_clocks(answer.server_time, now)
         return self._amend(snapshot, settle)
+
+    def _record_at_last(self, snapshot: Snapshot, outcomes: Sequence[tuple[Request, Answer]]) -> None:
+        """Try hard to save what is known: what is not saved has to be looked up later, or by a person."""
+        for attempt in range(1, LAST_SAVES + 1):
+            self.edge.clock.back_off(attempt)
+            try:
+                self._record(snapshot, outcomes)
+            except StateError:
+                if attempt == LAST_SAVES:
+                    raise
+            else:
+                return
 
     def _amend(self, snapshot: Snapshot, change: Callable[[dict[str, Record]], None]) -> Snapshot:
         """Save a change of some records; after a lost race it is made again on what is stored then."""
@@ -375,10 +416,25 @@ class Runner:
             return saved
         raise StateError("other runners saved first each time; the next run will look the outcomes up")
 
+    def _compare_clocks(self, server_time: Instant | None, now: Instant) -> None:
+        """A clock that is wrong sends at the wrong time: say so, and send no more in this run."""
+        if not self.edge.compares_clocks or server_time is None or self._has_wrong_clock():
+            return
+        ahead = now - server_time
+        if abs(ahead) > CLOCK_TOLERANCE:
+            side = "ahead of" if ahead > 0 else "behind"
+            message = f"this machine's clock is {duration_text(abs(ahead))} {side} the server's"
+            self._remarks.append(
+                error("clock", Location("."), message, "set the clock (ntp); nothing more is sent until then")
+            )
+
+    def _has_wrong_clock(self) -> bool:
+        return any(remark.code == "clock" for remark in self._remarks)
+
     # --- asking -------------------------------------------------------------------------------------
 
     def _ask(self, snapshot: Snapshot, reconciled: Reconciled, asked: set[str]) -> bool:
-        """Look up what is unknown and confirm what is near. True where something changed by it."""
+        """Look up what is unknown and confirm what is near. True where something was looked up."""
         wanted: dict[str, dict[str, Intent]] = {"lookup": {}, "confirm": {}}
         for change in reconciled.plan.changes:
             mark = f"{change.action} {change.schedule_id}"
@@ -387,42 +443,68 @@ class Runner:
                 intent = self._intent_for(reconciled, snapshot, change)
                 if intent is not None:
                     wanted[change.action][change.schedule_id] = intent
-        known = snapshot.state.schedules
-        run_ids = {i: run_id for i in wanted["lookup"] if i in known and (run_id := known[i].run_id)}
+        run_ids = _known_runs(snapshot.state.schedules, wanted["lookup"])
         sightings = self._ask_all(wanted["lookup"], lambda way, some: way.look_up(some, run_ids))
         readiness = self._ask_all(wanted["confirm"], lambda way, some: way.ask_ready(some))
-        if not sightings and not readiness:
-            return False
+        if sightings or readiness:
+            boundary("asked")
+            self._settle(snapshot, sightings, readiness)
+            self._warn(reconciled, readiness)
+        return bool(sightings)
+
+    def _settle(
+        self, snapshot: Snapshot, sightings: Mapping[str, Sighting], readiness: Mapping[str, Readiness]
+    ) -> None:
+        """Save what was learnt, each only where the record is as it was when it was asked about."""
         now = self.edge.clock.now()
+        asked_about = snapshot.state.schedules
 
         def settle(schedules: dict[str, Record]) -> None:
             for schedule_id, sighting in sightings.items():
                 record = schedules.get(schedule_id)
-                if record is None or record.intent != wanted["lookup"][schedule_id]:
+                if record is None or record.intent != asked_about[schedule_id].intent:
                     continue
                 if record.status in ("executing", "failed"):  # another runner may have settled it meanwhile
-                    self._settle_sighting(schedules, schedule_id, record, sighting, now)
+                    after = schedules[schedule_id] = after_lookup(record, sighting, now)
+                    if after.status != record.status:
+                        self.report.tell(schedule_id, after)
             for schedule_id, answer in readiness.items():
                 record = schedules.get(schedule_id)
                 if record is not None and record.status == "pending":
                     schedules[schedule_id] = _after_asking(record, answer, now)
 
+        for sighting in sightings.values():
+            self._compare_clocks(sighting.server_time, now)
         self._amend(snapshot, settle)
-        return bool(sightings)
 
-    def _settle_sighting(
-        self, schedules: dict[str, Record], schedule_id: str, record: Record, sighting: Sighting, now: Instant
-    ) -> None:
-        after = after_lookup(record, sighting, now)
-        schedules[schedule_id] = after
-        if after.status != record.status:
-            self._result(schedule_id, after)
+    def _warn(self, reconciled: Reconciled, readiness: Mapping[str, Readiness]) -> None:
+        """Tell a day ahead what cannot be confirmed, once a channel."""
+        told: set[tuple[str, str]] = set()
+        declared = reconciled.declared
+        for schedule_id, answer in readiness.items():
+            channel = reconciled.booked[schedule_id].channel_id
+            if (
+                answer.ready
+                or answer.problem is None
+                or declared is None
+                or (channel, answer.problem) in told
+            ):
+                continue
+            told.add((channel, answer.problem))
+            where = declared.place(declared.files["channel", channel])
+            words = f"{schedule_id} falls due within 24 h, and its channel is not ready: {answer.problem}"
+            self._remarks.append(warning("unreachable", where, words, answer.hint))
 
     def _intent_for(self, reconciled: Reconciled, snapshot: Snapshot, change: Change) -> Intent | None:
+        """The envelope to ask about: the recorded one, or the one that would be sent now."""
         record = change.before
         assert record is not None, "only what is recorded is asked about"
         if change.action == "lookup":
-            return record.intent
+            intent = record.intent
+            if intent is None or record.executed_at is None:
+                return intent
+            # The runs of all attempts carry the key: the search begins with the first of them.
+            return msgspec.structs.replace(intent, at=min(intent.at, record.executed_at))
         declared = reconciled.declared
         channel = None if declared is None else declared.channels.get(record.channel_id)
         if declared is None or channel is None:
@@ -454,19 +536,52 @@ class Runner:
         return answers
 
 
-def _send_all(
-    way: Dispatcher,
-    requests: Sequence[Request],
-    answers: queue.SimpleQueue[tuple[Request, Answer] | BaseException | None],
-) -> None:
-    """Pass one dispatcher's answers on; a fault in it leaves the rest unknown, and is told."""
+Arrival = tuple[Request, Answer] | BaseException | None
+
+
+def _exchange(ways: Sequence[tuple[Dispatcher, list[Request]]]) -> Iterator[list[tuple[Request, Answer]]]:
+    """Send over all ways at once; what has been answered meanwhile comes together.
+
+    A fault in one way leaves its other requests unknown; it is raised once all ways are through.
+    """
+    arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
+    for way, some in ways:
+        threading.Thread(target=_send_all, args=(way, some, arrivals), daemon=True).start()
+    working, fault = len(ways), None
+    while working:
+        arrived = [arrivals.get()]
+        while not arrivals.empty():
+            arrived.append(arrivals.get())
+        boundary("answered")
+        working -= sum(item is None for item in arrived)
+        fault = next((item for item in arrived if isinstance(item, BaseException)), fault)
+        answered = [item for item in arrived if isinstance(item, tuple)]
+        if answered:
+            yield answered
+    if fault is not None:
+        raise fault
+
+
+def _send_all(way: Dispatcher, requests: Sequence[Request], arrivals: queue.SimpleQueue[Arrival]) -> None:
+    """Pass one dispatcher's answers on, then whatever broke it, then None."""
     try:
         for answered in way.send(requests):
-            answers.put(answered)
+            arrivals.put(answered)
     except BaseException as fault:  # noqa: BLE001 - it is raised again in the run's own thread
-        answers.put(fault)
+        arrivals.put(fault)
     finally:
-        answers.put(None)
+        arrivals.put(None)
+
+
+def _known_runs(records: Mapping[str, Record], wanted: Mapping[str, Intent]) -> dict[str, int]:
+    """The runs that can be asked for themselves. After a repository_dispatch there may be a second one."""
+    return {
+        schedule_id: run_id
+        for schedule_id, intent in wanted.items()
+        if intent.transport != "repository_dispatch"
+        and schedule_id in records
+        and (run_id := records[schedule_id].run_id) is not None
+    }
 
 
 def _after_asking(record: Record, answer: Readiness, now: Instant) -> Record:

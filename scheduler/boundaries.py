@@ -31,6 +31,7 @@ BOUNDARIES = (
     "before-send",
     "answered",
     "outcome-saved",
+    "asked",
 )
 """Every name, by room, in the order in which they are passed; a test compares them with the calls."""
 

@@ -12,8 +12,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from scheduler import spec
-from scheduler.state import Intent, Record
+from scheduler.state import Intent, Record, advance, note
 from scheduler.times import Instant, instant_text
 
 PAYLOAD_LIMIT = 65_535
@@ -85,6 +87,37 @@ def intent_of(
         queue=(channel.queue or "publications") if on_queue else None,
         job_id=_job_id(record.first_id or schedule_id, record.resends) if on_queue else None,
         command=channel.command if on_queue else None,
+    )
+
+
+def intend_again(record: Record, *, owner: str, now: Instant) -> Record:
+    """The record of an executing schedule that goes out once more with the same key (`at-least-once`)."""
+    assert record.intent is not None, "the reader of states refuses an executing record without an intent"
+    intent = msgspec.structs.replace(record.intent, owner=owner, at=instant_text(now))
+    return note(
+        record, now, f"attempt {record.attempts + 1}, with the same key",
+        intent=intent, attempts=record.attempts + 1, next_attempt_at=None, limited=False, not_found_at=None,
+    )  # fmt: skip
+
+
+def intend(record: Record, intent: Intent, *, now: Instant, due: Instant) -> Record:
+    """The record of a schedule that is about to be sent; `due` is from when its lateness counts."""
+    return advance(
+        record,
+        "executing",
+        now,
+        f"attempt {record.attempts + 1}",
+        intent=intent,
+        attempts=record.attempts + 1,
+        executed_at=instant_text(now),
+        lateness_seconds=max(0, now - due),
+        error_message=None,
+        next_attempt_at=None,
+        limited=False,
+        accepted_at=None,
+        checked_at=None,
+        not_found_at=None,
+        unconfirmed=None,
     )
 
 

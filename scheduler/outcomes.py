@@ -10,7 +10,7 @@ import msgspec
 
 from scheduler.dispatchers import Answer, Run, Sighting
 from scheduler.spec import SettingsSpec
-from scheduler.state import Record, advance, note
+from scheduler.state import Reason, Record, advance, note
 from scheduler.times import Instant, instant_text, read_utc
 
 IN_FLIGHT = 120
@@ -19,6 +19,15 @@ LOOKUP_WINDOW = 15 * 60
 """Seconds for which the run of a key may still show up."""
 RUN_WINDOW = 24 * 3600
 """Seconds within which a run must end, and within which a re-run may still succeed."""
+
+
+def after_nothing_left(record: Record, why: str, now: Instant) -> Record:
+    """The record of an executing schedule whose request was never made: the attempt does not count."""
+    if record.doubtful:  # an earlier attempt may have been accepted, so it stays executing
+        return note(record, now, why, attempts=record.attempts - 1, next_attempt_at=instant_text(now))
+    return advance(
+        record, "pending", now, why, attempts=record.attempts - 1, executed_at=None, lateness_seconds=None
+    )
 
 
 def after_answer(record: Record, answer: Answer, now: Instant, settings: SettingsSpec) -> Record:
@@ -49,10 +58,14 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
             error_message=answer.error, executed_at=None, lateness_seconds=None,
         )  # fmt: skip
     if record.attempts >= settings.retry_attempts:
-        return advance(
+        exhausted = advance(
             record, "failed", now, f"{record.attempts} attempts: {answer.error}", reason="retries_exhausted",
             error_message=answer.error, executed_at=None, lateness_seconds=None,
         )  # fmt: skip
+        if answer.limited:  # its token's other schedules have to wait all the same
+            exhausted.limited = True
+            exhausted.next_attempt_at = instant_text(_next_attempt(record, answer, now, settings))
+        return exhausted
     return advance(
         record,
         "pending",
@@ -97,11 +110,11 @@ def _accepted(record: Record, answer: Answer, now: Instant) -> Record:
 
 
 def after_lookup(record: Record, sighting: Sighting, now: Instant) -> Record:
-    """The record once its key was looked up. A lookup that failed is no answer and changes nothing."""
+    """The record once its key was looked up. A lookup that failed is no answer, until a day is over."""
     intent = record.intent
     assert intent is not None
     if sighting.error is not None:
-        return msgspec.structs.replace(record, checked_at=instant_text(now))
+        return _not_answered(record, sighting.error, now)
     if record.status == "failed":
         return _after_failure(record, sighting, now)
     if not sighting.runs:
@@ -137,6 +150,18 @@ def after_lookup(record: Record, sighting: Sighting, now: Instant) -> Record:
     return msgspec.structs.replace(record, **seen)
 
 
+def _not_answered(record: Record, error: str, now: Instant) -> Record:
+    """Asked in vain. Nobody asks for ever: after a day a person has to look."""
+    intent = record.intent
+    assert intent is not None
+    checked = {"checked_at": instant_text(now)}
+    if record.status == "failed" or now - read_utc(intent.at) <= RUN_WINDOW:
+        return msgspec.structs.replace(record, **checked)
+    words = f"it could not be looked up within 24 h: {error}"
+    reason: Reason = "run_failed" if record.run_id is not None else "unknown_outcome"
+    return advance(record, "failed", now, words, reason=reason, error_message=words, **checked)
+
+
 def _telling(sighting: Sighting) -> Run:
     """Of several runs of one key, the one that says most: a success, one under way, then any other."""
 
@@ -152,20 +177,27 @@ def _telling(sighting: Sighting) -> Run:
 
 
 def _after_failure(record: Record, sighting: Sighting, now: Instant) -> Record:
-    """A failed run that was run again and succeeded completes the schedule after all."""
-    success = next((run for run in sighting.runs if run.conclusion == "success"), None)
-    if success is None:
+    """A failed run that was run again and succeeded completes the schedule after all.
+
+    So does, where an accepted dispatch is enough, any run that shows up after the search was given up.
+    """
+    intent = record.intent
+    assert intent is not None
+    enough = intent.confirm == "accepted" and record.reason == "unknown_outcome"
+    found = next((run for run in sighting.runs if run.conclusion == "success" or enough), None)
+    if found is None:
         return msgspec.structs.replace(record, checked_at=instant_text(now))
+    succeeded = found.conclusion == "success"
     return advance(
         record,
         "completed",
         now,
-        "the channel's run was run again and succeeded",
+        "the channel's run succeeded after all" if succeeded else "its run was found after all",
         reason=None,
         error_message=None,
-        evidence="run",
-        run_id=success.run_id,
-        run_url=success.url or record.run_url,
+        evidence="accepted" if enough else "run",
+        run_id=found.run_id,
+        run_url=found.url or record.run_url,
         checked_at=instant_text(now),
         completed_at=instant_text(now),
         retried_at=None,
