@@ -287,10 +287,10 @@ class Runner:
                 token=send.token,
             )
             after = intend(record, intent, now=now, due=record.at if send.due is None else send.due)
-        intent = after.intent
-        assert intent is not None, "it was given one just now"
-        payload = payload_of(send.schedule_id, after, intent.key, intent.not_after)
-        return after, Request(schedule_id=send.schedule_id, intent=intent, payload=payload)
+        saved = after.intent
+        assert saved is not None, "it was given one just now"
+        payload = payload_of(send.schedule_id, after, saved.key, saved.not_after)
+        return after, Request(schedule_id=send.schedule_id, intent=saved, payload=payload)
 
     def _save(
         self,
@@ -325,15 +325,17 @@ class Runner:
             return
         boundary("before-send")
         unsaved: list[tuple[Request, Answer]] = []
-        for answered in _exchange(ways):
-            unsaved += answered
-            try:
-                snapshot = self._record(snapshot, unsaved)
-                unsaved = []
-            except StateError:
-                continue  # the others' answers may still be saved, and these with them
-        if unsaved:
-            self._record_at_last(snapshot, unsaved)
+        try:
+            for answered in _exchange(ways):
+                unsaved += answered
+                try:
+                    snapshot = self._record(snapshot, unsaved)
+                    unsaved = []
+                except StateError:
+                    continue  # the others' answers may still be saved, and these with them
+        finally:
+            if unsaved:
+                self._record_at_last(snapshot, unsaved)
 
     def _too_late(self, requests: Sequence[Request], begun: float) -> str | None:
         """Why nothing may leave any more, though the intents are saved."""
@@ -482,17 +484,13 @@ class Runner:
         told: set[tuple[str, str]] = set()
         declared = reconciled.declared
         for schedule_id, answer in readiness.items():
-            channel = reconciled.booked[schedule_id].channel_id
-            if (
-                answer.ready
-                or answer.problem is None
-                or declared is None
-                or (channel, answer.problem) in told
-            ):
+            record = reconciled.booked[schedule_id]
+            problem = _unready(record, answer)
+            if problem is None or declared is None or (record.channel_id, problem) in told:
                 continue
-            told.add((channel, answer.problem))
-            where = declared.place(declared.files["channel", channel])
-            words = f"{schedule_id} falls due within 24 h, and its channel is not ready: {answer.problem}"
+            told.add((record.channel_id, problem))
+            where = declared.place(declared.files["channel", record.channel_id])
+            words = f"{schedule_id} falls due within 24 h and is not ready: {problem}"
             self._remarks.append(warning("unreachable", where, words, answer.hint))
 
     def _intent_for(self, reconciled: Reconciled, snapshot: Snapshot, change: Change) -> Intent | None:
@@ -587,9 +585,14 @@ def _known_runs(records: Mapping[str, Record], wanted: Mapping[str, Intent]) -> 
 def _after_asking(record: Record, answer: Readiness, now: Instant) -> Record:
     """`scheduled` means confirmed; what is not keeps its reason and is asked again."""
     checked = {"checked_at": instant_text(now)}
-    problem = answer.problem if not answer.ready else None
-    if problem is None and record.video_id is None:
-        problem = "no video is assigned"
+    problem = _unready(record, answer)
     if problem is None:
         return advance(record, "scheduled", now, "its channel is ready", unconfirmed=None, **checked)
     return msgspec.structs.replace(record, unconfirmed=problem, **checked)
+
+
+def _unready(record: Record, answer: Readiness) -> str | None:
+    """Why a schedule cannot be confirmed; None where it can."""
+    if not answer.ready:
+        return answer.problem or "its channel is not ready"
+    return "no video is assigned" if record.video_id is None else None
