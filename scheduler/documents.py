@@ -15,7 +15,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import islice
+from functools import lru_cache
+from itertools import count, islice
 from sys import intern
 from typing import Any, Final
 
@@ -62,6 +63,11 @@ _CONFLICT: Final = re.compile(r"^(?:<{7}|>{7})(?: |\r?$)", re.MULTILINE)
 _BYTE_ORDER_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 _NO_KEYS: Final = frozenset(("", "~", "<<"))
+# Eight lines or more that are one list item each, mere names without quotes, indented alike.
+_RUN: Final = re.compile(
+    r"^( *)- [A-Za-z0-9][A-Za-z0-9._-]*\n(?:\1- [A-Za-z0-9][A-Za-z0-9._-]*\n){7,}", re.MULTILINE
+)
+_ONE_FOR_ALL: Final = "one-for-all-"
 
 
 class Plain(str):
@@ -139,6 +145,8 @@ def read(file: str, raw: bytes) -> Document:
     fault = _refused_at_sight(raw, text)
     if fault is not None:
         return _unreadable(file, text, fault)
+    if ordinary and (data := _condensed(text)) is not None:
+        return Document(file, text, data, [])
     reading = _Reading(text, escapes="\\" in text, ordinary=ordinary)
     try:
         data = reading.document()[0]
@@ -147,6 +155,41 @@ def read(file: str, raw: bytes) -> Document:
     except YAMLError as failure:
         return _unreadable(file, text, _explained(failure, text))
     return Document(file, text, data, reading.problems(file))
+
+
+def _condensed(text: str) -> Any:
+    """The data of a text with long lists of names, each list read as one item; None where that fails.
+
+    Waves are such texts: of 1,000 with 100 channels each, this reads every one in a fifth of the time.
+    It is the same reading, since lines that are indented alike are all items of one list or all parts of
+    one scalar, and the names mean nothing in YAML. Whatever is found wrong, or leaves an item that stands
+    for others anywhere but in a list, is left to the reading of the whole text.
+    """
+    if len(text) > MOST // 2 or _ONE_FOR_ALL in text:  # so short a text has no more than `MOST` events
+        return None
+    runs: dict[str, list[Plain]] = {}
+    numbers = count()
+
+    def condense(run: re.Match[str]) -> str:
+        name = f"{_ONE_FOR_ALL}{next(numbers)}"
+        runs[name] = _items(run[0])
+        return f"{run[1]}- {name}\n"
+
+    short = _RUN.sub(condense, text)
+    if not runs:
+        return None
+    reading = _Reading(short, escapes="\\" in text, ordinary=True, runs=runs)
+    try:
+        data = reading.document()[0]
+    except (_RefusedError, YAMLError):
+        return None
+    return data if reading.is_whole else None
+
+
+@lru_cache(maxsize=256)
+def _items(run: str) -> list[Plain]:
+    """The names in lines of `- name`. Waves name the same channels again and again."""
+    return list(map(Plain, run.split()[1::2]))
 
 
 class _Node:
@@ -194,10 +237,18 @@ class _Reading:
         "_in_values",
         "_outside",
         "_question_marks",
+        "_runs",
         "_text",
     )
 
-    def __init__(self, text: str, *, escapes: bool = True, ordinary: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        escapes: bool = True,
+        ordinary: bool = False,
+        runs: dict[str, list[Plain]] | None = None,
+    ) -> None:
         self._text = text
         # Where hidden characters stand, in characters from the start. Each becomes one visible character,
         # so that libyaml reads on and the places stay.
@@ -205,6 +256,8 @@ class _Reading:
         self._outside = set(self._hidden)
         self._in_values: list[tuple[Mark, str]] = []
         self._duplicates: list[tuple[str, Mark, Mark]] = []
+        self._runs = runs or {}
+        """Items that stand for several, and those; each is taken out when it is met in a list."""
         # Few files have a sign of anything that could be wrong with a scalar.
         self._close_look = escapes or bool(self._hidden) or "!" in text or "&" in text
         # libyaml takes `{?a: b}` for the key `a`, YAML 1.2 for `?a`.
@@ -232,6 +285,11 @@ class _Reading:
         if data == "" and isinstance(data, Plain):
             return None, None
         return data, root
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing is wrong, and every item that stands for others was found in a list."""
+        return not (self._runs or self._duplicates or self._in_values)
 
     def problems(self, file: str) -> list[Diagnostic]:
         """Duplicate keys and hidden characters in values, in the order of the text."""
@@ -273,10 +331,12 @@ class _Reading:
     def _sequence(self, start: Any, depth: int) -> tuple[list[Any], _Node]:
         values: list[Any] = []
         marks: list[Any] = []
-        close_look = self._close_look
+        close_look, runs = self._close_look, self._runs
         for event in self._events:
             kind = event.__class__
-            if kind is ScalarEvent and not close_look:
+            if runs and kind is ScalarEvent and event.value in runs:
+                values += runs.pop(event.value)
+            elif kind is ScalarEvent and not close_look:
                 values.append(Plain(event.value) if event.implicit[0] else event.value)
                 marks.append(event.start_mark)
             elif kind is SequenceEndEvent:
