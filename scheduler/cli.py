@@ -183,7 +183,7 @@ def validate(context: Context, form: str | None) -> None:
     """Check every file and every rule; send and write nothing."""
     from scheduler.reports.views import for_validate
 
-    reconciled, _ = context.repository.look(proposal=True)
+    reconciled, _ = context.repository.look(proposal=True, only_check=True)
     chosen = form or ("github" if context.environ.get("GITHUB_ACTIONS") == "true" else "text")
     write(for_validate(chosen, reconciled, context.texts(reconciled), colour=context.colour))
     sys.exit(PROBLEMS if reconciled.is_red else FINE)

@@ -48,11 +48,13 @@ def reconcile(
     *,
     proposal: bool = False,
     force: bool = False,
+    only_check: bool = False,
 ) -> Reconciled:
     """Plan what to do at `now`.
 
     `proposal` is for `validate` and `plan`, which also refuse the past and only warn of the brake;
-    `force` lets a run past the brake. `state` is None where nothing was recorded yet.
+    `force` lets a run past the brake. `state` is None where nothing was recorded yet. `only_check` is
+    for whoever wants the diagnostics alone: the plan, half of the work, is left empty.
     """
     declared, faults = declare(sources)
     if declared is None:
@@ -87,19 +89,18 @@ def reconcile(
         )
     )
     limits.check_pace(declared, known, expansion, surroundings)
-    plan, booked = make_plan(
-        Subject(
-            declared=declared,
-            expansion=expansion,
-            records=renaming.records,
-            archive=archive,
-            renamed=renaming.renamed,
-            kept=kept,
-            as_recorded=frozenset(as_recorded),
-            surroundings=surroundings,
-            now=now,
-        )
+    subject = Subject(
+        declared=declared,
+        expansion=expansion,
+        records=renaming.records,
+        archive=archive,
+        renamed=renaming.renamed,
+        kept=kept,
+        as_recorded=frozenset(as_recorded),
+        surroundings=surroundings,
+        now=now,
     )
+    plan, booked = (Plan(now=now, changes=()), renaming.records) if only_check else make_plan(subject)
     return Reconciled(
         plan=_woken(plan, calendar.next_slot),
         diagnostics=in_order([*faults, *expansion.faults]),

@@ -83,15 +83,21 @@ class Repository:
         demand_lineage(snapshot.state, settings, store.name)
         return snapshot.state, store.load_archive()
 
-    def look(self, *, proposal: bool = False) -> tuple[Reconciled, State | None]:
-        """What a run would decide now, without doing anything."""
+    def look(self, *, proposal: bool = False, only_check: bool = False) -> tuple[Reconciled, State | None]:
+        """What a run would decide now, without doing anything; with `only_check`, without a plan."""
         from scheduler.reconciler import reconcile
 
         sources = self.sources()
         settings = self.settings(sources)
         state, archive = (None, {}) if settings is None else self.recorded(settings)
         reconciled = reconcile(
-            sources, state, archive, self.clock.now(), self.surroundings(), proposal=proposal
+            sources,
+            state,
+            archive,
+            self.clock.now(),
+            self.surroundings(),
+            proposal=proposal,
+            only_check=only_check,
         )
         return reconciled, state
 
