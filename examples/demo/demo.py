@@ -30,7 +30,7 @@ def moment(seconds: float) -> str:
 
 
 def write_repository(root: Path) -> None:
-    """Three channels, a simultaneous wave that is three minutes late, and a stagger that is about to begin."""
+    """Three channels, a wave that is three minutes late, and a stagger that is about to begin."""
     files = {
         "scheduler.yaml": "conflicts: { min_gap: 1s }\n",
         "channels/alpha.yaml": "repository: demo/alpha\ntoken: DEMO_TOKEN\ntimezone: Europe/Berlin\n",
@@ -94,8 +94,8 @@ def main() -> None:
         show(root, environ, "list")
         print("\nWhat the channels received:")
         for dispatch in github.dispatches:
-            payload = dispatch.payload
-            print(f"  {dispatch.repository}  {payload['video_id']}  {payload['schedule_id']}  {payload['key']}")
+            got = dispatch.payload
+            print(f"  {dispatch.repository}  {got['video_id']}  {got['schedule_id']}  {got['key']}")
         show(root, environ, "run")
         if len(github.dispatches) != 3:
             raise SystemExit(f"the channels received {len(github.dispatches)} requests instead of 3")

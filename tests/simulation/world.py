@@ -1,0 +1,350 @@
+"""The world that simulated runners share: time, the stored record, GitHub, and what is declared."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+import msgspec
+from greenlet import getcurrent, greenlet
+
+from scheduler.dispatchers import Answer, Readiness, Request, Run, Sighting
+from scheduler.errors import LostRace, StateError
+from scheduler.state import Intent, Record, State
+from scheduler.stores import Snapshot
+from scheduler.times import Instant, read_utc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RANK = {"pending": 0, "scheduled": 1, "executing": 2, "failed": 3, "cancelled": 3, "completed": 4}
+
+
+class Killed(BaseException):
+    """The process is gone; nothing that it does from here on has any effect."""
+
+
+class Violation(AssertionError):
+    """An invariant does not hold."""
+
+
+class Process:
+    """One runner, stopped at points between its effects."""
+
+    def __init__(self, world: World, name: str, skew: float, work: Callable[[Process], None]) -> None:
+        self.world = world
+        self.name = name
+        self.skew = skew
+        self.killed = False
+        self.wake = 0.0
+        self.fault: BaseException | None = None
+        self.saw_declared = 0
+        self._greenlet = greenlet(lambda: self._live(work))
+
+    def _live(self, work: Callable[[Process], None]) -> None:
+        try:
+            work(self)
+        except Killed:
+            pass
+        except (StateError, LostRace) as fault:
+            self.fault = fault
+
+    @property
+    def is_alive(self) -> bool:
+        return not self._greenlet.dead
+
+    @property
+    def is_asleep(self) -> bool:
+        return self.wake > self.world.now
+
+    def step(self) -> None:
+        """Let it go on to its next point."""
+        self._greenlet.switch()
+
+    def kill(self) -> None:
+        self.killed = True
+        while self.is_alive:
+            self.step()
+
+    def point(self, name: str) -> None:
+        """A place between two effects."""
+        self.world.trace.append(f"{self.world.now:.0f} {self.name} {name}")
+        hub = self._greenlet.parent
+        if getcurrent() is self._greenlet and hub is not None:
+            hub.switch()
+        if self.killed:
+            raise Killed
+
+
+@dataclass
+class Effect:
+    """One request that arrived at a channel."""
+
+    key: str
+    schedule_id: str
+    at: float
+    accepted: bool
+    process: str
+    delivery: str
+    declared: int
+
+
+@dataclass
+class SimulatedRun:
+    """A run that GitHub made of a dispatch."""
+
+    key: str
+    id: int
+    shows: float
+    ends: float
+    conclusion: str
+
+
+@dataclass
+class World:
+    """Everything outside the runners."""
+
+    random: Random
+    now: float
+    state: State
+    sources: list[Mapping[str, bytes]]
+    """Every version of what was declared; the last one is in force."""
+    version: int = 0
+    trace: list[str] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    runs: list[SimulatedRun] = field(default_factory=list)
+    claimed: set[str] = field(default_factory=set)
+    """Keys that a channel's workflow has claimed: what a guarded receiver published."""
+    published: Counter[str] = field(default_factory=Counter)
+    faulty: bool = True
+    saves: int = 0
+    intents: set[tuple[str, str]] = field(default_factory=set)
+    """(key, instant) of every intent that was ever saved."""
+    doubts: set[str] = field(default_factory=set)
+    """Keys for which a save said that the outcome of an earlier request is unknown."""
+
+    # --- the record -----------------------------------------------------------------------------------
+
+    def commit(self, state: State, before: State) -> None:
+        """Store a state, and hold it against what must never happen to a record."""
+        if state.serial not in (before.serial + 1, before.serial):
+            raise Violation(f"the serial went from {before.serial} to {state.serial}")
+        if state.lineage != before.lineage:
+            raise Violation("the lineage changed")
+        lost = before.schedules.keys() - state.schedules.keys()
+        if lost:
+            raise Violation(f"forgotten: {sorted(lost)}")
+        for schedule_id, record in state.schedules.items():
+            self._hold_record(schedule_id, before.schedules.get(schedule_id), record)
+        self.overwrite(state)
+
+    def overwrite(self, state: State) -> None:
+        """Store a state without any question."""
+        self.state = state
+        self.version += 1
+        self.saves += 1
+
+    def _hold_record(self, schedule_id: str, old: Record | None, new: Record) -> None:
+        if new.intent is not None:
+            self.intents.add((new.intent.key, new.intent.at))
+            if new.doubtful:
+                self.doubts.add(new.intent.key)
+        if old is None or old is new:
+            return
+        if old.is_live and new.attempts < old.attempts and new.status != "pending":
+            raise Violation(f"{schedule_id}: attempts fell")
+        if old.status == "completed" and new.status != "completed":
+            raise Violation(f"{schedule_id}: {old.status} -> {new.status}")
+        if old.was_sent and not new.was_sent and new.resends == old.resends and not self._no(old, new):
+            raise Violation(f"{schedule_id}: {old.status} ({old.reason}) -> {new.status}: sent, then not")
+
+    def _no(self, old: Record, new: Record) -> bool:
+        """From executing back to pending or to rejected only a definite answer leads."""
+        return old.status == "executing" and new.status in ("pending", "failed")
+
+    # --- GitHub ---------------------------------------------------------------------------------------
+
+    def receive(self, process: Process, request: Request) -> Answer:
+        """A request arrives, or does not; and an answer comes back, or does not."""
+        if not self.faulty:
+            return self._accept(process, request)
+        chance = self.random.random()
+        if chance < 0.55:
+            return self._accept(process, request)
+        if chance < 0.65:
+            self._accept(process, request)
+            return Answer(verdict="unknown", error="HTTP 502: Bad Gateway")
+        if chance < 0.72:
+            self._arrive(process, request, accepted=False)
+            return Answer(verdict="unknown", error="HTTP 503: Service Unavailable")
+        if chance < 0.78:
+            self._arrive(process, request, accepted=False)
+            return Answer(verdict="unknown", error="timeout")
+        if chance < 0.83:
+            self._arrive(process, request, accepted=False)
+            return Answer(verdict="refused", error="HTTP 404: Not Found")
+        if chance < 0.92:
+            self._arrive(process, request, accepted=False)
+            wait = self.random.randrange(5, 600)
+            return Answer(verdict="not-now", error="HTTP 429", retry_at=int(self.now) + wait, limited=True)
+        return Answer(verdict="not-now", error="connection refused")
+
+    def _arrive(self, process: Process, request: Request, *, accepted: bool) -> None:
+        intent = request.intent
+        if (intent.key, intent.at) not in self.intents:
+            raise Violation(f"{request.schedule_id}: a request left before its intent was saved")
+        earlier = [effect for effect in self.effects if effect.key == intent.key and effect.accepted]
+        if earlier and intent.delivery == "at-most-once" and accepted:
+            raise Violation(f"{request.schedule_id}: sent twice under at-most-once")
+        if earlier and accepted and intent.key not in self.doubts:
+            raise Violation(f"{request.schedule_id}: sent again without a saved doubt")
+        self.effects.append(
+            Effect(
+                intent.key,
+                request.schedule_id,
+                self.now,
+                accepted,
+                process.name,
+                intent.delivery,
+                process.saw_declared,
+            )
+        )
+
+    def _accept(self, process: Process, request: Request) -> Answer:
+        self._arrive(process, request, accepted=True)
+        doubled = self.faulty and self.random.random() < 0.05
+        for _ in range(2 if doubled else 1):
+            self._start_run(request)
+        return Answer(verdict="accepted")
+
+    def _start_run(self, request: Request) -> None:
+        lag = self.random.uniform(0, 600) if self.faulty else 1.0
+        guarded = request.intent.key not in self.claimed
+        late = self.now > read_utc(request.intent.not_after)
+        conclusion = "success"
+        if late or not guarded:
+            conclusion = "cancelled"  # what the channel's own workflow makes of it
+        elif self.faulty and self.random.random() < 0.1:
+            conclusion = "failure"
+        if guarded and not late:
+            self.claimed.add(request.intent.key)
+            self.published[request.schedule_id] += 1
+        self.runs.append(
+            SimulatedRun(
+                request.intent.key, len(self.runs) + 1, self.now + lag, self.now + lag + 60, conclusion
+            )
+        )
+
+    def sighting(self, intent: Intent) -> Sighting:
+        """What a listing of the channel's runs says of a key now."""
+        if self.faulty and self.random.random() < 0.1:
+            return Sighting(error="HTTP 502")
+        return Sighting(
+            runs=[
+                Run(run_id=run.id, conclusion=run.conclusion if run.ends <= self.now else None)
+                for run in self.runs
+                if run.key == intent.key and run.shows <= self.now
+            ]
+        )
+
+
+class SimulatedStore:
+    """The record, as one process reaches it."""
+
+    name = "the simulated state"
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.world = process.world
+
+    def load(self) -> Snapshot:
+        self.process.point("load")
+        return Snapshot(self.world.state, str(self.world.version))
+
+    def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
+        self.process.point("before save")
+        if self.world.faulty and self.world.random.random() < 0.05:
+            raise StateError("the push was refused")
+        if str(self.world.version) != snapshot.mark:
+            raise LostRace("another runner saved first")
+        self.world.commit(state, self.world.state)
+        mark = str(self.world.version)
+        self.process.point("after save")
+        return Snapshot(state, mark)
+
+    def save_with_archive(self, state: State, archived: object, snapshot: Snapshot, message: str) -> Snapshot:
+        raise Violation("nothing in a simulation is old enough to be archived")
+
+    def load_archive(self) -> dict[str, Record]:
+        return {}
+
+    def create(self, state: State) -> Snapshot:
+        raise Violation("a run must never begin a record")
+
+
+class SimulatedGitHub:
+    """The way out, as one process has it."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.world = process.world
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        pass
+
+    def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
+        for request in requests:
+            self.process.point(f"before the request for {request.schedule_id}")
+            answer = self.world.receive(self.process, request)
+            self.process.point(f"after the request for {request.schedule_id}: {answer.verdict}")
+            yield request, answer
+
+    def look_up(
+        self, intents: Mapping[str, Intent], run_ids: Mapping[str, int] | None = None
+    ) -> Mapping[str, Sighting]:
+        self.process.point("look up")
+        return {schedule_id: self.world.sighting(intent) for schedule_id, intent in intents.items()}
+
+    def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
+        self.process.point("ask")
+        return {schedule_id: Readiness(ready=True) for schedule_id in intents}
+
+    def close(self) -> None:
+        pass
+
+
+class SimulatedClock:
+    """The clock of one process: skewed as a whole, and asleep until the driver lets time pass."""
+
+    is_ended = False
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+
+    def now(self) -> Instant:
+        return int(self.moment())
+
+    def moment(self) -> float:
+        return self.process.world.now + self.process.skew
+
+    def monotonic(self) -> float:
+        return self.process.world.now
+
+    def sleep(self, seconds: float) -> bool:
+        self.process.wake = self.process.world.now + max(seconds, 0.0)
+        while self.process.is_asleep:
+            self.process.point("asleep")
+        return True
+
+    def sleep_until(self, moment: float) -> bool:
+        return self.sleep(moment - self.moment())
+
+    def back_off(self, attempt: int) -> None:
+        self.sleep(0.1 * 2 ** min(attempt, 5))
+
+
+def fresh_state() -> State:
+    return msgspec.structs.replace(State(version=1, lineage="simulated", serial=1))
