@@ -84,6 +84,8 @@ class Effect:
     """One request that arrived at a channel."""
 
     key: str
+    intended: str
+    """When its intent was saved."""
     schedule_id: str
     at: float
     accepted: bool
@@ -154,12 +156,17 @@ class World:
                 self.doubts.add(new.intent.key)
         if old is None or old is new:
             return
-        if old.is_live and new.attempts < old.attempts and new.status != "pending":
+        if old.is_live and new.attempts < old.attempts and self._left(old):
             raise Violation(f"{schedule_id}: attempts fell")
         if old.status == "completed" and new.status != "completed":
             raise Violation(f"{schedule_id}: {old.status} -> {new.status}")
         if old.was_sent and not new.was_sent and new.resends == old.resends and not self._no(old, new):
             raise Violation(f"{schedule_id}: {old.status} ({old.reason}) -> {new.status}: sent, then not")
+
+    def _left(self, old: Record) -> bool:
+        """Whether a request left for its intent; an attempt that never began may be taken back."""
+        mark = None if old.intent is None else (old.intent.key, old.intent.at)
+        return any((effect.key, effect.intended) == mark for effect in self.effects)
 
     def _no(self, old: Record, new: Record) -> bool:
         """From executing back to pending or to rejected only a definite answer leads."""
@@ -204,6 +211,7 @@ class World:
         self.effects.append(
             Effect(
                 intent.key,
+                intent.at,
                 request.schedule_id,
                 self.now,
                 accepted,
