@@ -205,10 +205,10 @@ class Runner:
         """Read everything and decide, without doing anything."""
         begun = self.edge.clock.monotonic()
         snapshot = self.edge.store.load()
+        sources = self.edge.sources()
         remarks = self.edge.guard(snapshot.state)
         if self._archive is None:
             self._archive = self.edge.store.load_archive()
-        sources = self.edge.sources()
         reconciled = reconcile(
             sources,
             snapshot.state,

@@ -30,7 +30,7 @@ from scheduler.times import Instant, TimeError, read_duration, read_time
 from scheduler.wiring import Repository, root_of
 
 if TYPE_CHECKING:
-    from scheduler.apply import Report
+    from scheduler.apply import Report, Runner
     from scheduler.diagnostics import Diagnostic
     from scheduler.reconciler import Reconciled
     from scheduler.spec import SettingsSpec
@@ -116,15 +116,21 @@ def guarded(command: F) -> F:
     return run  # type: ignore[return-value]  # the same signature, which `wraps` cannot express
 
 
-def _fail(problem: SchedulerError) -> NoReturn:
+def _complain(problem: SchedulerError) -> None:
+    """An error and its hint, for a person."""
     from scheduler.reports.characters import visible
+
+    click.echo(f"error: {visible(str(problem))}", err=True)
+    if problem.hint:
+        click.echo(f"hint: {visible(problem.hint)}", err=True)
+
+
+def _fail(problem: SchedulerError) -> NoReturn:
     from scheduler.reports.text import diagnostics_text
 
     if isinstance(problem, ScheduleError) and problem.diagnostics:
         click.echo(diagnostics_text(problem.diagnostics, {}) + "\n", err=True)
-    click.echo(f"error: {visible(str(problem))}", err=True)
-    if problem.hint:
-        click.echo(f"hint: {visible(problem.hint)}", err=True)
+    _complain(problem)
     if isinstance(problem, (StateError, QueueError)):
         sys.exit(BROKEN)
     sys.exit(PROBLEMS if isinstance(problem, (RunRefused, ScheduleError)) else USAGE)
@@ -300,20 +306,39 @@ def schema(_: Context, kind: str | None, folder: str | None) -> None:
 @guarded
 def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, force: bool, form: str) -> None:
     """Reconcile once: record what is declared, send what is due, record what came of it."""
+    from scheduler.apply import Runner
+
     if hold is not None and watch is not None:
         raise click.UsageError("--hold and --watch exclude each other")
     duration = _watch_duration(watch)
     repository = context.repository
     settings = repository.settings()
     if settings is None:
-        reconciled, _ = repository.look()
-        _tell_problems(reconciled.diagnostics, context.texts(reconciled))
-        sys.exit(PROBLEMS)
+        _stop_at_settings(context, form)
     if dry_run:
         _dry_run(context, settings, force=force, form=form)
-    report = _run(context, settings, hold=hold, watch=watch is not None, duration=duration, force=force)
+    stays = hold is not None or watch is not None
+    runner = Runner(repository.edge(settings, follow=stays), force=force)
+    try:
+        report = _run(context, runner, hold=hold, watch=watch is not None, duration=duration)
+    except SchedulerError:
+        if runner.report.results:  # what was done before is told all the same
+            _tell_report(context, runner.report, form)
+        raise
     _tell_report(context, report, form)
     sys.exit(PROBLEMS if report.is_red else FINE)
+
+
+def _stop_at_settings(context: Context, form: str) -> NoReturn:
+    """A broken scheduler.yaml stops the run."""
+    reconciled, _ = context.repository.look()
+    if form == "json":
+        from scheduler.reports.json import results_json
+
+        write(results_json([], reconciled.diagnostics).decode() + "\n")
+    else:
+        _tell_problems(reconciled.diagnostics, context.texts(reconciled))
+    sys.exit(PROBLEMS)
 
 
 def _watch_duration(watch: str | None) -> int | None:
@@ -323,28 +348,17 @@ def _watch_duration(watch: str | None) -> int | None:
     return converted
 
 
-def _run(
-    context: Context,
-    settings: SettingsSpec,
-    *,
-    hold: int | None,
-    watch: bool,
-    duration: int | None,
-    force: bool,
-) -> Report:
+def _run(context: Context, runner: Runner, *, hold: int | None, watch: bool, duration: int | None) -> Report:
     from scheduler import watching
-    from scheduler.apply import Runner
 
-    repository = context.repository
-    runner = Runner(repository.edge(settings), force=force)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: context.clock.end())
     try:
         if watch:
-            return watching.watch(runner, duration)
+            return watching.watch(runner, duration, _complain)
         return watching.hold(runner, hold) if hold is not None else runner.reconcile_once()
     finally:
-        repository.close()
+        context.repository.close()
 
 
 def _dry_run(context: Context, settings: SettingsSpec, *, force: bool, form: str) -> NoReturn:
@@ -393,7 +407,6 @@ def state_init(context: Context, lineup_from: Sequence[str]) -> None:
 
     repository = context.repository
     settings = _readable_settings(context)
-    repository.demand_lasting_homes(settings)
     store = repository.store(settings)
     begun = beginnings.begin(
         repository.sources(),

@@ -1,25 +1,28 @@
 """The one room that reads the clock and that sleeps.
 
-A clock that is started at a given instant (`--now`) runs on from there, at the machine's own speed.
+A clock that is started at a given instant (`--now`) runs on from there, at the machine's own speed; the
+real one is read each time, so that it follows a machine that was suspended or whose clock was set right.
 """
 
 from __future__ import annotations
 
 import secrets
-import threading
 import time
+from collections.abc import Callable
 
 from scheduler.times import Instant
 
+NAP = 0.2
+"""Seconds that are slept at one time: so soon a waiting notices that it should end."""
+
 
 class Clock:
-    """Wall-clock time as epoch seconds, monotonic from its start, and waiting that can be ended early."""
+    """Wall-clock time as epoch seconds, and waiting that can be ended early."""
 
     def __init__(self, start: Instant | None = None) -> None:
         self.is_real = start is None
-        wall = time.time() if start is None else float(start)  # noqa: TID251 - this is that room
-        self._offset = wall - time.monotonic()
-        self._ended = threading.Event()
+        self._offset = 0.0 if start is None else start - time.monotonic()
+        self._ended = False
 
     def now(self) -> Instant:
         """The present instant, whole seconds."""
@@ -27,6 +30,8 @@ class Clock:
 
     def moment(self) -> float:
         """The present instant with its fraction."""
+        if self.is_real:
+            return time.time()  # noqa: TID251 - this is that room
         return time.monotonic() + self._offset
 
     def monotonic(self) -> float:
@@ -34,22 +39,26 @@ class Clock:
         return time.monotonic()
 
     def end(self) -> None:
-        """End every waiting, now and later (a signal asks the program to finish)."""
-        self._ended.set()
+        """End every waiting, now and later. A signal's handler calls this, so it takes no lock."""
+        self._ended = True
 
     @property
     def is_ended(self) -> bool:
-        return self._ended.is_set()
+        return self._ended
 
     def sleep(self, seconds: float) -> bool:
         """Wait; False where the waiting was ended early."""
-        if seconds > 0:
-            return not self._ended.wait(seconds)
-        return not self._ended.is_set()
+        end = time.monotonic() + seconds
+        return self._nap(lambda: end - time.monotonic())
 
     def sleep_until(self, moment: float) -> bool:
         """Wait until the clock shows `moment`; False where the waiting was ended early."""
-        return self.sleep(moment - self.moment())
+        return self._nap(lambda: moment - self.moment())
+
+    def _nap(self, left: Callable[[], float]) -> bool:
+        while not self._ended and (rest := left()) > 0:
+            time.sleep(min(rest, NAP))
+        return not self._ended
 
     def back_off(self, attempt: int) -> None:
         """Wait a random while, longer with each attempt: two that lost a race do not meet again."""

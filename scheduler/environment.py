@@ -1,18 +1,20 @@
 """What the operator's environment says: switches, allow lists, and tokens by the names of their variables.
 
-Pure: it reads a mapping. The value of a token leaves through `token_value` alone, for the socket.
+The value of a token leaves through `token_reader` alone, for the socket. A token may stand in a file that
+`<NAME>_FILE` names, which is read anew each time: what rotates tokens needs no restart.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from scheduler.errors import SchedulerError
 from scheduler.plan import Surroundings
 
 FILE_SUFFIX = "_FILE"
+LONGEST_TOKEN = 16_384
+"""Bytes that are read of a token's file."""
 
 
 def surroundings_of(environ: Mapping[str, str]) -> Surroundings:
@@ -30,17 +32,18 @@ def _patterns(text: str) -> tuple[str, ...] | None:
     return patterns or None
 
 
-def _token_names(environ: Mapping[str, str]) -> set[str]:
-    """Every variable that could hold a token: it has a value itself, or names a file that holds it."""
-    names = {name for name, value in environ.items() if value.strip()}
-    return names | {name.removesuffix(FILE_SUFFIX) for name in names if name.endswith(FILE_SUFFIX)}
+def _token_names(environ: Mapping[str, str]) -> Iterator[str]:
+    """Every variable that could hold a token: it has a value itself, or names a file that has one."""
+    for name, value in environ.items():
+        if value.strip():
+            yield name
+            owner = name.removesuffix(FILE_SUFFIX)
+            if owner != name and _in_file(value.strip()) is not None:
+                yield owner
 
 
 def token_reader(environ: Mapping[str, str]) -> Callable[[str | None], str | None]:
-    """How the value of a token is read from the environment, or from the file that `<NAME>_FILE` names.
-
-    The file is read each time: what rotates tokens needs no restart.
-    """
+    """How the value of a token is read from the environment, or from its file; None where there is none."""
 
     def read(name: str | None) -> str | None:
         if name is None:
@@ -49,15 +52,20 @@ def token_reader(environ: Mapping[str, str]) -> Callable[[str | None], str | Non
         if value:
             return value
         file = environ.get(name + FILE_SUFFIX, "").strip()
-        if not file:
-            return None
-        try:
-            return Path(file).read_text(encoding="utf-8").strip() or None
-        except (OSError, UnicodeDecodeError) as problem:
-            words = problem.strerror if isinstance(problem, OSError) else "it is not text"
-            raise SchedulerError(f"the file that {name}{FILE_SUFFIX} names cannot be read: {words}") from None
+        return _in_file(file) if file else None
 
     return read
+
+
+def _in_file(path: str) -> str | None:
+    """The token in a file; None where it is empty, no text, or cannot be read."""
+    try:
+        if not Path(path).is_file():  # a pipe would be waited for
+            return None
+        with Path(path).open("rb") as file:
+            return file.read(LONGEST_TOKEN).decode("ascii").strip() or None
+    except (OSError, ValueError):
+        return None
 
 
 def on_actions(environ: Mapping[str, str]) -> bool:

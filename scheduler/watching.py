@@ -6,11 +6,16 @@ Intents are saved a little ahead of the instant, and the requests leave at it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from scheduler.apply import Report, Runner
+from scheduler.errors import RunRefused, SchedulerError, StateMissing
 from scheduler.times import Instant
 
 POLL = 10
 """Seconds after which `--watch` looks at the repository and the record again."""
+SOON = 2
+"""Seconds after which it looks again after trouble."""
 LEAST_MARGIN, MOST_MARGIN = 1.0, 20.0
 """Seconds ahead of an instant at which a round begins: twice what the last one took, within these."""
 
@@ -29,20 +34,44 @@ def hold(runner: Runner, seconds: int) -> Report:
     return runner.report
 
 
-def watch(runner: Runner, seconds: int | None) -> Report:
-    """Keep reconciling for `seconds`, or until the program is asked to end."""
+def watch(runner: Runner, seconds: int | None, complain: Callable[[SchedulerError], None]) -> Report:
+    """Keep reconciling for `seconds`, or until the program is asked to end.
+
+    Trouble on the way (a store that cannot be reached) is told to `complain` and tried again; it is raised
+    where it still lasts at the end.
+    """
     clock = runner.edge.clock
     end = None if seconds is None else clock.now() + seconds
     _timed(runner, None)
+    trouble: SchedulerError | None = None
     while not clock.is_ended and (end is None or clock.now() < end):
-        due = next_due(runner)
-        pause = POLL if end is None else min(POLL, end - clock.now())
-        if due is not None and due - runner.margin <= clock.moment() + pause:
-            if clock.sleep_until(due - runner.margin):
-                _timed(runner, due)
-        elif clock.sleep(pause):
-            _timed(runner, None)
+        at = _wait(runner, end, pause=POLL if trouble is None else SOON)
+        if clock.is_ended:
+            break
+        try:
+            _timed(runner, at)
+            trouble = None
+        except (StateMissing, RunRefused):
+            raise  # neither passes by itself, and going on could send the past
+        except SchedulerError as problem:
+            if trouble is None or str(problem) != str(trouble):
+                complain(problem)
+            trouble = problem
+    if trouble is not None:
+        raise trouble
     return runner.report
+
+
+def _wait(runner: Runner, end: Instant | None, pause: float) -> Instant | None:
+    """Wait for the next look, or for the next instant at which something leaves, which is returned."""
+    clock = runner.edge.clock
+    pause = pause if end is None else min(pause, end - clock.now())
+    due = next_due(runner)
+    if due is None or due - runner.margin > clock.moment() + pause or due <= clock.now():
+        clock.sleep(pause)
+        return None
+    clock.sleep_until(due - runner.margin)
+    return due
 
 
 def next_due(runner: Runner) -> Instant | None:

@@ -15,10 +15,10 @@ from scheduler import idle, workspace
 from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.environment import on_actions, surroundings_of, token_reader
-from scheduler.errors import RunRefused, SchedulerError, StateError, StateMissing
+from scheduler.errors import QueueError, RunRefused, SchedulerError, StateError, StateMissing
 from scheduler.plan import Surroundings
 from scheduler.state import Declared, Idle, Intent, Record, State
-from scheduler.times import LAST, instant_text
+from scheduler.times import LAST, Instant, instant_text
 
 if TYPE_CHECKING:
     from scheduler.apply import Edge
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from scheduler.stores import Store
 
 DEFAULT_API = "https://api.github.com"
+BEHIND = 120
+"""Seconds that the clock may be behind the record: two runners' clocks differ a little."""
 
 
 class Repository:
@@ -38,6 +40,7 @@ class Repository:
         self.root = root
         self.environ = environ
         self.clock = clock
+        self._desk = _WorkTree(root)
         self._ways: dict[str, Dispatcher] = {}
         self._store: tuple[str, Store] | None = None
 
@@ -45,7 +48,7 @@ class Repository:
 
     def sources(self) -> list[Source]:
         """Every declared file, as it is now."""
-        return workspace.read_sources(self.root)
+        return self._desk.read()
 
     def surroundings(self) -> Surroundings:
         return surroundings_of(self.environ)
@@ -109,13 +112,20 @@ class Repository:
 
     # --- running ------------------------------------------------------------------------------------
 
-    def edge(self, settings: SettingsSpec) -> Edge:
-        """Everything that a run touches. Raises StateError where its record would be lost."""
+    def edge(self, settings: SettingsSpec, *, follow: bool = False) -> Edge:
+        """Everything that a run touches. Raises StateError where its record would be lost.
+
+        `follow`: read what is declared anew each time; in a GitHub Actions job, where the work tree stays
+        as it was checked out, from the remote tip of the run's branch.
+        """
         from scheduler.apply import Edge
 
         self.demand_lasting_homes(settings)
+        ref = self.environ.get("GITHUB_REF", "")
+        if follow and on_actions(self.environ) and ref.startswith("refs/heads/"):
+            self._desk = _RemoteDesk(self.root, ref)
         store = self.store(settings)
-        guarded = _Guard(self.root, settings, store.name)
+        guarded = _Guard(self, settings, store.name)
         return Edge(
             store=store,
             sources=self.sources,
@@ -126,13 +136,22 @@ class Repository:
             declared=self._declared,
             idle=lambda reconciled: self._idle(settings, reconciled),
             guard=guarded.check,
+            compares_clocks=self.clock.is_real,
         )
+
+    def commit(self) -> str | None:
+        """The commit of what was read last; None where there is none."""
+        return self._desk.commit()
+
+    def remarks(self) -> list[Diagnostic]:
+        """What is to be said about the last reading."""
+        return self._desk.remarks
 
     def _declared(self, sources: Sequence[Source], before: Declared | None) -> Declared:
         digest = workspace.digest(sources)
         if before is not None and before.digest == digest:
             return before
-        return Declared(digest=digest, commit=workspace.head_commit(self.root))
+        return Declared(digest=digest, commit=self.commit())
 
     def _idle(self, settings: SettingsSpec, reconciled: Reconciled) -> Idle | None:
         """The mark that a tick leaves which found nothing to do. On a branch it would be a commit a tick."""
@@ -149,12 +168,28 @@ class Repository:
         )
 
     def demand_lasting_homes(self, settings: SettingsSpec) -> None:
-        """Refuse a record that this machine would lose. Raises StateError."""
-        if on_actions(self.environ) and not settings.state.startswith("branch:"):
+        """Refuse a record, or a queue in use, that this machine would lose. Raises StateError, QueueError."""
+        if not on_actions(self.environ):
+            return
+        if not settings.state.startswith("branch:"):
             raise StateError(
                 f"on GitHub Actions the state in the file {settings.state} would be lost with the machine",
                 hint="write `state: branch:scheduler-state` into scheduler.yaml",
             )
+        if settings.queue.startswith("sqlite:") and (channel := self._channel_on_queue()) is not None:
+            raise QueueError(
+                f"on GitHub Actions the queue {settings.queue}, which the channel {channel} uses, would be "
+                "lost with the machine",
+                hint="name a broker at `queue:` in scheduler.yaml, or give the channel a `repository:`",
+            )
+
+    def _channel_on_queue(self) -> str | None:
+        """A declared channel whose schedules become jobs; None where there is none."""
+        from scheduler.declarations import declare
+
+        declared, _ = declare(self.sources())
+        channels = {} if declared is None else declared.channels
+        return next((name for name, channel in channels.items() if channel.repository is None), None)
 
     def way(self, intent: Intent, settings: SettingsSpec) -> Dispatcher:
         """The way out for an intent: GitHub, or the queue."""
@@ -196,30 +231,69 @@ def demand_lineage(state: State, settings: SettingsSpec, name: str) -> None:
         )
 
 
-class _Guard:
-    """What must hold of a state before a run may act on it."""
+class _WorkTree:
+    """What is declared, as it lies in the work tree, committed or not."""
 
-    def __init__(self, root: Path, settings: SettingsSpec, name: str) -> None:
+    def __init__(self, root: Path) -> None:
         self._root = root
+        self.remarks: list[Diagnostic] = []
+
+    def read(self) -> list[Source]:
+        return workspace.read_sources(self._root)
+
+    def commit(self) -> str | None:
+        return workspace.head_commit(self._root)
+
+
+class _RemoteDesk(_WorkTree):
+    """What is declared at the tip of a remote branch: a run that stays sees what was merged since."""
+
+    def __init__(self, root: Path, ref: str) -> None:
+        super().__init__(root)
+        self._ref = ref
+        self._tip: str | None = None
+        self._sources: list[Source] | None = None
+
+    def read(self) -> list[Source]:
+        """The tip's files; those that were read last, with a warning, where the remote can't be reached."""
+        self.remarks = []
+        tip = workspace.fetch_tip(self._root, self._ref)
+        if tip is None:
+            words = f"origin's {self._ref} cannot be fetched: going on with what was read last"
+            self.remarks.append(warning("unreachable", Location("."), words))
+        elif tip != self._tip:
+            self._sources, self._tip = workspace.read_commit(self._root, tip), tip
+        return super().read() if self._sources is None else self._sources
+
+    def commit(self) -> str | None:
+        return super().commit() if self._tip is None else self._tip
+
+
+class _Guard:
+    """What must hold of a state, and of what is declared, before a run may act on it."""
+
+    def __init__(self, repository: Repository, settings: SettingsSpec, name: str) -> None:
+        self._repository = repository
         self._settings = settings
         self._name = name
-        self._known: dict[str, list[Diagnostic]] = {}
+        self._known: dict[tuple[str, str], list[Diagnostic]] = {}
 
     def check(self, state: State) -> list[Diagnostic]:
-        """Raises StateError for another lineage, RunRefused for a checkout older than the record."""
+        """Raises StateError for another lineage, RunRefused for an old checkout or a clock gone back."""
         demand_lineage(state, self._settings, self._name)
+        if self._repository.clock.is_real:
+            _demand_forward(state, self._repository.clock.now())
         recorded = None if state.declared is None else state.declared.commit
-        if recorded is None:
-            return []
-        if recorded not in self._known:
-            self._known[recorded] = self._compare(recorded)
-        return self._known[recorded]
+        head = None if recorded is None else self._repository.commit()
+        remarks = list(self._repository.remarks())
+        if recorded is None or head is None:
+            return remarks
+        if (recorded, head) not in self._known:
+            self._known[recorded, head] = self._compare(recorded, head)
+        return remarks + self._known[recorded, head]
 
-    def _compare(self, recorded: str) -> list[Diagnostic]:
-        head = workspace.head_commit(self._root)
-        if head is None:
-            return []
-        found = workspace.ancestry(self._root, recorded, head)
+    def _compare(self, recorded: str, head: str) -> list[Diagnostic]:
+        found = workspace.ancestry(self._repository.root, recorded, head)
         if found == "older":
             raise RunRefused(
                 f"this checkout ({head[:12]}) is older than what was declared last ({recorded[:12]})",
@@ -233,6 +307,16 @@ class _Guard:
                 warning("stale-checkout", Location("."), message, "fetch the whole history of the branch")
             ]
         return []
+
+
+def _demand_forward(state: State, now: Instant) -> None:
+    """Refuse a clock that is behind the record: what happened cannot lie ahead."""
+    latest = max((record.history[-1].at for record in state.schedules.values() if record.history), default="")
+    if latest > instant_text(now + BEHIND):
+        raise RunRefused(
+            f"this machine's clock says {instant_text(now)}, and the record has gone on to {latest}",
+            hint="set the clock (ntp); if the record was written with --now, start it anew",
+        )
 
 
 def root_of(path: str) -> Path:

@@ -155,3 +155,80 @@ def _has_commit(root: Path, commit: str) -> bool:
 
 def _is_shallow(root: Path) -> bool:
     return git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+
+
+# --- what is declared on a remote branch -----------------------------------------------------------------
+
+_TIP = "refs/scheduler/declared"
+"""Where a fetched tip is kept: neither the work tree nor a branch of this clone is touched."""
+
+
+def fetch_tip(root: Path, ref: str) -> str | None:
+    """The commit that `ref` (`refs/heads/main`) of the remote origin has now; None where it can't be had."""
+    import subprocess
+
+    try:
+        fetched = git(
+            root, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
+            "--", "origin", f"+{ref}:{_TIP}", timeout=60.0,
+        )  # fmt: skip
+        if fetched.returncode != 0:
+            return None
+        tip = git(root, "rev-parse", "--verify", "--quiet", f"{_TIP}^{{commit}}")
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return tip.stdout.strip() or None
+
+
+def read_commit(root: Path, commit: str) -> list[Source]:
+    """Every declared file of a commit below `root`, as `read_sources` reads the work tree.
+
+    Raises SchedulerError where the commit cannot be read.
+    """
+    paths = [folder for _, folder in FOLDERS]
+    listed = git(root, "ls-tree", "-r", "-z", commit, "--", *paths, SETTINGS)
+    if listed.returncode != 0:
+        raise SchedulerError(f"the commit {commit[:12]} cannot be read: {listed.stderr.strip()}")
+    entries = [entry.partition("\t") for entry in listed.stdout.split("\0") if entry]
+    wanted: list[tuple[Kind, str, str, str]] = []
+    for facts, _, name in entries:
+        mode, _, blob = facts.split(" ")
+        kind: Kind | None = "scheduler" if name == SETTINGS else None
+        kind = next((k for k, folder in FOLDERS if name.startswith(f"{folder}/")), kind)
+        folder_like = mode == "120000" and "." not in name.rpartition("/")[2]
+        if kind is not None and (kind == "scheduler" or name.endswith(SUFFIXES) or folder_like):
+            wanted.append((kind, name, mode, blob))
+    if not any(name.startswith(tuple(f"{path}/" for path in paths)) for _, _, name in entries):
+        raise SchedulerError(f"the commit {commit[:12]} has neither a folder waves/ nor a folder channels/")
+    contents = _blobs(root, [blob for _, _, mode, blob in wanted if mode.startswith("100")])
+    return [
+        Source(kind=kind, file=name, content=contents[blob][: LARGEST + 1])
+        if mode.startswith("100")
+        else Source(kind=kind, file=name, fault=f"{name} is a link, which is not followed")
+        for kind, name, mode, blob in sorted(wanted, key=lambda one: (one[0] == "scheduler", one[1]))
+    ]
+
+
+def _blobs(root: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """The contents of blobs, in one call of git. Raises SchedulerError."""
+    import subprocess
+
+    unique = list(dict.fromkeys(names))
+    output = subprocess.run(  # noqa: S603 - a fixed program, names of blobs on its input
+        ["git", "-C", str(root), "cat-file", "--batch"],  # noqa: S607 - the operator's git
+        input="".join(f"{name}\n" for name in unique).encode(),
+        capture_output=True,
+        timeout=60.0,
+        check=False,
+    ).stdout
+    contents: dict[str, bytes] = {}
+    place = 0
+    for name in unique:
+        end = output.find(b"\n", place)
+        facts = output[place:end].split(b" ")
+        if end < 0 or len(facts) != 3:
+            raise SchedulerError(f"git does not give the file of blob {name[:12]}")
+        size = int(facts[2])
+        contents[name] = output[end + 1 : end + 1 + size]
+        place = end + 1 + size + 1
+    return contents

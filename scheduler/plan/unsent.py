@@ -118,7 +118,7 @@ def may_ask_for(situation: Situation, schedule_id: str, record: Record, token: s
     limited_until = situation.limited.get(token, situation.now)
     if token not in situation.subject.surroundings.tokens:
         draft.wake_at(situation.now + 1)
-        why = f"the environment variable {token}, which holds its token, is not set"
+        why = f"there is no token: neither is {token} set, nor does {token}_FILE name a file that holds one"
         draft.waiting.append(Waiting(schedule_id=schedule_id, why=why))
     elif limited_until > situation.now:
         draft.due_at(limited_until)
