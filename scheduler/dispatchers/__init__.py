@@ -79,12 +79,16 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing that was asked about a channel. `ok` is None where it cannot be told."""
+    """One thing that was asked about a channel. `ok` is None where it cannot be told.
 
-    name: Literal["repository", "token", "workflow", "key", "queue"]
+    `server_time` is the server's `Date`, where an answer to this very question had one.
+    """
+
+    name: Literal["repository", "token", "workflow", "key", "claim", "queue"]
     ok: bool | None
     words: str
     hint: str | None = None
+    server_time: Instant | None = None
 
 
 class Dispatcher(Protocol):

@@ -272,7 +272,10 @@ class GitHubDispatcher:
         """Every check of each intent's channel, for `doctor`. Channels are asked concurrently."""
         alike: dict[tuple[str | None, ...], dict[str, Intent]] = {}
         for name, intent in intents.items():
-            way = (intent.repository, intent.transport, intent.token, intent.event_type, intent.workflow)
+            way = (
+                intent.repository, intent.transport, intent.token, intent.event_type, intent.workflow,
+                intent.delivery,
+            )  # fmt: skip
             alike.setdefault(way, {})[name] = intent
 
         def inspect_group(ask: Ask, group: dict[str, Intent]) -> dict[str, Sequence[Check]]:
@@ -430,7 +433,7 @@ class _Connection:
         if isinstance(outcome, NothingLeft | Lost):
             raise NoAnswerError(outcome.why)
         if outcome.status != 200:
-            raise NoAnswerError(told(outcome), outcome.status)
+            raise NoAnswerError(told(outcome), outcome.status, server_time(outcome.headers))
         try:
             msgspec.json.decode(outcome.body, type=msgspec.Raw)
             text = outcome.body.decode()

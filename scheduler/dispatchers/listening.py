@@ -1,7 +1,8 @@
-"""Whether a channel's workflow listens, and whether its runs can be found by the key. Pure.
+"""Whether a channel's workflow listens, and whether it carries and claims the key. Pure.
 
 What GitHub starts is decided by the file on the default branch: `on:` names the event (and `types:` the
-event types), and `run-name:` is the only thing about a run that the payload can reach.
+event types), and `run-name:` is the only thing about a run that the payload can reach. A claim can only be
+guessed from the words: who makes a ref named after the key has a lock that GitHub gives to one run alone.
 """
 
 from __future__ import annotations
@@ -17,15 +18,21 @@ from scheduler.state import Intent
 _KEY_IN_PAYLOAD = re.compile(
     r"client_payload\s*(\.\s*key\b|\[\s*['\"]key['\"]\s*\])|tojson\([^)]*client_payload\s*\)", re.IGNORECASE
 )
+_CLAIM = re.compile(r"\bwave-claims/|\bgit/refs\b")
+_COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
 _KEY_IN_INPUT = re.compile(r"inputs\s*(\.\s*payload\b|\[\s*['\"]payload['\"]\s*\])", re.IGNORECASE)
 
 
 class Listening(msgspec.Struct, frozen=True):
-    """What one workflow file says. None: it cannot be told. `problem` where it nearly listens."""
+    """What one workflow file says. None: it cannot be told. `problem` where it nearly listens.
+
+    `claims`: a claim of the key is in sight. It may be made out of sight too, by an action or a script.
+    """
 
     listens: bool | None
     carries_key: bool | None
     problem: str | None = None
+    claims: bool = False
 
 
 def read_workflow(file: str, raw: bytes, intent: Intent) -> Listening:
@@ -34,6 +41,12 @@ def read_workflow(file: str, raw: bytes, intent: Intent) -> Listening:
     The scheduler's own YAML is stricter than GitHub's (no anchors, no tags): where it refuses the file,
     the words in the text have to do.
     """
+    said = _read(file, raw, intent)
+    claims = _CLAIM.search(_COMMENT.sub("", raw.decode("utf-8", "replace"))) is not None
+    return msgspec.structs.replace(said, claims=claims) if said.listens is not False else said
+
+
+def _read(file: str, raw: bytes, intent: Intent) -> Listening:
     document = documents.read(file, raw)
     if not isinstance(document.data, dict):
         return _by_words(raw.decode("utf-8", "replace"), intent)
@@ -69,7 +82,7 @@ def _settings(on: Any, event: str) -> tuple[bool, dict[str, Any]]:
 def _by_words(text: str, intent: Intent) -> Listening:
     names = re.findall(r"^run-name:(.*)$", text, re.MULTILINE)
     carries = any(_key_pattern(intent).search(name) for name in names)
-    code = re.sub(r"(^|\s)#.*$", "", text, flags=re.MULTILINE)
+    code = _COMMENT.sub("", text)
     if not re.search(rf"\b{intent.transport}\b", code):
         return Listening(False, carries)
     if intent.transport == "repository_dispatch" and (intent.event_type or "") not in code:

@@ -63,12 +63,14 @@ def _unanswered(repository: str, intent: Intent, problem: NoAnswerError) -> Chec
         hint = f"check the name, and that the token of {token} reaches the repository"
     elif problem.status is not None and 300 <= problem.status < 400:
         hint = "the repository was probably renamed or moved: write its new name in the channel's file"
-    return Check("repository", False, f"{repository} cannot be asked: {problem}", hint)
+    words = f"{repository} cannot be asked: {problem}"
+    return Check("repository", False, words, hint, problem.server_time)
 
 
 def _ask_repository(ask: Ask, repository: str, intent: Intent, checks: list[Check]) -> None:
     """There, in use, and writable as far as GitHub tells."""
-    told = _mapping(ask(f"/repos/{repository}", {}).data)
+    answer = ask(f"/repos/{repository}", {})
+    told, time = _mapping(answer.data), answer.server_time
     for fact in ("archived", "disabled"):
         if told.get(fact) is True:
             hint = (
@@ -76,9 +78,10 @@ def _ask_repository(ask: Ask, repository: str, intent: Intent, checks: list[Chec
                 if fact == "archived"
                 else None
             )
-            checks.append(Check("repository", False, f"{repository} is {fact}: nothing runs there", hint))
+            words = f"{repository} is {fact}: nothing runs there"
+            checks.append(Check("repository", False, words, hint, time))
             return
-    checks.append(Check("repository", True, f"{repository} answers"))
+    checks.append(Check("repository", True, f"{repository} answers", None, time))
     token = intent.token or "SCHEDULER_TOKEN"
     permissions = told.get("permissions")
     push = permissions.get("push") if isinstance(permissions, dict) else None
@@ -114,7 +117,7 @@ def _ask_workflows(ask: Ask, repository: str, intent: Intent, checks: list[Check
             near.extend([seen.problem] if seen.problem else [])
         elif states.get(name, "active") != "active":
             near.append(f"{name} listens, but is disabled")
-        elif best is None or (seen.listens, seen.carries_key) > (best[0].listens, best[0].carries_key):
+        elif best is None or _worth(seen) > _worth(best[0]):
             best = seen, name
         if best is not None and best[0].listens and best[0].carries_key:
             break
@@ -125,6 +128,11 @@ def _ask_workflows(ask: Ask, repository: str, intent: Intent, checks: list[Check
         checks.append(Check("workflow", False, words, hint))
         return
     _conclude(best[0], best[1], intent, checks)
+
+
+def _worth(seen: Listening) -> tuple[bool, bool, bool]:
+    """The order of the workflows that listen: the best is the one to tell about."""
+    return seen.listens is True, seen.carries_key is True, seen.claims
 
 
 def _ask_named_workflow(ask: Ask, repository: str, intent: Intent, checks: list[Check]) -> None:
@@ -174,6 +182,12 @@ def _conclude(seen: Listening, name: str, intent: Intent, checks: list[Check]) -
     else:
         words = f"the run name of {name} does not carry the key: its runs cannot be found again"
         checks.append(Check("key", False, words, f"write `{KEY_IN_TITLE[intent.transport]}` into it"))
+    if seen.claims:
+        checks.append(Check("claim", True, f"{name} claims the key"))
+    elif intent.delivery == "at-least-once":
+        words = f"whether {name} claims the key cannot be seen, and `delivery: at-least-once` relies on it"
+        hint = "use the workflow that ships for channels, or write `delivery: at-most-once`"
+        checks.append(Check("claim", None, words, hint))
 
 
 def _states(ask: Ask, repository: str) -> dict[str, str]:

@@ -29,11 +29,12 @@ MOST_LISTED = 1_000
 
 
 class NoAnswerError(Exception):
-    """A question to the API without a usable answer; `status` where there was one."""
+    """A question to the API without a usable answer; `status` and the server's time where there was one."""
 
-    def __init__(self, words: str, status: int | None = None) -> None:
+    def __init__(self, words: str, status: int | None = None, server_time: Instant | None = None) -> None:
         super().__init__(words)
         self.status = status
+        self.server_time = server_time
 
 
 class Told(msgspec.Struct, frozen=True):

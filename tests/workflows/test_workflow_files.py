@@ -94,4 +94,6 @@ def test_the_scheduler_recognizes_the_channels_workflow_as_listening(transport: 
         owner="", at="2026-03-01T18:00:00Z", key="gs1-x", not_after="2026-03-01T19:00:00Z",
         transport=transport, repository="acme/tech-daily", event_type="process-video", workflow="publish.yml",
     )  # fmt: skip
-    assert read_workflow("publish.yml", WORKFLOWS[-1].read_bytes(), intent) == Listening(True, True)
+    assert read_workflow("publish.yml", WORKFLOWS[-1].read_bytes(), intent) == Listening(
+        True, True, claims=True
+    )
