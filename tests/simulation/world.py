@@ -130,7 +130,7 @@ class World:
 
     # --- the record -----------------------------------------------------------------------------------
 
-    def commit(self, state: State, before: State) -> None:
+    def commit(self, state: State, before: State, writer: str) -> None:
         """Store a state, and hold it against what must never happen to a record."""
         if state.serial not in (before.serial + 1, before.serial):
             raise Violation(f"the serial went from {before.serial} to {state.serial}")
@@ -140,7 +140,10 @@ class World:
         if lost:
             raise Violation(f"forgotten: {sorted(lost)}")
         for schedule_id, record in state.schedules.items():
-            self._hold_record(schedule_id, before.schedules.get(schedule_id), record)
+            old = before.schedules.get(schedule_id)
+            self._hold_record(schedule_id, old, record)
+            if old is not None and old is not record:
+                self._hold_owner(schedule_id, old, writer)
         self.overwrite(state)
 
     def overwrite(self, state: State) -> None:
@@ -162,6 +165,14 @@ class World:
             raise Violation(f"{schedule_id}: {old.status} -> {new.status}")
         if old.was_sent and not new.was_sent and new.resends == old.resends and not self._no(old, new):
             raise Violation(f"{schedule_id}: {old.status} ({old.reason}) -> {new.status}: sent, then not")
+
+    def _hold_owner(self, schedule_id: str, old: Record, writer: str) -> None:
+        """Nobody else touches an intent that is a minute old: its runner may be at work."""
+        intent = old.intent
+        if old.status != "executing" or intent is None or old.accepted_at is not None:
+            return
+        if intent.owner != writer and self.now - read_utc(intent.at) < 60:
+            raise Violation(f"{schedule_id}: {writer} took over what {intent.owner} is sending")
 
     def _left(self, old: Record) -> bool:
         """Whether a request left for its intent; an attempt that never began may be taken back."""
@@ -278,7 +289,7 @@ class SimulatedStore:
             raise StateError("the push was refused")
         if str(self.world.version) != snapshot.mark:
             raise LostRace("another runner saved first")
-        self.world.commit(state, self.world.state)
+        self.world.commit(state, self.world.state, self.process.name)
         mark = str(self.world.version)
         self.process.point("after save")
         return Snapshot(state, mark)
