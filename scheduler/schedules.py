@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -167,7 +168,8 @@ def _expand_wave(declared: Declarations, wave_id: str, recorded: _Recorded, resu
                        recorded=recorded, result=result)  # fmt: skip
         first = entries.setdefault(entry_spec.group, index)
         for schedule in _timed(entry):
-            _add(declared, schedule, recorded.by_id, result, told=first != index)
+            if result.schedules.setdefault(schedule.id, schedule) is not schedule:
+                _choose(declared, schedule, recorded.by_id, result, told=first != index)
         if first != index:
             result.faults.append(_group_twice(entry, first))
             entry.hold_back("duplicate-id")
@@ -175,7 +177,7 @@ def _expand_wave(declared: Declarations, wave_id: str, recorded: _Recorded, resu
             entry.hold_back("unknown-channel")
 
 
-def _add(
+def _choose(
     declared: Declarations,
     schedule: Schedule,
     records: Mapping[str, Record],
@@ -183,11 +185,8 @@ def _add(
     *,
     told: bool = False,
 ) -> None:
-    """Take a schedule in; of two with one id the recorded one stays, or neither."""
-    twin = result.schedules.get(schedule.id)
-    if twin is None:
-        result.schedules[schedule.id] = schedule
-        return
+    """Of two schedules with one id the recorded one stays, or neither."""
+    twin = result.schedules[schedule.id]
     if not told:
         result.faults.append(
             error(
@@ -234,17 +233,26 @@ def _group_twice(entry: _Entry, first: int) -> Diagnostic:
 Member = tuple[spec.MemberSpec, Loc]
 
 
-def _members(entry: _Entry) -> Iterator[Member]:
+def _members(entry: _Entry) -> Iterable[Member]:
     """The members of an entry in their order, each with its route in the file."""
     overrides = {
         member.id: (member, (*entry.route, "members", i)) for i, member in enumerate(entry.spec.members)
     }
     channels = entry.spec.channels
-    if not isinstance(channels, spec.TagSelector):
-        listed = (*entry.route, "channels")
-        for i, member in enumerate(channels):
-            yield overrides.get(member.id) or (member, (*listed, i))
-        return
+    if isinstance(channels, spec.TagSelector):
+        return _chosen(entry, channels, overrides)
+    listed = zip(channels, _routes(entry.index, len(channels)), strict=True)
+    return [overrides.get(member.id, (member, loc)) for member, loc in listed] if overrides else listed
+
+
+@cache
+def _routes(index: int, members: int) -> tuple[Loc, ...]:
+    """The routes to the channels of an entry: every wave has the same ones, so they are made once."""
+    return tuple(("schedules", index, "channels", i) for i in range(members))
+
+
+def _chosen(entry: _Entry, channels: spec.TagSelector, overrides: Mapping[str, Member]) -> Iterator[Member]:
+    """The members of a group by tags."""
     names = _tagged(entry, channels.tags)
     if not names and not _is_any_channel_unreadable(entry.declared):
         names = _tags_match_nothing(entry, channels.tags)
@@ -333,7 +341,7 @@ def _timed(entry: _Entry) -> Iterator[Schedule]:
             at = _instant(entry, member, loc, at)
         if at is None:
             continue
-        yield Schedule(
+        schedule = Schedule(
             id=prefix + member.id,
             group=group,
             channel=member.id,
@@ -342,9 +350,12 @@ def _timed(entry: _Entry) -> Iterator[Schedule]:
             file=file,
             loc=loc,
             position=position,
-            paused=None if member.paused is None else pause_of("schedule", member.paused),
-            cancelled=member.cancelled or group.cancelled,
         )
+        if member.paused is not None:
+            schedule.paused = pause_of("schedule", member.paused)
+        if member.cancelled or group.cancelled:
+            schedule.cancelled = True
+        yield schedule
 
 
 def _instant(entry: _Entry, member: spec.MemberSpec, loc: Loc, at: Instant | None) -> Instant | None:
@@ -406,7 +417,8 @@ def _expand_one_offs(
             paused=pause_of("schedule", one_off.paused),
             cancelled=one_off.cancelled,
         )
-        _add(declared, schedule, records, result)
+        if result.schedules.setdefault(schedule.id, schedule) is not schedule:
+            _choose(declared, schedule, records, result)
 
 
 # --- declared beside recorded ----------------------------------------------------------------------
