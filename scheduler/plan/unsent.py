@@ -33,7 +33,8 @@ def proceed(situation: Situation, schedule_id: str, record: Record, halts: Halts
         ends = until_when(pauses)
         if timing is not None and ends is not None:
             draft.due_at(max(timing.due, ends))
-        _confirm_ahead(situation, schedule_id, record)
+        if not pauses:
+            _confirm_ahead(situation, schedule_id, record)
     elif situation.now > timing.deadline:
         _miss(situation, schedule_id, record, timing)
     else:
