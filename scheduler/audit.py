@@ -1,4 +1,4 @@
-"""What the history of the record says: one message a save, for a person who reads the log. Pure."""
+"""What the history says, of the record and of edited files: one message a save, for people. Pure."""
 
 from __future__ import annotations
 
@@ -32,6 +32,17 @@ def outcomes(before: Mapping[str, Record], after: Mapping[str, Record]) -> str:
         for schedule_id, record in changed.items()
     ]
     return _message("record " + ", ".join(f"{n} {status}" for status, n in counts.items()), lines)
+
+
+def retry(schedule_id: str, record: Record) -> str:
+    """`Retry spring/teaser/alpha`, and why."""
+    return _message(f"retry {schedule_id}", [record.history[-1].why] if record.history else [])
+
+
+def edit(verb: str, target: str, reason: str | None, schedule_ids: Sequence[str]) -> str:
+    """`Pause wave:spring: waiting for legal`, and the schedules that it touches: for the commit of a file."""
+    title = f"{verb} {target}" + (f": {reason}" if reason else "")
+    return _message(title, list(schedule_ids))
 
 
 def _message(title: str, lines: Sequence[str]) -> str:

@@ -149,7 +149,20 @@ def write(text: str) -> None:
 class Commands(click.Group):
     """The group of all commands; those of other rooms are imported when they are called."""
 
-    ELSEWHERE: Mapping[str, str] = {}
+    ELSEWHERE: Mapping[str, str] = {
+        "assign": "scheduler.commands.editing",
+        "cancel": "scheduler.commands.editing",
+        "completion": "scheduler.commands.completion",
+        "create": "scheduler.commands.editing",
+        "doctor": "scheduler.commands.doctor",
+        "init": "scheduler.commands.init",
+        "list": "scheduler.commands.telling",
+        "move": "scheduler.commands.editing",
+        "pause": "scheduler.commands.editing",
+        "resume": "scheduler.commands.editing",
+        "retry": "scheduler.commands.retrying",
+        "show": "scheduler.commands.telling",
+    }
     """Command name -> module that has it as a click command of the same name (dashes as underscores)."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -211,56 +224,6 @@ def plan(context: Context, form: str, detailed_exitcode: bool) -> None:
     if reconciled.is_red:
         sys.exit(PROBLEMS)
     sys.exit(CHANGES if detailed_exitcode and reconciled.plan.changes else FINE)
-
-
-@cli.command("list")
-@click.option("--channel", multiple=True, help="Only this channel; may be repeated.")
-@click.option("--wave", multiple=True, help="Only this wave.")
-@click.option("--group", multiple=True, help="Only this coordination group, <wave>/<group>.")
-@click.option(
-    "--status",
-    multiple=True,
-    type=click.Choice(["pending", "scheduled", "executing", "completed", "failed", "cancelled"]),
-)
-@click.option(
-    "--type", "kind", multiple=True, type=click.Choice(["simultaneous", "staggered", "independent"])
-)
-@click.option("--from", "start", type=TimeArgument(dates=True), help="Published at this time or later.")
-@click.option("--to", "end", type=TimeArgument(dates=True), help="Published before this time.")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
-)
-@pass_context
-@guarded
-def list_schedules(
-    context: Context,
-    channel: Sequence[str],
-    wave: Sequence[str],
-    group: Sequence[str],
-    status: Sequence[str],
-    kind: Sequence[str],
-    start: Instant | None,
-    end: Instant | None,
-    form: str,
-) -> None:
-    """List schedules: what is recorded, what the next run would record, and open slots."""
-    from scheduler import listing
-    from scheduler.reports.views import for_list
-
-    reconciled, state = context.repository.look()
-    wanted = listing.Filter(
-        channels=frozenset(channel),
-        waves=frozenset(wave),
-        groups=frozenset(group),
-        statuses=frozenset(status),
-        types=frozenset(kind),
-        start=start,
-        end=end,
-    )
-    write(for_list(form, listing.rows(reconciled, state, wanted), colour=context.colour))
-    if reconciled.declared is None:
-        _tell_problems(reconciled.diagnostics, context.texts(reconciled))
-        sys.exit(PROBLEMS)
 
 
 @cli.command()

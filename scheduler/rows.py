@@ -1,13 +1,15 @@
-"""One line of a listing, and one outcome of a run: what the reports are given."""
+"""One line of a listing, one outcome of a run, one commit: what the reports are given."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from scheduler.diagnostics import Location
 from scheduler.state import Record, Status
+from scheduler.times import Instant
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +32,16 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     schedule_id: str
     status: Status
     error: str | None = None
+
+
+class Origin(NamedTuple):
+    """Where a line of a file comes from; `commit` is None where it is not committed yet."""
+
+    commit: str | None
+    author: str = ""
+    at: Instant = 0
+    """When it was written."""
+    summary: str = ""
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:

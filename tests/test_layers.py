@@ -44,12 +44,19 @@ ROOMS = (
     "beginnings",
     "rows",
     "listing",
+    "explanation",
+    "proposals",
+    "retries",
+    "worktree",
     "apply",
     "watching",
     "reports",
     "idle",
     "wiring",
+    "verbs",
+    "service",
     "cli",
+    "commands",
     "actions",
     "__main__",
 )
@@ -66,7 +73,11 @@ PURE = frozenset(ROOMS) - {
     "watching",
     "idle",
     "wiring",
+    "worktree",
+    "verbs",
+    "service",
     "cli",
+    "commands",
     "actions",
     "__main__",
 }
@@ -87,9 +98,9 @@ ALLOWED_IN_PURE = {
 }
 ONLY_IN = {
     "github": {"dispatchers"},
-    "click": {"cli", "actions"},
+    "click": {"cli", "commands", "actions"},
     "yaml": {"documents"},
-    "subprocess": {"workspace", "stores", "actions"},
+    "subprocess": {"workspace", "worktree", "stores", "actions"},
     "sqlite3": {"dispatchers"},
     "h11": {"dispatchers"},
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -15,6 +16,7 @@ from scheduler.plan import pauses_text
 from scheduler.reports.characters import Paint, count, pad, visible, width
 from scheduler.reports.moments import local_moment, local_time, utc_moment
 from scheduler.rows import Row, in_order
+from scheduler.state import Record
 
 _HEAD = ("ID", "LOCAL TIME", "UTC", "STATUS", "VIDEO")
 _STYLES = {
@@ -27,8 +29,11 @@ _STYLES = {
 }
 
 
-def table(rows: Iterable[Row], *, colour: bool = False) -> str:
-    """An aligned table by time, then id, and how many there are."""
+def table(rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool = False) -> str:
+    """An aligned table by time, then id, how many there are, and how far the waves among them have come.
+
+    `every` row there is counts for a wave, whichever of them are listed.
+    """
     paint = Paint(colour)
     found = in_order(rows)
     if not found:
@@ -41,7 +46,37 @@ def table(rows: Iterable[Row], *, colour: bool = False) -> str:
         style = "alarm" if row.problem else _STYLES[row.record.status]
         padded[3] = paint(style, padded[3])
         lines.append("  ".join(padded).rstrip())
-    return "\n".join([*lines, count(len(found), "schedule")])
+    waves = dict.fromkeys(row.record.wave_id for row in found if row.record.wave_id is not None)
+    return "\n".join([*lines, _sum(found), *_progress(waves, every)])
+
+
+def _sum(rows: Sequence[Row]) -> str:
+    """`8 schedules`, and how many of them are open slots."""
+    slots = sum(row.record.slot and row.record.video_id is None for row in rows)
+    return count(len(rows), "schedule") + (f", {count(slots, 'open slot')} among them" if slots else "")
+
+
+def _progress(waves: Iterable[str], every: Iterable[Row]) -> list[str]:
+    """`spring: 2 of 4 completed, 1 failed, 1 to come (1 paused)`, of the waves that have begun."""
+    members: dict[str, list[Record]] = {wave: [] for wave in waves}
+    for row in every:
+        if row.record.wave_id in members:
+            members[row.record.wave_id].append(row.record)
+    lines = []
+    for wave, records in members.items():
+        counts = Counter(record.status for record in records)
+        if not counts["completed"] + counts["executing"] + counts["failed"]:
+            continue
+        to_come = counts["pending"] + counts["scheduled"]
+        paused = sum(record.is_paused for record in records if record.is_unsent_live)
+        parts = [f"{counts['completed']} of {len(records) - counts['cancelled']} completed"]
+        parts += [f"{counts[status]} {status}" for status in ("executing", "failed") if counts[status]]
+        if to_come:
+            parts.append(f"{to_come} to come" + (f" ({paused} paused)" if paused else ""))
+        if counts["cancelled"]:
+            parts.append(f"{counts['cancelled']} cancelled")
+        lines.append(f"{visible(wave)}: {', '.join(parts)}")
+    return lines
 
 
 def _line(texts: Sequence[str], widths: Sequence[int]) -> str:

@@ -77,15 +77,15 @@ def _zones(reconciled: Reconciled) -> dict[str, str]:
     return {} if declared is None else {name: channel.timezone for name, channel in declared.channels.items()}
 
 
-def for_list(form: str, rows: Iterable[Row], *, colour: bool) -> str:
-    """`list`: a table, CSV, or JSON."""
+def for_list(form: str, rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool) -> str:
+    """`list`: a table, CSV, or JSON. `every` row there is tells how far the listed waves have come."""
     if form == "json":
         from scheduler.reports.json import listing_json
 
         return listing_json(rows).decode() + "\n"
     from scheduler.reports.listing import csv_text, table
 
-    return csv_text(rows) if form == "csv" else table(rows, colour=colour) + "\n"
+    return csv_text(rows) if form == "csv" else table(rows, every=every, colour=colour) + "\n"
 
 
 def for_run(form: str, report: Report, texts: Mapping[str, str], *, colour: bool) -> str:

@@ -1,0 +1,1 @@
+"""Commands that `scheduler.cli` imports when they are called, one a module."""

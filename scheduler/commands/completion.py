@@ -1,0 +1,128 @@
+"""What a shell offers when a target or an id is being typed, and the script that makes it ask.
+
+Names of waves and channels come from the names of files alone; an id is completed step by step, and no
+state is fetched for it. A mistake in here must never disturb a terminal: then nothing is offered.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import get_completion_class
+
+from scheduler import workspace
+from scheduler.errors import SchedulerError
+from scheduler.sources import SUFFIXES
+
+if TYPE_CHECKING:
+    from scheduler.reconciler import Reconciled
+
+_MOST = 200
+"""Offers; more help nobody."""
+
+
+def waves(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The ids of waves."""
+    return _offer(_stems(context, "waves"), incomplete)
+
+
+def channels(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The ids of channels."""
+    return _offer(_stems(context, "channels"), incomplete)
+
+
+def groups(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The ids of coordination groups."""
+    return _offer(_groups(context, incomplete), incomplete)
+
+
+def schedules(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The ids of schedules."""
+    return _offer(_schedules(context, incomplete), incomplete)
+
+
+def targets(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Everything that an edit may be about."""
+    found = [f"wave:{wave}" for wave in _stems(context, "waves")]
+    found += [f"channel:{channel}" for channel in _stems(context, "channels")]
+    if "/" in incomplete:
+        found += _groups(context, incomplete)
+    return _offer([*found, *_schedules(context, incomplete)], incomplete)
+
+
+def _offer(found: list[str], incomplete: str) -> list[str]:
+    return [name for name in dict.fromkeys(found) if name.startswith(incomplete)][:_MOST]
+
+
+def _root(context: click.Context) -> Path:
+    return Path(context.find_root().params.get("directory") or ".")
+
+
+def _stems(context: click.Context, folder: str) -> list[str]:
+    """The ids that the names of the files say; folders are free."""
+    found = []
+    for _, _, names in os.walk(_root(context) / folder):
+        found += [PurePosixPath(name).stem for name in names if name.endswith(SUFFIXES)]
+    return sorted(found)
+
+
+def _groups(context: click.Context, incomplete: str) -> list[str]:
+    if "/" not in incomplete:
+        return [f"{wave}/" for wave in _stems(context, "waves")]
+    with _quietly():
+        schedules = _look(context, incomplete).schedules.values()
+        return sorted({schedule.group.id for schedule in schedules if schedule.group.id is not None})
+    return []
+
+
+def _schedules(context: click.Context, incomplete: str) -> list[str]:
+    """First the waves and channels, then what is in the one that was chosen."""
+    if "/" not in incomplete:
+        return [f"{name}/" for name in [*_stems(context, "waves"), *_stems(context, "channels")]]
+    with _quietly():
+        reconciled = _look(context, incomplete)
+        slots = [slot.id for slot in reconciled.open_slots]
+        return sorted([*reconciled.schedules, *slots])
+    return []
+
+
+def _look(context: click.Context, incomplete: str) -> Reconciled:
+    """What one wave or channel declares; other waves and the state are left alone, for speed."""
+    from scheduler.clock import Clock
+    from scheduler.plan import Surroundings
+    from scheduler.reconciler import reconcile
+
+    stem = incomplete.split("/", 1)[0]
+    sources = [
+        source
+        for source in workspace.read_sources(_root(context))
+        if source.kind != "wave" or PurePosixPath(source.file).stem == stem
+    ]
+    now = context.find_root().params.get("now")
+    return reconcile(sources, None, {}, Clock(now).now(), Surroundings())
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """A repository that cannot be read offers nothing."""
+    with contextlib.suppress(SchedulerError, OSError, ValueError):
+        yield
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the script that completes ids in your shell: eval "$(scheduler completion bash)"."""
+    root = context.find_root()
+    kind = get_completion_class(shell)
+    assert kind is not None, "click knows these three"
+    script = kind(root.command, {}, "scheduler", "_SCHEDULER_COMPLETE").source()
+    if shell == "bash":  # to bash a colon ends a word, and ours stand inside of ids
+        script = f'COMP_WORDBREAKS="${{COMP_WORDBREAKS//:/}}"\n{script}'
+    click.echo(script)

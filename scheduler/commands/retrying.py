@@ -1,0 +1,30 @@
+"""`retry`: what failed is pending again, and is sent however late."""
+
+from __future__ import annotations
+
+import click
+
+from scheduler import verbs
+from scheduler.cli import Context, guarded, pass_context
+from scheduler.commands import completion
+from scheduler.reports.characters import visible
+
+
+@click.command()
+@click.argument("schedule_id", metavar="ID", shell_complete=completion.schedules)
+@click.option("--resend", is_flag=True, help="Even though it may have been published.")
+@pass_context
+@guarded
+def retry(context: Context, schedule_id: str, resend: bool) -> None:
+    """Make a failed schedule pending again; it is then sent however late."""
+    retried = verbs.retry(context.repository, schedule_id, resend=resend)
+    for line in retried.retry.look_at:
+        click.echo(visible(line))
+    name = visible(retried.retry.schedule_id)
+    if retried.retry.is_resend:
+        click.echo(
+            f"{name} is pending again, as resend {retried.retry.record.resends} with a key of its own."
+        )
+    else:
+        click.echo(f"{name} is pending again.")
+    click.echo(visible(retried.next))

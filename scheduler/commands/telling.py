@@ -1,0 +1,89 @@
+"""`list` and `show`: what is scheduled, what has become of it, and why."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from scheduler import listing, verbs
+from scheduler.cli import PROBLEMS, Context, TimeArgument, guarded, pass_context, write
+from scheduler.commands import completion
+from scheduler.times import Instant
+
+_STATUSES = ("pending", "scheduled", "executing", "completed", "failed", "cancelled")
+_TYPES = ("simultaneous", "staggered", "independent")
+
+
+@click.command("list")
+@click.option(
+    "--channel", multiple=True, shell_complete=completion.channels, help="Only this channel; may be repeated."
+)
+@click.option("--wave", multiple=True, shell_complete=completion.waves, help="Only this wave.")
+@click.option(
+    "--group",
+    multiple=True,
+    shell_complete=completion.groups,
+    help="Only this coordination group, <wave>/<group>.",
+)
+@click.option("--status", multiple=True, type=click.Choice(_STATUSES))
+@click.option("--type", "kind", multiple=True, type=click.Choice(_TYPES))
+@click.option("--from", "start", type=TimeArgument(dates=True), help="Published at this time or later.")
+@click.option("--to", "end", type=TimeArgument(dates=True), help="Published before this time.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+)
+@pass_context
+@guarded
+def list_schedules(
+    context: Context,
+    channel: Sequence[str],
+    wave: Sequence[str],
+    group: Sequence[str],
+    status: Sequence[str],
+    kind: Sequence[str],
+    start: Instant | None,
+    end: Instant | None,
+    form: str,
+) -> None:
+    """List schedules: what is recorded, what the next run would record, and open slots."""
+    from scheduler.reports.views import for_list
+
+    reconciled, state = context.repository.look()
+    wanted = listing.Filter(
+        channels=frozenset(channel),
+        waves=frozenset(wave),
+        groups=frozenset(group),
+        statuses=frozenset(status),
+        types=frozenset(kind),
+        start=start,
+        end=end,
+    )
+    every = listing.rows(reconciled, state)
+    chosen = [row for row in every if wanted.accepts(row)]
+    write(for_list(form, chosen, every=every, colour=context.colour))
+    if reconciled.declared is None:
+        from scheduler.reports.text import diagnostics_text
+
+        click.echo(diagnostics_text(reconciled.diagnostics, context.texts(reconciled)), err=True)
+        sys.exit(PROBLEMS)
+
+
+list = list_schedules  # noqa: A001 - the table of commands finds each by its name
+
+
+@click.command()
+@click.argument("schedule_id", metavar="ID", shell_complete=completion.schedules)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@pass_context
+@guarded
+def show(context: Context, schedule_id: str, form: str) -> None:
+    """Tell one schedule: where it is declared, its history, and why it has or has not been sent."""
+    from scheduler.reports.story import story_json, story_text
+
+    story = verbs.show(context.repository, schedule_id)
+    if form == "json":
+        write(story_json(story).decode() + "\n")
+    else:
+        write(story_text(story, colour=context.colour))

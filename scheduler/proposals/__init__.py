@@ -1,0 +1,38 @@
+"""What a verb of an editor would change: the new text of one file, and what it means for the schedules. Pure.
+
+A proposal is a value. It is computed from one look at the repository, held against the rules as a pull
+request would be, and refused (`Refused`) where the edit itself introduces an error; faults that were there
+before do not stand in its way. `scheduler.verbs` writes it.
+
+view       one look at everything; the same look with one file edited
+targets    `channel:ID`, `wave:ID`, groups and schedules by their ids
+changes    the proposal: the difference that an edit makes
+switches, times, additions    the verbs
+"""
+
+from scheduler.proposals.additions import assign, create_group, create_one_off
+from scheduler.proposals.changes import Proposal, Refused, Shift, Verb
+from scheduler.proposals.switches import cancel, pause, resume
+from scheduler.proposals.targets import Target, find_schedule, resolve
+from scheduler.proposals.times import move, shift
+from scheduler.proposals.view import View, look
+
+__all__ = [
+    "Proposal",
+    "Refused",
+    "Shift",
+    "Target",
+    "Verb",
+    "View",
+    "assign",
+    "cancel",
+    "create_group",
+    "create_one_off",
+    "find_schedule",
+    "look",
+    "move",
+    "pause",
+    "resolve",
+    "resume",
+    "shift",
+]

@@ -1,0 +1,207 @@
+"""The difference that an edit makes: to the text, to the schedules, and to what is wrong. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from scheduler.diagnostics import Diagnostic
+from scheduler.errors import ScheduleError
+from scheduler.proposals.view import View
+from scheduler.rows import Row
+from scheduler.sources import Kind
+from scheduler.state import Pause, Record
+
+Verb = Literal["pause", "resume", "cancel", "move", "assign", "create"]
+
+
+class Refused(ScheduleError):
+    """The edit would break a rule; nothing was written. `texts` has the file as it would have been."""
+
+    def __init__(self, message: str, diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> None:
+        super().__init__(message, diagnostics)
+        self.texts = texts
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """One schedule before and after; None where it is not there."""
+
+    schedule_id: str
+    before: Record | None
+    after: Record | None
+    zone: str = "UTC"
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A pause that remains, and whose schedules it holds back."""
+
+    pause: Pause
+    schedule_ids: Sequence[str]
+    lifted_by: str | None
+    """The target to resume; None where it ends otherwise."""
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verb would write, and what it would come to."""
+
+    verb: Verb
+    target: str
+    """As a person writes it."""
+    file: str
+    before: str | None
+    """The text of the file as it is; None for a new file."""
+    after: str
+    touched: Sequence[Shift]
+    """The schedules that the verb is about and that change by it."""
+    also: Sequence[Shift]
+    """Others that change because of it: a lineup moves up, a halt ends."""
+    warnings: Sequence[Diagnostic]
+    """Those that were not there before."""
+    remaining: Sequence[Held]
+    """What still holds back what was resumed."""
+    due: Sequence[str]
+    """Schedules that the next run sends because of it."""
+    reason: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return self.before == self.after
+
+    @property
+    def diff(self) -> str:
+        """The unified difference of the file, as git shows it."""
+        lines = difflib.unified_diff(
+            (self.before or "").splitlines(keepends=True),
+            self.after.splitlines(keepends=True),
+            f"a/{self.file}" if self.before is not None else "/dev/null",
+            f"b/{self.file}",
+        )
+        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+                       for line in lines)  # fmt: skip
+
+
+def propose(
+    view: View,
+    verb: Verb,
+    target: str,
+    *,
+    kind: Kind,
+    file: str,
+    after: str,
+    about: Sequence[str],
+    reason: str | None = None,
+) -> tuple[Proposal, View]:
+    """The proposal of a new text for a file, and the repository as it would be.
+
+    `about` are the ids of the schedules that the verb is about. Raises Refused where the edit introduces
+    an error.
+    """
+    before = view.text(file)
+    edited = view if before == after else view.edited(kind, file, after)
+    errors = [fault for fault in _new_faults(view, edited) if fault.is_error]
+    if errors:
+        raise Refused(f"the change would break a rule; {file} was not written", errors, {file: after})
+    shifts = list(_shifts(view, edited))
+    meant = set(about)
+    proposal = Proposal(
+        verb=verb,
+        target=target,
+        file=file,
+        before=before,
+        after=after,
+        touched=[shift for shift in shifts if shift.schedule_id in meant],
+        also=[shift for shift in shifts if shift.schedule_id not in meant],
+        warnings=_new_faults(view, edited),
+        remaining=_remaining(edited, about) if verb == "resume" else (),
+        due=sorted(_sends(edited) - _sends(view)),
+        reason=reason,
+    )
+    return proposal, edited
+
+
+def _new_faults(before: View, after: View) -> list[Diagnostic]:
+    """Those that were not there before. Lines shift by an edit, so the place within a file does not count."""
+
+    def name(fault: Diagnostic) -> tuple[str, str, str]:
+        return fault.code, fault.location.file, fault.message
+
+    known = Counter(map(name, before.reconciled.diagnostics))
+    found = []
+    for fault in after.reconciled.diagnostics:
+        if known[name(fault)] > 0:
+            known[name(fault)] -= 1
+        else:
+            found.append(fault)
+    return found
+
+
+def _sends(view: View) -> set[str]:
+    return {send.schedule_id for send in view.reconciled.plan.sends}
+
+
+# --- schedule by schedule -------------------------------------------------------------------------------
+
+
+def _shifts(before: View, after: View) -> Iterator[Shift]:
+    """The schedules that are not over and that the edit changes, by time, then id."""
+    if before is after:
+        return
+    for schedule_id in dict.fromkeys([*before.rows, *after.rows]):
+        old, new = before.rows.get(schedule_id), after.rows.get(schedule_id)
+        if not (_is_ahead(old) or _is_ahead(new)):
+            continue
+        if _facts(before, schedule_id, old) != _facts(after, schedule_id, new):
+            row = new or old
+            yield Shift(
+                schedule_id=schedule_id,
+                before=None if old is None else old.record,
+                after=None if new is None else new.record,
+                zone="UTC" if row is None else row.zone,
+            )
+
+
+def _is_ahead(row: Row | None) -> bool:
+    """Whether something can become of a schedule: it is not over, or may be tried again."""
+    return row is not None and (row.record.is_unsent_live or row.record.status == "failed")
+
+
+def _facts(view: View, schedule_id: str, row: Row | None) -> tuple[Any, ...]:
+    """Everything of a schedule that an edit may change, as recorded next and as declared."""
+    if row is None:
+        return ()
+    record = row.record
+    schedule = view.reconciled.schedules.get(schedule_id)
+    recorded = (record.scheduled_at, record.video_id, record.status, record.pauses)
+    if schedule is None:
+        return recorded
+    declared = (schedule.at, schedule.video, schedule.cancelled)
+    if record.status == "failed":  # pausing it changes nothing until it is tried again
+        return (*recorded, *declared)
+    return (*recorded, *declared, schedule.paused, schedule.group.paused)
+
+
+# --- what remains ---------------------------------------------------------------------------------------
+
+
+def _remaining(view: View, about: Iterable[str]) -> list[Held]:
+    """The pauses that hold these schedules back, each with its schedules."""
+    held: dict[tuple[Pause, str | None], list[str]] = {}
+    for schedule_id in about:
+        row = view.rows.get(schedule_id)
+        for pause in row.record.pauses if row is not None else ():
+            assert row is not None, "only a row has pauses"
+            held.setdefault((pause, _lifted_by(pause, row)), []).append(schedule_id)
+    return [Held(pause=pause, schedule_ids=ids, lifted_by=by) for (pause, by), ids in held.items()]
+
+
+def _lifted_by(pause: Pause, row: Row) -> str | None:
+    if pause.by == "schedule":
+        return row.schedule_id
+    if pause.by == "wave":
+        return f"wave:{row.record.wave_id}"
+    return f"channel:{row.record.channel_id}" if pause.by == "channel" else None

@@ -1,0 +1,218 @@
+"""A deliberate second try: which failed schedules may be pending again, and what their record becomes. Pure.
+
+A retried schedule is sent however late: lateness counts from the retry. What may have been published is
+only sent again where a person says so; its resend number rises, and with it its key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import msgspec
+
+from scheduler import slots, spec
+from scheduler.diagnostics import Diagnostic
+from scheduler.envelope import key_of
+from scheduler.errors import ScheduleError
+from scheduler.reconciler import Reconciled
+from scheduler.state import Record, advance
+from scheduler.times import Instant, instant_text, read_zone
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that is pending again, and what a person should look at."""
+
+    schedule_id: str
+    record: Record
+    is_resend: bool
+    look_at: Sequence[str] = ()
+
+
+def retry(
+    schedule_id: str,
+    record: Record,
+    reconciled: Reconciled,
+    known: Mapping[str, Record],
+    *,
+    lineage: str,
+    now: Instant,
+    resend: bool,
+) -> Retry:
+    """The record after a retry at `now`. `known` are all records, archived ones too.
+
+    Raises ScheduleError for what did not fail, for what is no longer declared or breaks a rule, where
+    `resend` is missing, and for a slot whose video was sent from another one.
+    """
+    if record.status != "failed":
+        raise ScheduleError(
+            f"{schedule_id} is {record.status}: only what failed can be tried again",
+            hint=_instead(schedule_id, record),
+        )
+    _demand_declared(schedule_id, record, reconciled, known)
+    look_at = what_to_look_at(schedule_id, record, lineage) if record.was_sent else ()
+    if record.was_sent and not resend:
+        raise ScheduleError(
+            "\n".join([f"{schedule_id} may have been published ({record.reason})", *look_at]),
+            hint=f"if it was not: scheduler retry {schedule_id} --resend",
+        )
+    why = f"retried after {record.reason}"
+    if record.was_sent:
+        why = f"sent again on purpose after {record.reason}: resend {record.resends + 1}"
+        why += f" (the run before: {record.run_url})" if record.run_url else ""
+    return Retry(
+        schedule_id=schedule_id,
+        record=_pending(schedule_id, record, reconciled, now, why),
+        is_resend=record.was_sent,
+        look_at=look_at,
+    )
+
+
+def _instead(schedule_id: str, record: Record) -> str:
+    if record.status == "executing":
+        return "its outcome is being looked up; `scheduler show` tells how far that is"
+    if record.status == "completed":
+        return "to publish it once more, declare it as something new"
+    if record.status == "cancelled":
+        return "declare it uncancelled, for a time to come"
+    return f"`scheduler show {schedule_id}` tells what it waits for"
+
+
+def _pending(schedule_id: str, record: Record, reconciled: Reconciled, now: Instant, why: str) -> Record:
+    schedule = reconciled.schedules.get(schedule_id)
+    took_over = record.slot and schedule is not None and not schedule.slot
+    after = advance(
+        record,
+        "pending",
+        now,
+        why,
+        reason=None,
+        error_message=None,
+        attempts=0,
+        retried_at=instant_text(now),
+        next_attempt_at=None,
+        limited=False,
+        doubtful=False,
+        intent=None,
+        accepted_at=None,
+        completed_at=None,
+        executed_at=None,
+        lateness_seconds=None,
+        evidence=None,
+        run_id=None,
+        run_url=None,
+        checked_at=None,
+        not_found_at=None,
+        unconfirmed=None,
+        resends=record.resends + 1 if record.was_sent else record.resends,
+    )
+    if took_over and schedule is not None:  # a one-off stands for the slot now, with a video of its own
+        after.slot, after.video_id = False, schedule.video
+    return after
+
+
+def what_to_look_at(schedule_id: str, record: Record, lineage: str) -> tuple[str, ...]:
+    """Where a person sees whether something was published: the run, the runs, the key, the queue."""
+    key = key_of(lineage, record.first_id or schedule_id, record.resends)
+    intent = record.intent
+    lines = [f"what was last known: {record.error_message}"] if record.error_message else []
+    if record.run_url is not None:
+        lines.append(f"look at its run: {record.run_url}")
+    elif intent is not None and intent.repository is not None:
+        lines.append(
+            f"look at https://github.com/{intent.repository}/actions for a run whose title has {key}"
+        )
+    elif intent is not None and intent.transport == "queue":
+        lines.append(f"look at the queue {intent.queue} for the job {intent.job_id}")
+    lines.append(f"look at the channel {record.channel_id} itself for the video {record.video_id}")
+    return tuple(lines)
+
+
+# --- what stands against it ---------------------------------------------------------------------------
+
+
+def _demand_declared(
+    schedule_id: str, record: Record, reconciled: Reconciled, known: Mapping[str, Record]
+) -> None:
+    """Refuse what nothing declares any more, what is declared cancelled, and what a rule holds back."""
+    declared = reconciled.declared
+    if declared is None:
+        raise ScheduleError(
+            "scheduler.yaml cannot be read, so nothing can be retried", reconciled.diagnostics
+        )
+    problem = reconciled.blocked.get(schedule_id)
+    if problem is not None:
+        raise ScheduleError(
+            f"{schedule_id} would not be sent: it breaks the rule [{problem}]",
+            about(reconciled, schedule_id),
+            hint="mend that first; `scheduler validate` shows the places",
+        )
+    schedule = reconciled.schedules.get(schedule_id)
+    if schedule is not None:
+        if schedule.cancelled:
+            raise ScheduleError(
+                f"{schedule_id} is declared cancelled in {schedule.file}", hint="take `cancelled` out there"
+            )
+        if schedule.video is None and record.video_id is None:
+            raise ScheduleError(
+                f"{schedule_id} has no video still",
+                hint=f"scheduler assign {schedule_id} VIDEO",
+            )
+        return
+    if record.wave_id is not None and declared.fault_of("wave", record.wave_id):
+        return  # unreadable is not withdrawn
+    channel = declared.channels.get(record.channel_id)
+    if channel is None and declared.fault_of("channel", record.channel_id):
+        raise ScheduleError(
+            f"{schedule_id} would not be sent: its channel's file cannot be read", reconciled.diagnostics
+        )
+    if not record.slot or channel is None:
+        raise ScheduleError(
+            f"{schedule_id} is no longer declared", hint="put its declaration back, or declare it as new"
+        )
+    _demand_slot(schedule_id, record, channel, known)
+
+
+def about(reconciled: Reconciled, schedule_id: str) -> list[Diagnostic]:
+    """The errors that a schedule is blocked by."""
+    code = reconciled.blocked.get(schedule_id)
+    return [fault for fault in reconciled.diagnostics if fault.code == code and schedule_id in fault.message]
+
+
+def _demand_slot(
+    schedule_id: str, record: Record, channel: spec.ChannelSpec, known: Mapping[str, Record]
+) -> None:
+    """Refuse a slot that is gone, or whose video the lineup does not have to give any more."""
+    rules, zone = [slots.read_slot(text) for text in channel.slots], read_zone(channel.timezone)
+    if not slots.is_instant(rules, zone, record.at):
+        raise ScheduleError(
+            f"{schedule_id} is no longer declared: {record.channel_id} has no slot at that time any more",
+            hint="create a one-off for its video",
+        )
+    there = sum(entry.video == record.video_id for entry in channel.lineup)
+    if there == 0:
+        raise ScheduleError(
+            f"{schedule_id} is no longer declared: its video {record.video_id!r} has left the lineup of "
+            f"{record.channel_id}",
+            hint="put the video back into the lineup, or create a one-off for it",
+        )
+    others = (other for name, other in known.items() if name != schedule_id)
+    if _used(record, others, lambda at: slots.is_instant(rules, zone, at)) >= there:
+        raise ScheduleError(
+            f"the video {record.video_id!r} was sent from another slot of {record.channel_id} meanwhile",
+            hint="it has been published; leave it, or put it into the lineup once more",
+        )
+
+
+def _used(record: Record, others: Iterable[Record], is_slot: Callable[[Instant], bool]) -> int:
+    """How many occurrences of its video the other slots, and one-offs in their place, have used up."""
+    return sum(
+        other.channel_id == record.channel_id
+        and other.wave_id is None
+        and other.video_id == record.video_id
+        and (
+            other.was_sent
+            or (other.slot and (other.reason == "before_init" or (other.is_live and bool(other.retried_at))))
+        )
+        and (other.slot or is_slot(other.at))
+        for other in others
+    )

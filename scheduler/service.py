@@ -1,0 +1,479 @@
+"""`SchedulingService`: the verbs of the command line for Python, over a repository instead of a database.
+
+    from scheduler import SchedulingService
+
+    service = SchedulingService(".")
+    service.create_simultaneous_schedule("teaser-4k", ["alpha", "beta"], tomorrow, wave_id="spring")
+
+Calls that change what is declared edit the YAML in place, comments kept; nobody has to write a file, and
+every change can be reviewed and committed as any other. Nothing is kept between calls: each reads the files
+and the record afresh, so one service serves a notebook or all threads of a web backend.
+
+Errors are those of `scheduler.errors`: ScheduleError (a ValueError) for what breaks a rule or is not there,
+with the diagnostics; StateError where the record cannot be reached or trusted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypedDict
+
+import msgspec
+
+from scheduler import listing, proposals, verbs
+from scheduler.apply import Look, Runner
+from scheduler.clock import Clock
+from scheduler.diagnostics import Diagnostic
+from scheduler.errors import ScheduleError
+from scheduler.plan import PlannedSend
+from scheduler.proposals import Proposal, View
+from scheduler.rows import Row
+from scheduler.state import ScheduleType, Status
+from scheduler.times import Instant, duration_text, instant, instant_text, moment_of, read_utc
+from scheduler.wiring import Repository, root_of
+
+_log = logging.getLogger("scheduler")
+
+
+class Validation(TypedDict):
+    """What `validate_schedule` answers."""
+
+    valid: bool
+    issues: list[str]
+
+
+class ExecutionResult(TypedDict):
+    """What a run made of one schedule; `error` is None where nothing went wrong."""
+
+    schedule_id: str
+    status: Status
+    error: str | None
+
+
+@dataclasses.dataclass
+class Publication:
+    """One schedule: one video, one channel, one instant. It shows what the next run would record.
+
+    Times are aware, in UTC. Assigning to it changes nothing but the object itself; `schedule_repo.update`
+    takes a `status` of `"pending"` as a retry.
+    """
+
+    id: str
+    schedule_type: ScheduleType
+    channel_id: str
+    video_id: str | None
+    scheduled_at: datetime
+    status: Status
+    is_paused: bool
+    wave_id: str | None
+    coordination_group_id: str | None
+    attempts: int
+    reason: str | None
+    """Why it failed or was cancelled: `missed`, `rejected`, `unknown_outcome`, …"""
+    error_message: str | None
+    metadata: dict[str, Any] | None
+    executed_at: datetime | None
+    lateness_seconds: int | None
+    evidence: str | None
+    run_url: str | None
+    recorded: bool
+    """False where no run has recorded it yet."""
+    problem: str | None
+    """The code of the rule that keeps it from being sent."""
+
+
+class ScheduleRepo:
+    """The part of a database repository that the guide uses."""
+
+    def __init__(self, service: SchedulingService) -> None:
+        self._service = service
+
+    def get_all(self, status: Status | None = None) -> list[Publication]:
+        """All schedules, by time, then id; or those of one status."""
+        return self._service.get_schedules(status)
+
+    def update(self, schedule: Publication) -> Publication:
+        """Take a failed schedule whose `status` was set to `"pending"` as a retry; the schedule after it.
+
+        Raises ScheduleError for any other change, and for one that may have been published, which only
+        `retry_schedule(id, resend=True)` sends again.
+        """
+        current = self._service.get_schedule(schedule.id)
+        changed = {
+            field.name
+            for field in dataclasses.fields(schedule)
+            if getattr(schedule, field.name) != getattr(current, field.name)
+        }
+        if not changed:
+            return current
+        if changed == {"status"} and schedule.status == "pending" and current.status == "failed":
+            return self._service.retry_schedule(schedule.id)
+        raise ScheduleError(
+            f"{schedule.id} cannot be changed in {', '.join(sorted(changed))} here",
+            hint="set the status of a failed one to 'pending' to retry it; pause, resume, cancel and create "
+            "are methods of the service, and anything else is an edit of the YAML",
+        )
+
+
+class SchedulingService:
+    """Create, pause, resume, cancel, query, retry and execute the schedules of one repository."""
+
+    def __init__(
+        self,
+        repository: str | os.PathLike[str] = ".",
+        *,
+        environ: Mapping[str, str] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """`repository` is the folder that holds `waves/` and `channels/`.
+
+        `environ` (default: the process's own) holds tokens and switches, as for the command line; `clock`
+        is for trying things out at another time. Raises SchedulerError where there is no such folder.
+        """
+        self._root = root_of(os.fspath(repository))
+        self._environ = os.environ if environ is None else environ
+        self._clock = Clock() if clock is None else clock
+        self._run = threading.Lock()
+        self.schedule_repo = ScheduleRepo(self)
+
+    @property
+    def root(self) -> Path:
+        """The repository's folder."""
+        return self._root
+
+    # --- creating -------------------------------------------------------------------------------------
+
+    def create_simultaneous_schedule(
+        self,
+        video_id: str,
+        channel_ids: Sequence[str],
+        scheduled_at: datetime,
+        wave_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> list[Publication]:
+        """Publish one video on several channels at the same instant; the schedules in the order given.
+
+        Writes an entry of a wave: appended where `wave_id` is declared, else a new one (without `wave_id`
+        called `<video>-<UTC time>`). A group is created whole or not at all: raises ScheduleError, and
+        writes nothing, where any member breaks a rule.
+        """
+        return self._create_group(
+            "simultaneous", video_id, channel_ids, scheduled_at, wave_id, metadata, None
+        )
+
+    def create_staggered_schedule(
+        self,
+        video_id: str,
+        channel_ids: Sequence[str],
+        start_time: datetime,
+        delay_seconds: int,
+        wave_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> list[Publication]:
+        """Publish one video on one channel after the other, `delay_seconds` apart; otherwise as above."""
+        if delay_seconds < 0 or delay_seconds != int(delay_seconds):
+            raise ScheduleError(f"a delay is a whole number of seconds from 0 on, not {delay_seconds!r}")
+        delay = duration_text(int(delay_seconds))
+        return self._create_group("staggered", video_id, channel_ids, start_time, wave_id, metadata, delay)
+
+    def _create_group(
+        self,
+        kind: Any,
+        video_id: str,
+        channel_ids: Sequence[str],
+        at: datetime,
+        wave_id: str | None,
+        metadata: Mapping[str, Any] | None,
+        delay: str | None,
+    ) -> list[Publication]:
+        time = instant_text(_instant(at))
+        ids: list[str] = []
+
+        def propose(view: View) -> Proposal:
+            proposal, found = proposals.create_group(
+                view, kind, video=video_id, channels=list(channel_ids), at=time, wave=wave_id, delay=delay,
+                metadata=metadata,
+            )  # fmt: skip
+            ids[:] = found
+            return proposal
+
+        self._change(propose)
+        return self._these(ids)
+
+    def create_independent_schedule(
+        self,
+        channel_id: str,
+        scheduled_at: datetime,
+        video_id: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Publication:
+        """Publish once on one channel; the video can be assigned later."""
+        time = instant_text(_instant(scheduled_at))
+        ids: list[str] = []
+
+        def propose(view: View) -> Proposal:
+            proposal, found = proposals.create_one_off(
+                view, channel_id, at=time, video=video_id, metadata=metadata
+            )
+            ids[:] = found
+            return proposal
+
+        self._change(propose)
+        return self._these(ids)[0]
+
+    # --- managing -------------------------------------------------------------------------------------
+
+    def validate_schedule(self, schedule_id: str) -> Validation:
+        """Hold one schedule against every rule, as a pull request would be."""
+        view = self._look()
+        try:
+            row = proposals.find_schedule(view, schedule_id)
+        except ScheduleError as problem:
+            return {"valid": False, "issues": [str(problem)]}
+        issues = [f"{fault.message} [{fault.code}]" for fault in _issues(view, row)]
+        if row.problem is not None and not issues:
+            issues = [f"it is blocked by a fault that is told elsewhere [{row.problem}]"]
+        return {"valid": not issues, "issues": issues}
+
+    def pause_schedule(
+        self, schedule_id: str, reason: str | None = None, until: datetime | None = None
+    ) -> Publication:
+        """Hold one schedule back, for good or `until` an instant."""
+        end = None if until is None else instant_text(_instant(until))
+        return self._edit_one(
+            schedule_id, lambda view: proposals.pause(view, schedule_id, reason=reason, until=end)
+        )
+
+    def resume_schedule(self, schedule_id: str) -> Publication:
+        """Lift a schedule's own pause; one of its wave or channel stays (`is_paused` tells)."""
+        return self._edit_one(schedule_id, lambda view: proposals.resume(view, schedule_id))
+
+    def cancel_schedule(self, schedule_id: str) -> Publication:
+        """Call one schedule off; raises ScheduleError where it was sent already."""
+        return self._edit_one(schedule_id, lambda view: proposals.cancel(view, schedule_id))
+
+    def pause_channel_schedules(self, channel_id: str, reason: str | None = None) -> int:
+        """Hold a whole channel back; how many schedules that touches."""
+        name = f"channel:{channel_id}"
+        return len(self._change(lambda view: proposals.pause(view, name, reason=reason)).touched)
+
+    def resume_channel_schedules(self, channel_id: str) -> int:
+        """Lift a channel's own pause; how many schedules that touches."""
+        return len(self._change(lambda view: proposals.resume(view, f"channel:{channel_id}")).touched)
+
+    def retry_schedule(self, schedule_id: str, resend: bool = False) -> Publication:
+        """Make a failed schedule pending again, to be sent however late.
+
+        `resend` sends even what may have been published, under a new key. Raises ScheduleError where it did
+        not fail, is no longer declared, or may have been published and `resend` is not set.
+        """
+        retried = verbs.retry(self._repository(), schedule_id, resend=resend)
+        return self.get_schedule(retried.retry.schedule_id)
+
+    # --- executing ------------------------------------------------------------------------------------
+
+    def execute_pending_schedules(self, before: datetime | None = None) -> list[ExecutionResult]:
+        """Reconcile once, as `run` does: record what is declared, send what is due, record what came of it.
+
+        With `before` only what fell due until then is sent; it is never taken later than now. Returns what
+        became of each schedule that something became of. Problems in what is declared do not stop the rest;
+        they are logged. Raises StateMissing where no state was ever made, and ScheduleError where the
+        settings cannot be read.
+        """
+        until = None if before is None else _instant(before)
+        repository = self._repository()
+        settings = repository.settings()
+        if settings is None:
+            view = verbs.look(repository)
+            raise ScheduleError("scheduler.yaml cannot be read, so nothing runs", view.reconciled.diagnostics)
+        with self._run:
+            try:
+                report = _Until(Runner(repository.edge(settings)), until).reconcile_once()
+            finally:
+                repository.close()
+        for fault in report.diagnostics:
+            level = logging.ERROR if fault.is_error else logging.WARNING
+            _log.log(level, "%s: %s [%s]", fault.location, fault.message, fault.code)
+        results = [report.results[schedule_id] for schedule_id in sorted(report.results)]
+        return [
+            {"schedule_id": result.schedule_id, "status": result.status, "error": result.error}
+            for result in results
+        ]
+
+    # --- querying -------------------------------------------------------------------------------------
+
+    def get_schedule(self, schedule_id: str) -> Publication:
+        """One schedule. Raises ScheduleError, with a suggestion, where there is none."""
+        return _publication(proposals.find_schedule(self._look(), schedule_id))
+
+    def get_schedules(self, status: Status | None = None) -> list[Publication]:
+        """All schedules, or those of one status, by time, then id."""
+        return self._query(listing.Filter(statuses=_these(status)))
+
+    def get_schedules_by_date_range(
+        self, start_date: datetime, end_date: datetime, channel_id: str | None = None
+    ) -> list[Publication]:
+        """Those published from `start_date` on and before `end_date`, by time, then id."""
+        start, end = _instant(start_date), _instant(end_date)
+        return self._query(listing.Filter(start=start, end=end, channels=_these(channel_id)))
+
+    def get_schedules_by_channel(self, channel_id: str, status: Status | None = None) -> list[Publication]:
+        """Those of one channel, or of one status on it, by time, then id."""
+        return self._query(listing.Filter(channels=frozenset({channel_id}), statuses=_these(status)))
+
+    def get_schedules_by_wave(self, wave_id: str) -> list[Publication]:
+        """Those of one wave, by time; those at one instant in the order of their group."""
+        return self._query(
+            listing.Filter(waves=frozenset({wave_id})),
+            lambda row: (row.record.at, row.record.coordination_group_id, row.record.position),
+        )
+
+    def get_schedules_by_group(self, coordination_group_id: str) -> list[Publication]:
+        """The members of one coordination group (`<wave>/<group>`), in their order."""
+        return self._query(
+            listing.Filter(groups=frozenset({coordination_group_id})),
+            lambda row: (row.record.position, row.schedule_id),
+        )
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _repository(self) -> Repository:
+        """Made anew for each call, so that threads share nothing."""
+        return Repository(self._root, self._environ, self._clock)
+
+    def _look(self) -> View:
+        return verbs.look(self._repository())
+
+    def _change(self, propose: Callable[[View], Proposal]) -> Proposal:
+        return verbs.change(self._repository(), propose).proposal
+
+    def _edit_one(self, schedule_id: str, propose: Callable[[View], Proposal]) -> Publication:
+        """An edit about one schedule, and that schedule after it."""
+        if schedule_id.count("/") == 0 or (schedule_id.count("/") == 1 and ":" not in schedule_id):
+            proposals.find_schedule(self._look(), schedule_id)  # a wave, a channel, a group: says so
+        return self.get_schedule(self._change(propose).target)
+
+    def _these(self, ids: Iterable[str]) -> list[Publication]:
+        view = self._look()
+        return [_publication(view.rows[schedule_id]) for schedule_id in ids]
+
+    def _query(self, wanted: listing.Filter, order: Callable[[Row], Any] | None = None) -> list[Publication]:
+        """Rows as `list` shows them, but for open slots, which are no schedules yet."""
+        repository = self._repository()
+        reconciled, state = repository.look()
+        open_slots = {slot.id for slot in reconciled.open_slots}
+        rows = [row for row in listing.rows(reconciled, state, wanted) if row.schedule_id not in open_slots]
+        return [_publication(row) for row in (rows if order is None else sorted(rows, key=order))]
+
+
+class _Until(Runner):
+    """A run that sends nothing that fell due after an instant."""
+
+    def __init__(self, runner: Runner, until: Instant | None) -> None:
+        super().__init__(runner.edge)
+        self._until = until
+
+    def look(self, at: Instant | None = None) -> Look:
+        """As any run looks, without the later sends."""
+        look = super().look(at)
+        if self._until is None:
+            return look
+        plan, until = look.reconciled.plan, self._until
+        booked = look.reconciled.booked
+        late = {send.schedule_id for send in plan.sends if _due(booked[send.schedule_id].at, send) > until}
+        kept = msgspec.structs.replace(
+            plan,
+            sends=[send for send in plan.sends if send.schedule_id not in late],
+            changes=[c for c in plan.changes if c.action != "send" or c.schedule_id not in late],
+        )
+        reconciled = msgspec.structs.replace(look.reconciled, plan=kept)
+        return msgspec.structs.replace(look, reconciled=reconciled)
+
+
+def _due(at: Instant, send: PlannedSend) -> Instant:
+    return at if send.due is None else send.due
+
+
+# --- values -----------------------------------------------------------------------------------------
+
+
+def _instant(moment: datetime) -> Instant:
+    """A moment in whole seconds; a naive one is taken as UTC, with a warning."""
+    if moment.tzinfo is None:
+        warnings.warn(
+            f"the datetime {moment.isoformat()} is naive and is taken as UTC; "
+            "pass datetime.now(UTC) and the like",
+            UserWarning,
+            stacklevel=_callers(),
+        )
+        moment = moment.replace(tzinfo=UTC)
+    return instant(moment.astimezone(UTC).replace(microsecond=0))
+
+
+def _callers() -> int:
+    """How many frames up the first line outside of this file is, so that a warning points there."""
+    frame: FrameType | None = sys._getframe(1)
+    depth = 0
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame, depth = frame.f_back, depth + 1
+    return depth + 1
+
+
+def _these(value: str | None) -> frozenset[str]:
+    return frozenset() if value is None else frozenset({value})
+
+
+def _publication(row: Row) -> Publication:
+    record = row.record
+    return Publication(
+        id=row.schedule_id,
+        schedule_type=record.schedule_type,
+        channel_id=record.channel_id,
+        video_id=record.video_id,
+        scheduled_at=moment_of(record.at),
+        status=record.status,
+        is_paused=record.is_paused,
+        wave_id=record.wave_id,
+        coordination_group_id=record.coordination_group_id,
+        attempts=record.attempts,
+        reason=record.reason,
+        error_message=record.error_message,
+        metadata=record.metadata,
+        executed_at=None if record.executed_at is None else moment_of(read_utc(record.executed_at)),
+        lateness_seconds=record.lateness_seconds,
+        evidence=record.evidence,
+        run_url=record.run_url,
+        recorded=row.recorded,
+        problem=row.problem,
+    )
+
+
+def _issues(view: View, row: Row) -> list[Diagnostic]:
+    """The errors that are about one schedule: at its place, or that name it."""
+    name, place = row.schedule_id, row.location
+    return [
+        fault
+        for fault in view.reconciled.diagnostics
+        if fault.is_error
+        and (
+            fault.location == place
+            or _names(fault.message, name)
+            or any(other.location == place or _names(other.message, name) for other in fault.related
+                   if place is not None or other.location is None)
+        )
+    ]  # fmt: skip
+
+
+def _names(text: str, schedule_id: str) -> bool:
+    """Whether a sentence names this very id, and not one that begins like it."""
+    return re.search(rf"(?<![\w./-]){re.escape(schedule_id)}(?![\w./-])", text) is not None

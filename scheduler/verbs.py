@@ -1,0 +1,159 @@
+"""The verbs of editors and operators carried out: a file edited, a record retried.
+
+`change` reads, has a proposal computed, and writes it, with other edits kept out meanwhile. `retry` writes
+the record by compare-and-swap: a lost race is decided again from the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from scheduler import audit, proposals, retries, worktree
+from scheduler.apply import RACES
+from scheduler.envelope import key_of
+from scheduler.errors import LostRace, ScheduleError, StateError
+from scheduler.explanation import Story, explain
+from scheduler.proposals import Proposal, View
+from scheduler.wiring import Repository
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a change: the proposal as it was written, and its commit where one was made."""
+
+    proposal: Proposal
+    commit: str | None = None
+    message: str | None = None
+
+
+class Retried(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a retry: the record as it was saved, and what comes next, in a sentence."""
+
+    retry: retries.Retry
+    next: str
+
+
+def look(repository: Repository) -> View:
+    """One look at everything, as for a pull request. Raises StateError where the state can't be reached."""
+    sources = repository.sources()
+    settings = repository.settings(sources)
+    state, archive = (None, {}) if settings is None else repository.recorded(settings)
+    return proposals.look(sources, state, archive, repository.clock.now(), repository.surroundings())
+
+
+def change(repository: Repository, propose: Callable[[View], Proposal], *, commit: bool = False) -> Changed:
+    """Carry out a proposal of a fresh look. Nothing is written where it is empty.
+
+    Raises ScheduleError where it is refused, and where the file changed meanwhile.
+    """
+    root = repository.root
+    with worktree.editing(root):
+        proposal = propose(look(repository))
+        if proposal.is_empty:
+            return Changed(proposal=proposal)
+        if commit:
+            worktree.demand_committable(root, proposal.file, is_new=proposal.before is None)
+        before = None if proposal.before is None else proposal.before.encode()
+        worktree.replace(root, proposal.file, before, proposal.after.encode())
+        if not commit:
+            return Changed(proposal=proposal)
+        message = audit.edit(proposal.verb, proposal.target, proposal.reason, _ids(proposal))
+        return Changed(
+            proposal=proposal, commit=worktree.commit(root, proposal.file, message), message=message
+        )
+
+
+def _ids(proposal: Proposal) -> list[str]:
+    return [shift.schedule_id for shift in proposal.touched]
+
+
+# --- the record ---------------------------------------------------------------------------------------
+
+
+def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried:
+    """Make a failed schedule pending again, to be sent however late.
+
+    Raises ScheduleError where that is refused, StateError where the record would be lost (on GitHub
+    Actions) or cannot be written, RunRefused where this checkout is older than the record.
+    """
+    settings = repository.settings()
+    if settings is None:
+        raise ScheduleError(
+            "scheduler.yaml cannot be read, so nothing can be retried",
+            look(repository).reconciled.diagnostics,
+        )
+    edge = repository.edge(settings)
+    for attempt in range(RACES):
+        snapshot = edge.store.load()
+        edge.guard(snapshot.state)
+        archive = edge.store.load_archive()
+        view = proposals.look(
+            edge.sources(), snapshot.state, archive, repository.clock.now(), edge.surroundings()
+        )
+        retried = _retried(view, name, resend=resend)
+        schedules = {**snapshot.state.schedules, retried.schedule_id: retried.record}
+        state = msgspec.structs.replace(
+            snapshot.state, schedules=schedules, serial=snapshot.state.serial + 1, idle=None
+        )
+        try:
+            edge.store.save(state, snapshot, audit.retry(retried.schedule_id, retried.record))
+        except LostRace:
+            repository.clock.back_off(min(attempt, 6))
+            continue
+        after = proposals.look(view.sources, state, archive, view.now, view.surroundings)
+        row = after.rows[retried.schedule_id]
+        return Retried(retry=retried, next=explain(after.reconciled, row, retried.record))
+    raise StateError("other runners saved first each time; nothing was written", hint="try it again")
+
+
+def _retried(view: View, name: str, *, resend: bool) -> retries.Retry:
+    row = proposals.find_schedule(view, name)
+    assert view.state is not None, "the view was made from a state"
+    known = {**view.archive, **view.state.schedules}
+    record = known.get(row.schedule_id)
+    if record is None:
+        if row.recorded:
+            raise ScheduleError(
+                f"{row.schedule_id} is a new name that no run has recorded yet",
+                hint="run `scheduler run` first",
+            )
+        raise ScheduleError(
+            f"{row.schedule_id} was never recorded, so there is nothing to try again",
+            hint="`scheduler run` records it",
+        )
+    if row.record.status != record.status:  # a run has yet to record what became of it
+        record = row.record
+    return retries.retry(
+        row.schedule_id,
+        record,
+        view.reconciled,
+        known,
+        lineage=view.state.lineage,
+        now=view.now,
+        resend=resend,
+    )
+
+
+# --- telling ------------------------------------------------------------------------------------------
+
+
+def show(repository: Repository, name: str) -> Story:
+    """Everything about one schedule. Raises ScheduleError, with a suggestion, for an unknown id."""
+    view = look(repository)
+    row = proposals.find_schedule(view, name)
+    known = {} if view.state is None else view.state.schedules
+    recorded = known.get(row.schedule_id) or view.archive.get(row.schedule_id)
+    declared = view.reconciled.declared
+    channel = None if declared is None else declared.channels.get(row.record.channel_id)
+    place = row.location
+    return Story(
+        row=row,
+        history=() if recorded is None else recorded.history,
+        why=explain(view.reconciled, row, recorded),
+        key=None
+        if view.state is None
+        else key_of(view.state.lineage, row.record.first_id or row.schedule_id, row.record.resends),
+        origin=None if place is None else worktree.origin_of(repository.root, place.file, place.line),
+        repository=None if channel is None else channel.repository,
+    )
