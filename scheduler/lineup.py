@@ -21,7 +21,7 @@ from scheduler.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, error, warning
 from scheduler.schedules import Expansion, Group, Schedule, occupied_instant
 from scheduler.state import Record
-from scheduler.times import Instant, instant_text, read_utc, read_zone
+from scheduler.times import Instant, instant_text, read_zone
 
 
 class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,14 +82,11 @@ def fill(
     records: Mapping[str, Record],
     expansion: Expansion,
     now: Instant,
-    *,
-    late: Set[str],
     as_recorded: Set[str],
 ) -> Calendar:
     """Add the filled slots of every channel to the expansion, and tell which stay open.
 
-    `late` are the recorded slots that will be missed; `as_recorded` the live records that go on though
-    nothing that can be read declares them.
+    `as_recorded` are live records that go on though nothing that can be read declares them.
     """
     calendar = Calendar(open_slots=[], next_slot=None)
     channels = {name: _Channel(declared, name) for name in sorted(declared.channels)
@@ -98,7 +95,7 @@ def fill(
         _enter_records(channels, records, expansion, as_recorded)
         _enter_schedules(channels, records, expansion, now)
     for channel in channels.values():
-        _fill_one(channel, expansion, now, late, calendar)
+        _fill_one(channel, expansion, now, calendar)
         if channel.spec.active:
             _look_ahead(channel, expansion, now, calendar)
     return calendar
@@ -156,19 +153,15 @@ def _enter_schedules(
 # --- one channel --------------------------------------------------------------------------------------
 
 
-def _fill_one(
-    channel: _Channel, expansion: Expansion, now: Instant, late: Set[str], calendar: Calendar
-) -> None:
+def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: Calendar) -> None:
     kept = {
-        record.at
-        for schedule_id, record in channel.slots.items()
-        if record.is_unsent_live and schedule_id not in late and channel.names(record.at)
+        record.at for record in channel.slots.values() if record.is_unsent_live and channel.names(record.at)
     }
-    over = {record.at for record in channel.slots.values() if record.was_sent or record.status == "failed"}
+    done = {record.at for record in channel.slots.values() if record.was_sent or record.status == "failed"}
     lineup = _Lineup(channel)
     last: Instant | None = None
     waiting = 0
-    for at in sorted({*kept, *_ahead(channel, now)} - over):
+    for at in sorted({*kept, *_ahead(channel, now)} - done):
         schedule_id = channel.slot_id(at)
         if schedule_id in expansion.schedules:
             continue  # a one-off replaces the slot, even a cancelled one
@@ -177,6 +170,7 @@ def _fill_one(
         if filling is None and not _is_skipped(channel, at, last):
             filling = lineup.take(at)
             if filling is None and at > now and channel.spec.active:
+                last = at
                 calendar.open_slots.append(OpenSlot(id=schedule_id, channel=channel.id, at=at))
         if filling is None:
             continue
@@ -293,46 +287,4 @@ def _inactive(channel: _Channel, waiting: int) -> Diagnostic:
         channel.place(channel.file, ("active",)),
         f"the channel {channel.id} is not active: {what}, to be missed in the end",
         "take the `slots` out as well, which cancels them, or set `active: true`",
-    )
-
-
-# --- slots that come too late -------------------------------------------------------------------------
-
-
-def late_slots(
-    declared: Declarations,
-    records: Mapping[str, Record],
-    expansion: Expansion,
-    now: Instant,
-    *,
-    stopped: bool,
-) -> set[str]:
-    """Recorded slots that this run will have to call missed: their videos are free for the next slots.
-
-    `stopped` says that the operator holds everything back: what is paused is never missed.
-    """
-    late: set[str] = set()
-    channels: dict[str, _Channel] = {}
-    for schedule_id, record in records.items() if not stopped else ():
-        if not (record.slot and record.is_unsent_live) or schedule_id in expansion.schedules:
-            continue
-        base = max(record.at, read_utc(record.retried_at) if record.retried_at else 0)
-        if now <= base + declared.settings.catch_up or record.channel_id not in declared.channels:
-            continue
-        channel = channels.get(record.channel_id)
-        if channel is None:
-            channel = channels[record.channel_id] = _Channel(declared, record.channel_id)
-        if channel.names(record.at) and not _is_held_back(channel, record.at, now):
-            late.add(schedule_id)
-    return late
-
-
-def _is_held_back(channel: _Channel, at: Instant, now: Instant) -> bool:
-    """Whether a pause of the channel or a freeze keeps a slot that is over from being missed."""
-    paused = channel.spec.paused
-    if paused is not None and (paused.until is None or paused.until > now):
-        return True
-    return any(
-        now < freeze.until and (freeze.from_ <= now or freeze.from_ <= at < freeze.until)
-        for freeze in channel.freezes
     )

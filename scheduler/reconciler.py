@@ -6,7 +6,7 @@ against the rules and the record, and what is left to do is the plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
@@ -17,7 +17,7 @@ from scheduler.plan import Plan, Subject, Surroundings, make_plan
 from scheduler.schedules import Expansion, Schedule
 from scheduler.sources import Source
 from scheduler.state import Record, State
-from scheduler.times import Instant
+from scheduler.times import Instant, instant_text
 
 
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,54 +63,141 @@ def reconcile(
             booked=state.schedules if state else {}, blocked={}, open_slots=(), archive=archive,
         )  # fmt: skip
     renaming = renames.rename(declared, state.schedules if state else {}, archive, now)
-    archive = renames.without_former(archive, renaming.records)
-    known = {**archive, **renaming.records} if archive else renaming.records
-    faults += renaming.faults
+    situation = _Situation(
+        declared=declared,
+        records=renaming.records,
+        archive=renames.without_former(archive, renaming.records),
+        renamed=renaming.renamed,
+        now=now,
+        surroundings=surroundings,
+        proposal=proposal,
+        force=force,
+        only_check=only_check and not _may_fail(declared, renaming.records, now),
+    )
+    decided = _decide(situation)
+    for _ in range(REPEATS):
+        if not _fails_more(situation, decided):
+            break
+        decided = _decide(situation, decided)
+    expansion = decided.expansion
+    return Reconciled(
+        plan=_woken(decided.plan, decided.calendar.next_slot),
+        diagnostics=in_order([*faults, *renaming.faults, *expansion.faults]),
+        declared=declared,
+        schedules=expansion.schedules,
+        booked=decided.booked,
+        blocked=expansion.blocked,
+        open_slots=decided.calendar.open_slots,
+        archive=situation.archive,
+    )
 
+
+class _Situation(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known at `now`, renames applied."""
+
+    declared: Declarations
+    records: Mapping[str, Record]
+    archive: Mapping[str, Record]
+    renamed: Mapping[str, str]
+    now: Instant
+    surroundings: Surroundings
+    proposal: bool
+    force: bool
+    only_check: bool
+
+
+class _Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision: a plan, and what it was made from."""
+
+    plan: Plan
+    booked: Mapping[str, Record]
+    expansion: Expansion
+    calendar: lineup.Calendar
+    over: Mapping[str, Record]
+    """What this run will fail, as it will be."""
+
+
+REPEATS = 3
+"""How often a plan is made again that fails something; the second time was enough in every test."""
+
+
+def _failing(situation: _Situation, decided: _Decided) -> dict[str, Record]:
+    """The recorded schedules that a plan fails, as failed ones."""
+    failed = [change for change in decided.plan.changes if change.action in ("miss", "fail")]
+    return {
+        change.schedule_id: msgspec.structs.replace(
+            situation.records[change.schedule_id], status="failed", reason=change.after.reason
+        )
+        for change in failed
+        if change.after is not None and change.schedule_id in situation.records
+    }
+
+
+def _fails_more(situation: _Situation, decided: _Decided) -> bool:
+    return not _failing(situation, decided).keys() <= decided.over.keys()
+
+
+def _may_fail(declared: Declarations, records: Mapping[str, Record], now: Instant) -> bool:
+    """Whether a plan could fail anything that is recorded: then it must be made, to know what is checked."""
+    lead = max((channel.lead for channel in declared.channels.values()), default=0)
+    due = instant_text(now + lead)
+    return any(record.scheduled_at <= due and record.is_unsent_live for record in records.values())
+
+
+def _decide(situation: _Situation, before: _Decided | None = None) -> _Decided:
+    """Expand, check, plan.
+
+    A plan that fails something is made again with that known (`before` is the one in question): the video of
+    a missed slot is free for the next slot in the same plan, and nothing is refused for the sake of a
+    publication that will not be. What was kept back the first time stays so.
+    """
+    declared, records, now = situation.declared, situation.records, situation.now
+    over = {} if before is None else {**before.over, **_failing(situation, before)}
+    known = {**situation.archive, **records} if situation.archive else records
+    coming = {**known, **over} if over else known
     expansion = schedules.expand(declared, known)
+    if before is not None:
+        expansion.blocked |= {i: code for i, code in before.expansion.blocked.items() if i in over}
     schedules.check_channels(declared, known, expansion)
-    limits.check_allowed(declared, surroundings, expansion)
+    limits.check_allowed(declared, situation.surroundings, expansion)
     limits.check_payloads(declared, expansion)
-    as_recorded = _as_recorded(declared, renaming.records, expansion)
-    late = lineup.late_slots(declared, renaming.records, expansion, now, stopped=surroundings.stopped)
-    calendar = lineup.fill(declared, known, expansion, now, late=late, as_recorded=as_recorded)
+    as_recorded = _as_recorded(declared, records, expansion)
+    calendar = lineup.fill(declared, coming, expansion, now, as_recorded.difference(over))
     limits.block_refused(declared, expansion)
-    as_recorded |= late - expansion.schedules.keys()
+    as_recorded |= {i for i in over if records[i].slot} - expansion.schedules.keys()
     as_recorded |= renames.check_former_ids(declared, known, expansion)
-    kept = limits.brake(declared, renaming.records, expansion, as_recorded, proposal=proposal, force=force)
+    kept = limits.brake(
+        declared, records, expansion, as_recorded, proposal=situation.proposal, force=situation.force
+    )
     conflicts.check(
         conflicts.Inquiry(
             declared=declared,
-            records=known,
-            undeclared=_undeclared(known, expansion, as_recorded, kept),
+            records=coming,
+            undeclared=_undeclared(coming, expansion, {*as_recorded, *kept}.difference(over)),
             expansion=expansion,
             now=now,
-            proposal=proposal,
+            proposal=situation.proposal,
         )
     )
-    limits.check_pace(declared, known, expansion, surroundings)
-    subject = Subject(
-        declared=declared,
-        expansion=expansion,
-        records=renaming.records,
-        archive=archive,
-        renamed=renaming.renamed,
-        kept=kept,
-        as_recorded=frozenset(as_recorded),
-        surroundings=surroundings,
-        now=now,
+    limits.check_pace(declared, known, expansion, situation.surroundings)
+    if situation.only_check:
+        return _Decided(
+            plan=Plan(now=now, changes=()), booked=records, expansion=expansion, calendar=calendar, over=over
+        )
+    plan, booked = make_plan(
+        Subject(
+            declared=declared,
+            expansion=expansion,
+            records=records,
+            archive=situation.archive,
+            renamed=situation.renamed,
+            kept=kept,
+            as_recorded=frozenset(as_recorded),
+            surroundings=situation.surroundings,
+            now=now,
+        )
     )
-    plan, booked = (Plan(now=now, changes=()), renaming.records) if only_check else make_plan(subject)
-    return Reconciled(
-        plan=_woken(plan, calendar.next_slot),
-        diagnostics=in_order([*faults, *expansion.faults]),
-        declared=declared,
-        schedules=expansion.schedules,
-        booked=booked,
-        blocked=expansion.blocked,
-        open_slots=calendar.open_slots,
-        archive=archive,
-    )
+    return _Decided(plan=plan, booked=booked, expansion=expansion, calendar=calendar, over=over)
 
 
 def _woken(plan: Plan, next_slot: Instant | None) -> Plan:
@@ -140,12 +227,10 @@ def _as_recorded(declared: Declarations, records: Mapping[str, Record], expansio
     }
 
 
-def _undeclared(
-    known: Mapping[str, Record], expansion: Expansion, as_recorded: set[str], kept: Mapping[str, str]
-) -> dict[str, Record]:
+def _undeclared(known: Mapping[str, Record], expansion: Expansion, kept: Set[str]) -> dict[str, Record]:
+    """Records that count in the rules though nothing declares them: sent ones, and those that are kept."""
     return {
         schedule_id: record
         for schedule_id, record in known.items()
-        if schedule_id not in expansion.schedules
-        and (record.was_sent or schedule_id in as_recorded or schedule_id in kept)
+        if schedule_id not in expansion.schedules and (record.was_sent or schedule_id in kept)
     }

@@ -95,8 +95,7 @@ def test_a_broken_settings_file_stops_the_run(live: Miniature, github: GitHub) -
     live.run("run", now=JANUARY)
     live.write({"scheduler.yaml": "catch_up: 15\n"})
     ran = live.json("run", now=THREE_MINUTES_LATE)
-    assert ran.code == 1
-    assert "scheduler.yaml:1:11" in ran.err
+    assert (ran.code, ran.places) == (1, ["scheduler.yaml:1:11 [invalid-value]"])
     assert github.dispatches == []
     assert live.statuses == {"a/v/alpha": "pending"}
 
@@ -409,6 +408,19 @@ def test_what_failed_without_being_sent_does_not_count(live: Miniature, github: 
     assert live.statuses == {"a/v/alpha": "failed (missed)"}
     live.write({"waves/b.yaml": one("v", "2026-03-01T21:00:00Z", "alpha")})
     assert validate(live, now=TWO_HOURS_LATE).places == []
+
+
+def test_what_this_run_misses_does_not_count_and_validate_knows_it_too(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.write({"waves/b.yaml": one("v", "2026-03-01T21:00:00Z", "alpha")})
+    assert validate(live, now="2026-03-01T18:30:00Z").codes == ["repeat-video"], "it may yet be sent"
+    assert validate(live, now=TWO_HOURS_LATE).codes == []
+    assert live.json("run", now=TWO_HOURS_LATE).codes == []
+    assert live.statuses["b/v/alpha"] in ("pending", "scheduled")
+    assert live.json("plan", now=TWO_HOURS_LATE).actions == []
 
 
 def test_a_recorded_one_counts_although_its_file_cannot_be_read(live: Miniature, github: GitHub) -> None:
