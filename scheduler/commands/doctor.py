@@ -1,0 +1,32 @@
+"""`scheduler doctor`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from scheduler.cli import BROKEN, FINE, PROBLEMS, Context, guarded, pass_context, write
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@pass_context
+@guarded
+def doctor(context: Context, form: str) -> None:
+    """Ask whether everything is ready: channels, tokens, state, clock, settings. Sends and writes nothing."""
+    from scheduler.doctor import examine
+    from scheduler.findings import has_failed
+    from scheduler.reports.findings import findings_json, findings_text
+
+    try:
+        examination = examine(context.repository)
+    finally:
+        context.repository.close()
+    if form == "json":
+        write(findings_json(examination.findings).decode() + "\n")
+    else:
+        write(findings_text(examination.findings, colour=context.colour) + "\n")
+    if examination.is_state_out_of_reach:
+        sys.exit(BROKEN)
+    sys.exit(PROBLEMS if has_failed(examination.findings) else FINE)

@@ -1,0 +1,348 @@
+"""Asks whether everything that a run relies on is there, without recording or sending anything.
+
+Each check is one `Finding`. Nothing is asked of a repository that is not allowed: the question itself
+would carry a token there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from scheduler import spec
+from scheduler.apply import CLOCK_TOLERANCE
+from scheduler.declarations import Declarations
+from scheduler.diagnostics import Diagnostic
+from scheduler.dispatchers import Check
+from scheduler.dispatchers.queue import open_queue
+from scheduler.environment import FILE_SUFFIX
+from scheduler.errors import SchedulerError, StateError, StateMissing
+from scheduler.findings import Finding, Verdict
+from scheduler.plan import DEFAULT_TOKENS, Surroundings
+from scheduler.reconciler import reconcile
+from scheduler.state import Intent, Record, State
+from scheduler.times import Instant, duration_text, instant_text
+from scheduler.wiring import Repository, demand_lineage
+
+MOST_NAMED = 5
+"""Names of a longer list that a message repeats."""
+
+
+class Examination(msgspec.Struct, frozen=True):
+    """All findings, in the order in which they are told."""
+
+    findings: Sequence[Finding]
+    is_state_out_of_reach: bool = False
+    """The state is there and cannot be reached or trusted. One that is not there yet has merely failed."""
+
+
+class _Recorded(msgspec.Struct, frozen=True):
+    """The state and its archive where they can be read, and what is to be told of them."""
+
+    findings: Sequence[Finding]
+    state: State | None = None
+    archive: Mapping[str, Record] = {}
+    is_out_of_reach: bool = False
+
+
+def examine(repository: Repository) -> Examination:
+    """Ask everything. Raises SchedulerError where there is no repository to ask about."""
+    sources = repository.sources()
+    settings = repository.settings(sources)
+    recorded = _Recorded(()) if settings is None else _recorded(repository, settings)
+    now, surroundings = repository.clock.now(), repository.surroundings()
+    reconciled = reconcile(sources, recorded.state, recorded.archive, now, surroundings, only_check=True)
+    findings = [_files(reconciled.diagnostics)]
+    declared = reconciled.declared
+    if declared is not None:
+        findings += [
+            *_settings(declared, surroundings),
+            *recorded.findings,
+            *_homes(repository, declared.settings),
+            *_tokens(declared, surroundings),
+            *_notifications(declared.settings, surroundings),
+            *_queue(repository, declared),
+            *_channels(repository, declared, surroundings),
+        ]
+    return Examination(findings, recorded.is_out_of_reach)
+
+
+def _found(
+    about: str, check: str, title: str, verdict: Verdict, message: str, hint: str | None = None
+) -> Finding:
+    return Finding("installation", about, check, title, verdict, message, hint)
+
+
+# --- files and settings -------------------------------------------------------------------------------
+
+
+def _files(diagnostics: Sequence[Diagnostic]) -> Finding:
+    """Only whether there are problems: telling them is the business of `validate`."""
+    errors = sum(fault.is_error for fault in diagnostics)
+    warnings = len(diagnostics) - errors
+    if not diagnostics:
+        return _found("files", "files", "what is declared is valid", "ok", "no error and no warning")
+    words = ", ".join(
+        f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+        for number, noun in ((errors, "error"), (warnings, "warning"))
+        if number
+    )
+    verdict: Verdict = "failed" if errors else "warning"
+    hint = "`scheduler validate` tells them with their places"
+    return _found("files", "files", "what is declared is valid", verdict, words, hint)
+
+
+def _settings(declared: Declarations, surroundings: Surroundings) -> Iterator[Finding]:
+    title = "the repositories of channels are limited"
+    if declared.settings.allow:
+        yield _found("settings", "allow", title, "ok", f"`allow` lists {_listed(declared.settings.allow)}")
+    elif surroundings.allow is not None:
+        words = f"SCHEDULER_ALLOW lists {_listed(surroundings.allow)}"
+        yield _found("settings", "allow", title, "ok", words)
+    else:
+        owners = sorted(
+            {
+                channel.repository.partition("/")[0]
+                for channel in declared.channels.values()
+                if channel.repository
+            }
+        )
+        patterns = ", ".join(f"{owner}/*" for owner in owners) or "acme/*"
+        words = "`allow` is empty: whoever may change a channel can point it, and its token, anywhere"
+        yield _found(
+            "settings", "allow", title, "warning", words, f"write `allow: [{patterns}]` into scheduler.yaml"
+        )
+    if surroundings.stopped:
+        words = "SCHEDULER_PAUSED is 1: nothing is sent"
+        hint = "unset SCHEDULER_PAUSED, or leave it if it is meant"
+        yield _found("settings", "paused", "the operator lets it send", "warning", words, hint)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+# --- the state ----------------------------------------------------------------------------------------
+
+
+def _recorded(repository: Repository, settings: spec.SettingsSpec) -> _Recorded:
+    store = repository.store(settings)
+    title = f"{store.name} can be read"
+    try:
+        state = store.load().state
+        demand_lineage(state, settings, store.name)
+        archive = store.load_archive()
+    except StateError as problem:
+        told = _found("state", "state", title, "failed", str(problem), problem.hint)
+        return _Recorded([told], is_out_of_reach=not isinstance(problem, StateMissing))
+    live = sum(record.is_live for record in state.schedules.values())
+    words = f"serial {state.serial}, {len(state.schedules)} schedules, {live} of them live"
+    findings = [_found("state", "state", title, "ok", words), _lineage(state, settings)]
+    return _Recorded(findings, state, archive)
+
+
+def _lineage(state: State, settings: spec.SettingsSpec) -> Finding:
+    title = "its lineage is pinned"
+    if settings.lineage is not None:
+        return _found("state", "lineage", title, "ok", f"it is {state.lineage}, as scheduler.yaml says")
+    words = "another record in its place would not be noticed"
+    return _found(
+        "state", "lineage", title, "warning", words, f"write `lineage: {state.lineage}` into scheduler.yaml"
+    )
+
+
+def _homes(repository: Repository, settings: spec.SettingsSpec) -> Iterator[Finding]:
+    """Tell only where a run would refuse them."""
+    try:
+        repository.demand_lasting_homes(settings)
+    except SchedulerError as problem:
+        title = "the record outlives this machine"
+        yield _found("state", "home", title, "failed", str(problem), problem.hint)
+
+
+# --- the environment ----------------------------------------------------------------------------------
+
+
+def _tokens(declared: Declarations, surroundings: Surroundings) -> Iterator[Finding]:
+    """Each token by its name, with who needs it."""
+    users: dict[str, list[str]] = {}
+    for name, channel in sorted(declared.channels.items()):
+        token = surroundings.token_for(channel)
+        if token is not None and channel.active:
+            users.setdefault(token, []).append(name)
+    for token, channels in sorted(users.items()):
+        title = f"{token} is set"
+        needed = f"needed by {_listed(channels)}"
+        if token in surroundings.tokens:
+            yield _found("environment", "token", title, "ok", needed)
+            continue
+        nor = f" (and no {DEFAULT_TOKENS[1]})" if token == DEFAULT_TOKENS[0] else ""
+        hint = f"set it, or name a file that holds it in {token}{FILE_SUFFIX}"
+        yield _found("environment", "token", title, "failed", f"there is no {token}{nor}; {needed}", hint)
+
+
+def _notifications(settings: spec.SettingsSpec, surroundings: Surroundings) -> Iterator[Finding]:
+    for name in settings.notify:
+        title = f"{name} is set"
+        if name in surroundings.tokens:
+            yield _found("environment", "notify", title, "ok", "`notify` in scheduler.yaml names it")
+        else:
+            words = f"there is no {name}, so nobody is notified by it"
+            hint = (
+                f"set it, or take it out of `notify` in scheduler.yaml; {name}{FILE_SUFFIX} may name a file"
+            )
+            yield _found("environment", "notify", title, "failed", words, hint)
+
+
+# --- the queue ----------------------------------------------------------------------------------------
+
+
+def _queue(repository: Repository, declared: Declarations) -> Iterator[Finding]:
+    """Where a channel has no repository: whether jobs can be put on the queue, and how the old ones ended."""
+    if all(channel.repository is not None for channel in declared.channels.values()):
+        return
+    title = "it takes jobs"
+    try:
+        queue = open_queue(declared.settings.queue, repository.root)
+        queue.check()
+        dead = queue.dead()
+    except SchedulerError as problem:
+        yield _found("queue", "queue", title, "failed", str(problem), problem.hint)
+        return
+    yield _found("queue", "queue", title, "ok", f"the queue {queue.name} takes jobs")
+    title = "no job died"
+    if not dead:
+        yield _found("queue", "jobs", title, "ok", "every job that ended ended well")
+        return
+    names = _listed([f"{job.job_id} ({job.state})" for job in reversed(dead)])
+    words = f"{len(dead)} did not end well, the latest first: {names}"
+    yield _found("queue", "jobs", title, "warning", words, "`scheduler show ID` tells what became of each")
+
+
+# --- the channels -------------------------------------------------------------------------------------
+
+
+def _channels(
+    repository: Repository, declared: Declarations, surroundings: Surroundings
+) -> Iterator[Finding]:
+    """Every channel that has a repository; and the clock, since their servers tell the time."""
+    unasked: dict[str, Finding] = {}
+    intents: dict[str, Intent] = {}
+    for name in sorted(stem for kind, stem in declared.files if kind == "channel"):
+        reason = _why_not_asked(declared, surroundings, name)
+        if reason is not None:
+            unasked[name] = Finding("channel", name, "channel", "it can be asked", *reason)
+        elif declared.channels[name].repository is not None:
+            intents[name] = _intent(declared, name, surroundings, repository.clock.now())
+    begun = repository.clock.now()
+    asked = _ask(repository, declared.settings, intents)
+    yield _clock(repository, begun, asked)
+    for name in sorted({*unasked, *asked}):
+        if name in unasked:
+            yield unasked[name]
+        else:
+            yield from (_finding(name, intents[name], check) for check in asked[name])
+
+
+def _why_not_asked(
+    declared: Declarations, surroundings: Surroundings, name: str
+) -> tuple[Verdict, str, str | None] | None:
+    """What to say of a channel that is not asked; None of one that is."""
+    channel = declared.channels.get(name)
+    if channel is None:
+        return "failed", f"{declared.files['channel', name]} cannot be read", "`scheduler validate` tells why"
+    if not channel.active:
+        return "skipped", "it is not active", None
+    if name in declared.refused:
+        words = f"the repository {channel.repository} is not allowed, so no token is shown to it"
+        return (
+            "failed",
+            words,
+            "an operator has to add it to `allow` in scheduler.yaml, and to SCHEDULER_ALLOW",
+        )
+    token = surroundings.token_for(channel)
+    if token is not None and token not in surroundings.tokens:
+        return "skipped", f"there is no {token}", None
+    return None
+
+
+def _intent(declared: Declarations, name: str, surroundings: Surroundings, now: Instant) -> Intent:
+    """The envelope that a publication of the channel would have, as far as it is asked about."""
+    channel = declared.channels[name]
+    return Intent(
+        owner="doctor",
+        at=instant_text(now),
+        key="",
+        not_after=instant_text(now),
+        transport=channel.transport,
+        confirm=channel.confirm,
+        delivery=channel.delivery,
+        repository=channel.repository,
+        event_type=channel.event_type or declared.settings.event_type,
+        workflow=channel.workflow,
+        token=surroundings.token_for(channel),
+    )
+
+
+def _ask(
+    repository: Repository, settings: spec.SettingsSpec, intents: Mapping[str, Intent]
+) -> Mapping[str, Sequence[Check]]:
+    """Ask all repositories at once."""
+    if not intents:
+        return {}
+    try:
+        return repository.way(next(iter(intents.values())), settings).inspect(intents)
+    except SchedulerError as problem:  # the operator's GITHUB_API_URL
+        checks = (Check("repository", False, str(problem), problem.hint),)
+        return dict.fromkeys(intents, checks)
+
+
+def _finding(name: str, intent: Intent, check: Check) -> Finding:
+    event = intent.event_type if intent.transport == "repository_dispatch" else "workflow_dispatch"
+    titles: Mapping[str, str] = {
+        "repository": f"{intent.repository} is there",
+        "token": f"{intent.token} may dispatch",
+        "workflow": f"a workflow listens to {event}",
+        "key": "its run name carries the key",
+        "claim": "it claims the key",
+    }
+    verdict: Verdict = {True: "ok", False: "failed", None: "unknown"}[check.ok]  # type: ignore[assignment] # these three
+    if check.ok is False and check.name == "key" and not _needs_the_run(intent):
+        verdict = "warning"
+    if check.ok is None and check.name == "claim":
+        verdict = "warning"
+    return Finding("channel", name, check.name, titles[check.name], verdict, check.words, check.hint)
+
+
+def _needs_the_run(intent: Intent) -> bool:
+    """Whether a run that cannot be found again is more than an unknown outcome that stays unknown."""
+    return intent.confirm == "run" or intent.delivery == "at-least-once"
+
+
+def _clock(repository: Repository, begun: Instant, asked: Mapping[str, Sequence[Check]]) -> Finding:
+    """This machine's clock against what the servers said while it went from `begun` to now."""
+    title = "this machine's clock is right"
+    ended = repository.clock.now()
+    if not repository.clock.is_real:
+        return _found("clock", "clock", title, "skipped", "`--now` set it")
+    told = [check.server_time for checks in asked.values() for check in checks]
+    times = [time for time in told if time is not None]
+    if not times:
+        return _found("clock", "clock", title, "skipped", "no server was asked")
+    ahead = max((_ahead(begun, ended, time) for time in times), key=abs)
+    if abs(ahead) <= CLOCK_TOLERANCE:
+        return _found(
+            "clock", "clock", title, "ok", f"it differs from the server's by {duration_text(abs(ahead))}"
+        )
+    side = "ahead of" if ahead > 0 else "behind"
+    words = (
+        f"it is {duration_text(abs(ahead))} {side} the server's: publications would leave at the wrong time"
+    )
+    return _found("clock", "clock", title, "failed", words, "set the clock (ntp)")
+
+
+def _ahead(begun: Instant, ended: Instant, time: Instant) -> int:
+    """The seconds, for certain, that a clock was ahead which went from `begun` to `ended` around `time`."""
+    return begun - time if time < begun else min(ended - time, 0)
