@@ -50,12 +50,14 @@ def rows(reconciled: Reconciled, state: State | None, wanted: Filter | None = No
 
 def _all_rows(reconciled: Reconciled, state: State | None) -> Iterator[Row]:
     recorded = state.schedules if state is not None else {}
-    known = {**reconciled.archive, **reconciled.booked}
+    leaving = {c.schedule_id: c.before for c in reconciled.plan.changes if c.action == "archive" and c.before}
+    archive = {**reconciled.archive, **leaving}
+    known = {**archive, **reconciled.booked}
     former = {old for record in reconciled.booked.values() for old in record.former_ids}
     for schedule_id, record in known.items():
         if schedule_id in former and schedule_id not in reconciled.booked:
             continue  # archived under an id that was renamed since
-        is_recorded = schedule_id in recorded or schedule_id in reconciled.archive or bool(record.former_ids)
+        is_recorded = schedule_id in recorded or schedule_id in archive or bool(record.former_ids)
         yield _row(reconciled, schedule_id, record, recorded=is_recorded)
     for schedule_id, schedule in reconciled.schedules.items():
         if schedule_id not in known:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from git_repository import commit_all, git
 from github_stand_in import GitHub
 from miniature import TOKEN, Miniature
 
@@ -558,21 +557,6 @@ def test_on_github_actions_a_queue_in_a_file_is_refused_where_a_channel_uses_it(
 
 
 # --- old checkouts --------------------------------------------------------------------------------
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """Run git as an editor would, with a name of its own and no settings of this machine."""
-    names = [f"GIT_{role}_{what}" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")]
-    environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
-    environ |= dict.fromkeys(names, "editor@example.org")
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, env=environ, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def commit_all(folder: Path, words: str) -> str:
-    git(folder, "add", "waves", "channels")
-    git(folder, "commit", "-q", "--allow-empty", "-m", words)
-    return git(folder, "rev-parse", "HEAD")
 
 
 def test_a_checkout_older_than_what_was_declared_last_is_refused(live: Miniature, github: GitHub) -> None:
