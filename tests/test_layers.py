@@ -40,6 +40,7 @@ ROOMS = (
     "plan",
     "environment",
     "audit",
+    "limits",
     "reconciler",
     "beginnings",
     "rows",
