@@ -34,7 +34,7 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
     """The record of an executing schedule once its one request was answered (or not)."""
     intent = record.intent
     assert intent is not None, "only an executing schedule has an answer to wait for"
-    if answer.verdict == "accepted":
+    if answer.verdict == "accepted" or record.claim is not None:  # a worker has it, whatever the broker said
         return _accepted(record, answer, now)
     if answer.verdict == "unknown":
         return note(record, now, f"no certain answer: {answer.error}", error_message=answer.error)
@@ -115,6 +115,8 @@ def after_lookup(record: Record, sighting: Sighting, now: Instant) -> Record:
     assert intent is not None
     if sighting.error is not None:
         return _not_answered(record, sighting.error, now)
+    if sighting.by_record:
+        return _by_record(record, now)
     if record.status == "failed":
         return _after_failure(record, sighting, now)
     if not sighting.runs:
@@ -160,6 +162,24 @@ def _not_answered(record: Record, error: str, now: Instant) -> Record:
     words = f"it could not be looked up within 24 h: {error}"
     reason: Reason = "run_failed" if record.run_id is not None else "unknown_outcome"
     return advance(record, "failed", now, words, reason=reason, error_message=words, **checked)
+
+
+def _by_record(record: Record, now: Instant) -> Record:
+    """The job of a broker: no worker begins it unless the record still has this intent.
+
+    So whether it was put on the queue need not be known: it is taken back, and put there again.
+    """
+    intent = record.intent
+    assert intent is not None
+    if record.status == "executing" and record.claim is None:
+        if record.accepted_at is None:
+            return after_nothing_left(
+                record, "it was not put on the queue for certain, and no worker has it", now
+            )
+        if now > read_utc(intent.not_after):
+            words = f"no worker took the job until {intent.not_after}"
+            return advance(record, "failed", now, words, reason="run_failed", error_message=words)
+    return msgspec.structs.replace(record, checked_at=instant_text(now))
 
 
 def _telling(sighting: Sighting) -> Run:

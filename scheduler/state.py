@@ -48,7 +48,7 @@ TRANSITIONS: Mapping[Status | None, frozenset[Status]] = {
     "executing": frozenset({"pending", "completed", "failed"}),
     "failed": frozenset({"pending", "completed"}),
     "cancelled": frozenset({"pending"}),
-    "completed": frozenset(),
+    "completed": frozenset({"failed"}),  # a job that a queue accepted, and whose worker then failed
 }
 
 T = TypeVar("T")
@@ -99,6 +99,20 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     command: str | None = None
 
 
+class Claim(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """Who works on a job that a broker carries. Brokers deliver twice at times: the record decides.
+
+    `until` is, of a running job, when its worker is taken for lost; of a waiting one, when its next attempt
+    may begin; of an ended one, when it ended.
+    """
+
+    worker: str
+    at: str
+    state: Literal["running", "waiting", "ended"]
+    until: str
+    attempts: int = 1
+
+
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What is recorded of one schedule."""
 
@@ -140,6 +154,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     doubtful: bool = False
     """An earlier attempt with the same key may have been accepted."""
     intent: Intent | None = None
+    claim: Claim | None = None
     accepted_at: str | None = None
     """When a complete yes came back; an intent without it may or may not have left."""
     completed_at: str | None = None
@@ -437,6 +452,8 @@ def _nonsense(schedule_id: str, record: Record) -> str | None:
     for field in _COUNTS:
         if not 0 <= getattr(record, field) <= _LARGEST:
             return f"has {field} {getattr(record, field)}"
+    if record.claim is not None and not 1 <= record.claim.attempts <= _LARGEST:
+        return f"has a claim with attempts {record.claim.attempts}"
     if record.status == "failed" and record.reason is None:
         return "is failed without a reason"
     if record.status == "executing" and record.intent is None:
@@ -470,3 +487,6 @@ def _moments(record: Record) -> Iterator[str]:
     if record.intent is not None:
         yield record.intent.at
         yield record.intent.not_after
+    if record.claim is not None:
+        yield record.claim.at
+        yield record.claim.until

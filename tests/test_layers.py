@@ -32,6 +32,7 @@ ROOMS = (
     "declarations",
     "schedules",
     "envelope",
+    "jobs",
     "pace",
     "renames",
     "lineup",

@@ -337,6 +337,7 @@ def full_state() -> state.State:
         "coordination_group_id": "w/g",
         "channel_id": "a",
         "intent": intent,
+        "claim": state.Claim("w1", NOON, "running", NOON),
         "metadata": {"a": ["b"]},
         "pauses": (state.Pause("freeze", "Holidays", NOON),),
         "history": (state.Event(NOON, "failed", "it did"),),
@@ -386,6 +387,8 @@ DAMAGE: dict[str, Any] = {
     "executing without an intent": lambda s, r: (r.update(status="executing"), r.pop("intent")),
     "an event without a reason": lambda s, r: r["history"][0].pop("why"),
     "an intent without a key": lambda s, r: r["intent"].pop("key"),
+    "a claim without an end": lambda s, r: r["claim"].update(until="noon"),
+    "a claim of no attempt": lambda s, r: r["claim"].update(attempts=-1),
 }
 
 

@@ -68,6 +68,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     runs: Sequence[Run] = ()
     error: str | None = None
     server_time: Instant | None = None
+    by_record: bool = False
+    """Nothing begins that the record does not say: what it does not know of has not happened."""
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):

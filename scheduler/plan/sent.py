@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scheduler.jobs import overdue
 from scheduler.outcomes import IN_FLIGHT, LOOKUP_WINDOW, RUN_WINDOW
 from scheduler.plan.situation import Due, Situation
 from scheduler.plan.unsent import may_ask_for
@@ -22,6 +23,8 @@ def proceed_executing(situation: Situation, schedule_id: str, record: Record) ->
     assert intent is not None, "the reader of states refuses an executing record without an intent"
     draft, now = situation.draft, situation.now
     draft.wake_at(now + 1)
+    if _proceed_claimed(situation, schedule_id, record):
+        return
     if record.accepted_at is None and now - read_utc(intent.at) < IN_FLIGHT:
         return  # its runner is still at work
     if record.accepted_at is None:
@@ -32,6 +35,18 @@ def proceed_executing(situation: Situation, schedule_id: str, record: Record) ->
     if record.checked_at is None or now - read_utc(record.checked_at) >= LOOK_AGAIN:
         why = "waiting for the channel's run" if record.accepted_at else "its outcome is unknown"
         draft.note("lookup", schedule_id, record, record, why)
+
+
+def _proceed_claimed(situation: Situation, schedule_id: str, record: Record) -> bool:
+    """Leave a job to the worker that has it and tells the record itself; fail it where that one is lost."""
+    if record.claim is None or record.claim.state == "ended":
+        return False
+    after = overdue(record, situation.now, situation.subject.declared.settings.retry_attempts)
+    if after is record:
+        situation.draft.wake_at(max(read_utc(record.claim.until), situation.now + 1))
+    else:
+        situation.draft.change("fail", schedule_id, after, after.error_message or "its job failed")
+    return True
 
 
 def _may_go_again(record: Record, intent: Intent) -> bool:
@@ -87,6 +102,8 @@ def _give_up(situation: Situation, schedule_id: str, record: Record) -> None:
 def proceed_finished(situation: Situation, schedule_id: str, record: Record) -> None:
     """Look back at a run that may be run again; archive what has been over for long."""
     draft, now = situation.draft, situation.now
+    if record.status == "completed" and _proceed_claimed(situation, schedule_id, record):
+        return
     if _may_still_complete(situation, record):
         again = read_utc(record.checked_at) + LOOK_BACK if record.checked_at else now
         if again <= now:

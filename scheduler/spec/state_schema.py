@@ -60,6 +60,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "limited": "Whether it waits for a rate limit of its token.",
         "doubtful": "Whether an earlier attempt with the same key may have been accepted.",
         "intent": "The envelope as it was when the request was about to leave.",
+        "claim": "Who works on its job, where a broker carries it.",
         "accepted_at": "When a complete yes came back.",
         "completed_at": "When it was completed.",
         "run_id": "The number of the channel's run.",
@@ -89,6 +90,13 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "queue": "The queue that gets the job.",
         "job_id": "The job's id on the queue.",
         "command": "What a worker runs.",
+    },
+    "Claim": {
+        "worker": "The worker.",
+        "at": "When its attempt began.",
+        "state": "Running; waiting for its next attempt; ended.",
+        "until": "When the worker is taken for lost; when the next attempt may begin; when it ended.",
+        "attempts": "How often the job was begun.",
     },
     "Declared": {
         "digest": "A digest of the files.",
@@ -149,6 +157,8 @@ def _form(title: str, name: str, part: Mapping[str, Any]) -> dict[str, Any]:
     """The form of a field, narrower than its type where it is a time or a count."""
     if form := _FORMS.get(title, {}).get(name):
         return dict(form)
+    if title == "Claim" and name == "until":
+        return dict(_TIME)
     if name in _COUNTS:
         return {**_COUNT, **({"default": part["default"]} if "default" in part else {})}
     if title != "Idle" and (name in _TIMES or name.endswith("_at")):

@@ -1,0 +1,253 @@
+"""What a worker makes of a record: it begins a job, stays at it, and says how it ended. Pure.
+
+The embedded queue keeps its own book of who works on what (`scheduler.dispatchers.queue`), and only the ends
+of its jobs come to the record. A broker keeps no such book, and delivers a message twice at times: there
+the record is the book. A message merely names an intent; whether it may begin is decided here, and saved,
+before the command runs.
+
+All times are UTC instants; leases and waits are seconds. Functions that take `records` change that mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from scheduler.envelope import payload_of
+from scheduler.state import Claim, Intent, Reason, Record, advance, note
+from scheduler.times import Instant, instant_text, read_utc
+
+Conclusion = Literal["success", "failure", "lost", "expired"]
+Records = dict[str, Record]
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job ended. `lost`: its worker went away, and it may have been done; `expired`: never begun."""
+
+    conclusion: Conclusion
+    words: str | None = None
+    run_id: int | None = None
+
+
+class Pointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a broker carries of a job: the name of one saved intent, and nothing to be trusted."""
+
+    schedule_id: str
+    key: str
+    owner: str
+    at: str
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt at a job, ready to be run."""
+
+    job_id: str
+    schedule_id: str
+    key: str
+    payload: Mapping[str, Any]
+    command: str | None
+    attempt: int
+    worker: str
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """Whether a delivered job is run: it is, where there is `work`; else it is looked at again after `wait`
+    seconds, or, without those, never."""
+
+    work: Work | None = None
+    wait: int | None = None
+    words: str = ""
+
+
+def pointer_to(schedule_id: str, intent: Intent) -> Pointer:
+    """The message for a saved intent."""
+    return Pointer(schedule_id, intent.key, intent.owner, intent.at)
+
+
+# --- the end of a job -------------------------------------------------------------------------------
+
+
+def report(records: Records, schedule_id: str, key: str, end: End, now: Instant) -> str | None:
+    """Record how the job of `key` ended. The id of its schedule, which may have been renamed; None where
+    the record knows no such job."""
+    found = find(records, schedule_id, key)
+    if found is not None:
+        records[found] = after_end(records[found], end, now)
+    return found
+
+
+def find(records: Mapping[str, Record], schedule_id: str, key: str) -> str | None:
+    """The schedule whose job has this key, under whatever id it stands now."""
+    record = records.get(schedule_id)
+    if record is not None and record.intent is not None and record.intent.key == key:
+        return schedule_id
+    return next((i for i, r in records.items() if r.intent is not None and r.intent.key == key), None)
+
+
+def after_end(record: Record, end: End, now: Instant) -> Record:
+    """The record of a sent schedule once its job has ended. A success stands, whatever comes after it."""
+    if not record.was_sent or (record.status == "completed" and record.evidence == "run"):
+        return record
+    seen: dict[str, Any] = {"accepted_at": record.accepted_at or instant_text(now)}
+    if end.run_id is not None:
+        seen["run_id"] = end.run_id
+    if end.conclusion != "success":
+        return _ended_badly(record, end, now, seen)
+    if record.status == "completed":
+        return note(record, now, "its job was done", evidence="run", **seen)
+    why = "its job was done after all" if record.status == "failed" else "its job was done"
+    return advance(
+        record, "completed", now, why, reason=None, error_message=None, evidence="run",
+        completed_at=instant_text(now), retried_at=None, **seen,
+    )  # fmt: skip
+
+
+def _ended_badly(record: Record, end: End, now: Instant, seen: Mapping[str, Any]) -> Record:
+    reason: Reason = "unknown_outcome" if end.conclusion == "lost" else "run_failed"
+    words = end.words or ("the worker went away" if end.conclusion == "lost" else "the job failed")
+    if record.status != "failed":
+        return advance(
+            record, "failed", now, words, reason=reason, error_message=words, completed_at=None, **seen
+        )
+    if reason == "run_failed" and record.reason == "unknown_outcome":  # the lost worker came back
+        return note(record, now, words, reason=reason, error_message=words, **seen)
+    return record
+
+
+# --- the book of a broker's jobs ----------------------------------------------------------------------
+
+
+def begin(
+    records: Records, pointer: Pointer, *, worker: str, now: Instant, lease: int, attempts: int
+) -> Begun:
+    """Claim the job that a message names for `worker`, where it may begin.
+
+    `attempts`: how often a job may begin that may be repeated (`delivery: at-least-once`).
+    """
+    found = find(records, pointer.schedule_id, pointer.key)
+    if found is None:
+        return Begun(words="the record knows no such job")
+    record = records[found] = overdue(records[found], now, attempts)
+    intent, claim = record.intent, record.claim
+    assert intent is not None, "it was found by its intent"
+    if (intent.owner, intent.at) != (pointer.owner, pointer.at):
+        return Begun(words="the message is of an earlier attempt to send it")
+    if record.status not in ("executing", "completed") or record.evidence == "run":
+        return Begun(words=f"it is {record.status} already")
+    if claim is not None and (wait := _patience(intent, claim, now)) is not None:
+        return wait
+    if now > read_utc(intent.not_after):
+        words = f"no attempt starts after {intent.not_after}"
+        records[found] = after_end(record, End(conclusion="expired", words=words), now)
+        return Begun(words=words)
+    attempt = 1 if claim is None else claim.attempts + 1
+    why = f"the worker {worker} began" + (f", attempt {attempt}" if attempt > 1 else "")
+    running = Claim(worker, instant_text(now), "running", instant_text(now + lease), attempt)
+    records[found] = note(
+        record, now, why, claim=running, accepted_at=record.accepted_at or instant_text(now)
+    )
+    return Begun(_work(found, records[found], intent, running))
+
+
+def _patience(intent: Intent, claim: Claim, now: Instant) -> Begun | None:
+    """Whether a claimed job has to be left alone, and for how long; None where it may begin again."""
+    if claim.state == "ended":
+        return Begun(words="it has ended already")
+    left = read_utc(claim.until) - now
+    if claim.state == "waiting":
+        return Begun(wait=left, words=f"its next attempt is at {claim.until}") if left > 0 else None
+    if left <= 0:
+        return None  # its worker is lost, and it may be repeated: else it would be overdue
+    words = f"the worker {claim.worker} is at it"
+    return Begun(wait=left if _is_repeatable(intent) else None, words=words)
+
+
+def _work(schedule_id: str, record: Record, intent: Intent, claim: Claim) -> Work:
+    return Work(
+        job_id=intent.job_id or schedule_id,
+        schedule_id=schedule_id,
+        key=intent.key,
+        payload=payload_of(schedule_id, record, intent.key, intent.not_after),
+        command=intent.command,
+        attempt=claim.attempts,
+        worker=claim.worker,
+    )
+
+
+def renew(records: Records, held: Iterable[Work], now: Instant, lease: int) -> None:
+    """The workers of `held` are still at it."""
+    for work in held:
+        found = _held(records, work)
+        if found is not None:
+            record = records[found]
+            assert record.claim is not None, "a held job has a claim"
+            until = instant_text(now + lease)
+            records[found] = msgspec.structs.replace(
+                record, claim=msgspec.structs.replace(record.claim, until=until)
+            )
+
+
+def end(
+    records: Records, work: Work, outcome: End, now: Instant, *, attempts: int, backoff: int
+) -> int | None:
+    """Record how an attempt ended. Seconds until the next one, where there is one; else None.
+
+    Of a worker that was taken for lost meanwhile, only the end of a job counts that nobody else can have
+    begun.
+    """
+    found = _held(records, work)
+    if found is None:
+        return None
+    record = records[found]
+    intent, claim = record.intent, record.claim
+    assert intent is not None
+    assert claim is not None, "a held job has a claim"
+    wait: int = backoff * 2 ** (work.attempt - 1)
+    is_last = work.attempt >= attempts or now + wait > read_utc(intent.not_after)
+    if outcome.conclusion != "success" and _is_repeatable(intent) and not is_last:
+        until = instant_text(now + wait)
+        waiting = Claim(claim.worker, claim.at, "waiting", until, claim.attempts)
+        why = f"attempt {work.attempt}: {outcome.words}; the next one is at {until}"
+        records[found] = note(record, now, why, claim=waiting, error_message=outcome.words)
+        return wait
+    ended = Claim(claim.worker, claim.at, "ended", instant_text(now), claim.attempts)
+    records[found] = msgspec.structs.replace(after_end(record, outcome, now), claim=ended)
+    return None
+
+
+def _held(records: Mapping[str, Record], work: Work) -> str | None:
+    """The schedule whose job is still this worker's, in this attempt."""
+    found = find(records, work.schedule_id, work.key)
+    claim = None if found is None else records[found].claim
+    if claim is None or (claim.worker, claim.attempts, claim.state) != (work.worker, work.attempt, "running"):
+        return None
+    return found
+
+
+def overdue(record: Record, now: Instant, attempts: int) -> Record:
+    """The record once it is plain that nobody will say how its job ended: its worker is lost, or time is up.
+
+    A job that may be repeated is left to the next worker, as long as an attempt may start.
+    """
+    intent, claim = record.intent, record.claim
+    if claim is None or intent is None or claim.state == "ended" or now < read_utc(claim.until):
+        return record
+    if record.status not in ("executing", "completed"):
+        return record
+    is_late = now > read_utc(intent.not_after)
+    if claim.state == "waiting":
+        if not is_late:
+            return record
+        words = f"{record.error_message}; no attempt starts after {intent.not_after}"
+        outcome = End(conclusion="failure", words=words)
+    elif _is_repeatable(intent) and not is_late and claim.attempts < attempts:
+        return record
+    else:
+        outcome = End(conclusion="lost", words=f"the worker {claim.worker} went away")
+    return after_end(record, outcome, now)
+
+
+def _is_repeatable(intent: Intent) -> bool:
+    return intent.delivery == "at-least-once"
