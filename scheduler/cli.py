@@ -97,7 +97,7 @@ class Context:
         from scheduler import documents
 
         sources = self.repository.sources()
-        return {s.file: documents.read(s.file, s.content).text for s in sources if s.kind == "scheduler"}
+        return {s.file: documents.read(s.file, s.content).text for s in sources if s.fault is None}
 
 
 pass_context = click.make_pass_decorator(Context)

@@ -28,6 +28,8 @@ class Inquiry(msgspec.Struct, kw_only=True):
     declared: Declarations
     records: Mapping[str, Record]
     """Recorded and archived schedules by id."""
+    coming: Mapping[str, Record]
+    """The same, with those failed that this very run will fail: they stand in nobody's way."""
     undeclared: Mapping[str, Record]
     """Of these, the ones that no declaration stands behind and that count all the same."""
     expansion: Expansion
@@ -210,7 +212,7 @@ class _Quick(msgspec.Struct):
 
 def _quick_lines(inquiry: Inquiry) -> dict[str, _Quick]:
     lines: dict[str, _Quick] = {}
-    records, now = inquiry.records, inquiry.now
+    records, now = inquiry.coming, inquiry.now
     for schedule_id, schedule in inquiry.expansion.schedules.items():
         record = records.get(schedule_id)
         if record is None and not schedule.cancelled:
@@ -255,7 +257,7 @@ def _time_lines(inquiry: Inquiry) -> dict[str, list[_Booking]]:
         return lines
     for schedule in inquiry.expansion.schedules.values():
         if schedule.channel in suspicious:
-            record = inquiry.records.get(schedule.id)
+            record = inquiry.coming.get(schedule.id)
             at = occupied_instant(schedule, record, inquiry.now)
             if at is not None:
                 lines[schedule.channel].append(_declared_booking(schedule, record, at))

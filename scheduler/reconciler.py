@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 import msgspec
 
 from scheduler import conflicts, limits, lineup, renames, schedules
-from scheduler.declarations import Declarations, declare
+from scheduler.declarations import Declarations, Reader, declare
 from scheduler.diagnostics import Code, Diagnostic, in_order
 from scheduler.plan import Plan, Subject, Surroundings, make_plan
 from scheduler.schedules import Expansion, Schedule
@@ -49,12 +49,14 @@ def reconcile(
     proposal: bool = False,
     force: bool = False,
     only_check: bool = False,
+    declare: Reader = declare,
 ) -> Reconciled:
     """Plan what to do at `now`.
 
     `proposal` is for `validate` and `plan`, which also refuse the past and only warn of the brake;
     `force` lets a run past the brake. `state` is None where nothing was recorded yet. `only_check` is
-    for whoever wants the diagnostics alone: the plan, half of the work, is left empty.
+    for whoever wants the diagnostics alone: the plan, half of the work, is left empty. `declare` reads the
+    files, which a simulation does once for many plans.
     """
     declared, faults = declare(sources)
     if declared is None:
@@ -122,14 +124,15 @@ REPEATS = 3
 
 
 def _failing(situation: _Situation, decided: _Decided) -> dict[str, Record]:
-    """The recorded schedules that a plan fails, as failed ones."""
-    failed = [change for change in decided.plan.changes if change.action in ("miss", "fail")]
+    """What a plan fails: as it is recorded (or would be), but failed."""
     return {
         change.schedule_id: msgspec.structs.replace(
-            situation.records[change.schedule_id], status="failed", reason=change.after.reason
+            situation.records.get(change.schedule_id, change.after),
+            status="failed",
+            reason=change.after.reason,
         )
-        for change in failed
-        if change.after is not None and change.schedule_id in situation.records
+        for change in decided.plan.changes
+        if change.action in ("miss", "fail") and change.after is not None
     }
 
 
@@ -164,7 +167,7 @@ def _decide(situation: _Situation, before: _Decided | None = None) -> _Decided:
     as_recorded = _as_recorded(declared, records, expansion)
     calendar = lineup.fill(declared, coming, expansion, now, as_recorded.difference(over))
     limits.block_refused(declared, expansion)
-    as_recorded |= {i for i in over if records[i].slot} - expansion.schedules.keys()
+    as_recorded |= {i for i in over if i in records and records[i].slot} - expansion.schedules.keys()
     as_recorded |= renames.check_former_ids(declared, known, expansion)
     kept = limits.brake(
         declared, records, expansion, as_recorded, proposal=situation.proposal, force=situation.force
@@ -172,7 +175,8 @@ def _decide(situation: _Situation, before: _Decided | None = None) -> _Decided:
     conflicts.check(
         conflicts.Inquiry(
             declared=declared,
-            records=coming,
+            records=known,
+            coming=coming,
             undeclared=_undeclared(coming, expansion, {*as_recorded, *kept}.difference(over)),
             expansion=expansion,
             now=now,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from github_stand_in import GitHub
 from miniature import TOKEN, Miniature
+from still_clock import StillClock
 
 
 @pytest.fixture
@@ -33,3 +34,9 @@ def live(mini: Miniature, github: GitHub) -> Miniature:
     mini.channels("alpha", "beta", "gamma")
     mini.run("state", "init", now="2026-01-01T00:00:00Z")
     return mini
+
+
+@pytest.fixture
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands with `--now` see exactly that instant, however long they take."""
+    monkeypatch.setattr("scheduler.cli.Clock", StillClock)

@@ -9,6 +9,8 @@ from declaring import one
 from github_stand_in import GitHub
 from miniature import Miniature
 
+pytestmark = pytest.mark.usefixtures("still_clock")
+
 SUNDAY = "2026-03-01T00:00:00Z"
 DAILY = "['*-*-* 18:00']"
 

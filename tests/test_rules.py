@@ -9,6 +9,8 @@ from declaring import entry, one, stagger, wave
 from github_stand_in import GitHub
 from miniature import Miniature, Outcome
 
+pytestmark = pytest.mark.usefixtures("still_clock")
+
 JANUARY = "2026-01-01T00:00:00Z"
 A_DAY_BEFORE = "2026-02-28T18:00:00Z"
 EVENING = "2026-03-01T18:00:00Z"

@@ -21,6 +21,8 @@ from scheduler.sources import Source
 from scheduler.state import State, decode
 from scheduler.times import read_time
 
+pytestmark = pytest.mark.usefixtures("still_clock")
+
 JANUARY = "2026-01-01T00:00:00Z"
 EVENING = "2026-03-01T18:00:00Z"
 LATER = "2026-03-01T18:30:00Z"
