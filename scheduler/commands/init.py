@@ -1,0 +1,39 @@
+"""`scheduler init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from scheduler import scaffold
+from scheduler.cli import Context, guarded, pass_context
+from scheduler.reports.characters import count, visible
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--owner", default="acme", show_default=True, help="The user or organization on GitHub.")
+@pass_context
+@guarded
+def init(context: Context, folder: Path, owner: str) -> None:
+    """Make a new repository of waves and channels in DIR, ready for GitHub. Nothing is written over."""
+    pinned = scaffold.pin()
+    texts = scaffold.files(owner, context.clock.now(), pinned)
+    scaffold.write(Path(context.directory) / folder, texts)
+    click.echo(f"made {count(len(texts), 'file')} in {visible(str(folder))}")
+    if pinned.remark is not None:
+        click.echo(f"mind: {pinned.remark}")
+    click.echo(NEXT.format(folder=visible(str(folder))))
+
+
+NEXT = """
+next:
+  cd {folder} && git init -b main
+  edit channels/my-channel.yaml, waves/first-wave.yaml and .github/CODEOWNERS
+  scheduler validate
+  git add . && git commit -m 'Begin'
+  git remote add origin URL && git push -u origin main
+  scheduler state init           # once; write the lineage that it prints into scheduler.yaml
+  scheduler doctor               # what is still missing
+docs/setting-up-on-github.md has the rest: tokens, the environment, who may change what."""

@@ -1,0 +1,136 @@
+"""A new repository for somebody who installed the package: what is in it, and how it is written.
+
+The workflows, the pages and the side of a channel are the own files of this project: links below `files`, of
+which a built package holds what they point to. The action that installs the scheduler differs: no source and no
+lock file lie beside it, so it installs by name, in the versions that are installed here.
+
+Effects: files. Nothing that is there is ever written over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+
+from scheduler.errors import SchedulerError
+from scheduler.scaffold.requirements import Pinned, pin
+from scheduler.spec import schema_files
+from scheduler.times import Instant, moment_of
+
+__all__ = ["Pinned", "files", "pin", "write"]
+
+OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
+"""The form of the name of a user or an organization on GitHub."""
+AHEAD = timedelta(days=365)
+"""How far ahead the first wave is: nobody is surprised by it."""
+
+AS_THEY_ARE: Mapping[str, str] = {
+    ".github/dependabot.yml": "dependabot.yml",
+    ".github/workflows/reconcile.yml": "reconcile.yml",
+    ".github/workflows/validate.yml": "validate.yml",
+    ".gitignore": "gitignore",
+    ".vscode/extensions.json": "extensions.json",
+    ".vscode/settings.json": "settings.json",
+    "README.md": "README.md",
+    "docs/punctuality.md": "punctuality.md",
+    "docs/setting-up-on-github.md": "setting-up-on-github.md",
+    "docs/threat-model.md": "threat-model.md",
+    "examples/channel-repository/.github/workflows/publish.yml": "publish.yml",
+    "examples/channel-repository/README.md": "channel-repository.md",
+}
+"""A file of the new repository -> the file that it is."""
+WITH_BLANKS: Mapping[str, str] = {
+    ".github/CODEOWNERS": "CODEOWNERS",
+    "channels/my-channel.yaml": "my-channel.yaml",
+    "scheduler.yaml": "scheduler.yaml",
+    "waves/first-wave.yaml": "first-wave.yaml",
+}
+"""Those in which the owner and the time of the first wave are filled in."""
+INSTALLING = (
+    (", from the lock file", ", from requirements.txt"),
+    ("changes with the lock file and the source", "changes with the pinned versions"),
+    ("${{ hashFiles('uv.lock', 'pyproject.toml', 'scheduler/**') }}", "${{ hashFiles('requirements.txt') }}"),
+    (
+        "run: uv sync --locked --no-dev --no-editable --compile-bytecode",
+        "run: uv venv --quiet --clear .venv &&"
+        " uv pip install --python .venv --compile-bytecode --requirement requirements.txt",
+    ),
+)
+"""What the action that installs the scheduler says here, and there."""
+
+
+def files(owner: str, now: Instant, pinned: Pinned) -> dict[str, str]:
+    """The text of every file of a new repository, by its path. Raises SchedulerError for no owner's name."""
+    if not OWNER.fullmatch(owner):
+        raise SchedulerError(
+            f"{owner!r} is no name of a user or an organization on GitHub", hint="write `--owner acme`"
+        )
+    at = (moment_of(now) + AHEAD).replace(hour=18, minute=0, second=0)
+    blanks = {"<owner>": owner, "<time>": f"{at:%Y-%m-%dT%H:%M:%SZ}", "<local time>": f"{at:%Y-%m-%dT%H:%M}"}
+    texts = {path: _text(name) for path, name in AS_THEY_ARE.items()}
+    for path, name in WITH_BLANKS.items():
+        texts[path] = _filled(_text(name), blanks)
+    texts[".github/actions/scheduler/action.yml"] = _filled(_text("action.yml"), dict(INSTALLING))
+    texts["requirements.txt"] = pinned.text
+    texts |= {f"schemas/{name}": text for name, text in schema_files().items()}
+    return dict(sorted(texts.items()))
+
+
+def _text(name: str) -> str:
+    return (Path(__file__).parent / "files" / name).read_text(encoding="utf-8")
+
+
+def _filled(text: str, blanks: Mapping[str, str]) -> str:
+    for blank, value in blanks.items():
+        text = text.replace(blank, value)
+    return text
+
+
+def write(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write the files, all or none. Raises SchedulerError where one is there, or cannot be written."""
+    taken = next(_taken(folder, texts), None)
+    if taken is not None:
+        raise SchedulerError(
+            f"{folder / taken} is there already; nothing was written",
+            hint="name another folder, or move that file away",
+        )
+    made: list[Path] = []
+    try:
+        for name, text in texts.items():
+            _make_folders(folder / PurePosixPath(name).parent, made)
+            with (folder / name).open("x", encoding="utf-8") as file:
+                made.append(folder / name)
+                file.write(text)
+    except OSError as problem:
+        _take_back(made)
+        raise SchedulerError(f"{folder / name} cannot be written: {problem.strerror or problem}") from None
+
+
+def _taken(folder: Path, names: Mapping[str, str]) -> Iterator[str]:
+    """What stands where a file of ours would: a file, or something else than a folder above it."""
+    if os.path.lexists(folder) and not folder.is_dir():
+        yield "."
+    for name in names:
+        for above in PurePosixPath(name).parents[-2::-1]:  # from the top, and without the top
+            path = folder / above
+            if path.is_symlink() or (path.exists() and not path.is_dir()):
+                yield str(above)
+        if os.path.lexists(folder / name):
+            yield name
+
+
+def _make_folders(folder: Path, made: list[Path]) -> None:
+    missing = [folder, *folder.parents]
+    for one in reversed([one for one in missing if not one.exists()]):
+        one.mkdir()
+        made.append(one)
+
+
+def _take_back(made: list[Path]) -> None:
+    for path in reversed(made):
+        with contextlib.suppress(OSError):
+            path.rmdir() if path.is_dir() else path.unlink()
