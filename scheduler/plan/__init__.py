@@ -9,6 +9,7 @@ against what is recorded (`bookings`), then each record is asked what is to come
 from __future__ import annotations
 
 from scheduler.plan import sent, unsent
+from scheduler.plan.ahead import without_far_ahead
 from scheduler.plan.bookings import book, new_record
 from scheduler.plan.changes import (
     DEFAULT_TOKENS,
@@ -61,7 +62,7 @@ def _proceed(situation: Situation) -> None:
         unsent.proceed(situation, schedule_id, draft.records[schedule_id], None)
 
     halts = find_halts(situation, fail)
-    for schedule_id in list(draft.records):
+    for schedule_id in without_far_ahead(situation):
         record = draft.records[schedule_id]
         if record.status == "executing":
             sent.proceed_executing(situation, schedule_id, record)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from scheduler.plan.changes import Draft
 from scheduler.plan.pauses import Pauses
-from scheduler.schedules import Schedule, may_revive
+from scheduler.schedules import Group, Schedule, may_revive
 from scheduler.state import Event, Record, advance, note
 from scheduler.times import instant_text
 
@@ -34,11 +36,12 @@ def book(draft: Draft, pauses: Pauses) -> None:
         renamed = draft.records[schedule_id]
         draft.note("update", schedule_id, renamed, renamed, f"renamed from {former}")
     blocked, archive = subject.expansion.blocked, subject.archive
+    mint = _Mint(draft, pauses)
     for schedule_id, schedule in subject.expansion.schedules.items():
         record = draft.records.get(schedule_id) or archive.get(schedule_id)
         if record is None:
             if schedule_id not in blocked:
-                _create(draft, pauses, schedule)
+                mint.create(schedule)
         elif record.is_unsent_live:
             if schedule.cancelled:
                 _cancel(draft, schedule_id, record, "declared", "declared cancelled")
@@ -77,18 +80,41 @@ def _declared_fields(schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def _create(draft: Draft, pauses: Pauses, schedule: Schedule) -> None:
-    record = new_record(schedule)
-    reason = f"declared in {schedule.file}"
-    if schedule.cancelled:
-        record.status = "cancelled"
-        record.reason = "declared"
-        reason += ", cancelled"
-    record.history = (Event(instant_text(draft.now), record.status, reason),)
-    if record.status == "pending":
-        record.pauses = pauses.of(schedule.id, record)
-        record.is_paused = bool(record.pauses)
-    draft.change("create", schedule.id, record, reason)
+class _Mint:
+    """Makes the records of what is new.
+
+    Those of one group have all but three fields in common: coined from one another they cost a quarter
+    of what they would cost one by one, and share their history.
+    """
+
+    def __init__(self, draft: Draft, pauses: Pauses) -> None:
+        self._draft = draft
+        self._pauses = pauses
+        self._group: Group | None = None
+        self._coin: Record | None = None
+        self._reason = ""
+
+    def create(self, schedule: Schedule) -> None:
+        draft, coin = self._draft, self._coin
+        if coin is None or schedule.group is not self._group:
+            self._reason = f"declared in {schedule.file}"
+            coin = new_record(schedule)
+            coin.history = (Event(instant_text(draft.now), "pending", self._reason),)
+            self._group, self._coin = schedule.group, coin
+        record = replace(
+            coin,
+            channel_id=schedule.channel,
+            scheduled_at=instant_text(schedule.at),
+            position=schedule.position,
+        )
+        reason = self._reason
+        if schedule.cancelled:
+            reason += ", cancelled"
+            record.status, record.reason = "cancelled", "declared"
+            record.history = (Event(instant_text(draft.now), record.status, reason),)
+        elif pauses := self._pauses.of(schedule.id, record):
+            record.pauses, record.is_paused = pauses, True
+        draft.change("create", schedule.id, record, reason)
 
 
 def _cancel(

@@ -20,6 +20,7 @@ class Pauses:
         self._subject = subject
         self._channels: dict[str, Pause | None] = {}
         self._freezes: dict[str, list[spec.Freeze]] = {}
+        self._idle: dict[str, bool] = {}
 
     def of(self, schedule_id: str, record: Record) -> tuple[Pause, ...]:
         """Everything that holds a record back now. Any of them does."""
@@ -27,6 +28,8 @@ class Pauses:
         found: list[Pause | None] = []
         schedule = subject.expansion.schedules.get(schedule_id)
         if schedule is not None:
+            if schedule.paused is schedule.group.paused is None and self._nothing_on(schedule.channel):
+                return ()  # as nearly always; it is asked twice for each of 100,000 new schedules
             found += (schedule.paused, schedule.group.paused)
         else:  # its file cannot be read: as it was recorded
             found += (pause for pause in record.pauses if pause.by in ("schedule", "wave"))
@@ -41,6 +44,15 @@ class Pauses:
             if pause is not None and (pause.until is None or read_utc(pause.until) > subject.now)
         )
 
+    def _nothing_on(self, channel_id: str) -> bool:
+        """Whether neither the channel, nor a freeze of it, nor the operator may hold anything back."""
+        known = self._idle.get(channel_id)
+        if known is None:
+            subject = self._subject
+            held = self._channel(channel_id) or self._freezes_of(channel_id) or subject.surroundings.stopped
+            known = self._idle[channel_id] = not held
+        return known
+
     def _channel(self, channel_id: str) -> Pause | None:
         if channel_id not in self._channels:
             channel = self._subject.declared.channels.get(channel_id)
@@ -50,13 +62,7 @@ class Pauses:
     def _freeze(self, record: Record) -> Pause | None:
         """A freeze holds back what lies in it until it ends, and whatever falls due while it lasts."""
         now = self._subject.now
-        freezes = self._freezes.get(record.channel_id)
-        if freezes is None:
-            freezes = self._freezes[record.channel_id] = [
-                freeze
-                for freeze in self._subject.declared.settings.freezes
-                if freeze.until > now and (freeze.channels is None or record.channel_id in freeze.channels)
-            ]
+        freezes = self._freezes_of(record.channel_id)
         if not freezes:
             return None
         due = record.at - self._subject.lead(record.channel_id)
@@ -69,6 +75,22 @@ class Pauses:
             return None
         last = max(holding, key=lambda freeze: freeze.until)
         return Pause("freeze", last.reason, instant_text(last.until))
+
+    def ends_of_freezes(self, channel_id: str) -> list[Instant]:
+        """When the freezes of a channel end that are not over."""
+        return [freeze.until for freeze in self._freezes_of(channel_id)]
+
+    def _freezes_of(self, channel_id: str) -> list[spec.Freeze]:
+        """The freezes of a channel that are not over."""
+        freezes = self._freezes.get(channel_id)
+        if freezes is None:
+            now = self._subject.now
+            freezes = self._freezes[channel_id] = [
+                freeze
+                for freeze in self._subject.declared.settings.freezes
+                if freeze.until > now and (freeze.channels is None or channel_id in freeze.channels)
+            ]
+        return freezes
 
 
 def until_when(pauses: Iterable[Pause]) -> Instant | None:
