@@ -10,12 +10,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from scheduler import audit
 from scheduler.boundaries import boundary
+from scheduler.declarations import Reader, declare
 from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.dispatchers import Answer, Dispatcher, Readiness, Request, Sighting
 from scheduler.envelope import intend, intend_again, intent_of, payload_of
@@ -118,6 +120,10 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """On the monotonic clock."""
 
 
+def _in_a_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, daemon=True).start()
+
+
 class Edge(msgspec.Struct, kw_only=True):
     """The world as a run sees it: everything that is not a pure function."""
 
@@ -136,6 +142,10 @@ class Edge(msgspec.Struct, kw_only=True):
     """What must hold of a state before it is acted upon; raises where it does not."""
     compares_clocks: bool = False
     """Whether the servers' `Date` is held against the clock; a clock that was set by hand is not."""
+    declare: Reader = declare
+    """How files are read; a simulation reads them once, and under settings of its own."""
+    beside: Callable[[Callable[[], None]], None] = _in_a_thread
+    """Does a piece of work beside others; in a simulation one comes after the other."""
 
 
 class Runner:
@@ -216,6 +226,7 @@ class Runner:
             self.edge.clock.now() if at is None else max(at, self.edge.clock.now()),
             self.edge.surroundings(),
             force=self.force,
+            declare=self.edge.declare,
         )
         if remarks:
             told = [*reconciled.diagnostics, *remarks]
@@ -326,7 +337,7 @@ class Runner:
         boundary("before-send")
         unsaved: list[tuple[Request, Answer]] = []
         try:
-            for answered in _exchange(ways):
+            for answered in _exchange(ways, self.edge.beside):
                 unsaved += answered
                 try:
                     snapshot = self._record(snapshot, unsaved)
@@ -537,14 +548,16 @@ class Runner:
 Arrival = tuple[Request, Answer] | BaseException | None
 
 
-def _exchange(ways: Sequence[tuple[Dispatcher, list[Request]]]) -> Iterator[list[tuple[Request, Answer]]]:
+def _exchange(
+    ways: Sequence[tuple[Dispatcher, list[Request]]], beside: Callable[[Callable[[], None]], None]
+) -> Iterator[list[tuple[Request, Answer]]]:
     """Send over all ways at once; what has been answered meanwhile comes together.
 
     A fault in one way leaves its other requests unknown; it is raised once all ways are through.
     """
     arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
     for way, some in ways:
-        threading.Thread(target=_send_all, args=(way, some, arrivals), daemon=True).start()
+        beside(partial(_send_all, way, some, arrivals))
     working, fault = len(ways), None
     while working:
         arrived = [arrivals.get()]

@@ -6,7 +6,7 @@ before goes on as recorded and nobody is told of a second, false fault.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -53,6 +53,10 @@ class Declarations(msgspec.Struct, kw_only=True):
         """Whether the channel is readable, active, and allowed."""
         found = self.channels.get(channel)
         return found is not None and found.active and channel not in self.refused
+
+
+Reader = Callable[[Iterable[Source]], tuple[Declarations | None, list[Diagnostic]]]
+"""How sources are read: `declare`, or something that does the same."""
 
 
 def declare(sources: Iterable[Source]) -> tuple[Declarations | None, list[Diagnostic]]:

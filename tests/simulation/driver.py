@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from random import Random
 from unittest import mock
 
 import scheduler.apply
-import scheduler.reconciler
 from scheduler.apply import Edge, Runner
+from scheduler.declarations import declare
 from scheduler.errors import LostRace, StateError
 from scheduler.plan import Surroundings
 from scheduler.reconciler import Reconciled, reconcile
+from scheduler.simulation.world import at_once
 from scheduler.sources import Source
 from scheduler.state import Declared, Record
 from scheduler.times import instant_text, read_utc
@@ -113,38 +114,20 @@ def sources_of(channels: Mapping[str, bytes], waves: Sequence[Wave]) -> tuple[So
     return tuple(files)
 
 
-@lru_cache(maxsize=256)
-def _declare(sources: tuple[Source, ...]) -> object:
-    return _plain_declare(sources)
-
-
-_plain_declare = scheduler.reconciler.declare
-
-
-class _Inline:
-    """A thread that is none: a simulated runner does one thing at a time."""
-
-    def __init__(self, target: Callable[..., None], args: tuple[object, ...], daemon: bool) -> None:
-        self.work = lambda: target(*args)
-
-    def start(self) -> None:
-        self.work()
+declare_once = lru_cache(maxsize=256)(declare)
+"""Equal files are parsed once; the sources must be a tuple."""
 
 
 @contextmanager
 def simulated() -> Iterator[None]:
-    """The real code without threads, and with the parsing of equal files done once."""
+    """The boundaries of the code are points, too, at which a process may stop for a while or for good."""
 
     def boundary(name: str) -> None:
         process = _current.get("process")
         if process is not None:
             process.point(f"boundary {name}")
 
-    with (
-        mock.patch.object(scheduler.apply.threading, "Thread", _Inline),
-        mock.patch.object(scheduler.apply, "boundary", boundary),
-        mock.patch.object(scheduler.reconciler, "declare", lambda sources: _declare(tuple(sources))),
-    ):
+    with mock.patch.object(scheduler.apply, "boundary", boundary):
         yield
 
 
@@ -184,7 +167,7 @@ class History:
             return self.sources
 
         edge = Edge(
-            store=SimulatedStore(process),  # type: ignore[arg-type]
+            store=SimulatedStore(process),
             sources=sources,
             surroundings=lambda: Surroundings(tokens=frozenset({"ACME_TOKEN"})),
             dispatcher=lambda intent: github,
@@ -193,6 +176,8 @@ class History:
             declared=lambda found, before: before or Declared(digest="simulated"),
             idle=lambda reconciled: None,
             guard=lambda state: [],
+            declare=declare_once,
+            beside=at_once,
         )
         Runner(edge).reconcile_once()
 
@@ -261,6 +246,7 @@ class History:
             {},
             int(self.world.now),
             Surroundings(tokens=frozenset({"ACME_TOKEN"})),
+            declare=declare_once,
         )
 
     # --- what must hold at the end --------------------------------------------------------------------
@@ -287,7 +273,7 @@ class History:
                 raise Violation(f"{schedule_id} is neither sent nor missed nor paused")
         accepted = [e for e in self.world.effects if e.schedule_id == schedule_id and e.accepted]
         key = None if record.intent is None else record.intent.key
-        succeeded = any(run.key == key and run.conclusion == "success" for run in self.world.runs)
+        succeeded = any(run.conclusion == "success" for run in self.world.runs.get(key or "", ()))
         if succeeded and record.status == "failed":
             raise Violation(f"{schedule_id} failed ({record.reason}), and its run succeeded")
         if record.status == "cancelled" and accepted:

@@ -1,4 +1,8 @@
-"""The world that simulated runners share: time, the stored record, GitHub, and what is declared."""
+"""The world of `scheduler.simulation`, with runners in it that are stopped and killed between two effects.
+
+Each part adds the points at which that may happen, the faults, and the rules that every save and every
+request is held against.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from greenlet import getcurrent, greenlet
 
-from scheduler.dispatchers import Answer, Readiness, Request, Run, Sighting
+import scheduler.simulation.world as plain
+from scheduler.dispatchers import Answer, Readiness, Request, Sighting
 from scheduler.errors import LostRace, StateError
 from scheduler.state import Intent, Record, State
 from scheduler.stores import Snapshot
-from scheduler.times import Instant, read_utc
+from scheduler.times import read_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,35 +99,19 @@ class Effect:
     declared: int
 
 
-@dataclass
-class SimulatedRun:
-    """A run that GitHub made of a dispatch."""
-
-    key: str
-    id: int
-    shows: float
-    ends: float
-    conclusion: str
-
-
-@dataclass
-class World:
+@dataclass(kw_only=True)
+class World(plain.World):
     """Everything outside the runners."""
 
     random: Random
-    now: float
-    state: State
     sources: list[Mapping[str, bytes]]
     """Every version of what was declared; the last one is in force."""
-    version: int = 0
     trace: list[str] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
-    runs: list[SimulatedRun] = field(default_factory=list)
     claimed: set[str] = field(default_factory=set)
     """Keys that a channel's workflow has claimed: what a guarded receiver published."""
     published: Counter[str] = field(default_factory=Counter)
     faulty: bool = True
-    saves: int = 0
     intents: set[tuple[str, str]] = field(default_factory=set)
     """(key, instant) of every intent that was ever saved."""
     doubts: set[str] = field(default_factory=set)
@@ -145,12 +134,6 @@ class World:
             if old is not None and old is not record:
                 self._hold_owner(schedule_id, old, writer)
         self.overwrite(state)
-
-    def overwrite(self, state: State) -> None:
-        """Store a state without any question."""
-        self.state = state
-        self.version += 1
-        self.saves += 1
 
     def _hold_record(self, schedule_id: str, old: Record | None, new: Record) -> None:
         if new.intent is not None:
@@ -251,37 +234,27 @@ class World:
         if guarded and not late:
             self.claimed.add(request.intent.key)
             self.published[request.schedule_id] += 1
-        self.runs.append(
-            SimulatedRun(
-                request.intent.key, len(self.runs) + 1, self.now + lag, self.now + lag + 60, conclusion
-            )
-        )
+        self.start_run(request.intent.key, lag=lag, takes=60, conclusion=conclusion)
 
     def sighting(self, intent: Intent) -> Sighting:
-        """What a listing of the channel's runs says of a key now."""
+        """What a listing of the channel's runs says of a key now, if it says anything."""
         if self.faulty and self.random.random() < 0.1:
             return Sighting(error="HTTP 502")
-        return Sighting(
-            runs=[
-                Run(run_id=run.id, conclusion=run.conclusion if run.ends <= self.now else None)
-                for run in self.runs
-                if run.key == intent.key and run.shows <= self.now
-            ]
-        )
+        return super().sighting(intent)
 
 
-class SimulatedStore:
+class SimulatedStore(plain.SimulatedStore):
     """The record, as one process reaches it."""
 
-    name = "the simulated state"
+    world: World
 
     def __init__(self, process: Process) -> None:
+        super().__init__(process.world)
         self.process = process
-        self.world = process.world
 
     def load(self) -> Snapshot:
         self.process.point("load")
-        return Snapshot(self.world.state, str(self.world.version))
+        return super().load()
 
     def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
         self.process.point("before save")
@@ -297,22 +270,18 @@ class SimulatedStore:
     def save_with_archive(self, state: State, archived: object, snapshot: Snapshot, message: str) -> Snapshot:
         raise Violation("nothing in a simulation is old enough to be archived")
 
-    def load_archive(self) -> dict[str, Record]:
-        return {}
-
     def create(self, state: State) -> Snapshot:
         raise Violation("a run must never begin a record")
 
 
-class SimulatedGitHub:
+class SimulatedGitHub(plain.SimulatedWay):
     """The way out, as one process has it."""
 
-    def __init__(self, process: Process) -> None:
-        self.process = process
-        self.world = process.world
+    world: World
 
-    def prepare(self, requests: Sequence[Request]) -> None:
-        pass
+    def __init__(self, process: Process) -> None:
+        super().__init__(process.world)
+        self.process = process
 
     def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
         for request in requests:
@@ -325,44 +294,25 @@ class SimulatedGitHub:
         self, intents: Mapping[str, Intent], run_ids: Mapping[str, int] | None = None
     ) -> Mapping[str, Sighting]:
         self.process.point("look up")
-        return {schedule_id: self.world.sighting(intent) for schedule_id, intent in intents.items()}
+        return super().look_up(intents, run_ids)
 
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
         self.process.point("ask")
-        return {schedule_id: Readiness(ready=True) for schedule_id in intents}
-
-    def close(self) -> None:
-        pass
+        return super().ask_ready(intents)
 
 
-class SimulatedClock:
-    """The clock of one process: skewed as a whole, and asleep until the driver lets time pass."""
-
-    is_ended = False
+class SimulatedClock(plain.SimulatedClock):
+    """The clock of one process: asleep until the driver lets time pass."""
 
     def __init__(self, process: Process) -> None:
+        super().__init__(process.world, process.skew)
         self.process = process
-
-    def now(self) -> Instant:
-        return int(self.moment())
-
-    def moment(self) -> float:
-        return self.process.world.now + self.process.skew
-
-    def monotonic(self) -> float:
-        return self.process.world.now
 
     def sleep(self, seconds: float) -> bool:
         self.process.wake = self.process.world.now + max(seconds, 0.0)
         while self.process.is_asleep:
             self.process.point("asleep")
         return True
-
-    def sleep_until(self, moment: float) -> bool:
-        return self.sleep(moment - self.moment())
-
-    def back_off(self, attempt: int) -> None:
-        self.sleep(0.1 * 2 ** min(attempt, 5))
 
 
 def fresh_state() -> State:
