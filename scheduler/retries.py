@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from scheduler import slots, spec
-from scheduler.diagnostics import Diagnostic
 from scheduler.envelope import key_of
 from scheduler.errors import ScheduleError
 from scheduler.reconciler import Reconciled
@@ -40,8 +39,8 @@ def retry(
 ) -> Retry:
     """The record after a retry at `now`. `known` are all records, archived ones too.
 
-    Raises ScheduleError for what did not fail, for what is no longer declared or breaks a rule, where
-    `resend` is missing, and for a slot whose video was sent from another one.
+    Raises ScheduleError for what did not fail, for what is no longer declared, where `resend` is missing,
+    and for a slot whose video was sent from another one.
     """
     if record.status != "failed":
         raise ScheduleError(
@@ -133,18 +132,11 @@ def what_to_look_at(schedule_id: str, record: Record, lineage: str) -> tuple[str
 def _demand_declared(
     schedule_id: str, record: Record, reconciled: Reconciled, known: Mapping[str, Record]
 ) -> None:
-    """Refuse what nothing declares any more, what is declared cancelled, and what a rule holds back."""
+    """Refuse what nothing declares any more, and what is declared cancelled."""
     declared = reconciled.declared
     if declared is None:
         raise ScheduleError(
             "scheduler.yaml cannot be read, so nothing can be retried", reconciled.diagnostics
-        )
-    problem = reconciled.blocked.get(schedule_id)
-    if problem is not None:
-        raise ScheduleError(
-            f"{schedule_id} would not be sent: it breaks the rule [{problem}]",
-            about(reconciled, schedule_id),
-            hint="mend that first; `scheduler validate` shows the places",
         )
     schedule = reconciled.schedules.get(schedule_id)
     if schedule is not None:
@@ -170,12 +162,6 @@ def _demand_declared(
             f"{schedule_id} is no longer declared", hint="put its declaration back, or declare it as new"
         )
     _demand_slot(schedule_id, record, channel, known)
-
-
-def about(reconciled: Reconciled, schedule_id: str) -> list[Diagnostic]:
-    """The errors that a schedule is blocked by."""
-    code = reconciled.blocked.get(schedule_id)
-    return [fault for fault in reconciled.diagnostics if fault.code == code and schedule_id in fault.message]
 
 
 def _demand_slot(

@@ -96,15 +96,27 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
         state = msgspec.structs.replace(
             snapshot.state, schedules=schedules, serial=snapshot.state.serial + 1, idle=None
         )
+        after = proposals.look(view.sources, state, archive, view.now, view.surroundings)
+        _demand_free(after, retried.schedule_id)
         try:
             edge.store.save(state, snapshot, audit.retry(retried.schedule_id, retried.record))
         except LostRace:
             repository.clock.back_off(min(attempt, 6))
             continue
-        after = proposals.look(view.sources, state, archive, view.now, view.surroundings)
         row = after.rows[retried.schedule_id]
         return Retried(retry=retried, next=explain(after.reconciled, row, retried.record))
     raise StateError("other runners saved first each time; nothing was written", hint="try it again")
+
+
+def _demand_free(after: View, schedule_id: str) -> None:
+    """Refuse a retry that a rule would hold back: it would only be missed later."""
+    code = after.reconciled.blocked.get(schedule_id)
+    if code is not None:
+        raise ScheduleError(
+            f"{schedule_id} would not be sent: it breaks the rule [{code}]",
+            [f for f in after.reconciled.diagnostics if f.code == code],
+            hint="mend that first",
+        )
 
 
 def _retried(view: View, name: str, *, resend: bool) -> retries.Retry:

@@ -7,7 +7,6 @@ from scheduler.errors import ScheduleError
 from scheduler.proposals.changes import Proposal, propose
 from scheduler.proposals.targets import Target, resolve
 from scheduler.proposals.view import View
-from scheduler.times import duration_text
 
 
 def move(view: View, name: str, time: str) -> Proposal:
@@ -56,8 +55,3 @@ def _proposal(view: View, target: Target, after: str) -> Proposal:
         view, "move", target.name, kind=target.file_kind, file=target.file, after=after, about=sorted(about)
     )
     return proposal
-
-
-def signed_text(seconds: int) -> str:
-    """`+30m` or `-30m`."""
-    return f"{'-' if seconds < 0 else '+'}{duration_text(abs(seconds))}"

@@ -1,0 +1,349 @@
+"""`SchedulingService`: the verbs for Python, as a notebook or the threads of a web backend call them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from github_stand_in import Fault, GitHub
+from miniature import TOKEN, Miniature
+
+import scheduler
+from scheduler import ScheduleError, SchedulingService
+from scheduler.clock import Clock
+from scheduler.errors import SchedulerError, StateError, StateMissing
+from scheduler.times import read_time
+
+NOW = "2026-02-25T09:00:00Z"
+AT = datetime(2026, 3, 1, 18, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def open_service(mini: Miniature, now: str = NOW) -> SchedulingService:
+    return SchedulingService(mini.root, environ=mini.environ, clock=Clock(read_time(now)))
+
+
+@pytest.fixture
+def service(live: Miniature) -> SchedulingService:
+    return open_service(live)
+
+
+# --- the door ---------------------------------------------------------------------------------------
+
+
+def test_importing_the_package_imports_next_to_nothing() -> None:
+    code = "import sys, scheduler; print(sorted(m for m in sys.modules if m.startswith('scheduler.')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_what_the_package_promises_is_there_and_nothing_else() -> None:
+    assert scheduler.SchedulingService is SchedulingService
+    assert set(scheduler.__all__) <= set(dir(scheduler))
+    with pytest.raises(AttributeError, match="no attribute 'Scheduler'"):
+        scheduler.Scheduler  # type: ignore[attr-defined]  # noqa: B018 - that it is not there is the point
+
+
+def test_a_folder_that_is_not_there_is_told_at_once(live: Miniature) -> None:
+    with pytest.raises(SchedulerError, match="is no folder"):
+        SchedulingService(live.root / "nowhere")
+
+
+# --- creating ---------------------------------------------------------------------------------------
+
+
+def test_members_come_in_the_order_given_with_aware_times_in_utc(service: SchedulingService) -> None:
+    berlin = timezone(timedelta(hours=1))
+    made = service.create_staggered_schedule(
+        "premiere", ["gamma", "alpha", "beta"], AT.astimezone(berlin), 5400, wave_id="spring"
+    )
+    assert [(one.id, one.scheduled_at) for one in made] == [
+        ("spring/premiere/gamma", AT),
+        ("spring/premiere/alpha", AT + 1.5 * HOUR),
+        ("spring/premiere/beta", AT + 3 * HOUR),
+    ]
+    assert all(one.scheduled_at.tzinfo is UTC for one in made)
+    assert service.get_schedules_by_group("spring/premiere") == made
+    assert service.get_schedules_by_wave("spring") == made
+
+
+def test_a_wave_without_an_id_is_called_by_video_and_time(service: SchedulingService) -> None:
+    first = service.create_simultaneous_schedule("teaser-4k", ["alpha"], AT)
+    again = service.create_simultaneous_schedule("teaser-4k", ["beta"], AT)
+    odd = service.create_simultaneous_schedule("Ünï code/ video!", ["gamma"], AT)
+    assert [one.id for one in first + again + odd] == [
+        "teaser-4k-20260301T180000Z/teaser-4k/alpha",
+        "teaser-4k-20260301T180000Z/teaser-4k-2/beta",
+        "n-code-video-20260301T180000Z/n-code-video/gamma",
+    ]
+    assert odd[0].video_id == "Ünï code/ video!"
+
+
+def test_an_existing_wave_gets_the_entry_appended_and_keeps_its_comments(
+    live: Miniature, service: SchedulingService
+) -> None:
+    entry = "  - { type: simultaneous, video: one, at: 2026-03-01T18:00Z, channels: [alpha] }\n"
+    before = f"# the launch\nschedules: # in order\n{entry}"
+    live.write({"waves/2026/spring.yaml": before})
+    service.create_simultaneous_schedule(
+        "two", ["alpha"], AT + HOUR, "spring", metadata={"campaign": "sun", "n": 1}
+    )
+    text = (live.root / "waves/2026/spring.yaml").read_text()
+    assert text.startswith(before)
+    assert service.get_schedules_by_wave("spring")[1].metadata == {"campaign": "sun", "n": "1"}
+
+
+def test_a_group_is_created_whole_or_not_at_all(live: Miniature, service: SchedulingService) -> None:
+    service.create_independent_schedule("beta", AT, "other")
+    with pytest.raises(ScheduleError, match="would break a rule") as refusal:
+        service.create_simultaneous_schedule("teaser", ["alpha", "beta", "gamma"], AT, "spring")
+    (fault,) = refusal.value.diagnostics
+    assert (fault.code, fault.location.file) == ("min-gap", "waves/spring.yaml")
+    assert not (live.root / "waves/spring.yaml").exists()
+    assert [one.channel_id for one in service.get_schedules()] == ["beta"]
+
+
+@pytest.mark.parametrize(
+    ("channels", "wave", "words"),
+    [
+        (["alpha", "nobody"], "spring", "would break a rule"),
+        (["alpha", "alpha"], "spring", "would break a rule"),
+        ([], "spring", "at least one channel"),
+        (["alpha"], "../../etc/passwd", "cannot be the id of a wave"),
+        (["alpha"], "a b", "cannot be the id of a wave"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_written(
+    live: Miniature, service: SchedulingService, channels: list[str], wave: str, words: str
+) -> None:
+    with pytest.raises(ScheduleError, match=words):
+        service.create_simultaneous_schedule("teaser", channels, AT, wave)
+    assert list((live.root / "waves").rglob("*")) == []
+
+
+def test_a_video_with_a_line_break_in_it_stays_out_of_the_file(
+    live: Miniature, service: SchedulingService
+) -> None:
+    with pytest.raises(ScheduleError):
+        service.create_simultaneous_schedule("a\nrepeat: true", ["alpha"], AT, "spring")
+    assert not (live.root / "waves/spring.yaml").exists()
+
+
+@pytest.mark.parametrize("delay", [-1, 0.5])
+def test_a_delay_is_a_whole_number_of_seconds(service: SchedulingService, delay: float) -> None:
+    with pytest.raises(ScheduleError, match="a delay is a whole number of seconds"):
+        service.create_staggered_schedule("premiere", ["alpha", "beta"], AT, delay)  # type: ignore[arg-type]
+
+
+def test_a_naive_datetime_is_utc_and_warned_of_where_it_was_passed(service: SchedulingService) -> None:
+    with pytest.warns(UserWarning, match="is naive and is taken as UTC") as warned:
+        made = service.create_independent_schedule("alpha", AT.replace(tzinfo=None), "video")
+    assert made.scheduled_at == AT
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match="naive") as warned:
+        service.create_simultaneous_schedule("teaser", ["beta"], AT.replace(tzinfo=None))
+    assert warned[0].filename == __file__
+
+
+def test_fractions_of_a_second_are_left_out(service: SchedulingService) -> None:
+    made = service.create_independent_schedule("alpha", AT + timedelta(microseconds=999_999), "video")
+    assert made.scheduled_at == AT
+
+
+# --- managing ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spring(service: SchedulingService) -> SchedulingService:
+    service.create_simultaneous_schedule("teaser", ["alpha", "beta"], AT, "spring")
+    return service
+
+
+def test_a_pause_has_a_reason_and_an_end(live: Miniature, spring: SchedulingService) -> None:
+    paused = spring.pause_schedule("spring/teaser/alpha", reason="legal", until=AT - HOUR)
+    assert paused.is_paused
+    text = (live.root / "waves/spring.yaml").read_text()
+    assert "{ id: alpha, paused: { reason: legal, until: 2026-03-01T17:00:00Z } }" in text
+    assert not spring.resume_schedule("spring/teaser/alpha").is_paused
+
+
+def test_what_its_channel_pauses_stays_paused_when_it_is_resumed_itself(spring: SchedulingService) -> None:
+    spring.pause_schedule("spring/teaser/alpha")
+    assert spring.pause_channel_schedules("alpha", reason="strike") == 1
+    assert spring.resume_schedule("spring/teaser/alpha").is_paused
+    assert spring.pause_channel_schedules("alpha", reason="strike") == 0, "it is paused like that already"
+    assert spring.resume_channel_schedules("alpha") == 1
+    assert spring.resume_channel_schedules("alpha") == 0
+
+
+@pytest.mark.parametrize("name", ["wave:spring", "spring/teaser", "spring", "spring/teaser/nobody"])
+def test_the_verbs_of_one_schedule_take_one_schedule(spring: SchedulingService, name: str) -> None:
+    for verb in (spring.pause_schedule, spring.resume_schedule, spring.cancel_schedule, spring.get_schedule):
+        with pytest.raises(ScheduleError):
+            verb(name)
+    assert not any(one.is_paused for one in spring.get_schedules())
+
+
+def test_validation_answers_for_one_schedule_alone(live: Miniature, spring: SchedulingService) -> None:
+    twin = "schedules:\n  - { type: simultaneous, video: x, at: 2026-03-01T18:00:30Z, channels: [alpha] }\n"
+    live.write({"waves/twin.yaml": twin})
+    clash = spring.validate_schedule("spring/teaser/alpha")
+    assert not clash["valid"]
+    assert clash["issues"][0].endswith("the least is 1m [min-gap]")
+    assert spring.validate_schedule("spring/teaser/beta") == {"valid": True, "issues": []}
+    assert spring.validate_schedule("spring/teaser/nobody") == {
+        "valid": False,
+        "issues": ["the group spring/teaser has no channel 'nobody'"],
+    }
+
+
+# --- executing --------------------------------------------------------------------------------------
+
+
+def test_execution_is_a_run(live: Miniature, spring: SchedulingService, github: GitHub) -> None:
+    github.repository("acme/beta").faults.append(Fault(status=422, body={"message": "no workflow"}))
+    later = open_service(live, "2026-03-01T18:01:00Z")
+    alpha, beta = later.execute_pending_schedules()
+    assert alpha == {"schedule_id": "spring/teaser/alpha", "status": "completed", "error": None}
+    assert (beta["status"], "422" in (beta["error"] or "")) == ("failed", True)
+    assert later.execute_pending_schedules() == []
+    sent = later.get_schedule("spring/teaser/alpha")
+    assert (sent.attempts, sent.lateness_seconds, sent.evidence) == (1, 60, "accepted")
+    assert sent.executed_at == datetime(2026, 3, 1, 18, 1, tzinfo=UTC)
+
+
+def test_before_leaves_what_fell_due_later_for_another_run(
+    live: Miniature, service: SchedulingService
+) -> None:
+    service.create_staggered_schedule("premiere", ["alpha", "beta"], AT, 600, "spring")
+    later = open_service(live, "2026-03-01T18:20:00Z")
+    first = later.execute_pending_schedules(before=AT + timedelta(minutes=5))
+    assert [result["schedule_id"] for result in first] == ["spring/premiere/alpha"]
+    second = later.execute_pending_schedules(before=AT + timedelta(days=365))
+    assert [result["schedule_id"] for result in second] == ["spring/premiere/beta"]
+
+
+def test_before_is_never_later_than_now(live: Miniature, spring: SchedulingService, github: GitHub) -> None:
+    assert spring.execute_pending_schedules(before=AT + timedelta(days=1)) == []
+    assert github.dispatches == []
+
+
+def test_a_lost_state_is_never_taken_for_an_empty_one(live: Miniature, spring: SchedulingService) -> None:
+    (live.root / "state.json").unlink()
+    with pytest.raises(StateMissing):
+        spring.execute_pending_schedules()
+    assert len(spring.get_schedules()) == 2, "queries show what is declared"
+
+
+def test_broken_settings_and_states_are_errors_of_the_tree(
+    live: Miniature, spring: SchedulingService
+) -> None:
+    live.write({"scheduler.yaml": "catch_up: soon\n"})
+    with pytest.raises(ScheduleError) as refusal:
+        spring.execute_pending_schedules()
+    assert [fault.code for fault in refusal.value.diagnostics] == ["invalid-value"]
+    live.remove("scheduler.yaml")
+    live.write({"state.json": "{"})
+    with pytest.raises(StateError):
+        spring.get_schedules()
+
+
+def test_problems_are_logged_and_tokens_never(
+    live: Miniature, spring: SchedulingService, github: GitHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    live.write({"waves/broken.yaml": "schedules: 5\n"})
+    open_service(live, "2026-03-01T18:01:00Z").execute_pending_schedules()
+    assert "waves/broken.yaml:1:12" in caplog.text
+    assert len(github.dispatches) == 2
+    assert TOKEN not in caplog.text
+
+
+# --- retrying ---------------------------------------------------------------------------------------
+
+
+def test_update_is_a_retry_and_nothing_else(
+    live: Miniature, spring: SchedulingService, github: GitHub
+) -> None:
+    github.repository("acme/alpha").faults.append(Fault(status=422))
+    later = open_service(live, "2026-03-01T18:01:00Z")
+    later.execute_pending_schedules()
+    (failed,) = later.schedule_repo.get_all(status="failed")
+    assert later.schedule_repo.update(failed) == failed
+
+    failed.video_id = "another"
+    failed.status = "pending"
+    with pytest.raises(ScheduleError, match="cannot be changed in status, video_id here"):
+        later.schedule_repo.update(failed)
+    failed.video_id = "teaser"
+    assert later.schedule_repo.update(failed).status == "pending"
+
+
+def test_what_may_have_been_published_is_only_sent_again_on_purpose(
+    live: Miniature, spring: SchedulingService, github: GitHub
+) -> None:
+    github.repository("acme/alpha").faults.append(Fault(status=500))
+    github.repository("acme/alpha").runs_per_dispatch = 0
+    for now in ("2026-03-01T18:00:00Z", "2026-03-01T18:16:00Z"):
+        open_service(live, now).execute_pending_schedules()
+    later = open_service(live, "2026-03-01T18:20:00Z")
+    (failed,) = later.get_schedules(status="failed")
+    assert failed.reason == "unknown_outcome"
+    failed.status = "pending"
+    with pytest.raises(ScheduleError, match="may have been published"):
+        later.schedule_repo.update(failed)
+    assert later.retry_schedule(failed.id, resend=True).status == "pending"
+
+
+# --- querying ---------------------------------------------------------------------------------------
+
+
+def test_a_range_begins_with_its_start_and_ends_before_its_end(spring: SchedulingService) -> None:
+    assert len(spring.get_schedules_by_date_range(AT, AT + HOUR)) == 2
+    assert spring.get_schedules_by_date_range(AT - HOUR, AT) == []
+    assert [one.channel_id for one in spring.get_schedules_by_date_range(AT, AT + HOUR, "beta")] == ["beta"]
+
+
+def test_queries_show_what_the_next_run_would_record_but_no_open_slots(
+    live: Miniature, spring: SchedulingService
+) -> None:
+    live.write({"channels/daily.yaml": "slots: [18:00]\nlineup: [one]\n"})
+    assert [(one.video_id, one.recorded) for one in spring.get_schedules_by_channel("daily")] == [
+        ("one", False)
+    ]
+    late = open_service(live, "2026-03-01T20:00:00Z").get_schedules_by_wave("spring")[0]
+    assert (late.status, late.reason, late.recorded) == ("failed", "missed", False)
+
+
+def test_nobody_knows_what_is_not_there(service: SchedulingService) -> None:
+    assert service.get_schedules_by_wave("nothing") == []
+    with pytest.raises(ScheduleError, match="there is no wave 'nothing'"):
+        service.get_schedule("nothing/at/all")
+
+
+# --- threads ----------------------------------------------------------------------------------------
+
+
+def test_one_service_serves_many_threads(live: Miniature, service: SchedulingService, github: GitHub) -> None:
+    service.create_simultaneous_schedule("teaser", ["alpha", "beta", "gamma"], AT, "spring")
+    later = open_service(live, "2026-03-01T18:00:00Z")
+    faults: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            later.execute_pending_schedules()
+            later.create_independent_schedule("alpha", AT + (number + 1) * 24 * HOUR, f"video-{number}")
+            later.get_schedules_by_channel("alpha")
+        except BaseException as fault:  # noqa: BLE001 - the test's own thread raises it
+            faults.append(fault)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert len(github.dispatches) == 3, "each publication went out once"
+    assert len(later.get_schedules_by_channel("alpha")) == 7
