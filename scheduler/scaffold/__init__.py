@@ -1,8 +1,8 @@
 """A new repository for somebody who installed the package: what is in it, and how it is written.
 
 The workflows, the pages and the side of a channel are the own files of this project: links below `files`, of
-which a built package holds what they point to. The action that installs the scheduler differs: no source and no
-lock file lie beside it, so it installs by name, in the versions that are installed here.
+which a built package holds what they point to. The action that installs the scheduler differs: no source and
+no lock file lie beside it, so it installs by name, in the versions that are installed here.
 
 Effects: files. Nothing that is there is ever written over.
 """
