@@ -162,6 +162,7 @@ class Commands(click.Group):
         "resume": "scheduler.commands.editing",
         "retry": "scheduler.commands.retrying",
         "show": "scheduler.commands.telling",
+        "worker": "scheduler.commands.working",
     }
     """Command name -> module that has it as a click command of the same name (dashes as underscores)."""
 
@@ -369,7 +370,7 @@ def state_init(context: Context, lineup_from: Sequence[str]) -> None:
     from scheduler import beginnings
 
     repository = context.repository
-    settings = _readable_settings(context)
+    settings = readable_settings(context)
     store = repository.store(settings)
     begun = beginnings.begin(
         repository.sources(),
@@ -393,7 +394,8 @@ def _lineups(pairs: Sequence[str]) -> dict[str, str]:
     return result
 
 
-def _readable_settings(context: Context) -> SettingsSpec:
+def readable_settings(context: Context) -> SettingsSpec:
+    """The settings; where they cannot be read, their problems are told and the program ends."""
     settings = context.repository.settings()
     if settings is None:
         reconciled, _ = context.repository.look()
@@ -429,7 +431,7 @@ def state_verify(context: Context) -> None:
 def _recorded(context: Context) -> Any:
     from scheduler.wiring import demand_lineage
 
-    settings = _readable_settings(context)
+    settings = readable_settings(context)
     store = context.repository.store(settings)
     snapshot = store.load()
     demand_lineage(snapshot.state, settings, store.name)

@@ -15,7 +15,6 @@ from scheduler.apply import CLOCK_TOLERANCE
 from scheduler.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.dispatchers import Check
-from scheduler.dispatchers.queue import open_queue
 from scheduler.environment import FILE_SUFFIX
 from scheduler.errors import SchedulerError, StateError, StateMissing
 from scheduler.findings import Finding, Verdict
@@ -205,7 +204,7 @@ def _queue(repository: Repository, declared: Declarations) -> Iterator[Finding]:
         return
     title = "it takes jobs"
     try:
-        queue = open_queue(declared.settings.queue, repository.root)
+        queue = repository.queue(declared.settings)
         queue.check()
         dead = queue.dead()
     except SchedulerError as problem:

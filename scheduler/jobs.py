@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from scheduler.dispatchers import Pointer
 from scheduler.envelope import payload_of
 from scheduler.state import Claim, Intent, Reason, Record, advance, note
 from scheduler.times import Instant, instant_text, read_utc
@@ -29,15 +30,6 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     conclusion: Conclusion
     words: str | None = None
     run_id: int | None = None
-
-
-class Pointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a broker carries of a job: the name of one saved intent, and nothing to be trusted."""
-
-    schedule_id: str
-    key: str
-    owner: str
-    at: str
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +51,6 @@ class Begun(msgspec.Struct, frozen=True):
     work: Work | None = None
     wait: int | None = None
     words: str = ""
-
-
-def pointer_to(schedule_id: str, intent: Intent) -> Pointer:
-    """The message for a saved intent."""
-    return Pointer(schedule_id, intent.key, intent.owner, intent.at)
 
 
 # --- the end of a job -------------------------------------------------------------------------------
@@ -136,8 +123,8 @@ def begin(
         return Begun(words="the message is of an earlier attempt to send it")
     if record.status not in ("executing", "completed") or record.evidence == "run":
         return Begun(words=f"it is {record.status} already")
-    if claim is not None and (wait := _patience(intent, claim, now)) is not None:
-        return wait
+    if claim is not None and (patience := _patience(claim, now)) is not None:
+        return patience
     if now > read_utc(intent.not_after):
         words = f"no attempt starts after {intent.not_after}"
         records[found] = after_end(record, End(conclusion="expired", words=words), now)
@@ -151,17 +138,16 @@ def begin(
     return Begun(_work(found, records[found], intent, running))
 
 
-def _patience(intent: Intent, claim: Claim, now: Instant) -> Begun | None:
-    """Whether a claimed job has to be left alone, and for how long; None where it may begin again."""
+def _patience(claim: Claim, now: Instant) -> Begun | None:
+    """Why a claimed job has to be left alone, and for how long; None where it may begin again."""
     if claim.state == "ended":
         return Begun(words="it has ended already")
     left = read_utc(claim.until) - now
-    if claim.state == "waiting":
-        return Begun(wait=left, words=f"its next attempt is at {claim.until}") if left > 0 else None
     if left <= 0:
-        return None  # its worker is lost, and it may be repeated: else it would be overdue
-    words = f"the worker {claim.worker} is at it"
-    return Begun(wait=left if _is_repeatable(intent) else None, words=words)
+        return None  # its next attempt, or its worker is lost and it may be repeated: else it were overdue
+    if claim.state == "waiting":
+        return Begun(wait=left, words=f"its next attempt is at {claim.until}")
+    return Begun(wait=left, words=f"the worker {claim.worker} is at it")
 
 
 def _work(schedule_id: str, record: Record, intent: Intent, claim: Claim) -> Work:

@@ -6,6 +6,7 @@ environment or the clock.
 
 from __future__ import annotations
 
+import functools
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ from scheduler.times import LAST, Instant, instant_text
 if TYPE_CHECKING:
     from scheduler.apply import Edge
     from scheduler.dispatchers import Dispatcher
+    from scheduler.dispatchers.broker import Broker
+    from scheduler.dispatchers.queue import SqliteQueue
+    from scheduler.ledger import Ledger
     from scheduler.reconciler import Reconciled
     from scheduler.sources import Source
     from scheduler.spec import SettingsSpec
@@ -204,16 +208,41 @@ class Repository:
         api = self.environ.get("GITHUB_API_URL") or DEFAULT_API
         return GitHubDispatcher(api, token_reader(self.environ), now=self.clock.now)
 
-    def _open_queue(self, settings: SettingsSpec) -> Dispatcher:
-        from scheduler.dispatchers.queue import QueueDispatcher
+    def queue(self, settings: SettingsSpec) -> SqliteQueue | Broker:
+        """The queue of channels without a repository. Raises SchedulerError where there is none to be had."""
+        from scheduler.dispatchers.queue import open_queue
 
-        return QueueDispatcher(
+        return open_queue(
             settings.queue,
             self.root,
-            now=self.clock.now,
             attempts=settings.retry_attempts,
             backoff=settings.retry_backoff,
+            password=token_reader(self.environ)("SCHEDULER_QUEUE_PASSWORD"),
         )
+
+    def queues(self) -> list[str]:
+        """The names of the queues that declared channels use."""
+        from scheduler.declarations import declare
+
+        declared, _ = declare(self.sources())
+        channels = {} if declared is None else declared.channels
+        return sorted({channel.queue for channel in channels.values() if channel.queue is not None})
+
+    def ledger(self, settings: SettingsSpec) -> Ledger:
+        """What workers write into the record."""
+        from scheduler.ledger import Ledger
+
+        store = self.store(settings)
+        return Ledger(store, self.clock, demand=lambda state: demand_lineage(state, settings, store.name))
+
+    def _open_queue(self, settings: SettingsSpec) -> Dispatcher:
+        from scheduler.dispatchers.broker import BrokerDispatcher
+        from scheduler.dispatchers.queue import QueueDispatcher, SqliteQueue
+
+        queue = self.queue(settings)
+        if isinstance(queue, SqliteQueue):
+            return QueueDispatcher(queue, now=self.clock.now)
+        return BrokerDispatcher(queue, functools.cache(lambda: self.store(settings).load().state.lineage))
 
     def close(self) -> None:
         """Let go of connections and files."""

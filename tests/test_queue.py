@@ -254,16 +254,15 @@ def test_a_missing_folder_is_told_with_the_setting_to_look_at(tmp_path: Path) ->
     with pytest.raises(QueueError) as refusal:
         queue.enqueue([request()])
     assert "nowhere" in (refusal.value.hint or "")
-    assert QueueDispatcher("sqlite:///nowhere/queue.db", tmp_path).ask_ready({"a": request().intent})[
-        "a"
-    ].problem == ("the queue queue.db cannot be made")
+    ready = QueueDispatcher(queue).ask_ready({"a": request().intent})["a"]
+    assert ready.problem == "the queue queue.db cannot be made"
 
 
 # --- the dispatcher ---------------------------------------------------------------------------------
 
 
 def dispatcher(tmp_path: Path, now: int | None = None) -> QueueDispatcher:
-    return QueueDispatcher("sqlite:///queue.db", tmp_path, now=None if now is None else lambda: now)
+    return QueueDispatcher(SqliteQueue(tmp_path / "queue.db"), now=None if now is None else lambda: now)
 
 
 def test_sending_is_enqueuing_and_sending_again_changes_nothing(tmp_path: Path) -> None:
@@ -281,7 +280,6 @@ def test_sending_is_enqueuing_and_sending_again_changes_nothing(tmp_path: Path) 
 
 def test_a_lookup_tells_a_job_as_a_run(tmp_path: Path) -> None:
     way = dispatcher(tmp_path)
-    assert isinstance(way.queue, SqliteQueue)
     batch = [request(name) for name in ("waits", "runs", "ends", "fails")]
     list(way.send(batch))
     intents = {one.schedule_id: one.intent for one in [*batch, request("unknown")]}
@@ -300,7 +298,6 @@ def test_a_lookup_tells_a_job_as_a_run(tmp_path: Path) -> None:
 
 def test_with_a_clock_a_lookup_tells_a_lost_worker(tmp_path: Path) -> None:
     way = dispatcher(tmp_path, now=LATER)
-    assert isinstance(way.queue, SqliteQueue)
     list(way.send([request("a")]))
     taken(way.queue)
     assert [run.conclusion for run in way.look_up({"a": request("a").intent})["a"].runs] == ["lost"]
@@ -318,7 +315,7 @@ def test_a_job_of_another_lineage_is_not_ours(tmp_path: Path) -> None:
 def test_a_queue_that_cannot_be_written_is_not_now_and_one_that_cannot_be_asked_unknown(
     tmp_path: Path,
 ) -> None:
-    way = QueueDispatcher("sqlite:///nowhere/queue.db", tmp_path)
+    way = QueueDispatcher(SqliteQueue(tmp_path / "nowhere" / "queue.db"))
     ((_, answer),) = way.send([request()])
     assert answer.verdict == "not-now"
     _garbage(tmp_path / "queue.db")
@@ -356,9 +353,3 @@ def test_a_url_of_no_known_queue_is_refused_without_showing_it(url: str, tmp_pat
         open_queue(url, tmp_path)
     assert refusal.value.hint
     assert "CANARY" not in f"{refusal.value}{refusal.value.hint}"
-
-
-def test_a_broker_names_what_it_needs(tmp_path: Path) -> None:
-    with pytest.raises(SchedulerError, match=r"redis:// needs Celery") as refusal:
-        open_queue("redis://localhost/0", tmp_path)
-    assert "celery[redis]" in (refusal.value.hint or "")

@@ -25,6 +25,15 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     payload: Mapping[str, Any]
 
 
+class Pointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a broker carries of a job: the name of one saved intent, and nothing that has to be trusted."""
+
+    schedule_id: str
+    key: str
+    owner: str
+    at: str
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came back.
 

@@ -24,6 +24,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from scheduler.dispatchers import Answer, Check, Readiness, Request, Run, Sighting
+from scheduler.dispatchers.broker import SCHEMES, Broker
 from scheduler.errors import QueueError, SchedulerError
 from scheduler.state import Intent
 from scheduler.times import Instant, instant_text, read_utc
@@ -34,14 +35,6 @@ LATEST_VERSION = 1
 APPLICATION = 0x77617665  # "wave": tells our file from any other SQLite file
 BUSY = 15.0
 """Seconds to wait for another process's transaction."""
-BROKERS = {
-    "redis": "celery[redis]",
-    "rediss": "celery[redis]",
-    "amqp": "celery",
-    "amqps": "celery",
-    "sqs": "celery[sqs]",
-}
-
 JobState = Literal["waiting", "running", "success", "failure", "lost", "expired"]
 ENDED: frozenset[str] = frozenset({"success", "failure", "lost", "expired"})
 
@@ -64,9 +57,11 @@ CREATE TABLE IF NOT EXISTS jobs (
   lease_until INTEGER,
   started_at INTEGER,
   finished_at INTEGER,
-  words TEXT
+  words TEXT,
+  reported INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS jobs_to_do ON jobs (state, available_at) WHERE state IN ('waiting', 'running');
+CREATE INDEX IF NOT EXISTS jobs_to_report ON jobs (number) WHERE finished_at IS NOT NULL AND NOT reported;
 """
 _COLUMNS = (
     "number, job_id, key, queue, schedule_id, payload, command, repeatable, state, attempts, "
@@ -101,39 +96,11 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Queue(Protocol):
-    """A home of jobs. Every method raises QueueError where the queue cannot be reached or written.
-
-    A job that was taken belongs to its worker until it ends, or its lease runs out. `renew`, `finish`
-    and `fail` say False where it is not (any more) this worker's: whatever it did then counts for
-    nothing, except the end of an at-most-once job, which nobody else can have started.
-    """
+    """What every queue tells of itself."""
 
     @property
     def name(self) -> str:
         """What messages call it, without secrets."""
-
-    def enqueue(self, requests: Sequence[Request]) -> list[Job]:
-        """Put each on the queue, all or none; a job id that was ever used is that job, unchanged."""
-
-    def find(self, job_ids: Iterable[str]) -> dict[str, Job]:
-        """The jobs of those ids that the queue knows, ended ones too."""
-
-    def take(
-        self, worker: str, now: Instant, *, queues: Sequence[str] | None = None, lease: int = LEASE
-    ) -> Job | None:
-        """The next job that waits, started: durable before it is handed out. None where none waits."""
-
-    def renew(self, job: Job, now: Instant, lease: int = LEASE) -> bool:
-        """The worker is still at it."""
-
-    def finish(self, job: Job, now: Instant) -> bool:
-        """Exit 0."""
-
-    def fail(self, job: Job, now: Instant, words: str) -> bool:
-        """The command failed: the job waits for its next attempt where it may have one, or has failed."""
-
-    def reap(self, now: Instant) -> list[Job]:
-        """What time itself does: lost workers and jobs past their `not_after`. The jobs that changed."""
 
     def check(self) -> None:
         """Raise QueueError where jobs could not be put on the queue now. Makes nothing."""
@@ -142,22 +109,24 @@ class Queue(Protocol):
         """The jobs that ended otherwise than well, in the order in which they came."""
 
 
-def open_queue(url: str, root: Path, *, attempts: int = 3, backoff: int = 60) -> Queue:
-    """The queue that a URL names: `sqlite:///queue.db` (below `root`) or `sqlite:////var/lib/queue.db`.
+def open_queue(
+    url: str, root: Path, *, attempts: int = 3, backoff: int = 60, password: str | None = None
+) -> SqliteQueue | Broker:
+    """The queue that a URL names: `sqlite:///queue.db` (below `root`), `sqlite:////var/lib/queue.db`, or a
+    broker's, such as `redis://queue.internal/0`.
 
-    `attempts` and `backoff` (seconds, doubling) are those of jobs that may be repeated. Nothing is
-    opened or made yet. Raises SchedulerError for a URL that names no queue; the URL may hold a
-    password and is not shown.
+    `attempts` and `backoff` (seconds, doubling) are those of jobs that may be repeated; `password` is for
+    the broker. Nothing is opened or made yet. Raises SchedulerError for a URL that names no queue, or one
+    with a password in it, which is not shown.
     """
     scheme, separator, rest = url.partition("://")
-    hint = "write `queue: sqlite:///queue.db`, or leave the line out"
-    if scheme in BROKERS and separator:
-        raise SchedulerError(
-            f"a queue at {scheme}:// needs Celery, which is not part of this installation",
-            hint=f"install `{BROKERS[scheme]}` beside the scheduler, or write `queue: sqlite:///queue.db`",
-        )
+    if scheme in SCHEMES and separator:
+        return Broker(url, password)
     if scheme != "sqlite" or not separator:
-        raise SchedulerError("the setting `queue` is no URL of a queue that is known", hint=hint)
+        raise SchedulerError(
+            "the setting `queue` is no URL of a queue that is known",
+            hint=f"write `queue: sqlite:///queue.db`, or a broker's URL ({', '.join(SCHEMES)})",
+        )
     path = rest.removeprefix("/")
     if not rest.startswith("/") or not path.strip("/") or set(path) & set("?#\0"):
         raise SchedulerError(
@@ -167,7 +136,13 @@ def open_queue(url: str, root: Path, *, attempts: int = 3, backoff: int = 60) ->
 
 
 class SqliteQueue:
-    """The embedded queue. Each call opens the file for itself, so threads and processes may share it."""
+    """The embedded queue. Each call opens the file for itself, so threads and processes may share it.
+
+    Every method raises QueueError where the file cannot be read or written. A job that was taken belongs
+    to its worker until it ends, or its lease runs out. `renew`, `finish` and `fail` say False where it is
+    not (any more) this worker's: whatever it did then counts for nothing, except the end of an at-most-once
+    job, which nobody else can have started.
+    """
 
     def __init__(self, path: Path, *, attempts: int = 3, backoff: int = 60) -> None:
         self.path = path
@@ -178,6 +153,7 @@ class SqliteQueue:
         return self.path.name
 
     def enqueue(self, requests: Sequence[Request]) -> list[Job]:
+        """Put each on the queue, all or none; a job id that was ever used is that job, unchanged."""
         with self._transaction() as db:
             for request in requests:
                 db.execute(
@@ -191,6 +167,7 @@ class SqliteQueue:
         return [found[job_id] for job_id in ids]
 
     def find(self, job_ids: Iterable[str]) -> dict[str, Job]:
+        """The jobs of those ids that the queue knows, ended ones too."""
         if not self.path.exists():
             return {}
         with self._transaction() as db:
@@ -199,6 +176,7 @@ class SqliteQueue:
     def take(
         self, worker: str, now: Instant, *, queues: Sequence[str] | None = None, lease: int = LEASE
     ) -> Job | None:
+        """The next job that waits, started: durable before it is handed out. None where none waits."""
         with self._transaction() as db:
             self._reap(db, now)
             names = json.dumps(list(queues)) if queues is not None else None
@@ -217,6 +195,7 @@ class SqliteQueue:
             return _job(db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE number = ?", row).fetchone())  # noqa: S608 - our own column names
 
     def renew(self, job: Job, now: Instant, lease: int = LEASE) -> bool:
+        """The worker is still at it."""
         with self._transaction() as db:
             done = db.execute(
                 "UPDATE jobs SET lease_until = ? WHERE number = ? AND worker = ? AND attempts = ?"
@@ -226,9 +205,11 @@ class SqliteQueue:
             return done.rowcount == 1
 
     def finish(self, job: Job, now: Instant) -> bool:
+        """Exit 0."""
         return self._end(job, "success", now, None)
 
     def fail(self, job: Job, now: Instant, words: str) -> bool:
+        """The command failed: the job waits for its next attempt where it may have one, or has failed."""
         if not job.repeatable or job.attempts >= self._attempts:
             return self._end(job, "failure", now, words)
         with self._transaction() as db:
@@ -240,6 +221,7 @@ class SqliteQueue:
             return done.rowcount == 1
 
     def reap(self, now: Instant) -> list[Job]:
+        """What time itself does: lost workers and jobs past their `not_after`. The jobs that changed."""
         if not self.path.exists():
             return []
         with self._transaction() as db:
@@ -250,6 +232,21 @@ class SqliteQueue:
             return []
         with self._transaction() as db:
             return _select(db, "state IN ('failure', 'lost', 'expired') ORDER BY number")
+
+    def unreported(self) -> list[Job]:
+        """The jobs that have ended and of which the record has not been told yet."""
+        if not self.path.exists():
+            return []
+        with self._transaction() as db:
+            return _select(db, "finished_at IS NOT NULL AND NOT reported ORDER BY number")
+
+    def mark_reported(self, jobs: Iterable[Job]) -> None:
+        """The record knows how these ended, unless they ended anew since."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE jobs SET reported = 1 WHERE number = ? AND state = ? AND finished_at = ?",
+                [(job.number, job.state, job.finished_at) for job in jobs],
+            )
 
     def check(self) -> None:
         if self.path.exists():
@@ -262,7 +259,7 @@ class SqliteQueue:
         """The end of an attempt. A worker that was taken for lost may still tell how it ended."""
         with self._transaction() as db:
             done = db.execute(
-                "UPDATE jobs SET state = ?, finished_at = ?, words = ?, lease_until = NULL"
+                "UPDATE jobs SET state = ?, finished_at = ?, words = ?, lease_until = NULL, reported = 0"
                 " WHERE number = ? AND worker = ? AND attempts = ? AND state IN ('running', 'lost')",
                 (state, now, words, job.number, job.worker, job.attempts),
             )
@@ -374,22 +371,14 @@ def _job(row: tuple[Any, ...]) -> Job:
 
 
 class QueueDispatcher:
-    """The way to channels without a repository.
+    """The way to channels without a repository, where the queue is the embedded one.
 
-    `url` and `root` as for `open_queue` (raises SchedulerError). `now`: the scheduler's clock; with it a
-    lookup tells a worker that went away; without it that is left to the workers.
+    `now`: the scheduler's clock; with it a lookup tells a worker that went away; without it that is left
+    to the workers.
     """
 
-    def __init__(
-        self,
-        url: str,
-        root: Path,
-        *,
-        now: Callable[[], Instant] | None = None,
-        attempts: int = 3,
-        backoff: int = 60,
-    ) -> None:
-        self.queue = open_queue(url, root, attempts=attempts, backoff=backoff)
+    def __init__(self, queue: SqliteQueue, *, now: Callable[[], Instant] | None = None) -> None:
+        self.queue = queue
         self._now = now
 
     def prepare(self, requests: Sequence[Request]) -> None:

@@ -1,0 +1,121 @@
+"""`worker`: takes the jobs of channels without a repository, and runs their commands."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from scheduler.cli import FINE, PROBLEMS, Context, DurationArgument, guarded, pass_context, readable_settings
+from scheduler.errors import SchedulerError
+from scheduler.reports.characters import visible
+
+if TYPE_CHECKING:
+    from scheduler.dispatchers.broker import Broker
+    from scheduler.ledger import Ledger
+    from scheduler.spec import SettingsSpec
+    from scheduler.working import Hands, Terms
+
+ALLOWED = "SCHEDULER_ALLOW_COMMANDS"
+LEASE, BROKER_LEASE = 60, 600
+"""Seconds. To renew the lease of a broker's job is a save of the record, so it is done more seldom."""
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Do what waits now, then end; exit 1 where something failed.")
+@click.option(
+    "--queue", "queues", multiple=True, metavar="NAME", help="Only jobs of this queue; may be repeated."
+)
+@click.option("--jobs", type=click.IntRange(1, 100), default=1, show_default=True, help="Jobs at one time.")
+@click.option(
+    "--lease",
+    type=DurationArgument(),
+    help="After how long without a sign a worker is taken for lost; default 1m, with a broker 10m.",
+)
+@pass_context
+@guarded
+def worker(context: Context, once: bool, queues: Sequence[str], jobs: int, lease: int | None) -> None:
+    """Take jobs from the queue and run their channels' commands, until a signal asks to end.
+
+    Commands come from the repository, so they are run only where SCHEDULER_ALLOW_COMMANDS=1 is set.
+    """
+    if lease is not None and lease < 1:
+        raise click.UsageError("--lease wants at least 1s")
+    if context.environ.get(ALLOWED) != "1":
+        raise SchedulerError(
+            f"{ALLOWED}=1 is not set, so no command of this repository is run here",
+            hint=f"whoever may merge decides what then runs on this machine: to allow that, set {ALLOWED}=1",
+        )
+    settings = readable_settings(context)
+    context.repository.demand_lasting_homes(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: context.clock.end())
+    hands = _work(context, settings, tuple(queues) or None, once=once, jobs=jobs, lease=lease)
+    sys.exit(PROBLEMS if once and hands.tally.failed else FINE)
+
+
+def _work(
+    context: Context,
+    settings: SettingsSpec,
+    queues: tuple[str, ...] | None,
+    *,
+    once: bool,
+    jobs: int,
+    lease: int | None,
+) -> Hands:
+    from scheduler.dispatchers.queue import SqliteQueue
+    from scheduler.programs import Programs
+    from scheduler.working import EmbeddedWorker, Hands, Terms
+
+    repository = context.repository
+    queue = repository.queue(settings)
+    ledger = repository.ledger(settings)
+    hands = Hands(Programs(repository.root, context.environ, _tell).run, context.clock, _tell)
+    embedded = isinstance(queue, SqliteQueue)
+    terms = Terms(
+        name=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(2)}",
+        jobs=jobs,
+        lease=lease or (LEASE if embedded else BROKER_LEASE),
+        attempts=settings.retry_attempts,
+        backoff=settings.retry_backoff,
+        queues=queues,
+    )
+    hands.tell(f"the worker {terms.name} takes jobs from {queue.name}")
+    if isinstance(queue, SqliteQueue):
+        EmbeddedWorker(queue, ledger, hands, terms).work(once=once)
+    else:
+        _work_for(queue, context, ledger, hands, terms, once=once)
+    hands.tell(f"the worker ends: {hands.tally.done} done, {hands.tally.failed} failed")
+    return hands
+
+
+def _work_for(
+    broker: Broker, context: Context, ledger: Ledger, hands: Hands, terms: Terms, *, once: bool
+) -> None:
+    from scheduler.dispatchers.broker import Deliveries, queue_name
+    from scheduler.working import BrokerWorker, queue_names
+
+    state = ledger.read()
+    names = terms.queues or queue_names(context.repository.queues(), state.schedules)
+    working = BrokerWorker(ledger, hands, terms)
+    deliveries = Deliveries(
+        broker,
+        [queue_name(state.lineage, name) for name in names],
+        working.handle,
+        hands.tell,
+        is_ended=lambda: context.clock.is_ended,
+        jobs=terms.jobs,
+        lease=terms.lease,
+    )
+    with working.at_work():
+        deliveries.work(once=once)
+
+
+def _tell(line: str) -> None:
+    click.echo(visible(line))

@@ -1,0 +1,284 @@
+"""A worker: takes jobs from the queue, runs their commands, and reports to the record how they ended.
+
+From the embedded queue jobs are taken here, a poll a second; the queue itself is the book of who works on
+what, and what ended is told to the record from there, so that the end of a job is not lost where the record
+is out of reach for a while. From a broker they are delivered (`scheduler.dispatchers.broker`), and the
+record is the book (`scheduler.jobs`).
+
+A job belongs to its worker for the time of a lease, which a thread renews; asked to end, a worker takes
+no more jobs and finishes those it holds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+import msgspec
+
+from scheduler.apply import Waiter
+from scheduler.dispatchers import Pointer
+from scheduler.dispatchers.queue import Job, SqliteQueue
+from scheduler.errors import QueueError, SchedulerError, StateError
+from scheduler.jobs import Begun, Conclusion, End, Records, Work, begin, end, renew, report
+from scheduler.ledger import Ledger
+from scheduler.times import Instant, duration_text, instant_text
+
+T = TypeVar("T")
+POLL = 1.0
+"""Seconds between two looks at an empty queue."""
+REPORT_AGAIN = 10
+"""Seconds after which the record is tried again that was out of reach."""
+LAST_REPORTS = 12
+"""How often the end of a job is reported in vain, about half a minute in all."""
+_CONCLUSIONS: dict[str, Conclusion] = {
+    "success": "success", "failure": "failure", "lost": "lost", "expired": "expired",
+}  # fmt: skip
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """How a worker works: `lease` and `backoff` in seconds; `attempts` and `backoff` are the settings'."""
+
+    name: str
+    jobs: int
+    lease: int
+    attempts: int
+    backoff: int
+    queues: tuple[str, ...] | None = None
+    """Only jobs of these queues; None for all."""
+
+
+class Tally:
+    """How many attempts ended well and badly."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.failed = 0
+        self._lock = threading.Lock()
+
+    def count(self, outcome: End) -> None:
+        with self._lock:
+            if outcome.conclusion == "success":
+                self.done += 1
+            else:
+                self.failed += 1
+
+
+class Hands:
+    """What the workers of both kinds of queue share: the attempt itself, told line by line."""
+
+    def __init__(self, run: Callable[[Work], End], clock: Waiter, tell: Callable[[str], None]) -> None:
+        self.run = run
+        self.clock = clock
+        self.tally = Tally()
+        self._tell = tell
+
+    def attempt(self, work: Work) -> End:
+        """Run one attempt to its end."""
+        self.tell(f"{work.job_id}: begun" + (f", attempt {work.attempt}" if work.attempt > 1 else ""))
+        outcome = self.run(work)
+        self.tally.count(outcome)
+        self.tell(f"{work.job_id}: " + ("done" if outcome.words is None else f"failed: {outcome.words}"))
+        return outcome
+
+    def tell(self, line: str) -> None:
+        """Say something, with the time."""
+        self._tell(f"{instant_text(self.clock.now())} {line}")
+
+    def insist(self, act: Callable[[], T], what: str) -> T:
+        """Do what must not be lost, again and again for a while. Raises what it raises in the end."""
+        for attempt in range(1, LAST_REPORTS):
+            try:
+                return act()
+            except (StateError, QueueError) as problem:
+                self.tell(f"{what}: {problem}; trying again")
+                self.clock.back_off(min(attempt, 6))
+        return act()
+
+
+@contextmanager
+def _beating(every: float, beat: Callable[[], None]) -> Iterator[None]:
+    """Call `beat` in a thread every so many seconds."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(every):
+            beat()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+# --- the embedded queue -------------------------------------------------------------------------------
+
+
+class EmbeddedWorker:
+    """Takes jobs from the queue in a file."""
+
+    def __init__(self, queue: SqliteQueue, ledger: Ledger, hands: Hands, terms: Terms) -> None:
+        self._queue = queue
+        self._ledger = ledger
+        self._hands = hands
+        self._terms = terms
+        self._clock = hands.clock
+        self._held: dict[Future[None], Job] = {}
+        self._report_at = 0.0
+
+    def work(self, *, once: bool) -> None:
+        """Work until the clock is ended; with `once`, until no job waits.
+
+        Raises QueueError and StateError: at once where nothing can be reached, and at the end where the
+        record could not be told of what ended.
+        """
+        self._ledger.read()
+        lease = self._terms.lease
+        with ThreadPoolExecutor(self._terms.jobs) as pool, _beating(lease / 3, self._renew):
+            while not self._clock.is_ended:
+                self._report()
+                self._take(pool)
+                if not self._held and once:
+                    break
+                self._rest()
+            wait(self._held)
+            self._collect()
+        self._queue.reap(self._clock.now())
+        self._tell_record()
+
+    def _take(self, pool: ThreadPoolExecutor) -> None:
+        terms = self._terms
+        while len(self._held) < terms.jobs and not self._clock.is_ended:
+            job = self._queue.take(terms.name, self._clock.now(), queues=terms.queues, lease=terms.lease)
+            if job is None:
+                return
+            self._held[pool.submit(self._perform, job)] = job
+
+    def _rest(self) -> None:
+        if self._held:
+            wait(self._held, timeout=POLL, return_when=FIRST_COMPLETED)
+            self._collect()
+        else:
+            self._clock.sleep(POLL)
+
+    def _collect(self) -> None:
+        """Let go of the jobs that are over; raises what went wrong with one."""
+        for future in [future for future in self._held if future.done()]:
+            del self._held[future]
+            future.result()
+
+    def _perform(self, job: Job) -> None:
+        work = Work(
+            job_id=job.job_id,
+            schedule_id=job.schedule_id,
+            key=job.key,
+            payload=job.payload,
+            command=job.command,
+            attempt=job.attempts,
+            worker=self._terms.name,
+        )
+        outcome = self._hands.attempt(work)
+        words = outcome.words
+
+        def keep() -> bool:
+            now = self._clock.now()
+            return self._queue.finish(job, now) if words is None else self._queue.fail(job, now, words)
+
+        if not self._hands.insist(keep, f"the end of {job.job_id} could not be kept"):
+            self._hands.tell(f"{job.job_id}: it was taken over meanwhile, and this end of it does not count")
+
+    def _renew(self) -> None:
+        with suppress(QueueError):  # the next beat comes soon, and a lease lasts three of them
+            for job in list(self._held.values()):
+                self._queue.renew(job, self._clock.now(), self._terms.lease)
+
+    def _report(self) -> None:
+        """Tell the record what has ended; where that is out of reach, later."""
+        if self._clock.monotonic() < self._report_at:
+            return
+        self._queue.reap(self._clock.now())
+        try:
+            self._tell_record()
+        except StateError as problem:
+            self._report_at = self._clock.monotonic() + REPORT_AGAIN
+            self._hands.tell(
+                f"the record could not be told: {problem}; again in {duration_text(REPORT_AGAIN)}"
+            )
+
+    def _tell_record(self) -> None:
+        jobs = self._queue.unreported()
+        if not jobs:
+            return
+
+        def change(records: Records, now: Instant) -> None:
+            for job in jobs:
+                outcome = End(conclusion=_CONCLUSIONS[job.state], words=job.words, run_id=job.number)
+                report(records, job.schedule_id, job.key, outcome, now)
+
+        self._ledger.write(change)
+        self._queue.mark_reported(jobs)
+
+
+# --- a broker -----------------------------------------------------------------------------------------
+
+
+class BrokerWorker:
+    """Handles the jobs that a broker delivers; `handle` may be called from several threads."""
+
+    def __init__(self, ledger: Ledger, hands: Hands, terms: Terms) -> None:
+        self._ledger = ledger
+        self._hands = hands
+        self._terms = terms
+        self._held: dict[str, Work] = {}
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Renew the leases of what is held, as long as this lasts."""
+        with _beating(self._terms.lease / 3, self._renew):
+            yield
+
+    def handle(self, pointer: Pointer) -> int | None:
+        """Do what a message names. Seconds after which it has to be delivered again; None: never.
+
+        Raises StateError where the record cannot be reached: it has to be delivered again, too.
+        """
+        begun = self._ledger.write(lambda records, now: self._begin(records, pointer, now))
+        if begun.work is None:
+            if begun.wait is None:
+                self._hands.tell(f"{pointer.schedule_id}: nothing to do: {begun.words}")
+            return begun.wait
+        work = begun.work
+        self._held[work.key] = work
+        try:
+            outcome = self._hands.attempt(work)
+            return self._hands.insist(
+                lambda: self._ledger.write(lambda records, now: self._end(records, work, outcome, now)),
+                f"the end of {work.job_id} could not be recorded",
+            )
+        finally:
+            del self._held[work.key]
+
+    def _begin(self, records: Records, pointer: Pointer, now: Instant) -> Begun:
+        terms = self._terms
+        return begin(records, pointer, worker=terms.name, now=now, lease=terms.lease, attempts=terms.attempts)
+
+    def _end(self, records: Records, work: Work, outcome: End, now: Instant) -> int | None:
+        return end(records, work, outcome, now, attempts=self._terms.attempts, backoff=self._terms.backoff)
+
+    def _renew(self) -> None:
+        held = list(self._held.values())
+        if held:
+            with suppress(SchedulerError):  # the next beat comes soon, and a lease lasts three of them
+                self._ledger.write(lambda records, now: renew(records, held, now, self._terms.lease))
+
+
+def queue_names(declared: Sequence[str | None], records: Records) -> list[str]:
+    """Every queue that a channel names or that a sent job is on: where a worker of all queues listens."""
+    recorded = (r.intent.queue for r in records.values() if r.intent is not None and r.was_sent)
+    return sorted({name for name in (*declared, *recorded) if name is not None})
