@@ -1,0 +1,59 @@
+"""`python -m benchmarks [NAME ...]`: prints a line a figure, and ends with 1 where a goal is missed."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import burst, idle, large
+from benchmarks.report import Figure
+
+Benchmark = Callable[[Path, "Sizes"], Iterator[Figure]]
+
+
+class Sizes(NamedTuple):
+    """How much is measured, and how often; the goals hold for these."""
+
+    waves: int = 1_000
+    channels: int = 100
+    few: int = 10
+    """Waves of a small repository."""
+    rounds: int = 7
+
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "reading": lambda folder, s: large.reading(folder, waves=s.waves, channels=s.channels, rounds=s.rounds),
+    "growth": lambda folder, s: large.growth(folder, waves=s.waves, channels=s.channels, rounds=2),
+    "memory": lambda folder, s: large.memory(folder, waves=s.waves, channels=s.channels),
+    "state": lambda folder, s: large.state(folder, waves=s.waves, channels=s.channels, rounds=s.rounds),
+    "idle": lambda folder, s: idle.tick(folder, waves=s.waves, channels=s.channels, rounds=s.rounds),
+    "idle-small": lambda folder, s: idle.tick(folder, waves=s.few, channels=s.few, rounds=s.rounds),
+    "burst": lambda folder, s: burst.late(folder, channels=s.channels, rounds=s.rounds),
+    "hold": lambda folder, s: burst.held(folder, channels=s.channels, rounds=3),
+}
+
+
+def run(names: list[str], sizes: Sizes) -> bool:
+    """Print the figures of these benchmarks as they come; whether all goals are met."""
+    met = True
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            for figure in BENCHMARKS[name](Path(folder), sizes):
+                print(figure, flush=True)
+                met = met and figure.is_met
+    return met
+
+
+def main(words: list[str]) -> int:
+    unknown = [word for word in words if word not in BENCHMARKS]
+    if unknown:
+        print(f"no benchmark is called {unknown[0]}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    return 0 if run(words or list(BENCHMARKS), Sizes()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
