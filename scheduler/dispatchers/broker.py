@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -245,7 +246,13 @@ class Deliveries:
             worker_cancel_long_running_tasks_on_connection_loss=False,
             broker_transport_options={"visibility_timeout": 2 * self._lease},  # Redis: a lost worker's jobs
         )
-        app.task(self._task, name=TASK, bind=True, max_retries=None)
+
+        @app.task(name=TASK, bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # it has no types
+        def publish(task: Any, **named: str) -> None:
+            wait = self._deliver(named)
+            if wait is not None:
+                raise task.retry(countdown=wait + 1)
+
         worker = app.Worker(
             pool="threads",
             concurrency=self._jobs,
@@ -256,7 +263,18 @@ class Deliveries:
             without_mingle=True,
             without_heartbeat=True,
         )
+        signals: Any = importlib.import_module("celery.signals")
+
+        @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # it has no types
+        def tick(sender: Any, **_: Any) -> None:
+            """Wake Celery's loop now and then: else it notices late that it was asked to end."""
+            sender.timer.call_repeatedly(IDLE_LOOK, lambda: None)
+
         threading.Thread(target=self._watch, args=(app, once), daemon=True).start()
+        platforms: Any = importlib.import_module("celery.platforms")
+        warnings.filterwarnings(
+            "ignore", category=platforms.SecurityWarning
+        )  # it tells of an option not ours
         try:
             worker.start()
         finally:
@@ -265,24 +283,22 @@ class Deliveries:
         if worker.exitcode:
             raise QueueError(f"the queue {self._broker.name} failed: the worker ended with {worker.exitcode}")
 
-    def _task(self, task: Any, **named: str) -> None:
-        """What Celery calls for each message. It is acknowledged when this returns."""
+    def _deliver(self, named: Mapping[str, str]) -> int | None:
+        """Hand one message on. It is acknowledged where this returns, and given back where it raises."""
         with self._lock:
             self._busy += 1
         try:
-            wait = self._handle(msgspec.convert(named, Pointer))
+            return self._handle(msgspec.convert(named, Pointer))
         except msgspec.ValidationError as problem:
             self._tell(f"a message that is none of ours was dropped: {problem}")
-            return
-        except SchedulerError as problem:
-            self._tell(f"{named['schedule_id']} goes back to the queue: {problem}")
+            return None
+        except Exception as problem:  # noqa: BLE001 - whatever it was, the job must not be lost with it
+            self._tell(f"{named['schedule_id']} goes back to the queue: {type(problem).__name__}: {problem}")
             self._over.wait(TROUBLE_PAUSE)
             raise importlib.import_module("celery.exceptions").Reject(requeue=True) from None
         finally:
             with self._lock:
                 self._busy -= 1
-        if wait is not None:
-            raise task.retry(countdown=wait + 1)
 
     def _watch(self, app: Any, once: bool) -> None:
         """Ask Celery to end where a signal came too early for it; with `once`, when nothing is to be done."""
