@@ -251,5 +251,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """The name of the publication for its receiver; None before there is a state."""
     origin: Origin | None
     """The commit that its declaration came with; None where it is not declared, or not in git."""
+    unreadable: str | None
+    """The file that declared it and cannot be read now."""
     repository: str | None
     """Where its channel publishes; None on a queue, or where the channel cannot be read."""

@@ -18,6 +18,14 @@ from scheduler.state import Record, advance
 from scheduler.times import Instant, instant_text, read_zone
 
 
+class MayBePublished(ScheduleError):
+    """Nobody said that it should be sent again; `look_at` tells where to see whether it was published."""
+
+    def __init__(self, message: str, look_at: Sequence[str], *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.look_at = look_at
+
+
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
     """A record that is pending again, and what a person should look at."""
 
@@ -50,8 +58,9 @@ def retry(
     _demand_declared(schedule_id, record, reconciled, known)
     look_at = what_to_look_at(schedule_id, record, lineage) if record.was_sent else ()
     if record.was_sent and not resend:
-        raise ScheduleError(
-            "\n".join([f"{schedule_id} may have been published ({record.reason})", *look_at]),
+        raise MayBePublished(
+            f"{schedule_id} may have been published ({record.reason})",
+            look_at,
             hint=f"if it was not: scheduler retry {schedule_id} --resend",
         )
     why = f"retried after {record.reason}"

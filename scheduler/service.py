@@ -22,7 +22,7 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -197,18 +197,13 @@ class SchedulingService:
         delay: str | None,
     ) -> list[Publication]:
         time = instant_text(_instant(at))
-        ids: list[str] = []
-
-        def propose(view: View) -> Proposal:
-            proposal, found = proposals.create_group(
+        proposal = self._change(
+            lambda view: proposals.create_group(
                 view, kind, video=video_id, channels=list(channel_ids), at=time, wave=wave_id, delay=delay,
                 metadata=metadata,
-            )  # fmt: skip
-            ids[:] = found
-            return proposal
-
-        self._change(propose)
-        return self._these(ids)
+            )
+        )  # fmt: skip
+        return _made(proposal)
 
     def create_independent_schedule(
         self,
@@ -219,17 +214,12 @@ class SchedulingService:
     ) -> Publication:
         """Publish once on one channel; the video can be assigned later."""
         time = instant_text(_instant(scheduled_at))
-        ids: list[str] = []
-
-        def propose(view: View) -> Proposal:
-            proposal, found = proposals.create_one_off(
+        proposal = self._change(
+            lambda view: proposals.create_one_off(
                 view, channel_id, at=time, video=video_id, metadata=metadata
             )
-            ids[:] = found
-            return proposal
-
-        self._change(propose)
-        return self._these(ids)[0]
+        )
+        return _made(proposal)[0]
 
     # --- managing -------------------------------------------------------------------------------------
 
@@ -361,11 +351,8 @@ class SchedulingService:
         """An edit about one schedule, and that schedule after it."""
         if schedule_id.count("/") == 0 or (schedule_id.count("/") == 1 and ":" not in schedule_id):
             proposals.find_schedule(self._look(), schedule_id)  # a wave, a channel, a group: says so
-        return self.get_schedule(self._change(propose).target)
-
-    def _these(self, ids: Iterable[str]) -> list[Publication]:
-        view = self._look()
-        return [_publication(view.rows[schedule_id]) for schedule_id in ids]
+        proposal = self._change(propose)
+        return _publication(proposals.find_schedule(proposal.edited, proposal.target))
 
     def _query(self, wanted: listing.Filter, order: Callable[[Row], Any] | None = None) -> list[Publication]:
         """Rows as `list` shows them, but for open slots, which are no schedules yet."""
@@ -431,6 +418,11 @@ def _callers() -> int:
 
 def _these(value: str | None) -> frozenset[str]:
     return frozenset() if value is None else frozenset({value})
+
+
+def _made(proposal: Proposal) -> list[Publication]:
+    """The schedules that a proposal is about, in the order given, as they are once it is written."""
+    return [_publication(proposal.edited.rows[schedule_id]) for schedule_id in proposal.about]
 
 
 def _publication(row: Row) -> Publication:

@@ -7,15 +7,18 @@ the record by compare-and-swap: a lost race is decided again from the start.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
 from scheduler import audit, proposals, retries, worktree
 from scheduler.apply import RACES
+from scheduler.declarations import Declarations
 from scheduler.envelope import key_of
 from scheduler.errors import LostRace, ScheduleError, StateError
 from scheduler.explanation import Story, explain
 from scheduler.proposals import Proposal, View
+from scheduler.state import Record
 from scheduler.wiring import Repository
 
 
@@ -167,5 +170,13 @@ def show(repository: Repository, name: str) -> Story:
         if view.state is None
         else key_of(view.state.lineage, row.record.first_id or row.schedule_id, row.record.resends),
         origin=None if place is None else worktree.origin_of(repository.root, place.file, place.line),
+        unreadable=None if place is not None or declared is None else _unreadable(declared, row.record),
         repository=None if channel is None else channel.repository,
     )
+
+
+def _unreadable(declared: Declarations, record: Record) -> str | None:
+    """The file that declared a record, where it is there and cannot be read."""
+    kind: Literal["wave", "channel"] = "channel" if record.wave_id is None else "wave"
+    name = record.channel_id if record.wave_id is None else record.wave_id
+    return declared.files.get((kind, name)) if declared.fault_of(kind, name) else None

@@ -194,11 +194,10 @@ def _create_group(
     told = _pairs(metadata)
 
     def propose(view: View) -> Proposal:
-        proposal, _ = proposals.create_group(
+        return proposals.create_group(
             view, kind, video=video, channels=chosen, at=at, wave=wave, group=group, title=title,
             delay=delay, timezone=timezone, metadata=told,
         )  # fmt: skip
-        return proposal
 
     _carry_out(context, propose, commit=commit)
 
@@ -218,8 +217,7 @@ def independent(
     told = _pairs(metadata)
 
     def propose(view: View) -> Proposal:
-        proposal, _ = proposals.create_one_off(view, channel, at=at, video=video, metadata=told)
-        return proposal
+        return proposals.create_one_off(view, channel, at=at, video=video, metadata=told)
 
     _carry_out(context, propose, commit=commit)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from scheduler import verbs
 from scheduler.cli import Context, guarded, pass_context
 from scheduler.commands import completion
 from scheduler.reports.characters import visible
+from scheduler.retries import MayBePublished
 
 
 @click.command()
@@ -17,9 +20,12 @@ from scheduler.reports.characters import visible
 @guarded
 def retry(context: Context, schedule_id: str, resend: bool) -> None:
     """Make a failed schedule pending again; it is then sent however late."""
-    retried = verbs.retry(context.repository, schedule_id, resend=resend)
-    for line in retried.retry.look_at:
-        click.echo(visible(line))
+    try:
+        retried = verbs.retry(context.repository, schedule_id, resend=resend)
+    except MayBePublished as refusal:
+        _tell(refusal.look_at)
+        raise
+    _tell(retried.retry.look_at)
     name = visible(retried.retry.schedule_id)
     if retried.retry.is_resend:
         click.echo(
@@ -28,3 +34,8 @@ def retry(context: Context, schedule_id: str, resend: bool) -> None:
     else:
         click.echo(f"{name} is pending again.")
     click.echo(visible(retried.next))
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(visible(line))

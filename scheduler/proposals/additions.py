@@ -26,10 +26,10 @@ def assign(view: View, schedule_id: str, video: str) -> Proposal:
             hint="the members of a wave share the `video:` of their entry; edit it there",
         )
     after = edits.assign(view.text(target.file) or "", target.place, video, file=target.file)
-    proposal, _ = propose(
-        view, "assign", target.name, kind="channel", file=target.file, after=after, about=[target.id]
-    )
-    return proposal
+    return propose(
+        view, "assign", target.name, kind="channel", file=target.file, after=after,
+        about=lambda _: [target.id],
+    )  # fmt: skip
 
 
 # --- groups -----------------------------------------------------------------------------------------
@@ -48,8 +48,8 @@ def create_group(
     delay: str | None = None,
     timezone: str | None = None,
     metadata: Mapping[str, Any] | None = None,
-) -> tuple[Proposal, list[str]]:
-    """Add an entry to a wave, or begin a new one; with the ids of its schedules, in the order given.
+) -> Proposal:
+    """Add an entry to a wave, or begin a new one.
 
     `channels` are ids, or `{"tags": [...]}`. `at` is a time with an offset, or a local one beside a
     `timezone`. Without `wave` the wave is `<video>-<UTC time>`. Whole or not at all: raises ScheduleError
@@ -79,31 +79,33 @@ def create_group(
     entry = _entry(kind, name, video, at, timezone, delay, channels, metadata)
     after = edits.create_entry(text, entry, file=file)
     group_id = f"{wave_id}/{name}"
-    edited = view.edited("wave", file, after)
-    ids = [s.id for s in sorted(_members(edited, group_id), key=lambda schedule: schedule.position)]
-    proposal, edited = propose(view, "create", group_id, kind="wave", file=file, after=after, about=ids)
-    _demand_unblocked(edited, ids)
-    return proposal, ids
+    proposal = propose(
+        view, "create", group_id, kind="wave", file=file, after=after,
+        about=lambda edited: _members(edited, group_id),
+    )  # fmt: skip
+    _demand_unblocked(proposal)
+    return proposal
 
 
-def _demand_unblocked(edited: View, ids: Sequence[str]) -> None:
+def _demand_unblocked(proposal: Proposal) -> None:
     """Refuse what would not be sent because of a fault that is told elsewhere, as in a channel's file."""
-    blocked = edited.reconciled.blocked
-    for schedule_id in ids:
-        if schedule_id in blocked:
-            channel = (
-                schedule_id.rsplit("/", 1)[-1] if schedule_id.count("/") == 2 else schedule_id.split("/")[0]
-            )
+    edited = proposal.edited
+    for schedule_id in proposal.about:
+        code = edited.reconciled.blocked.get(schedule_id)
+        if code is not None:
+            channel = edited.reconciled.schedules[schedule_id].channel
             file = edited.declared.files.get(("channel", channel), f"channels/{channel}.yaml")
             raise ScheduleError(
-                f"{schedule_id} would not be sent: [{blocked[schedule_id]}]; nothing was written",
+                f"{schedule_id} would not be sent: [{code}]; nothing was written",
                 edited.faults_in(file),
                 hint=f"mend {file} first",
             )
 
 
-def _members(view: View, group_id: str) -> list[Any]:
-    return [s for s in view.reconciled.schedules.values() if s.group.id == group_id]
+def _members(view: View, group_id: str) -> list[str]:
+    """The ids of a group's schedules, in the order of its channels."""
+    members = [s for s in view.reconciled.schedules.values() if s.group.id == group_id]
+    return [schedule.id for schedule in sorted(members, key=lambda schedule: schedule.position)]
 
 
 def _instant(at: str, timezone: str | None) -> int:
@@ -189,8 +191,8 @@ def create_one_off(
     at: str,
     video: str | None = None,
     metadata: Mapping[str, Any] | None = None,
-) -> tuple[Proposal, list[str]]:
-    """Add a publication to a channel, with its id; the video may be assigned later.
+) -> Proposal:
+    """Add a publication to a channel; the video may be assigned later.
 
     A local time is in the channel's zone.
     """
@@ -207,8 +209,9 @@ def create_one_off(
     if metadata:
         one_off["metadata"] = dict(metadata)
     after = edits.create_one_off(view.text(target.file) or "", one_off, file=target.file)
-    proposal, edited = propose(
-        view, "create", schedule_id, kind="channel", file=target.file, after=after, about=[schedule_id]
-    )
-    _demand_unblocked(edited, [schedule_id])
-    return proposal, [schedule_id]
+    proposal = propose(
+        view, "create", schedule_id, kind="channel", file=target.file, after=after,
+        about=lambda _: [schedule_id],
+    )  # fmt: skip
+    _demand_unblocked(proposal)
+    return proposal

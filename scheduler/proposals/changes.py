@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -65,6 +65,10 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """What still holds back what was resumed."""
     due: Sequence[str]
     """Schedules that the next run sends because of it."""
+    about: Sequence[str]
+    """All schedules that the verb is about, whether they change or not; new ones in the order given."""
+    edited: View
+    """The repository as it would be."""
     reason: str | None = None
 
     @property
@@ -93,13 +97,13 @@ def propose(
     kind: Kind,
     file: str,
     after: str,
-    about: Sequence[str],
+    about: Callable[[View], Iterable[str]],
     reason: str | None = None,
-) -> tuple[Proposal, View]:
-    """The proposal of a new text for a file, and the repository as it would be.
+) -> Proposal:
+    """The proposal of a new text for a file.
 
-    `about` are the ids of the schedules that the verb is about. Raises Refused where the edit introduces
-    an error.
+    `about` tells, from the edited repository, which schedules the verb is about. Raises Refused where the
+    edit introduces an error.
     """
     before = view.text(file)
     edited = view if before == after else view.edited(kind, file, after)
@@ -107,8 +111,8 @@ def propose(
     if errors:
         raise Refused(f"the change would break a rule; {file} was not written", errors, {file: after})
     shifts = list(_shifts(view, edited))
-    meant = set(about)
-    proposal = Proposal(
+    meant = dict.fromkeys(about(edited))
+    return Proposal(
         verb=verb,
         target=target,
         file=file,
@@ -117,11 +121,12 @@ def propose(
         touched=[shift for shift in shifts if shift.schedule_id in meant],
         also=[shift for shift in shifts if shift.schedule_id not in meant],
         warnings=_new_faults(view, edited),
-        remaining=_remaining(edited, about) if verb == "resume" else (),
+        remaining=_remaining(edited, meant) if verb == "resume" else (),
         due=sorted(_sends(edited) - _sends(view)),
         reason=reason,
+        about=list(meant),
+        edited=edited,
     )
-    return proposal, edited
 
 
 def _new_faults(before: View, after: View) -> list[Diagnostic]:

@@ -61,11 +61,10 @@ def _text(view: View, target: Target) -> str:
 
 def _proposal(view: View, verb: Verb, target: Target, after: str, reason: str | None = None) -> Proposal:
     about = [row.schedule_id for row in target.rows(view)]
-    proposal, _ = propose(
-        view, verb, target.name, kind=target.file_kind, file=target.file, after=after, about=about,
-        reason=reason,
+    return propose(
+        view, verb, target.name, kind=target.file_kind, file=target.file, after=after,
+        about=lambda _: about, reason=reason,
     )  # fmt: skip
-    return proposal
 
 
 def _demand_open(view: View, target: Target, what: str) -> None:

@@ -43,15 +43,20 @@ def _movable(view: View, name: str) -> Target:
 def _proposal(view: View, target: Target, after: str) -> Proposal:
     """Members of one group move together, and a one-off gets a new id by its new time."""
     rows = target.rows(view)
-    about = {row.schedule_id for row in rows}
     groups = {row.record.coordination_group_id for row in rows} - {None}
-    about |= {i for i, row in view.rows.items() if row.record.coordination_group_id in groups}
-    if isinstance(target.place, edits.Single):
-        moved = view.edited(target.file_kind, target.file, after)
-        channel = target.id.split("/", 1)[0]
-        about |= {i for i in moved.reconciled.schedules.keys() - view.reconciled.schedules.keys()
-                  if i.startswith(f"{channel}/")}  # fmt: skip
-    proposal, _ = propose(
-        view, "move", target.name, kind=target.file_kind, file=target.file, after=after, about=sorted(about)
+    old = [row.schedule_id for row in rows]
+    old += [i for i, row in view.rows.items() if row.record.coordination_group_id in groups]
+
+    def about(edited: View) -> list[str]:
+        if not isinstance(target.place, edits.Single):
+            return old
+        own, channel = view.reconciled.schedules, target.id.split("/", 1)[0]
+        return old + [
+            name
+            for name, schedule in edited.reconciled.schedules.items()
+            if name not in own and schedule.channel == channel
+        ]
+
+    return propose(
+        view, "move", target.name, kind=target.file_kind, file=target.file, after=after, about=about
     )
-    return proposal

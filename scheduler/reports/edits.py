@@ -77,26 +77,30 @@ def _diff(diff: str, paint: Paint) -> list[str]:
 
 
 def _shifts(shifts: Sequence[Shift]) -> list[str]:
-    shown = shifts[:SHOWN]
-    widest = max((width(visible(shift.schedule_id)) for shift in shown), default=0)
-    lines = [f"  {pad(visible(shift.schedule_id), widest)}  {_shift(shift)}".rstrip() for shift in shown]
+    """One line a schedule: its id, its time, what else becomes of it; in columns."""
+    rows = [(visible(shift.schedule_id), _time(shift), _fate(shift)) for shift in shifts[:SHOWN]]
+    first, second = (max((width(row[column]) for row in rows), default=0) for column in (0, 1))
+    lines = [f"  {pad(name, first)}  {pad(time, second)}  {fate}".rstrip() for name, time, fate in rows]
     if len(shifts) > SHOWN:
         lines.append(f"  ... and {len(shifts) - SHOWN} more")
     return lines
 
 
-def _shift(shift: Shift) -> str:
-    """What becomes of one schedule, in a few words."""
+def _time(shift: Shift) -> str:
+    """When it is published, or from when to when it moves."""
+    before, after = shift.before, shift.after
+    times = dict.fromkeys(moment(record.at, shift.zone) for record in (before, after) if record is not None)
+    return " -> ".join(times)
+
+
+def _fate(shift: Shift) -> str:
+    """What becomes of one schedule besides, in a few words."""
     before, after = shift.before, shift.after
     if after is None:
         return "is no longer declared"
     if before is None:
-        return f"{moment(after.at, shift.zone)}  {_video(after)}"
+        return _video(after)
     parts = []
-    if before.at != after.at:
-        parts.append(f"{moment(before.at, shift.zone)} -> {moment(after.at, shift.zone)}")
-    else:
-        parts.append(moment(after.at, shift.zone))
     if before.video_id != after.video_id:
         parts.append(f"{_video(before)} -> {_video(after)}")
     if before.status != after.status:

@@ -55,6 +55,8 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
 
 def _declared(story: Story) -> str:
     place, origin = story.row.location, story.origin
+    if place is None and story.unreadable is not None:
+        return f"{story.unreadable}, which cannot be read"
     if place is None:
         return "nowhere any more"
     if origin is None:
