@@ -158,8 +158,8 @@ def _read_flag(value: object) -> bool:
     raise fault(f"must be true or false, not {quoted(text)}", hint, key=True)
 
 
-def _number(least: int, most: int) -> Any:
-    """The type of a whole number between two others."""
+def _number(least: int, most: int) -> PlainValidator:
+    """How a whole number between two others is read."""
 
     def read(value: object) -> int:
         _demand_scalar(value, f"a whole number from {least} to {most}")
@@ -171,8 +171,11 @@ def _number(least: int, most: int) -> Any:
             raise fault(f"must be a whole number from {least} to {most}, not {quoted(text)}", key=True)
         return number
 
-    schema = {"type": "integer", "minimum": least, "maximum": most}
-    return Annotated[int, PlainValidator(read), Shown(schema)]
+    return PlainValidator(read)
+
+
+def _number_schema(least: int, most: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": least, "maximum": most}
 
 
 def _read_duration(value: object) -> int:
@@ -288,8 +291,8 @@ def _read_variable(value: object) -> str:
     return text
 
 
-def _pattern(pattern: str, what: str, hint: str) -> Any:
-    """The type of a text of one form."""
+def _pattern(pattern: str, what: str, hint: str) -> PlainValidator:
+    """How a text of one form is read."""
     compiled = re.compile(pattern)
 
     def read(value: object) -> str:
@@ -298,7 +301,7 @@ def _pattern(pattern: str, what: str, hint: str) -> Any:
             raise fault(f"{quoted(text)} is not {what}", hint)
         return text
 
-    return Annotated[str, PlainValidator(read), Shown(text_schema(pattern=pattern, hint=hint))]
+    return PlainValidator(read)
 
 
 def _read_workflow(value: object) -> str:
@@ -391,11 +394,11 @@ def _sentence(hint: str) -> str:
     return hint[0].upper() + hint[1:] + "."
 
 
-def _text(longest: int) -> Any:
+def _reader(longest: int) -> PlainValidator:
     def read(value: object) -> str:
         return read_text(value, longest)
 
-    return Annotated[str, PlainValidator(read), Shown(text_schema(longest=longest))]
+    return PlainValidator(read)
 
 
 def _read_command(value: object) -> str:
@@ -415,19 +418,19 @@ Id = Annotated[str, PlainValidator(read_id), Shown(text_schema(pattern=ID, hint=
 CHANNEL_ID_MARK: Final = {"channel-id": True}
 """What stands in a schema where the ids of channels belong, until they are known."""
 ChannelId = Annotated[str, PlainValidator(read_id), Shown(CHANNEL_ID_MARK)]
-Title = _text(200)
-Video = _text(200)
-Reason = _text(500)
-EventType = _text(100)
+Title = Annotated[str, _reader(200), Shown(text_schema(longest=200))]
+Video = Annotated[str, _reader(200), Shown(text_schema(longest=200))]
+Reason = Annotated[str, _reader(500), Shown(text_schema(longest=500))]
+EventType = Annotated[str, _reader(100), Shown(text_schema(longest=100))]
 Command = Annotated[
     str,
     PlainValidator(_read_command),
     Shown({"if": {"type": "boolean"}, "else": {"type": ["string", "number"], "maxLength": 4_000}}),
 ]
 Flag = Annotated[bool, PlainValidator(_read_flag), Shown({"type": "boolean"})]
-Count = _number(1, 100)
-Percent = _number(0, 100)
-Least = _number(0, 1_000_000)
+Count = Annotated[int, _number(1, 100), Shown(_number_schema(1, 100))]
+Percent = Annotated[int, _number(0, 100), Shown(_number_schema(0, 100))]
+Least = Annotated[int, _number(0, 1_000_000), Shown(_number_schema(0, 1_000_000))]
 Duration = Annotated[int, PlainValidator(_read_duration), Shown(string_schema(DURATION, _DURATION_HINT))]
 Shift = Annotated[
     int,
@@ -453,9 +456,12 @@ Workflow = Annotated[
     PlainValidator(_read_workflow),
     Shown(string_schema(_WORKFLOW, "write the name of a file below .github/workflows, such as publish.yml")),
 ]
-Allowed = _pattern(
-    _ALLOW, "a pattern of repositories", "write owner/name, with * for any letters, such as acme/*"
-)
+_ALLOW_HINT = "write owner/name, with * for any letters, such as acme/*"
+Allowed = Annotated[
+    str,
+    _pattern(_ALLOW, "a pattern of repositories", _ALLOW_HINT),
+    Shown(text_schema(pattern=_ALLOW, hint=_ALLOW_HINT)),
+]
 PaceText = Annotated[
     Pace, PlainValidator(_read_pace), Shown(string_schema(_PACE, "write 1/s, 60/min or 500/h"))
 ]
@@ -465,7 +471,10 @@ Lineage = Annotated[
     PlainValidator(_read_lineage),
     Shown({"if": {"type": "boolean"}, "else": {"type": ["string", "number", "null"], "pattern": f"^{ID}$"}}),
 ]
-QueueUrl = _pattern(
-    _QUEUE_URL, "a queue's URL", "write a URL, such as sqlite:///queue.db or redis://queue.internal/0"
-)
+_QUEUE_HINT = "write a URL, such as sqlite:///queue.db or redis://queue.internal/0"
+QueueUrl = Annotated[
+    str,
+    _pattern(_QUEUE_URL, "a queue's URL", _QUEUE_HINT),
+    Shown(text_schema(pattern=_QUEUE_URL, hint=_QUEUE_HINT)),
+]
 Metadata = Annotated[dict[str, Any], PlainValidator(_read_metadata), Shown({"type": "object"})]
