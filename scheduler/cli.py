@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
@@ -136,10 +136,10 @@ def _fail(problem: SchedulerError) -> NoReturn:
     sys.exit(PROBLEMS if isinstance(problem, (RunRefused, ScheduleError)) else USAGE)
 
 
-def write(text: str) -> None:
-    """Write a whole document to standard output, whatever its encoding can show."""
+def write(document: str | Iterable[bytes]) -> None:
+    """Write a whole document, or the parts of one, to standard output, whatever its encoding can show."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.writelines([document.encode("utf-8")] if isinstance(document, str) else document)
     sys.stdout.buffer.flush()
 
 
@@ -162,6 +162,7 @@ class Commands(click.Group):
         "resume": "scheduler.commands.editing",
         "retry": "scheduler.commands.retrying",
         "show": "scheduler.commands.telling",
+        "simulate": "scheduler.commands.simulate",
         "worker": "scheduler.commands.working",
     }
     """Command name -> module that has it as a click command of the same name (dashes as underscores)."""

@@ -1,0 +1,154 @@
+"""Which setting would have been enough: each candidate is simulated, so that nothing is only believed.
+
+A candidate is first read off the ticks, then tried, with a `catch_up` that nothing exceeds, so that the
+trial says how far it falls short; and then raised by that much.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from scheduler.simulation.conditions import Conditions
+from scheduler.simulation.replay import Fate, History
+from scheduler.times import Instant
+
+PATIENT = 366 * 86_400
+"""Seconds of a `catch_up` with which nothing is missed."""
+TRIES = 6
+"""How often a candidate is raised before it is given up."""
+
+Play = Callable[[Conditions], Sequence[History]]
+Limit = Callable[[Fate], int]
+"""How long after its publish time a publication may leave, in seconds."""
+
+
+class Enough(msgspec.Struct, frozen=True, kw_only=True):
+    """The least values (seconds, whole minutes) that are enough, each alone; None where none was found."""
+
+    catch_up: int | None
+    lead: int | None
+    hold: int | None
+
+
+class Search:
+    """Tries settings on runs whose ticks and answers stay the same."""
+
+    def __init__(self, play: Play, conditions: Conditions) -> None:
+        self._play = play
+        self._conditions = conditions
+        self._histories = play(conditions)
+        self._catch_ups: dict[str, int] = {
+            fate.schedule_id: fate.catch_up for history in self._histories for fate in history.fates
+        }
+
+    def to_miss_nothing(self) -> Enough:
+        """What lets every publication leave within its `catch_up`."""
+        return Enough(
+            catch_up=self._catch_up(),
+            lead=self._lead(self._own_catch_up),
+            hold=self._hold(self._own_catch_up),
+        )
+
+    def to_be_in_time(self) -> Enough:
+        """What lets every publication leave by its publish time."""
+        return Enough(catch_up=None, lead=self._lead(self._in_time), hold=self._hold(self._in_time))
+
+    def _in_time(self, fate: Fate) -> int:
+        """None, unless the publish time is so near the beginning that nothing could be in time for it."""
+        return max(0, self._histories[0].starts[0] + self._slack - fate.at)
+
+    def _own_catch_up(self, fate: Fate) -> int:
+        return self._catch_ups.get(fate.schedule_id, fate.catch_up)
+
+    # --- each setting -----------------------------------------------------------------------------
+
+    def _catch_up(self) -> int | None:
+        histories = self._histories
+        if any(fate.kind == "missed" for history in histories for fate in history.fates):
+            histories = self._patiently({})
+        short = _short(histories, _none)
+        return None if short is None else _minutes(short)
+
+    def _lead(self, limit: Limit) -> int | None:
+        """Enough that some run begins between due and the limit."""
+        hold, slack = self._conditions.hold, self._slack
+
+        def missing(fate: Fate, starts: Sequence[Instant]) -> int:
+            return fate.at - _last(starts, fate.at + limit(fate) - slack) - hold
+
+        return self._raised("lead", _minutes(self._most(missing)), limit)
+
+    def _hold(self, limit: Limit) -> int | None:
+        """Enough that a run which began before due is still there then."""
+
+        def missing(fate: Fate, starts: Sequence[Instant]) -> int:
+            due, last = fate.at - fate.lead, fate.at + limit(fate) - self._slack
+            begun = _last(starts, max(due, last))
+            return due - begun
+
+        return self._raised("hold", _minutes(self._most(missing)), limit)
+
+    # --- trying -----------------------------------------------------------------------------------
+
+    def _raised(self, setting: Literal["lead", "hold"], candidate: int, limit: Limit) -> int | None:
+        """The candidate, raised until it is enough; None where that is of no use."""
+        before = PATIENT
+        for _ in range(TRIES):
+            short = _short(self._patiently({setting: candidate}), limit)
+            if short is not None and short <= 0:
+                return candidate
+            if short is None or short == before:
+                break
+            candidate += _minutes(max(short, candidate / 4 if setting == "hold" else 0))
+            before = short
+        return None
+
+    @property
+    def _slack(self) -> int:
+        """Seconds that a run takes to load, to save its intent, and to send."""
+        return 3 * self._conditions.latency.most
+
+    def _most(self, missing: Callable[[Fate, Sequence[Instant]], int]) -> int:
+        return max(
+            (
+                missing(fate, history.starts)
+                for history in self._histories
+                for fate in history.fates
+                if fate.kind in ("sent", "missed")
+            ),
+            default=0,
+        )
+
+    def _patiently(self, changes: Mapping[str, Any]) -> Sequence[History]:
+        return self._play(msgspec.structs.replace(self._conditions, catch_up=PATIENT, **changes))
+
+
+def _short(histories: Sequence[History], limit: Limit) -> int | None:
+    """By how many seconds the worst left after its limit; None where some never left."""
+    worst = -PATIENT
+    for history in histories:
+        for fate in history.fates:
+            if fate.kind == "missed":
+                return None
+            if fate.needed is not None:
+                worst = max(worst, fate.needed - limit(fate))
+    return worst
+
+
+def _none(_: Fate) -> int:
+    return 0
+
+
+def _last(starts: Sequence[Instant], before: Instant) -> Instant:
+    """The last start at or before an instant; the first of all where there is none."""
+    return starts[max(bisect_right(starts, before) - 1, 0)]
+
+
+def _minutes(seconds: float) -> int:
+    """Rounded up to whole minutes."""
+    return max(0, math.ceil(seconds / 60)) * 60

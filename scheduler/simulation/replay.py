@@ -1,0 +1,268 @@
+"""One run of a simulation: tick after tick, each the real `run`, and what became of every publication."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Literal
+
+import msgspec
+
+from scheduler import watching
+from scheduler.apply import Edge, Runner
+from scheduler.declarations import Declarations
+from scheduler.diagnostics import Diagnostic
+from scheduler.plan import Surroundings, pauses_text
+from scheduler.reconciler import Reconciled
+from scheduler.simulation.channels import Channels
+from scheduler.simulation.conditions import Conditions, Reading
+from scheduler.simulation.ticks import ticks
+from scheduler.simulation.world import SimulatedClock, SimulatedStore, World, at_once
+from scheduler.sources import Source
+from scheduler.state import Declared, Record, State
+from scheduler.stores import Snapshot
+from scheduler.times import Instant, read_utc
+
+AFTERWARDS = 7 * 86_400
+"""Seconds that a simulation goes on after its span at most, for what is still under way."""
+
+Kind = Literal["sent", "missed", "failed", "held"]
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """What is declared and recorded, and the span `start <= publish time < end` that is looked at."""
+
+    sources: Sequence[Source]
+    state: State
+    archive: Mapping[str, Record]
+    surroundings: Surroundings
+    start: Instant
+    end: Instant
+
+
+class Fate(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one publication. Durations are in seconds."""
+
+    schedule_id: str
+    wave: str | None
+    channel: str
+    at: Instant
+    lead: int
+    catch_up: int
+    kind: Kind
+    why: str = ""
+    """Unless it was sent."""
+    lateness: int | None = None
+    """From due until its request left."""
+    needed: int | None = None
+    """The `catch_up` that it needed; none, or less, where it left before its publish time."""
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a simulation."""
+
+    fates: Sequence[Fate]
+    starts: Sequence[Instant]
+    """When the runs began, ascending."""
+    wanted: int
+    """Ticks that were wanted within the span; `dropped` of them never came."""
+    dropped: int
+    diagnostics: Sequence[Diagnostic]
+    """Of the first look."""
+
+
+def replay(stage: Stage, conditions: Conditions, number: int = 1, *, skip_idle: bool = True) -> History:
+    """Play run `number`. `skip_idle`: leave out ticks that would find nothing to do, as they would."""
+    given = ticks(conditions, number, stage.start, stage.end, stage.end + AFTERWARDS)
+    machine = _Machine(stage, conditions, number)
+    taken = stage.start - 1
+    starts: list[Instant] = []
+    diagnostics: Sequence[Diagnostic] = ()
+    for arrival in given.arrivals:
+        if arrival <= taken:
+            continue  # it waited together with another one, which was replaced by it
+        begin = max(arrival, math.ceil(machine.world.now))
+        taken = begin
+        if begin >= stage.end and machine.is_settled(begin):
+            break
+        starts.append(begin)
+        if not skip_idle or not machine.is_idle(begin):
+            machine.tick(begin)
+        if len(starts) == 1 and machine.last is not None:
+            diagnostics = machine.last.diagnostics
+    return History(
+        fates=machine.fates(),
+        starts=starts,
+        wanted=given.wanted,
+        dropped=given.dropped,
+        diagnostics=diagnostics,
+    )
+
+
+class _Machine:
+    """Where the ticks run: one after the other."""
+
+    def __init__(self, stage: Stage, conditions: Conditions, number: int) -> None:
+        self.stage = stage
+        self.conditions = conditions
+        self.world = World(now=float(stage.start), state=stage.state, archive=dict(stage.archive))
+        self.channels = Channels(self.world, conditions, number)
+        self.last: Reconciled | None = None
+        self._finished = {
+            i for i, record in {**stage.archive, **stage.state.schedules}.items() if not record.is_unsent_live
+        }
+        names = itertools.count(1)
+        latency = _latency(conditions, number)
+        self._edge = Edge(
+            store=_Store(self.world, latency),
+            sources=lambda: stage.sources,
+            surroundings=lambda: stage.surroundings,
+            dispatcher=lambda _: self.channels,
+            clock=SimulatedClock(self.world),
+            nonce=lambda: f"simulated-{next(names)}",
+            declared=lambda _, before: before or Declared(digest="simulated"),
+            idle=lambda _: None,
+            guard=lambda _: (),
+            declare=Reading(stage.sources, conditions),
+            beside=at_once,
+        )
+
+    def tick(self, begin: Instant) -> None:
+        """One run, with its hold."""
+        self.world.now = float(begin)
+        runner = Runner(self._edge)
+        if self.conditions.hold:
+            watching.hold(runner, self.conditions.hold)
+        else:
+            runner.reconcile_once()
+        self.last = runner.report.last
+
+    def is_idle(self, now: Instant) -> bool:
+        """Whether a tick would find nothing to do, as far as the last look knows (see `scheduler.idle`)."""
+        if self.last is None or self.last.is_red or self.last.plan.changes:
+            return False
+        wake, due = self.last.plan.wake, self.last.plan.next_due
+        return (wake is None or now < wake) and (due is None or due > now + self.conditions.hold)
+
+    # --- what became of each ----------------------------------------------------------------------
+
+    def is_settled(self, now: Instant) -> bool:
+        """Whether nothing of the span is under way any more, or can be."""
+        return all(
+            not record.is_live or record.is_paused or (record.is_unsent_live and self._is_over(record, now))
+            for _, record in self._counted()
+        )
+
+    def _counted(self) -> list[tuple[str, Record]]:
+        """The publications of the span that were still to come, in order."""
+        known = {**self.world.archive, **self.world.state.schedules}
+        return sorted(
+            (
+                (schedule_id, record)
+                for schedule_id, record in known.items()
+                if self.stage.start <= record.at < self.stage.end
+                and schedule_id not in self._finished
+                and record.status != "cancelled"
+            ),
+            key=lambda each: (each[1].scheduled_at, each[0]),
+        )
+
+    def fates(self) -> list[Fate]:
+        last = self.last
+        if last is None or last.declared is None:
+            return []
+        recorded = [self._fate(last, last.declared, *each) for each in self._counted()]
+        known = {**self.world.archive, **self.world.state.schedules}
+        never = [
+            Fate(
+                schedule_id=schedule_id,
+                wave=schedule.group.wave,
+                channel=schedule.channel,
+                at=schedule.at,
+                lead=_lead(last.declared, schedule.channel),
+                catch_up=_catch_up(last.declared, schedule.group.catch_up),
+                kind="held",
+                why=last.blocked[schedule_id],
+            )
+            for schedule_id, schedule in last.schedules.items()
+            if schedule_id in last.blocked
+            and schedule_id not in known
+            and self.stage.start <= schedule.at < self.stage.end
+        ]
+        return sorted([*recorded, *never], key=lambda fate: (fate.at, fate.schedule_id))
+
+    def _is_over(self, record: Record, now: Instant) -> bool:
+        assert self.last is not None and self.last.declared is not None
+        return now > record.at + _catch_up(self.last.declared, record.catch_up)
+
+    def _fate(self, last: Reconciled, declared: Declarations, schedule_id: str, record: Record) -> Fate:
+        catch_up = _catch_up(declared, record.catch_up)
+        fate = Fate(
+            schedule_id=schedule_id,
+            wave=record.wave_id,
+            channel=record.channel_id,
+            at=record.at,
+            lead=_lead(declared, record.channel_id),
+            catch_up=catch_up,
+            kind="sent",
+        )
+        kind, why = self._kind(last, schedule_id, record)
+        if kind != "sent":
+            return msgspec.structs.replace(fate, kind=kind, why=why)
+        intent, left = record.intent, self.channels.left[schedule_id]
+        assert intent is not None and record.lateness_seconds is not None, "it was sent"
+        since = left - read_utc(intent.at)
+        return msgspec.structs.replace(
+            fate,
+            lateness=int(record.lateness_seconds + since),
+            needed=math.ceil(left) - (read_utc(intent.not_after) - catch_up),
+        )
+
+    def _kind(self, last: Reconciled, schedule_id: str, record: Record) -> tuple[Kind, str]:
+        if record.status == "completed" or (record.status == "executing" and record.accepted_at):
+            return "sent", ""
+        if record.status == "failed" and record.reason == "missed":
+            return "missed", record.error_message or ""
+        if record.status == "failed":
+            return "failed", str(record.reason)
+        if record.status == "executing":
+            return "failed", "unknown_outcome"
+        if schedule_id in last.blocked:
+            return "held", last.blocked[schedule_id]
+        if record.is_paused:
+            return "held", f"paused by {pauses_text(record.pauses)}"
+        if record.after_success:
+            return "held", "waits for the one before it"
+        return "missed", "no tick came any more"
+
+
+def _lead(declared: Declarations, channel: str) -> int:
+    found = declared.channels.get(channel)
+    return 0 if found is None else found.lead
+
+
+def _catch_up(declared: Declarations, own: int | None) -> int:
+    return declared.settings.catch_up if own is None else own
+
+
+def _latency(conditions: Conditions, number: int) -> Callable[[], float]:
+    random = Random(f"{conditions.seed} record {number}")  # noqa: S311 - no secret
+    return lambda: conditions.latency.at(random.random())
+
+
+class _Store(SimulatedStore):
+    """The record in a home that takes its time."""
+
+    def __init__(self, world: World, latency: Callable[[], float]) -> None:
+        super().__init__(world)
+        self._latency = latency
+
+    def load(self) -> Snapshot:
+        self.world.now += self._latency()
+        return super().load()
+
+    def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
+        self.world.now += self._latency()
+        return super().save(state, snapshot, message)
