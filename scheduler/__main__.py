@@ -18,7 +18,10 @@ def main() -> None:
         sys.exit(0)
     from scheduler.cli import main as run
 
-    run()
+    try:
+        run()
+    finally:
+        gc.freeze()  # what is left goes with the process: nothing has to be looked through at its end
 
 
 if __name__ == "__main__":

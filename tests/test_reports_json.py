@@ -35,7 +35,7 @@ def test_the_document_of_validate() -> None:
 def test_the_document_of_plan() -> None:
     after = record(metadata={"b": "2", "a": "1"})
     plan = plan_of(change("create", "s/t/alpha", None, after), change("archive", "s/t/b", after, None))
-    document = plan_json(plan, [PROBLEM])
+    document = b"".join(plan_json(plan, [PROBLEM]))
     assert document.startswith(
         b'{"version":1,"now":"2026-02-28T12:00:00Z","changes":[{"action":"create","schedule_id":"s/t/alpha",'
         b'"before":null,"after":{"schedule_type":"simultaneous","channel_id":"alpha",'
@@ -46,6 +46,15 @@ def test_the_document_of_plan() -> None:
     assert told["changes"][1]["after"] is None
     assert list(told["changes"][0]["after"]["metadata"]) == ["a", "b"]
     assert told["diagnostics"] == json.loads(validation_json([PROBLEM]))["diagnostics"]
+
+
+@pytest.mark.parametrize("changes", [0, 1, 500, 501, 1_700])
+def test_a_plan_that_comes_in_parts_is_one_document(changes: int) -> None:
+    names = [f"s/t/{number}" for number in range(changes)]
+    plan = plan_of(*(change("create", name, None, record()) for name in names))
+    told = json.loads(b"".join(plan_json(plan, [PROBLEM])))
+    assert [one["schedule_id"] for one in told["changes"]] == names
+    assert len(told["diagnostics"]) == 1
 
 
 def test_the_document_of_run() -> None:
@@ -101,7 +110,7 @@ def test_a_document_is_safe_to_print_and_says_the_same(text: str) -> None:
 
 @given(plans(), diagnostics())
 def test_any_plan_reads_back_to_the_same_values(plan: Plan, found: list[Diagnostic]) -> None:
-    document = plan_json(plan, found)
+    document = b"".join(plan_json(plan, found))
     assert_harmless(document.decode())
     told = json.loads(document)
     assert told["now"] == instant_text(plan.now)

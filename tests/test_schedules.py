@@ -365,7 +365,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Source], State,
 
 def told(sources: list[Source], state: State) -> bytes:
     found = reconcile(sources, state, {}, read_time("2026-03-01T17:00:00Z"), SURROUNDINGS, proposal=True)
-    return plan_json(found.plan, found.diagnostics) + validation_json(found.diagnostics)
+    return b"".join(plan_json(found.plan, found.diagnostics)) + validation_json(found.diagnostics)
 
 
 def test_the_repository_of_the_order_tests_has_something_to_order(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from scheduler import __version__
@@ -53,13 +54,15 @@ def _summary(reconciled: Reconciled, *, colour: bool) -> str:
     return words + "\n"
 
 
-def for_plan(form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool) -> str:
-    """`plan`, and `run --dry-run`: diagnostics, then every step with its reason."""
+def for_plan(
+    form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool
+) -> str | Iterable[bytes]:
+    """`plan`, and `run --dry-run`: diagnostics, then every step with its reason. JSON comes in parts."""
     plan, found = reconciled.plan, reconciled.diagnostics
     if form == "json":
         from scheduler.reports.json import plan_json
 
-        return plan_json(plan, found).decode() + "\n"
+        return chain(plan_json(plan, found), [b"\n"])
     declared = reconciled.declared
     pace = None if declared is None else declared.settings.pace
     if form == "markdown":
