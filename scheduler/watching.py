@@ -45,7 +45,11 @@ def watch(runner: Runner, seconds: int | None, complain: Callable[[SchedulerErro
     _timed(runner, None)
     trouble: SchedulerError | None = None
     while not clock.is_ended and (end is None or clock.now() < end):
-        at = _wait(runner, end, pause=POLL if trouble is None else SOON)
+        at = None
+        if trouble is None:
+            at = _wait(runner, end)
+        else:
+            clock.sleep(SOON if end is None else min(SOON, end - clock.now()))
         if clock.is_ended:
             break
         try:
@@ -62,10 +66,10 @@ def watch(runner: Runner, seconds: int | None, complain: Callable[[SchedulerErro
     return runner.report
 
 
-def _wait(runner: Runner, end: Instant | None, pause: float) -> Instant | None:
+def _wait(runner: Runner, end: Instant | None) -> Instant | None:
     """Wait for the next look, or for the next instant at which something leaves, which is returned."""
     clock = runner.edge.clock
-    pause = pause if end is None else min(pause, end - clock.now())
+    pause = POLL if end is None else min(POLL, end - clock.now())
     due = next_due(runner)
     if due is None or due - runner.margin > clock.moment() + pause or due <= clock.now():
         clock.sleep(pause)
