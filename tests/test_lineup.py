@@ -199,6 +199,16 @@ def test_a_failed_slots_video_returns_to_the_head(live: Miniature, github: GitHu
     assert filled(live, now=noon(2)) == ["02 one", "03 two", "04 -", "05 -"]
 
 
+def test_a_slot_that_failed_ahead_of_its_time_is_not_filled_again(live: Miniature, github: GitHub) -> None:
+    """With a lead it is sent, and refused, hours before its instant."""
+    channel = "repository: acme/nowhere\ntoken: ACME_TOKEN\nlead: 4h\n"
+    live.write({"channels/alpha.yaml": channel + f"slots: {DAILY}\nlineup: [one, two]\n"})
+    live.run("run", now=SUNDAY)
+    live.run("run", now="2026-03-01T14:00:00Z")
+    assert live.statuses[f"alpha/{evening(1)}"] == "failed (rejected)"
+    assert filled(live, now="2026-03-01T15:00:00Z") == ["02 one", "03 two", "04 -", "05 -"]
+
+
 def test_a_slot_that_may_have_been_published_does_not_return_its_video(live: Miniature) -> None:
     alpha(live, "[one, two]")
     live.run("run", now=noon(1))
@@ -374,6 +384,8 @@ def test_an_inactive_channel_schedules_nothing_new_and_what_is_recorded_waits(
     assert "2 recorded slots wait" in outcome.json["diagnostics"][0]["message"]
     ran = live.json("run", now=evening(1))
     assert (ran.code, ran.results, len(live.records)) == (1, {}, 2)
+    rows = live.json("list", "--channel", "alpha", now=evening(1)).json["schedules"]
+    assert {row["problem"] for row in rows} == {"inactive-channel"}
     live.run("run", now="2026-03-01T23:00:00Z")
     assert live.statuses["alpha/2026-03-01T18:00:00Z"] == "failed (missed)"
 

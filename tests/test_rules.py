@@ -236,6 +236,15 @@ def test_a_channel_twice_in_one_group_is_told_at_the_second(live: Miniature, git
     assert (ran.code, ran.results) == (1, {"a/v/beta": "completed"}), "of two new ones, neither"
 
 
+def test_of_a_channel_that_stands_twice_the_recorded_one_goes_on(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": stagger("v", EVENING, "1h", "beta", "alpha")})
+    live.run("run", now=JANUARY)
+    live.write({"waves/a.yaml": stagger("v", EVENING, "1h", "alpha", "alpha")})
+    assert live.json("run", now=EVENING).results == {}
+    ran = live.json("run", now="2026-03-01T19:00:00Z")
+    assert (ran.code, ran.codes, ran.results) == (1, ["duplicate-id"], {"a/v/alpha": "completed"})
+
+
 def test_a_group_twice_in_a_wave_is_told_at_its_second_name(live: Miniature, github: GitHub) -> None:
     live.write(
         {"waves/a.yaml": wave(entry("v", EVENING, "alpha"), entry("v", "2026-03-03T18:00:00Z", "beta"))}
@@ -332,6 +341,29 @@ def test_exactly_min_gap_is_allowed(mini: Miniature) -> None:
         }
     )
     assert validate(mini).places == []
+
+
+def test_exactly_min_gap_is_allowed_also_beside_a_fault(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "waves/a.yaml": one("v", EVENING, "alpha"),
+            "waves/b.yaml": one("w", "2026-03-01T18:01:00Z", "alpha"),
+            "waves/c.yaml": one("x", "2026-03-01T18:01:30Z", "alpha"),
+        }
+    )
+    assert validate(mini).places == ["waves/c.yaml:5:16 [min-gap]"]
+
+
+def test_what_was_sent_too_near_each_other_is_nobodys_fault_any_more(live: Miniature, github: GitHub) -> None:
+    live.write(
+        {
+            "waves/a.yaml": one("v", EVENING, "alpha"),
+            "waves/b.yaml": one("w", "2026-03-01T18:02:00Z", "alpha"),
+        }
+    )
+    live.run("run", now=THREE_MINUTES_LATE)
+    live.remove("waves/a.yaml").write({"scheduler.yaml": "conflicts: { min_gap: 5m }\n"})
+    assert validate(live, now=TWO_HOURS_LATE).places == []
 
 
 def test_of_two_new_ones_that_conflict_neither_is_adopted(live: Miniature, github: GitHub) -> None:
@@ -635,6 +667,14 @@ def test_an_unmoved_recorded_one_is_a_warning_and_waits_for_the_end_of_the_freez
     assert sent == {"a/v/alpha": "completed", "a/v/beta": "completed"}
 
 
+def test_what_is_cancelled_does_not_wait_for_the_end_of_a_freeze(live: Miniature) -> None:
+    live.write({"waves/a.yaml": one("v", "2026-12-25T00:00:00Z", "alpha")})
+    live.run("run", now=JANUARY)
+    live.write({"waves/a.yaml": one("v", "2026-12-25T00:00:00Z", "{ id: alpha, cancelled: true }")})
+    live.write({"scheduler.yaml": FREEZE})
+    assert validate(live).places == []
+
+
 def test_a_recorded_one_that_is_moved_into_a_freeze_is_held(live: Miniature, github: GitHub) -> None:
     live.write({"scheduler.yaml": FREEZE, "waves/a.yaml": one("v", EVENING, "alpha")})
     live.run("run", now=JANUARY)
@@ -832,6 +872,17 @@ def test_a_wave_that_comes_back_is_pending_again_for_what_is_to_come(live: Minia
         "a/v/beta": "cancelled (withdrawn)",
         "a/v/gamma": "completed",
     }
+
+
+def test_what_was_refused_stays_failed_until_its_declaration_changes(live: Miniature, github: GitHub) -> None:
+    live.write({"channels/nowhere.yaml": "repository: acme/nowhere\ntoken: ACME_TOKEN\nlead: 4h\n"})
+    live.write({"waves/a.yaml": one("v", EVENING, "nowhere")})
+    live.run("run", now=JANUARY)
+    live.run("run", now="2026-03-01T14:00:00Z")
+    assert live.statuses == {"a/v/nowhere": "failed (rejected)"}
+    assert live.json("plan", now="2026-03-01T15:00:00Z").actions == []
+    live.write({"waves/a.yaml": one("w", EVENING, "nowhere", group="v")})
+    assert "reopen a/v/nowhere" in live.json("plan", now="2026-03-01T15:00:00Z").actions
 
 
 # --- payloads, states -------------------------------------------------------------------------------
