@@ -329,8 +329,38 @@ def _tell_not_tagged(entry: _Entry, tags: tuple[str, ...], names: list[str], cha
 # --- the instant of each member ---------------------------------------------------------------------
 
 
-def _timed(entry: _Entry) -> Iterator[Schedule]:
+def _timed(entry: _Entry) -> Iterable[Schedule]:
     """The schedules of an entry. One without a readable time stays as recorded, or is none."""
+    channels, start = entry.spec.channels, entry.spec.at
+    if isinstance(channels, spec.BareMembers) and not entry.spec.members and start is not None:
+        last = start + entry.spec.delay * (len(channels) - 1)
+        if start >= 0 and last <= LAST:
+            return _timed_at_once(entry, channels, start)
+    return _timed_one_by_one(entry)
+
+
+def _timed_at_once(entry: _Entry, channels: spec.BareMembers, start: Instant) -> list[Schedule]:
+    """The schedules of an entry whose members have nothing of their own: in half the time."""
+    group, video, file, delay = entry.group, entry.spec.video, entry.file, entry.spec.delay
+    prefix, cancelled = f"{group.id}/", group.cancelled
+    routes = _routes(entry.index, len(channels))
+    return [
+        Schedule(
+            id=prefix + member.id,
+            group=group,
+            channel=member.id,
+            video=video,
+            at=start + delay * position,
+            file=file,
+            loc=routes[position],
+            position=position,
+            cancelled=cancelled,
+        )
+        for position, member in enumerate(channels)
+    ]
+
+
+def _timed_one_by_one(entry: _Entry) -> Iterator[Schedule]:
     shift = 0
     group, video, file, prefix = entry.group, entry.spec.video, entry.file, f"{entry.group.id}/"
     start, delay = entry.spec.at, entry.spec.delay

@@ -18,6 +18,7 @@ from scheduler.spec.values import (
     DEFAULT_QUEUE,
     ID,
     ID_HINT,
+    BareMembers,
     ChannelSpec,
     EntrySpec,
     Freeze,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_QUEUE",
+    "BareMembers",
     "ChannelSpec",
     "EntrySpec",
     "Freeze",

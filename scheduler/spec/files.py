@@ -27,7 +27,7 @@ from pydantic_core import InitErrorDetails
 
 from scheduler.spec import scalars
 from scheduler.spec.scalars import CHANNEL_ZONE, fault
-from scheduler.spec.values import MemberSpec, Pace
+from scheduler.spec.values import BareMembers, MemberSpec, Pace
 from scheduler.times import available_zones
 
 TAGS: Final = frozenset({"<id>", "<mapping>", "<list>", "<flag>"})
@@ -175,7 +175,7 @@ def _all_plain(value: object, handler: Any) -> Any:
     """Take a list of mere ids in one step, which most lists are; pydantic takes the others."""
     if type(value) is list and value:
         try:
-            return tuple(map(_plain_members.__getitem__, value))
+            return BareMembers(map(_plain_members.__getitem__, value))
         except (KeyError, TypeError):
             pass
     return handler(value)

@@ -94,10 +94,8 @@ def _channels(
 ) -> tuple[values.MemberSpec, ...] | values.TagSelector:
     if isinstance(channels, files.TagsFile):
         return values.TagSelector(channels.tags)
-    if isinstance(
-        channels[0], values.MemberSpec
-    ):  # then all are: the fast way takes a list whole or not at all
-        return channels  # type: ignore[return-value]
+    if isinstance(channels, values.BareMembers):
+        return channels
     return tuple(map(_member, channels))
 
 

@@ -44,6 +44,12 @@ class MemberSpec(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool = False
 
 
+class BareMembers(tuple[MemberSpec, ...]):
+    """Members that are ids and nothing else, as most lists are: none of them needs a look of its own."""
+
+    __slots__ = ()
+
+
 class TagSelector(msgspec.Struct, frozen=True):
     """All active channels that carry every one of these tags."""
 
