@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pages import PROJECT, rewritten
 
-PAGES = ("README.md", "docs/an-editors-day.md", "docs/an-operators-day.md")
+PAGES = ("README.md", "docs/an-editors-day.md", "docs/an-operators-day.md", "docs/punctuality.md")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -88,8 +88,11 @@ def replay(stage: Stage, conditions: Conditions, number: int = 1, *, skip_idle: 
         if begin >= stage.end and machine.is_settled(begin):
             break
         starts.append(begin)
-        if not skip_idle or not machine.is_idle(begin):
-            machine.tick(begin)
+        machine.begin(begin)
+        if skip_idle and machine.is_idle(begin):
+            machine.glance()
+        else:
+            machine.tick()
         if len(starts) == 1 and machine.last is not None:
             diagnostics = machine.last.diagnostics
     return History(
@@ -114,9 +117,10 @@ class _Machine:
             i for i, record in {**stage.archive, **stage.state.schedules}.items() if not record.is_unsent_live
         }
         names = itertools.count(1)
-        latency = _latency(conditions, number)
+        self._number = number
+        self._random = Random(0)  # noqa: S311 - no secret; each tick has its own
         self._edge = Edge(
-            store=_Store(self.world, latency),
+            store=_Store(self.world, self._latency),
             sources=lambda: stage.sources,
             surroundings=lambda: stage.surroundings,
             dispatcher=lambda _: self.channels,
@@ -129,9 +133,20 @@ class _Machine:
             beside=at_once,
         )
 
-    def tick(self, begin: Instant) -> None:
+    def begin(self, at: Instant) -> None:
+        """A tick begins; how long the record's home takes does not hang on what the ticks before did."""
+        self.world.now = float(at)
+        self._random = Random(f"{self.conditions.seed} record {self._number} {at}")  # noqa: S311 - no secret
+
+    def _latency(self) -> float:
+        return self.conditions.latency.at(self._random.random())
+
+    def glance(self) -> None:
+        """A run that finds nothing to do: it loads the record, and ends."""
+        self.world.now += self._latency()
+
+    def tick(self) -> None:
         """One run, with its hold."""
-        self.world.now = float(begin)
         runner = Runner(self._edge)
         if self.conditions.hold:
             watching.hold(runner, self.conditions.hold)
@@ -232,7 +247,7 @@ class _Machine:
         if schedule_id in last.blocked:
             return "held", last.blocked[schedule_id]
         if record.is_paused:
-            return "held", f"paused by {pauses_text(record.pauses)}"
+            return "held", pauses_text(record.pauses) or "paused"
         if record.after_success:
             return "held", "waits for the one before it"
         return "missed", "no tick came any more"
@@ -245,11 +260,6 @@ def _lead(declared: Declarations, channel: str) -> int:
 
 def _catch_up(declared: Declarations, own: int | None) -> int:
     return declared.settings.catch_up if own is None else own
-
-
-def _latency(conditions: Conditions, number: int) -> Callable[[], float]:
-    random = Random(f"{conditions.seed} record {number}")  # noqa: S311 - no secret
-    return lambda: conditions.latency.at(random.random())
 
 
 class _Store(SimulatedStore):
