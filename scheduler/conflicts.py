@@ -215,7 +215,7 @@ def _quick_lines(inquiry: Inquiry) -> dict[str, _Quick]:
     records, now = inquiry.coming, inquiry.now
     for schedule_id, schedule in inquiry.expansion.schedules.items():
         record = records.get(schedule_id)
-        if record is None and not schedule.cancelled:
+        if not schedule.cancelled and (record is None or record.is_unsent_live):
             at: Instant | None = schedule.at
         else:
             at = occupied_instant(schedule, record, now)
