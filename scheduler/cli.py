@@ -7,6 +7,7 @@ Exit codes: 0 fine; 1 problems in what is declared, or outcomes of this run that
 from __future__ import annotations
 
 import functools
+import gc
 import importlib
 import os
 import signal
@@ -316,6 +317,7 @@ def _watch_duration(watch: str | None) -> int | None:
 def _run(context: Context, runner: Runner, *, hold: int | None, watch: bool, duration: int | None) -> Report:
     from scheduler import watching
 
+    gc.enable()  # `__main__` does without, for those that end soon
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: context.clock.end())
     try:
