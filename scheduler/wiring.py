@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scheduler.dispatchers.queue import SqliteQueue
     from scheduler.ledger import Ledger
     from scheduler.reconciler import Reconciled
+    from scheduler.remote_tip import RemoteTip
     from scheduler.sources import Source
     from scheduler.spec import SettingsSpec
     from scheduler.stores import Store
@@ -44,7 +45,7 @@ class Repository:
         self.root = root
         self.environ = environ
         self.clock = clock
-        self._desk = _WorkTree(root)
+        self._desk: _WorkTree | RemoteTip = _WorkTree(root)
         self._ways: dict[str, Dispatcher] = {}
         self._store: tuple[str, Store] | None = None
 
@@ -127,7 +128,9 @@ class Repository:
         self.demand_lasting_homes(settings)
         ref = self.environ.get("GITHUB_REF", "")
         if follow and on_actions(self.environ) and ref.startswith("refs/heads/"):
-            self._desk = _RemoteDesk(self.root, ref)
+            from scheduler.remote_tip import RemoteTip
+
+            self._desk = RemoteTip(self.root, ref)
         store = self.store(settings)
         guarded = _Guard(self, settings, store.name)
         return Edge(
@@ -272,30 +275,6 @@ class _WorkTree:
 
     def commit(self) -> str | None:
         return workspace.head_commit(self._root)
-
-
-class _RemoteDesk(_WorkTree):
-    """What is declared at the tip of a remote branch: a run that stays sees what was merged since."""
-
-    def __init__(self, root: Path, ref: str) -> None:
-        super().__init__(root)
-        self._ref = ref
-        self._tip: str | None = None
-        self._sources: list[Source] | None = None
-
-    def read(self) -> list[Source]:
-        """The tip's files; those that were read last, with a warning, where the remote can't be reached."""
-        self.remarks = []
-        tip = workspace.fetch_tip(self._root, self._ref)
-        if tip is None:
-            words = f"origin's {self._ref} cannot be fetched: going on with what was read last"
-            self.remarks.append(warning("unreachable", Location("."), words))
-        elif tip != self._tip:
-            self._sources, self._tip = workspace.read_commit(self._root, tip), tip
-        return super().read() if self._sources is None else self._sources
-
-    def commit(self) -> str | None:
-        return super().commit() if self._tip is None else self._tip
 
 
 class _Guard:
