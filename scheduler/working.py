@@ -199,9 +199,10 @@ class EmbeddedWorker:
                 self._queue.renew(job, self._clock.now(), self._terms.lease)
 
     def _report(self) -> None:
-        """Tell the record what has ended; where that is out of reach, later."""
+        """Tell the record what has ended, all of a second in one save; where it is out of reach, later."""
         if self._clock.monotonic() < self._report_at:
             return
+        self._report_at = self._clock.monotonic() + POLL
         self._queue.reap(self._clock.now())
         try:
             self._tell_record()

@@ -98,7 +98,7 @@ def _work(
 def _work_for(
     broker: Broker, context: Context, ledger: Ledger, hands: Hands, terms: Terms, *, once: bool
 ) -> None:
-    from scheduler.dispatchers.broker import Deliveries, queue_name
+    from scheduler.dispatchers.broker import Deliveries
     from scheduler.working import BrokerWorker, queue_names
 
     state = ledger.read()
@@ -106,7 +106,8 @@ def _work_for(
     working = BrokerWorker(ledger, hands, terms)
     deliveries = Deliveries(
         broker,
-        [queue_name(state.lineage, name) for name in names],
+        state.lineage,
+        names,
         working.handle,
         hands.tell,
         is_ended=lambda: context.clock.is_ended,

@@ -211,6 +211,7 @@ class Deliveries:
     def __init__(
         self,
         broker: Broker,
+        lineage: str,
         queues: Sequence[str],
         handle: Callable[[Pointer], int | None],
         tell: Callable[[str], None],
@@ -220,7 +221,8 @@ class Deliveries:
         lease: int,
     ) -> None:
         self._broker = broker
-        self._queues = list(queues)
+        self._lineage = lineage
+        self._queues = [queue_name(lineage, name) for name in queues]
         self._handle = handle
         self._tell = tell
         self._is_ended = is_ended
@@ -244,7 +246,7 @@ class Deliveries:
             worker_redirect_stdouts=False,
             broker_connection_retry_on_startup=True,
             worker_cancel_long_running_tasks_on_connection_loss=False,
-            broker_transport_options={"visibility_timeout": 2 * self._lease},  # Redis: a lost worker's jobs
+            broker_transport_options=self._transport(),
         )
 
         @app.task(name=TASK, bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # it has no types
@@ -282,6 +284,22 @@ class Deliveries:
             app.close()
         if worker.exitcode:
             raise QueueError(f"the queue {self._broker.name} failed: the worker ended with {worker.exitcode}")
+
+    def _transport(self) -> dict[str, Any]:
+        """How Redis, which does not notice that a worker is gone, gives its messages to another one.
+
+        The notes on them are kept apart from those of other programs on the same server, whose messages
+        would else come again after our time.
+        """
+        notes = f"scheduler.{self._lineage}"
+        return {
+            "visibility_timeout": 2 * self._lease,
+            "unacked_restore_interval": min(self._lease, 10),
+            "unacked_restore_throttle": 1,
+            "unacked_key": f"{notes}.unacked",
+            "unacked_index_key": f"{notes}.unacked-index",
+            "unacked_mutex_key": f"{notes}.unacked-mutex",
+        }
 
     def _deliver(self, named: Mapping[str, str]) -> int | None:
         """Hand one message on. It is acknowledged where this returns, and given back where it raises."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -147,6 +148,7 @@ class SqliteQueue:
     def __init__(self, path: Path, *, attempts: int = 3, backoff: int = 60) -> None:
         self.path = path
         self._attempts, self._backoff = attempts, backoff
+        self._turn = threading.Lock()  # SQLite makes those wait that collide, longer than they need to
 
     @property
     def name(self) -> str:
@@ -301,7 +303,7 @@ class SqliteQueue:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """A transaction that alone may write, committed at the end. Raises QueueError."""
         try:
-            with closing(sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)) as db:
+            with self._turn, closing(sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)) as db:
                 db.execute("PRAGMA synchronous = EXTRA")
                 db.execute("BEGIN IMMEDIATE")
                 try:

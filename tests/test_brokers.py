@@ -1,0 +1,336 @@
+"""One repository, three queues: the embedded one, Redis, RabbitMQ. The URL is the only change."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+import pytest
+from broker_servers import PATIENCE, Absent, eventually, free_port, rabbitmq_server, redis_server
+from miniature import Miniature
+
+from scheduler.clock import Clock
+from scheduler.dispatchers import Request
+from scheduler.dispatchers.broker import Broker, broker_url
+from scheduler.envelope import payload_of
+from scheduler.errors import SchedulerError
+from scheduler.state import decode
+from scheduler.wiring import Repository
+
+BEFORE, NOON, SOON = "2030-03-01T11:59:00Z", "2030-03-01T12:00:00Z", "2030-03-01T12:00:05Z"
+PLAY = """\
+command: |
+  echo "$SCHEDULER_VIDEO_ID" >> played
+  if [ "$SCHEDULER_VIDEO_ID" = hangs ] && [ "$SCHEDULER_ATTEMPT" = 1 ]; then
+    echo $$ > hanging
+    exec sleep 600
+  fi
+  while [ "$SCHEDULER_VIDEO_ID" = waits ] && [ ! -e go ]; do sleep 0.05; done
+"""
+
+SERVERS = {"redis": redis_server, "rabbitmq": rabbitmq_server}
+
+
+@pytest.fixture(scope="module", params=["embedded", "redis", "rabbitmq"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if request.param == "embedded":
+        yield "sqlite:///queue.db"
+        return
+    pytest.importorskip("celery", reason="the extra `celery` is not installed")
+    try:
+        with SERVERS[request.param](tmp_path_factory.mktemp(request.param)) as found:
+            yield found
+    except Absent as why:
+        pytest.skip(str(why))
+
+
+class Screens:
+    """A repository with a channel whose videos are played by workers."""
+
+    def __init__(self, root: Path, url: str) -> None:
+        self.mini = Miniature(root)
+        self.mini.environ["SCHEDULER_ALLOW_COMMANDS"] = "1"
+        self.mini.write(
+            {"scheduler.yaml": f"queue: {url}\nconflicts: {{ min_gap: 0s }}\nretry: {{ backoff: 1s }}"}
+        )
+        self.root = root
+
+    def declare(self, *videos: str, keys: str = "") -> Screens:
+        """One publication of each video, a second apart, on the channel `lobby`; then they are sent."""
+        times = [f"2030-03-01T12:{n // 60:02}:{n % 60:02}Z" for n in range(len(videos))]
+        lines = [f"  - {{ video: {v}, at: {at} }}\n" for v, at in zip(videos, times, strict=True)]
+        text = f"queue: screens\n{keys}{PLAY}schedules:\n{''.join(lines)}"
+        self.mini.write({"channels/lobby.yaml": text})
+        assert self.mini.run("state", "init", now=BEFORE).code == 0
+        sent = self.mini.run("run", now=f"2030-03-01T12:{1 + len(videos) // 60:02}:00Z")
+        assert sent.code == 0, sent
+        return self
+
+    @contextmanager
+    def worker(self, *options: str) -> Iterator[subprocess.Popen[str]]:
+        """A worker process; it is ended by then, whatever happens."""
+        with (self.root / "worker.log").open("a") as log:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "scheduler", "-C", str(self.root)),
+                    *("--now", "2030-03-01T12:20:00Z", "worker", *options),
+                ],
+                env=self.mini.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+                stdout=log,
+                stderr=log,
+                text=True,
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def work(self, *options: str) -> None:
+        """Work until nothing waits."""
+        with self.worker("--once", *options) as process:
+            assert process.wait(PATIENCE) in (0, 1), self.log
+
+    def stop(self, process: subprocess.Popen[str]) -> None:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0, self.log
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """End a worker at once, and the command that it holds."""
+        process.kill()
+        process.wait()
+        with suppress(ProcessLookupError):
+            os.kill(int((self.root / "hanging").read_text()), signal.SIGKILL)
+
+    @property
+    def log(self) -> str:
+        return (self.root / "worker.log").read_text()
+
+    @property
+    def played(self) -> Counter[str]:
+        file = self.root / "played"
+        return Counter(file.read_text().split() if file.exists() else [])
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """Video -> status with its evidence or reason."""
+        found = self.mini.records.values()
+        return {r["video_id"]: f"{r['status']} ({r['reason'] or r['evidence']})" for r in found}
+
+    def requests(self) -> list[Request]:
+        """Every recorded intent, as a request to be made."""
+        records = decode((self.root / "state.json").read_bytes(), "state.json").schedules
+        found = []
+        for schedule_id, record in records.items():
+            assert record.intent is not None
+            payload = payload_of(schedule_id, record, record.intent.key, record.intent.not_after)
+            found.append(Request(schedule_id=schedule_id, intent=record.intent, payload=payload))
+        return found
+
+    def send_again(self, requests: list[Request]) -> None:
+        repository = Repository(self.root, self.mini.environ, Clock())
+        settings = repository.settings()
+        assert settings is not None
+        way = repository.way(requests[0].intent, settings)
+        assert {answer.verdict for _, answer in way.send(requests)} == {"accepted"}
+
+
+@pytest.fixture
+def screens(tmp_path: Path, url: str) -> Screens:
+    return Screens(tmp_path, url)
+
+
+# --- the same on all three ------------------------------------------------------------------------------
+
+
+def test_what_a_run_puts_on_the_queue_a_worker_does_and_the_record_knows(screens: Screens) -> None:
+    screens.declare("intro", "teaser")
+    assert screens.outcomes == {"intro": "completed (accepted)", "teaser": "completed (accepted)"}
+    screens.work()
+    assert screens.played == {"intro": 1, "teaser": 1}
+    assert screens.outcomes == {"intro": "completed (run)", "teaser": "completed (run)"}
+
+
+def test_where_the_run_has_to_confirm_a_schedule_is_completed_by_its_worker(screens: Screens) -> None:
+    screens.declare("intro", keys="confirm: run\n")
+    assert screens.outcomes == {"intro": "executing (accepted)"}
+    screens.work()
+    assert screens.outcomes == {"intro": "completed (run)"}
+
+
+def test_enqueuing_twice_is_one_job_before_and_after_it_was_done(screens: Screens) -> None:
+    screens.declare("intro", "teaser")
+    screens.send_again(screens.requests() * 2)
+    screens.work("--jobs", "4")
+    screens.send_again(screens.requests())
+    screens.work()
+    assert screens.played == {"intro": 1, "teaser": 1}
+
+
+def test_a_worker_that_is_killed_loses_nothing_and_runs_nothing_twice(screens: Screens) -> None:
+    screens.declare("intro", "hangs", "teaser")
+    with screens.worker("--lease", "2s") as lost:
+        eventually((screens.root / "hanging").exists, "the job hangs")
+        screens.kill(lost)
+    with screens.worker("--lease", "2s") as other:
+        eventually(lambda: "failed" in screens.outcomes["hangs"], "the worker is taken for lost")
+        eventually(lambda: "run" in screens.outcomes["teaser"], "the other job is done")
+        screens.stop(other)
+    assert screens.played == {"intro": 1, "hangs": 1, "teaser": 1}
+    assert screens.outcomes == {
+        "intro": "completed (run)", "hangs": "failed (unknown_outcome)", "teaser": "completed (run)",
+    }  # fmt: skip
+
+
+def test_at_least_once_the_job_of_a_killed_worker_is_done_by_another(screens: Screens) -> None:
+    screens.declare("intro", "hangs", "teaser", keys="delivery: at-least-once\n")
+    with screens.worker("--lease", "2s") as lost:
+        eventually((screens.root / "hanging").exists, "the job hangs")
+        screens.kill(lost)
+    with screens.worker("--lease", "2s") as other:
+        eventually(lambda: set(screens.outcomes.values()) == {"completed (run)"}, "all is done")
+        screens.stop(other)
+    assert screens.played == {"intro": 1, "hangs": 2, "teaser": 1}
+
+
+def test_a_worker_that_is_asked_to_end_finishes_what_it_holds_and_takes_no_more(screens: Screens) -> None:
+    screens.declare("waits", "teaser")
+    with screens.worker() as process:
+        eventually(lambda: screens.played["waits"], "the job has begun")
+        process.terminate()
+        eventually(lambda: process.poll() is None and (screens.root / "played").exists(), "it goes on")
+        (screens.root / "go").touch()
+        assert process.wait(PATIENCE) == 0, screens.log
+    assert screens.outcomes == {"waits": "completed (run)", "teaser": "completed (accepted)"}
+    screens.work()
+    assert screens.played == {"waits": 1, "teaser": 1}
+
+
+def test_two_workers_share_a_thousand_jobs_and_each_is_done_once(screens: Screens) -> None:
+    videos = [f"v{number}" for number in range(1000)]
+    screens.declare(*videos)
+    with screens.worker("--jobs", "8") as one, screens.worker("--jobs", "8") as other:
+        eventually(lambda: sum(screens.played.values()) >= 1000, "all were played")
+        screens.stop(one)
+        screens.stop(other)
+    assert screens.played == Counter(videos)
+    assert set(screens.outcomes.values()) == {"completed (run)"}
+    shares = [int(line.split()[-4]) for line in screens.log.splitlines() if "the worker ends" in line]
+    assert sum(shares) == 1000
+    assert min(shares) > 0
+
+
+# --- brokers alone --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def by_broker(screens: Screens, url: str) -> Screens:
+    if url.startswith("sqlite:"):
+        pytest.skip("the embedded queue carries no messages")
+    return screens
+
+
+def test_a_message_carries_no_command_and_no_payload(by_broker: Screens, url: str) -> None:
+    by_broker.declare("intro")
+    with Broker(url).app() as app, app.connection_for_read() as connection:
+        name = f"scheduler.{by_broker.mini.state['lineage']}.screens"
+        message = connection.SimpleQueue(name).get(timeout=PATIENCE)
+        text = json.dumps([message.payload, message.headers])
+        message.requeue()
+    assert '"lobby/2030-03-01T12:00:00Z"' in text
+    assert not any(word in text for word in ("intro", "played", "echo"))
+
+
+def test_a_message_that_is_none_of_ours_is_dropped_and_the_others_are_done(
+    by_broker: Screens, url: str
+) -> None:
+    by_broker.declare("intro")
+    real = by_broker.requests()[0]
+    unknown = msgspec.structs.replace(real.intent, key="gs1-unknown")
+    earlier = msgspec.structs.replace(real.intent, owner="another run")
+    by_broker.send_again([msgspec.structs.replace(real, intent=intent) for intent in (unknown, earlier)])
+    with Broker(url).app() as app:
+        name = f"scheduler.{by_broker.mini.state['lineage']}.screens"
+        app.send_task("scheduler.publish", kwargs={"command": "touch pwned"}, queue=name)
+    by_broker.work()
+    assert by_broker.played == {"intro": 1}
+    assert "none of ours" in by_broker.log
+    assert not (by_broker.root / "pwned").exists()
+
+
+def test_two_repositories_on_one_broker_do_not_get_each_others_jobs(
+    by_broker: Screens, tmp_path: Path, url: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = Screens(tmp_path / "other", url).declare("theirs")
+    by_broker.declare("ours")
+    by_broker.work()
+    assert (by_broker.played, other.played) == ({"ours": 1}, {})
+
+
+@contextmanager
+def locked(url: str) -> Iterator[None]:
+    """A Redis that wants a password; RabbitMQ always does."""
+    if not url.startswith("redis:"):
+        yield
+        return
+    client = importlib.import_module("redis").Redis.from_url(url)
+    client.config_set("requirepass", "another")
+    try:
+        yield
+    finally:
+        client.config_set("requirepass", "")
+        client.close()
+
+
+def test_a_refused_password_is_told_without_it_and_the_job_is_sent_later(
+    by_broker: Screens, url: str
+) -> None:
+    canary = "canary-b1946ac9"
+    mini = by_broker.mini
+    mini.write({"channels/lobby.yaml": f"queue: screens\n{PLAY}schedules: [{{ video: v, at: {NOON} }}]\n"})
+    mini.run("state", "init", now=BEFORE)
+    with locked(url):
+        told = [
+            mini.run(*command, now=SOON, SCHEDULER_QUEUE_PASSWORD=canary)
+            for command in (["run"], ["worker", "--once"])
+        ]
+    assert by_broker.outcomes == {"v": "pending (None)"}
+    assert [outcome.code for outcome in told] == [0, 3]
+    assert "failed:" in told[1].err
+    assert canary not in "".join([*(one.out + one.err for one in told), json.dumps(mini.state)])
+    mini.run("run", now="2030-03-01T12:10:00Z")
+    by_broker.work()
+    assert by_broker.played == {"v": 1}
+
+
+def test_a_broker_that_is_down_is_a_definite_not_now(tmp_path: Path) -> None:
+    pytest.importorskip("celery", reason="the extra `celery` is not installed")
+    screens = Screens(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
+    screens.mini.write(
+        {"channels/lobby.yaml": f"queue: screens\n{PLAY}schedules: [{{ video: v, at: {NOON} }}]\n"}
+    )
+    screens.mini.run("state", "init", now=BEFORE)
+    screens.mini.run("run", now=SOON)
+    record = next(iter(screens.mini.records.values()))
+    assert (record["status"], record["attempts"]) == ("pending", 1)
+    assert "refused" in record["error_message"]
+    assert screens.mini.run("worker", "--once", now=SOON).code == 3
+
+
+def test_the_password_comes_from_the_environment_and_never_from_the_settings() -> None:
+    assert broker_url("amqp://wave@queue:5672/vhost", "p@ss/1") == "amqp://wave:p%40ss%2F1@queue:5672/vhost"
+    assert broker_url("redis://queue/0", "secret") == "redis://:secret@queue/0"
+    assert broker_url("redis://queue/0", None) == "redis://queue/0"
+    with pytest.raises(SchedulerError, match="holds a password") as refusal:
+        broker_url("redis://:canary@queue/0", None)
+    assert "canary" not in f"{refusal.value} {refusal.value.hint}"
