@@ -427,6 +427,13 @@ def test_init_records_what_lies_in_the_past_and_it_is_never_sent(mini: Miniature
     assert mini.json("plan", now=SUNDAY).actions == ["create alpha/2026-03-09T00:00:00Z"]
 
 
+def test_what_init_finds_due_at_this_very_second_is_sent(live: Miniature, github: GitHub) -> None:
+    (live.root / "state.json").unlink()
+    live.write({"waves/a.yaml": one("v", SUNDAY, "alpha")})
+    live.run("state", "init", now=SUNDAY)
+    assert live.json("run", now=SUNDAY).results == {"a/v/alpha": "completed"}
+
+
 def test_what_lay_in_the_past_and_is_moved_ahead_is_pending(mini: Miniature) -> None:
     mini.channels("alpha").write({"waves/a.yaml": one("v", "2026-02-28T23:30:00Z", "alpha")})
     mini.run("state", "init", now=SUNDAY)

@@ -92,6 +92,19 @@ def test_a_folder_behind_a_link_withdraws_nothing(live: Miniature) -> None:
     assert ran.results == {"a/v/alpha": "completed"}
 
 
+def test_a_halt_holds_behind_a_link_too(live: Miniature, github: GitHub) -> None:
+    live.write({"channels/nowhere.yaml": "repository: acme/nowhere\ntoken: ACME_TOKEN\n"})
+    text = "on_failure: halt\n" + stagger("v", EVENING, "10m", "nowhere", "alpha")
+    live.write({"waves/2026/a.yaml": text})
+    live.run("run", now=EVENING)
+    (live.root / "waves/2026").rename(live.root / "elsewhere")
+    (live.root / "waves/2026").symlink_to(live.root / "elsewhere")
+    live.run("run", now="2026-03-01T18:10:00Z")
+    assert live.statuses["a/v/nowhere"] == "failed (rejected)"
+    assert live.records["a/v/alpha"]["is_paused"]
+    assert github.dispatches == []
+
+
 def test_a_broken_settings_file_stops_the_run(live: Miniature, github: GitHub) -> None:
     live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
     live.run("run", now=JANUARY)
@@ -888,12 +901,29 @@ def test_what_was_refused_stays_failed_until_its_declaration_changes(live: Minia
 # --- payloads, states -------------------------------------------------------------------------------
 
 
-def test_a_payload_that_github_would_refuse_is_told_at_its_metadata(mini: Miniature) -> None:
-    mini.channels("alpha").write(
-        {"waves/a.yaml": one("v", EVENING, "alpha", metadata="{ text: " + "x" * 65_000 + " }")}
+def test_a_payload_that_github_would_refuse_is_told_at_its_metadata_and_not_adopted(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha", metadata="{ text: " + "x" * 65_000 + " }")})
+    ran = live.json("run", now=EVENING)
+    assert (ran.code, ran.places, ran.results) == (1, ["waves/a.yaml:6:5 [invalid-value]"], {})
+    assert live.records == {}
+
+
+def test_a_wave_that_pace_spreads_beyond_catch_up_is_a_warning_at_its_time(mini: Miniature) -> None:
+    mini.channels("alpha", "beta", "gamma").write(
+        {"waves/a.yaml": one("v", EVENING, "alpha", "beta", "gamma")}
     )
+    mini.write({"scheduler.yaml": "pace: 1/min\ncatch_up: 2m\n"})
+    assert validate(mini).places == [], "the third leaves exactly two minutes late"
+    mini.write({"scheduler.yaml": "pace: 1/min\ncatch_up: 119s\n"})
     outcome = validate(mini)
-    assert outcome.places == ["waves/a.yaml:6:5 [invalid-value]"]
+    assert (outcome.code, outcome.places) == (0, ["waves/a.yaml:4:9 [late-by-pace]"])
+    assert fault(outcome)["message"].startswith(
+        "a/v/gamma and what follows would be missed: at 1 requests in 1m"
+    )
+    mini.channels("gamma", lead="1h")
+    assert validate(mini).places == [], "one leaves an hour before"
 
 
 def test_a_state_that_is_absent_is_no_fault_for_validate_and_plan(mini: Miniature) -> None:

@@ -52,8 +52,7 @@ def _halting(situation: Situation) -> Iterator[tuple[str, Record]]:
     """The records whose failure halts their wave: declared still (or unreadable), and not cancelled."""
     subject, records = situation.subject, situation.draft.records
     waves = {name for name, wave in subject.declared.waves.items() if wave.on_failure == "halt"}
-    unreadable = {name for kind, name in subject.declared.unreadable if kind == "wave"}
-    if not waves and not unreadable:
+    if not (waves or subject.declared.unreadable or subject.declared.hidden):
         return
     archived = {i: record for i, record in subject.archive.items() if i not in records}
     for some in (records, archived):
@@ -62,7 +61,7 @@ def _halting(situation: Situation) -> Iterator[tuple[str, Record]]:
                 schedule = subject.expansion.schedules.get(schedule_id)
                 if schedule is not None and not schedule.cancelled:
                     yield schedule_id, record
-            elif record.halt and record.wave_id in unreadable:
+            elif record.halt and subject.is_unreadable(record):
                 yield schedule_id, record
 
 

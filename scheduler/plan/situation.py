@@ -95,7 +95,7 @@ def _ordered_groups(draft: Draft) -> dict[str, list[tuple[int, str]]]:
     for schedule_id, schedule in subject.expansion.schedules.items():
         if schedule.group.after_success and not schedule.cancelled:
             groups[schedule.group.id or ""].append((schedule.position, schedule_id))
-    if subject.declared.unreadable:
+    if subject.declared.unreadable or subject.declared.hidden:
         for schedule_id, record in {**subject.archive, **draft.records}.items():
             if record.after_success and subject.is_unreadable(record):
                 groups[record.coordination_group_id or ""].append((record.position, schedule_id))
