@@ -93,11 +93,9 @@ class RemoteTip:
                 hint="put them back on that branch",
             )
         contents = self._contents([blob for mode, blob, _ in entries if mode.startswith("100")])
-        return [
-            source
-            for mode, blob, name in entries
-            if (source := self._source(commit, mode, name, contents.get(blob, b""))) is not None
-        ]
+        sources = (self._source(commit, mode, name, contents.get(blob, b"")) for mode, blob, name in entries)
+        # Each once: a folder in the place of scheduler.yaml is listed file by file.
+        return list(dict.fromkeys(source for source in sources if source is not None))
 
     def _source(self, commit: str, mode: str, name: str, content: bytes) -> Source | None:
         """A file as the work tree's reader would tell it; None for what is not declared at all."""
