@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
+from operator import sub
 from typing import Any
 
 import msgspec
@@ -243,7 +244,7 @@ def _suspicious(inquiry: Inquiry) -> set[str]:
     result = set()
     for channel, line in _quick_lines(inquiry).items():
         instants = sorted(line.instants)
-        near = gap > 0 and any(after - before < gap for before, after in pairwise(instants))
+        near = gap > 0 and min(map(sub, instants[1:], instants), default=gap) < gap
         if near or len(set(line.videos)) < len(line.videos):
             result.add(channel)
     return result
