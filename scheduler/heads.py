@@ -18,6 +18,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 OPENING = b'"schedules": {'
@@ -52,8 +53,11 @@ def read_head(text: bytes) -> Head | None:
     return Head(*(facts.get(name) for name in Head._fields)) if _is_plausible(facts) else None
 
 
-def checksum_holds(text: bytes) -> bool:
-    """Whether every byte of the text is as this program wrote it."""
+def checksum_holds(text: bytes, rest: Iterable[bytes | memoryview] = ()) -> bool:
+    """Whether every byte of the text is as this program wrote it.
+
+    Of a file that was not read as a whole, `text` is the beginning and `rest` gives the other parts.
+    """
     line = _first_line(text)
     if line is None:
         return False
@@ -61,7 +65,8 @@ def checksum_holds(text: bytes) -> bool:
     if found is None:
         return False
     bare = line[: found.start()] + line[found.end() :]
-    return checksum(bare, body_digest([memoryview(text)[len(line) + 1 :]])) == found[1].decode()
+    body = body_digest(chain([memoryview(text)[len(line) + 1 :]], rest))
+    return checksum(bare, body) == found[1].decode()
 
 
 def seal(members: bytes, body: bytes) -> bytes:
