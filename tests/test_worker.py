@@ -1,0 +1,295 @@
+"""The worker on the embedded queue: what a command gets, what its end means, and who may run one at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from broker_servers import PATIENCE, eventually
+from miniature import Miniature, Outcome
+
+from scheduler.dispatchers.queue import SqliteQueue
+
+BEFORE, NOON, SOON = "2030-03-01T11:00:00Z", "2030-03-01T12:00:00Z", "2030-03-01T12:00:05Z"
+JOB = f"lobby/{NOON}"
+
+
+@pytest.fixture
+def mini(tmp_path: Path) -> Miniature:
+    made = Miniature(tmp_path)
+    made.environ["SCHEDULER_ALLOW_COMMANDS"] = "1"
+    return made
+
+
+def sent(mini: Miniature, command: str, *, keys: str = "", video: str = "teaser") -> Miniature:
+    """A channel with one publication, which a run has put on the queue."""
+    schedule = json.dumps({"video": video, "at": NOON, "metadata": {"title": "Ein Lied"}})
+    lines = [f"queue: screens\ncommand: {json.dumps(command)}\n", keys, f"schedules: [{schedule}]\n"]
+    mini.write({"channels/lobby.yaml": "".join(lines)})
+    assert mini.run("state", "init", now=BEFORE).code == 0
+    assert mini.run("run", now=NOON).code == 0
+    return mini
+
+
+def work(mini: Miniature, now: str = SOON, *options: str, **environ: str) -> Outcome:
+    return mini.run("worker", "--once", *options, now=now, **environ)
+
+
+def why(mini: Miniature) -> str:
+    words: str = mini.records[JOB]["error_message"]
+    return words
+
+
+# --- what a command gets --------------------------------------------------------------------------------
+
+
+def test_a_command_gets_the_payload_on_its_input_and_in_variables(mini: Miniature) -> None:
+    sent(mini, "cat > input; env > variables")
+    assert work(mini).code == 0
+    payload = json.loads((mini.root / "input").read_text())
+    seen = dict(line.split("=", 1) for line in (mini.root / "variables").read_text().splitlines())
+    assert {name: seen[f"SCHEDULER_{name.upper()}"] for name in payload} == {
+        **payload, "wave_id": "", "coordination_group_id": "", "metadata": '{"title": "Ein Lied"}',
+    }  # fmt: skip
+    assert (payload["video_id"], payload["schedule_id"]) == ("teaser", JOB)
+    assert (seen["SCHEDULER_JOB_ID"], seen["SCHEDULER_ATTEMPT"]) == (JOB, "1")
+    assert seen["PWD"] == str(mini.root)
+
+
+def test_a_command_sees_no_token_and_nothing_else_of_the_operators_environment(mini: Miniature) -> None:
+    sent(mini, "env > variables")
+    work(mini, SCHEDULER_TOKEN="canary", GITHUB_TOKEN="canary", AWS_SECRET="canary")
+    seen = (mini.root / "variables").read_text()
+    assert "canary" not in seen
+    assert mini.environ["ACME_TOKEN"] not in seen
+    assert "ALLOW_COMMANDS" not in seen
+
+
+def test_what_the_operator_names_is_passed_on_and_masked_in_what_a_command_says(mini: Miniature) -> None:
+    sent(mini, 'printf %s "$UPLOAD_KEY" > key; echo "denied: $UPLOAD_KEY"; exit 1')
+    outcome = work(mini, SCHEDULER_COMMAND_ENV="UPLOAD_KEY, NOT_SET", UPLOAD_KEY="canary-5d41402a")
+    assert (mini.root / "key").read_text() == "canary-5d41402a"
+    assert why(mini) == "exit code 1: denied: ***"
+    assert "canary-5d41402a" not in outcome.out + outcome.err + json.dumps(mini.state)
+
+
+def test_the_schedulers_own_variables_cannot_be_passed_on(mini: Miniature) -> None:
+    sent(mini, "true")
+    outcome = work(mini, SCHEDULER_COMMAND_ENV="SCHEDULER_TOKEN", SCHEDULER_TOKEN="canary")
+    assert outcome.code == 2
+    assert "SCHEDULER_COMMAND_ENV names SCHEDULER_TOKEN" in outcome.err
+    assert mini.statuses == {JOB: "completed"}
+
+
+def test_a_video_id_is_a_value_and_never_a_part_of_the_command(mini: Miniature) -> None:
+    evil = '$(touch pwned); `touch pwned`; "; touch pwned; #'
+    sent(mini, 'printf %s "$SCHEDULER_VIDEO_ID" > played', video=evil)
+    assert work(mini).code == 0
+    assert (mini.root / "played").read_text() == evil
+    assert not (mini.root / "pwned").exists()
+
+
+def test_a_command_that_reads_nothing_and_leaves_something_running_is_over_when_it_ends(
+    mini: Miniature,
+) -> None:
+    sent(mini, "sleep 30 & echo $! > left; echo started")
+    assert work(mini).code == 0
+    os.kill(int((mini.root / "left").read_text()), signal.SIGKILL)
+
+
+# --- how it ends ----------------------------------------------------------------------------------------
+
+
+def test_exit_0_is_evidence_that_the_schedule_was_run(mini: Miniature) -> None:
+    sent(mini, "true")
+    assert mini.records[JOB]["evidence"] == "accepted"
+    assert work(mini).code == 0
+    assert (mini.statuses, mini.records[JOB]["evidence"]) == ({JOB: "completed"}, "run")
+    assert mini.json("run", now=SOON).json["results"] == []
+
+
+@pytest.mark.parametrize("confirm", ["accepted", "run"])
+def test_a_command_that_fails_is_run_failed_and_never_starts_again(mini: Miniature, confirm: str) -> None:
+    sent(mini, "echo x >> tries; echo no such video; exit 3", keys=f"confirm: {confirm}\n")
+    outcome = work(mini)
+    assert outcome.code == 1
+    assert mini.statuses == {JOB: "failed (run_failed)"}
+    assert why(mini) == "exit code 3: no such video"
+    work(mini, "2030-03-01T12:30:00Z")
+    assert (mini.root / "tries").read_text() == "x\n"
+
+
+def test_at_least_once_repeats_a_failing_command_with_a_doubling_backoff(mini: Miniature) -> None:
+    sent(
+        mini,
+        'echo $SCHEDULER_ATTEMPT >> tries; [ "$SCHEDULER_ATTEMPT" = 3 ]',
+        keys="delivery: at-least-once\n",
+    )
+    for now in ("12:00:05", "12:00:50", "12:01:10", "12:02:50", "12:03:20"):
+        work(mini, f"2030-03-01T{now}Z")
+    assert (mini.root / "tries").read_text().split() == ["1", "2", "3"]
+    assert (mini.statuses, mini.records[JOB]["evidence"]) == ({JOB: "completed"}, "run")
+
+
+def test_at_least_once_gives_up_after_the_attempts_of_the_setting(mini: Miniature) -> None:
+    mini.write({"scheduler.yaml": "retry: { attempts: 2, backoff: 10s }\n"})
+    sent(mini, "echo x >> tries; false", keys="delivery: at-least-once\n")
+    for now in ("12:00:05", "12:00:20", "12:01:00", "12:02:00"):
+        work(mini, f"2030-03-01T{now}Z")
+    assert (mini.root / "tries").read_text() == "x\nx\n"
+    assert mini.statuses == {JOB: "failed (run_failed)"}
+
+
+def test_a_job_that_comes_after_its_not_after_is_refused(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    work(mini, "2030-03-01T13:00:01Z")
+    assert not (mini.root / "played").exists()
+    assert mini.statuses == {JOB: "failed (run_failed)"}
+    assert why(mini) == "no attempt starts after 2030-03-01T13:00:00Z"
+
+
+def test_a_run_that_has_to_confirm_waits_for_the_worker(mini: Miniature) -> None:
+    sent(mini, "true", keys="confirm: run\n")
+    assert mini.statuses == {JOB: "executing"}
+    work(mini)
+    assert mini.statuses == {JOB: "completed"}
+
+
+def test_a_failing_command_halts_its_wave(mini: Miniature) -> None:
+    mini.write(
+        {
+            "channels/lobby.yaml": "queue: screens\ncommand: 'false'\n",
+            "waves/spring.yaml": f"""
+                on_failure: halt
+                schedules:
+                  - {{ type: simultaneous, group: a, video: a, at: {NOON}, channels: [lobby] }}
+                  - {{ type: simultaneous, group: b, video: b, at: 2030-03-01T12:10:00Z, channels: [lobby] }}
+            """,
+        }
+    )
+    mini.run("state", "init", now=BEFORE)
+    mini.run("run", now=NOON)
+    work(mini)
+    mini.run("run", now="2030-03-01T12:10:00Z")
+    assert mini.statuses == {"spring/a/lobby": "failed (run_failed)", "spring/b/lobby": "scheduled"}
+    assert mini.records["spring/b/lobby"]["pauses"][0]["by"] == "halt"
+
+
+def test_a_channel_without_a_command_is_told_so(mini: Miniature) -> None:
+    mini.write({"channels/lobby.yaml": f"queue: screens\nschedules: [{{ video: teaser, at: {NOON} }}]\n"})
+    mini.run("state", "init", now=BEFORE)
+    mini.run("run", now=NOON)
+    assert work(mini).code == 1
+    assert why(mini) == "the channel lobby has no `command:` to run"
+
+
+def test_what_a_command_says_is_told_without_control_characters(mini: Miniature) -> None:
+    sent(mini, "printf '\\033[2Jred\\n'; exit 1")
+    assert "\x1b" not in work(mini).out
+
+
+# --- lost workers, and a record out of reach ------------------------------------------------------------
+
+
+def test_a_worker_that_is_lost_leaves_an_unknown_outcome_to_a_person(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    assert SqliteQueue(mini.root / "queue.db").take("lost", 1898596810) is not None  # 12:00:10
+    outcome = work(mini, "2030-03-01T12:05:00Z")
+    assert mini.statuses == {JOB: "failed (unknown_outcome)"}
+    assert not (mini.root / "played").exists()
+    assert outcome.code == 0, "this worker did nothing wrong"
+    assert mini.run("retry", JOB, now="2030-03-01T12:06:00Z").code == 1
+    assert mini.run("retry", JOB, "--resend", now="2030-03-01T12:06:00Z").code == 0
+    mini.run("run", now="2030-03-01T12:06:10Z")
+    work(mini, "2030-03-01T12:06:20Z")
+    assert (mini.statuses, mini.records[JOB]["evidence"]) == ({JOB: "completed"}, "run")
+
+
+def test_a_worker_that_comes_back_may_still_tell_how_its_one_attempt_ended(mini: Miniature) -> None:
+    sent(mini, "true")
+    queue = SqliteQueue(mini.root / "queue.db")
+    job = queue.take("slow", 1898596810)
+    assert job is not None
+    work(mini, "2030-03-01T12:05:00Z")
+    assert mini.statuses == {JOB: "failed (unknown_outcome)"}
+    assert queue.finish(job, 1898597400)
+    work(mini, "2030-03-01T12:10:00Z")
+    assert mini.statuses == {JOB: "completed"}
+
+
+def test_an_end_that_could_not_be_recorded_is_recorded_by_the_next_worker(mini: Miniature) -> None:
+    sent(mini, "echo x >> tries; mv state.json away.json")
+    outcome = work(mini)
+    assert outcome.code == 3
+    assert "there is no state" in outcome.err
+    (mini.root / "away.json").rename(mini.root / "state.json")
+    assert mini.records[JOB]["evidence"] == "accepted"
+    assert work(mini).code == 0
+    assert mini.records[JOB]["evidence"] == "run"
+    assert (mini.root / "tries").read_text() == "x\n"
+
+
+def test_a_worker_without_a_record_takes_no_job(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    (mini.root / "state.json").unlink()
+    assert work(mini).code == 3
+    assert not (mini.root / "played").exists()
+
+
+# --- who may run commands, and how many -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["", "0", "true"])
+def test_no_command_is_run_where_the_operator_did_not_allow_it(mini: Miniature, value: str) -> None:
+    sent(mini, "touch played")
+    outcome = work(mini, SCHEDULER_ALLOW_COMMANDS=value)
+    assert outcome.code == 2
+    assert "SCHEDULER_ALLOW_COMMANDS=1 is not set" in outcome.err
+    assert not (mini.root / "played").exists()
+    work(mini)
+    assert (mini.root / "played").exists()
+
+
+def test_on_actions_a_record_or_a_queue_in_a_file_would_be_lost(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    outcome = work(mini, GITHUB_ACTIONS="true")
+    assert outcome.code == 3
+    assert not (mini.root / "played").exists()
+
+
+def test_a_worker_takes_only_the_queues_it_is_told(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    work(mini, SOON, "--queue", "uploads")
+    assert not (mini.root / "played").exists()
+    work(mini, SOON, "--queue", "uploads", "--queue", "screens")
+    assert (mini.root / "played").exists()
+
+
+def test_as_many_jobs_run_at_one_time_as_were_asked_for(mini: Miniature) -> None:
+    meet = 'touch "here-$SCHEDULER_VIDEO_ID"; while [ "$(ls here-* | wc -l)" -lt 3 ]; do sleep 0.02; done'
+    times = [f"2030-03-01T12:0{n}:00Z" for n in range(3)]
+    schedules = [{"video": f"v{n}", "at": at} for n, at in enumerate(times)]
+    lines = f"queue: q\ncommand: {json.dumps(meet)}\nschedules: {json.dumps(schedules)}\n"
+    mini.write({"channels/lobby.yaml": lines})
+    mini.run("state", "init", now=BEFORE)
+    mini.run("run", now=times[-1])
+    assert work(mini, "2030-03-01T12:03:00Z", "--jobs", "3").code == 0
+    assert {record["evidence"] for record in mini.records.values()} == {"run"}
+
+
+def test_a_worker_stays_and_takes_what_comes_until_it_is_asked_to_end(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    worker = mini.start("--now", SOON, "worker")
+    try:
+        eventually((mini.root / "played").exists, "the job is done")
+        worker.send_signal(signal.SIGTERM)
+        out, err = worker.communicate(timeout=PATIENCE)
+    finally:
+        worker.kill()
+        worker.wait()
+    assert worker.returncode == 0, err
+    assert f"{JOB}: done" in out
+    assert mini.records[JOB]["evidence"] == "run"
