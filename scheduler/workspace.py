@@ -75,10 +75,12 @@ def _read_file(kind: Kind, path: str, name: str) -> Source:
         words = "is a link, which is not followed" if link else f"cannot be read: {problem.strerror}"
         return Source(kind=kind, file=name, fault=f"{name} {words}")
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode):
             return Source(kind=kind, file=name, fault=f"{name} is not a plain file")
-        content = os.read(handle, LARGEST + 1)
-        while len(content) <= LARGEST and (more := os.read(handle, LARGEST + 1 - len(content))):
+        size = min(facts.st_size, LARGEST) + 1  # of memory: room for the largest would take twice the time
+        content = os.read(handle, size)
+        while len(content) <= LARGEST and (more := os.read(handle, size)):
             content += more
         return Source(kind=kind, file=name, content=content)
     except OSError as problem:
