@@ -195,6 +195,12 @@ def test_a_hold_sends_to_the_second(spring: Miniature) -> None:
     assert told["on_time"] == 3
 
 
+def test_a_shorter_hold_that_would_do_is_told(spring: Miniature) -> None:
+    short = simulated(spring)["enough"]["to_be_in_time"]["hold_seconds"]
+    assert 0 < short <= 900
+    assert simulated(spring, "--hold", "2h")["enough"]["to_be_in_time"]["hold_seconds"] == short
+
+
 def test_without_a_hold_it_leaves_when_the_next_tick_has_saved_its_intent(spring: Miniature) -> None:
     told = spring_of(spring, "--every", "10m", "--latency", "2s")
     assert 4 <= told["lateness_seconds"]["worst"] < 604
@@ -273,9 +279,10 @@ def contents(root: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def test_what_was_sent_already_is_not_simulated_again(live: Miniature) -> None:
-    live.write({"waves/spring.yaml": stagger("teaser", "2026-03-01T18:00:00Z", "1h", "alpha", "beta")})
-    live.run("run", now="2026-03-01T18:00:00Z")
-    outcome = live.json("simulate", "--for", "1d", "--runs", "1", now="2026-03-01T18:01:00Z")
+    live.channels("alpha", lead="6h")
+    live.write({"waves/spring.yaml": one("teaser", "2026-03-01T18:00:00Z", "alpha", "beta")})
+    live.run("run", now="2026-03-01T12:00:00Z")
+    outcome = live.json("simulate", "--for", "1d", "--runs", "1", now="2026-03-01T12:01:00Z")
     assert [each["id"] for each in outcome.json["channels"]] == ["beta"]
 
 
@@ -331,6 +338,7 @@ def test_a_broken_settings_file_stops_it(spring: Miniature) -> None:
         (("--pace", "30"), "'30' is not a pace"),
         (("--every", "0s"), "ticks are at least 1s apart"),
         (("--refuse", "60%", "--limit", "60%"), "all faults together at most 100%"),
+        (("--to", "2926-04-01"), "the span is longer than a year"),
         (("--to", "2026-02-01"), "the span ends before it begins"),
         (("--to", "2026-04-01", "--for", "1d"), "--for and --to exclude each other"),
     ],

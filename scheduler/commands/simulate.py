@@ -32,6 +32,9 @@ from scheduler.sources import Source
 from scheduler.times import Instant, TimeError
 from scheduler.wiring import Repository
 
+LONGEST = 366 * 86_400
+"""Seconds of the longest span: more is a typing error."""
+
 
 class SpreadArgument(click.ParamType[Spread]):
     """`20m`, `0s..20m`, `0s..2h..5h` (with the median between), or `github`."""
@@ -137,6 +140,8 @@ def simulate(
     until = begin + (settings.horizon if span is None else span) if end is None else end
     if until <= begin:
         raise click.UsageError("the span ends before it begins")
+    if until - begin > LONGEST:
+        raise click.UsageError("the span is longer than a year")
     found = study(_stage(context.repository, settings, begin, until), given, runs)
     if form == "json":
         write(simulation_json(found).decode() + "\n")

@@ -19,7 +19,7 @@ from scheduler.times import Instant
 
 PATIENT = 366 * 86_400
 """Seconds of a `catch_up` with which nothing is missed."""
-TRIES = 6
+TRIES = 5
 """How often a candidate is raised before it is given up."""
 
 Play = Callable[[Conditions], Sequence[History]]
@@ -81,31 +81,30 @@ class Search:
         def missing(fate: Fate, starts: Sequence[Instant]) -> int:
             return fate.at - _last(starts, fate.at + limit(fate) - slack) - hold
 
-        return self._raised("lead", _minutes(self._most(missing)), limit)
+        return self._raised("lead", _minutes(_most(self._histories, missing)), limit)
 
     def _hold(self, limit: Limit) -> int | None:
-        """Enough that a run which began before due is still there then."""
+        """Enough that a run which began before due is still there then (the ticks are those of no hold)."""
+        without = self._patiently({"hold": 0})
 
         def missing(fate: Fate, starts: Sequence[Instant]) -> int:
             due, last = fate.at - fate.lead, fate.at + limit(fate) - self._slack
             begun = _last(starts, max(due, last))
             return due - begun
 
-        return self._raised("hold", _minutes(self._most(missing)), limit)
+        return self._raised("hold", _minutes(_most(without, missing)), limit)
 
     # --- trying -----------------------------------------------------------------------------------
 
     def _raised(self, setting: Literal["lead", "hold"], candidate: int, limit: Limit) -> int | None:
         """The candidate, raised until it is enough; None where that is of no use."""
-        before = PATIENT
         for _ in range(TRIES):
             short = _short(self._patiently({setting: candidate}), limit)
-            if short is not None and short <= 0:
-                return candidate
-            if short is None or short == before:
+            if short is None:
                 break
+            if short <= 0:
+                return candidate
             candidate += _minutes(max(short, candidate / 4 if setting == "hold" else 0))
-            before = short
         return None
 
     @property
@@ -113,19 +112,21 @@ class Search:
         """Seconds that a run takes to load, to save its intent, and to send."""
         return 3 * self._conditions.latency.most
 
-    def _most(self, missing: Callable[[Fate, Sequence[Instant]], int]) -> int:
-        return max(
-            (
-                missing(fate, history.starts)
-                for history in self._histories
-                for fate in history.fates
-                if fate.kind in ("sent", "missed")
-            ),
-            default=0,
-        )
-
     def _patiently(self, changes: Mapping[str, Any]) -> Sequence[History]:
         return self._play(msgspec.structs.replace(self._conditions, catch_up=PATIENT, **changes))
+
+
+def _most(histories: Sequence[History], missing: Callable[[Fate, Sequence[Instant]], int]) -> int:
+    """The most that any publication is missing, by the starts of its run."""
+    return max(
+        (
+            missing(fate, history.starts)
+            for history in histories
+            for fate in history.fates
+            if fate.kind in ("sent", "missed")
+        ),
+        default=0,
+    )
 
 
 def _short(histories: Sequence[History], limit: Limit) -> int | None:

@@ -35,7 +35,6 @@ def ticks(conditions: Conditions, number: int, start: Instant, end: Instant, las
     random = Random(f"{conditions.seed} ticks {number}")  # noqa: S311 - a simulation, no secret
     wanted = dropped = 0
     arrivals = [start]
-    front = 0.0
     at = start - conditions.late.most - conditions.every.most * random.random()  # some are on their way
     while at <= last:
         share, lateness = random.random(), conditions.late.at(random.random())
@@ -44,9 +43,8 @@ def ticks(conditions: Conditions, number: int, start: Instant, end: Instant, las
             wanted += 1
             dropped += is_dropped
         if not is_dropped:
-            front = max(front, at + lateness)
-            arrival = math.ceil(front)
-            if arrivals[-1] < arrival <= last:
+            arrival = math.ceil(at + lateness)
+            if arrivals[-1] < arrival <= last:  # otherwise it comes together with the one before it
                 arrivals.append(arrival)
         at += conditions.every.at(random.random())
     return Ticks(arrivals=arrivals, wanted=wanted, dropped=dropped)
