@@ -27,7 +27,7 @@ from scheduler.errors import (
     StateError,
     StateMissing,
 )
-from scheduler.times import Instant, TimeError, read_duration, read_time
+from scheduler.times import Instant, TimeError, instant_text, read_duration, read_time
 from scheduler.wiring import Repository, root_of
 
 if TYPE_CHECKING:
@@ -322,10 +322,38 @@ def _run(context: Context, runner: Runner, *, hold: int | None, watch: bool, dur
         signal.signal(number, lambda *_: context.clock.end())
     try:
         if watch:
-            return watching.watch(runner, duration, _complain)
+            return watching.watch(runner, duration, _complain, _Log(context).tell)
         return watching.hold(runner, hold) if hold is not None else runner.reconcile_once()
     finally:
+        report = runner.report
+        report.diagnostics = [*report.diagnostics, *context.repository.finish_telling()]
         context.repository.close()
+
+
+class _Log:
+    """What a watch tells on the way, to standard error: each outcome and each new problem, once."""
+
+    def __init__(self, context: Context) -> None:
+        self._clock = context.clock
+        self._told: dict[str, Any] = {}
+        self._problems: frozenset[Diagnostic] = frozenset()
+
+    def tell(self, report: Report) -> None:
+        from scheduler.reports.characters import visible
+
+        now = instant_text(self._clock.now())
+        for schedule_id in sorted(report.results):
+            result = report.results[schedule_id]
+            if self._told.get(schedule_id) != result:
+                words = f"{now}  {schedule_id}  {result.status}  {result.error or ''}"
+                click.echo(visible(words).rstrip(), err=True)
+        self._told = dict(report.results)
+        problems = frozenset(report.diagnostics)
+        for fault in report.diagnostics:
+            if fault not in self._problems:
+                words = f"{now}  {fault.location}: {fault.severity}: {fault.message} [{fault.code}]"
+                click.echo(visible(words), err=True)
+        self._problems = problems
 
 
 def _dry_run(context: Context, settings: SettingsSpec, *, force: bool, form: str) -> NoReturn:

@@ -34,15 +34,21 @@ def hold(runner: Runner, seconds: int) -> Report:
     return runner.report
 
 
-def watch(runner: Runner, seconds: int | None, complain: Callable[[SchedulerError], None]) -> Report:
+def watch(
+    runner: Runner,
+    seconds: int | None,
+    complain: Callable[[SchedulerError], None],
+    tell: Callable[[Report], None] = lambda _: None,
+) -> Report:
     """Keep reconciling for `seconds`, or until the program is asked to end.
 
     Trouble on the way (a store that cannot be reached) is told to `complain` and tried again; it is raised
-    where it still lasts at the end.
+    where it still lasts at the end. After each look `tell` gets the report as it is then.
     """
     clock = runner.edge.clock
     end = None if seconds is None else clock.now() + seconds
     _timed(runner, None)
+    tell(runner.report)
     trouble: SchedulerError | None = None
     while not clock.is_ended and (end is None or clock.now() < end):
         at = None
@@ -54,6 +60,7 @@ def watch(runner: Runner, seconds: int | None, complain: Callable[[SchedulerErro
             break
         try:
             _timed(runner, at)
+            tell(runner.report)
             trouble = None
         except (StateMissing, RunRefused):
             raise  # neither passes by itself, and going on could send the past

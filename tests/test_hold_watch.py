@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -442,6 +443,19 @@ def test_a_true_watch_ends_by_a_signal_while_it_waits(live: Miniature, github: G
     assert (process.returncode, err) == (0, "")
     assert github.dispatches == []
     assert "Recorded: 1 create." in out
+
+
+def test_a_watch_tells_each_outcome_and_each_problem_once_as_it_comes(
+    live: Miniature, github: GitHub
+) -> None:
+    live.write({"waves/spring.yaml": wave("alpha"), "waves/broken.yaml": "schedules: [\n"})
+    process = live.start("--now", DUE, "run", "--watch", "2s")
+    out, err = process.communicate(timeout=60)
+    outcome, problem = sorted(err.splitlines(), key=lambda line: "broken" in line)
+    assert re.fullmatch(rf"2026-03-01T18:00:0\dZ  {ALPHA}  completed", outcome)
+    assert "waves/broken.yaml:2:1: error: " in problem
+    assert "1 completed." in out
+    assert process.returncode == 1
 
 
 def test_a_true_watch_for_a_duration_ends_by_itself(live: Miniature) -> None:
