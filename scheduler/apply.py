@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ from scheduler.dispatchers import Answer, Dispatcher, Readiness, Request, Sighti
 from scheduler.envelope import intend, intend_again, intent_of, payload_of
 from scheduler.errors import LostRace, StateError
 from scheduler.outcomes import IN_FLIGHT, after_answer, after_lookup, after_nothing_left
+from scheduler.pace import Sent
 from scheduler.plan import Change, PlannedSend, Surroundings
 from scheduler.reconciler import Reconciled, reconcile
 from scheduler.rows import Result
@@ -30,6 +31,10 @@ from scheduler.sources import Source
 from scheduler.state import Declared, Idle, Intent, Record, State, Status, advance
 from scheduler.stores import Snapshot, Store
 from scheduler.times import Instant, duration_text, instant_text, read_utc
+from scheduler.ways import Ways
+
+if TYPE_CHECKING:
+    from scheduler.spec import Pace
 
 A = TypeVar("A")
 
@@ -104,6 +109,11 @@ class Report(msgspec.Struct, kw_only=True):
                 why = f"its outcome is unknown: {problem or 'the runner stopped before the answer'}"
                 self._wait(schedule_id, "executing", why)
 
+    def tell_broken_ways(self, faults: Mapping[str, str]) -> None:
+        """What is due and has no way out."""
+        for schedule_id, fault in faults.items():
+            self._wait(schedule_id, "pending", fault)
+
     def _wait(self, schedule_id: str, status: Status, why: str) -> None:
         self.waiting.add(schedule_id)
         self.put_off.discard(schedule_id)
@@ -160,6 +170,10 @@ class Runner:
         self._owner = edge.nonce()
         self._archive: dict[str, Record] | None = None
         self._remarks: list[Diagnostic] = []
+        self._ways = Ways(edge.dispatcher)
+        self._without_a_way: dict[str, str] = {}
+        """What is due and cannot leave since its way out is broken, and why."""
+        self._sent = Sent()
 
     # --- one reconciliation -----------------------------------------------------------------------
 
@@ -170,6 +184,7 @@ class Runner:
         """
         attempted: set[str] = set()
         self._remarks = []
+        self._without_a_way = {}
         races = 0
         while True:
             try:
@@ -194,17 +209,16 @@ class Runner:
         self.report.last = reconciled
         if reconciled.declared is None:
             return True
-        batch = self._batch(reconciled.plan.sends, attempted)
-        snapshot, requests = self._book(look, batch)
+        ready, wait = self._ready(reconciled.declared.settings.pace, reconciled.plan.sends, attempted)
+        snapshot, requests = self._book(look, ready, attempted)
         self.report.tell_look(reconciled)
+        self.report.tell_broken_ways(self._without_a_way)
         if requests:
             attempted |= {request.schedule_id for request in requests}
             self._send(snapshot, requests, at, look.begun)
             return self.edge.clock.is_ended or self._has_wrong_clock()
-        rest = [send for send in reconciled.plan.sends if send.schedule_id not in attempted]
-        pace = min((s.offset_seconds for s in rest if s.waits_for is None), default=None)
-        if pace is not None:
-            return not self.edge.clock.sleep(pace)
+        if wait is not None:
+            return not self.edge.clock.sleep(wait)
         if self._ask(snapshot, reconciled, attempted):
             return False
         if not reconciled.plan.changes and not reconciled.diagnostics and not self._remarks:
@@ -233,13 +247,15 @@ class Runner:
             reconciled = msgspec.structs.replace(reconciled, diagnostics=told)
         return Look(snapshot=snapshot, sources=sources, reconciled=reconciled, begun=begun)
 
-    def _batch(self, sends: Sequence[PlannedSend], attempted: set[str]) -> list[PlannedSend]:
-        ready = (
-            send
-            for send in sends
-            if send.offset_seconds <= NOW and send.waits_for is None and send.schedule_id not in attempted
-        )
-        return [send for _, send in zip(range(BATCH), ready, strict=False)]
+    def _ready(
+        self, pace: Pace, sends: Sequence[PlannedSend], attempted: set[str]
+    ) -> tuple[list[PlannedSend], float | None]:
+        """What pace lets leave now; and where there is none, for how many seconds it must wait."""
+        free = [s for s in sends if s.waits_for is None and s.schedule_id not in attempted]
+        own = self._sent.waits(pace, (send.token for send in free), self.edge.clock.moment())
+        waits = [max(send.offset_seconds, wait) for send, wait in zip(free, own, strict=True)]
+        ready = [send for send, wait in zip(free, waits, strict=True) if wait <= NOW]
+        return ready[:BATCH], min(waits, default=None)
 
     def _leave_mark(self, snapshot: Snapshot, reconciled: Reconciled) -> None:
         """Nothing was done and nothing is to be said: let the next tick know that at a glance."""
@@ -252,15 +268,22 @@ class Runner:
 
     # --- booking ------------------------------------------------------------------------------------
 
-    def _book(self, look: Look, batch: Sequence[PlannedSend]) -> tuple[Snapshot, list[Request]]:
-        """Save the plan's bookings together with the intents of the batch."""
+    def _book(
+        self, look: Look, batch: Sequence[PlannedSend], attempted: set[str]
+    ) -> tuple[Snapshot, list[Request]]:
+        """Save the plan's bookings together with the intents of what has a way out."""
         snapshot, reconciled = look.snapshot, look.reconciled
         schedules = dict(reconciled.booked)
         requests: list[Request] = []
         for send in batch:
             record, request = self._intend(snapshot.state, reconciled, schedules[send.schedule_id], send)
-            schedules[send.schedule_id] = record
-            requests.append(request)
+            fault = self._ways.fault_of(request.intent)
+            if fault is None:
+                schedules[send.schedule_id] = record
+                requests.append(request)
+            else:
+                attempted.add(send.schedule_id)
+                self._without_a_way[send.schedule_id] = fault
         archived: dict[str, dict[str, Record]] = {}
         for change in reconciled.plan.changes:
             if change.action == "archive" and change.before is not None:
@@ -325,7 +348,7 @@ class Runner:
         self, snapshot: Snapshot, requests: Sequence[Request], at: Instant | None, begun: float
     ) -> None:
         """Send what was intended, and save the outcomes as they come. `begun`: when it was decided."""
-        ways = self._ways(requests)
+        ways = self._ways.group((request, request.intent) for request in requests)
         if at is not None and at > self.edge.clock.moment():
             for way, some in ways:
                 way.prepare(some)
@@ -335,6 +358,8 @@ class Runner:
             self._release(snapshot, requests, why)
             return
         boundary("before-send")
+        for request in requests:
+            self._sent.note(request.intent.token, self.edge.clock.moment())
         unsaved: list[tuple[Request, Answer]] = []
         try:
             for answered in _exchange(ways, self.edge.beside):
@@ -359,13 +384,6 @@ class Runner:
         if clock.now() > min(read_utc(request.intent.not_after) for request in requests):
             return held_up
         return None
-
-    def _ways(self, requests: Sequence[Request]) -> list[tuple[Dispatcher, list[Request]]]:
-        ways: dict[int, tuple[Dispatcher, list[Request]]] = {}
-        for request in requests:
-            way = self.edge.dispatcher(request.intent)
-            ways.setdefault(id(way), (way, []))[1].append(request)
-        return list(ways.values())
 
     def _release(self, snapshot: Snapshot, requests: Sequence[Request], why: str) -> None:
         """Take intents back for which no request was made."""
@@ -457,8 +475,16 @@ class Runner:
                 if intent is not None:
                     wanted[change.action][change.schedule_id] = intent
         run_ids = _known_runs(snapshot.state.schedules, wanted["lookup"])
-        sightings = self._ask_all(wanted["lookup"], lambda way, some: way.look_up(some, run_ids))
-        readiness = self._ask_all(wanted["confirm"], lambda way, some: way.ask_ready(some))
+        sightings = self._ask_all(
+            wanted["lookup"],
+            lambda way, some: way.look_up(some, run_ids),
+            lambda fault: Sighting(error=fault),
+        )
+        readiness = self._ask_all(
+            wanted["confirm"],
+            lambda way, some: way.ask_ready(some),
+            lambda fault: Readiness(ready=False, problem=fault),
+        )
         if sightings or readiness:
             boundary("asked")
             self._settle(snapshot, sightings, readiness)
@@ -534,14 +560,14 @@ class Runner:
         self,
         intents: Mapping[str, Intent],
         ask: Callable[[Dispatcher, Mapping[str, Intent]], Mapping[str, A]],
+        broken: Callable[[str], A],
     ) -> dict[str, A]:
-        ways: dict[int, tuple[Dispatcher, dict[str, Intent]]] = {}
-        for schedule_id, intent in intents.items():
-            way = self.edge.dispatcher(intent)
-            ways.setdefault(id(way), (way, {}))[1][schedule_id] = intent
-        answers: dict[str, A] = {}
-        for way, some in ways.values():
-            answers |= ask(way, some)
+        """Ask each way for all that go there; for those whose way is broken, `broken` makes an answer."""
+        faults = {i: fault for i, intent in intents.items() if (fault := self._ways.fault_of(intent))}
+        answers = {schedule_id: broken(fault) for schedule_id, fault in faults.items()}
+        open_ones = ((i, intent) for i, intent in intents.items() if i not in faults)
+        for way, ids in self._ways.group(open_ones):
+            answers |= ask(way, {schedule_id: intents[schedule_id] for schedule_id in ids})
         return answers
 
 

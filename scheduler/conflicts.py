@@ -273,12 +273,19 @@ def _time_lines(inquiry: Inquiry) -> dict[str, list[_Booking]]:
                     changeable=False,
                     fresh=False,
                     settled=record.was_sent,
-                    vanished=record.was_sent and not record.slot,
+                    vanished=record.was_sent and not record.slot and not _is_unreadable(inquiry, record),
                 )
             )
     for line in lines.values():
         line.sort(key=lambda booking: (booking.at, booking.id))
     return lines
+
+
+def _is_unreadable(inquiry: Inquiry, record: Record) -> bool:
+    """Whether the file that may still declare a record cannot be read: unreadable is not withdrawn."""
+    if record.wave_id is not None:
+        return inquiry.declared.fault_of("wave", record.wave_id) is not None
+    return inquiry.declared.fault_of("channel", record.channel_id) is not None
 
 
 def _declared_booking(schedule: Schedule, record: Record | None, at: Instant) -> _Booking:

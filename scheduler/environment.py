@@ -20,10 +20,15 @@ LONGEST_TOKEN = 16_384
 def surroundings_of(environ: Mapping[str, str]) -> Surroundings:
     """The part of the environment that decisions depend on; only the names of tokens enter it."""
     return Surroundings(
-        stopped=environ.get("SCHEDULER_PAUSED", "") == "1",
+        stopped=_is_on(environ.get("SCHEDULER_PAUSED", "")),
         allow=_patterns(environ.get("SCHEDULER_ALLOW", "")),
         tokens=frozenset(_token_names(environ)),
     )
+
+
+def _is_on(text: str) -> bool:
+    """`1`, and whatever else is meant as a yes: a stop that is misspelled must still stop."""
+    return text.strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def _patterns(text: str) -> tuple[str, ...] | None:
@@ -36,7 +41,8 @@ def _token_names(environ: Mapping[str, str]) -> Iterator[str]:
     """Every variable that could hold a token: it has a value itself, or names a file that has one."""
     for name, value in environ.items():
         if value.strip():
-            yield name
+            if _is_sendable(value.strip()):
+                yield name
             owner = name.removesuffix(FILE_SUFFIX)
             if owner != name and _in_file(value.strip()) is not None:
                 yield owner
@@ -57,13 +63,19 @@ def token_reader(environ: Mapping[str, str]) -> Callable[[str | None], str | Non
     return read
 
 
+def _is_sendable(token: str) -> bool:
+    """Whether a header can carry it; a token with a blank in it counts as not set."""
+    return bool(token) and token.isascii() and token.isprintable() and " " not in token
+
+
 def _in_file(path: str) -> str | None:
     """The token in a file; None where it is empty, no text, or cannot be read."""
     try:
         if not Path(path).is_file():  # a pipe would be waited for
             return None
         with Path(path).open("rb") as file:
-            return file.read(LONGEST_TOKEN).decode("ascii").strip() or None
+            text = file.read(LONGEST_TOKEN).decode("ascii").strip()
+            return text if _is_sendable(text) else None
     except (OSError, ValueError):
         return None
 

@@ -32,3 +32,29 @@ class Bucket:
         begun = max(self._theoretical, wanted)
         self._theoretical = begun + count * self.interval
         return max(wanted, begun + (count - 1) * self.interval - self.tolerance)
+
+
+class Sent:
+    """What one run really sent, to the fraction of a second: the record keeps whole ones."""
+
+    def __init__(self) -> None:
+        self._moments: dict[str, list[float]] = {}
+
+    def note(self, token: str | None, moment: float) -> None:
+        """A request left (epoch seconds)."""
+        if token is not None:
+            self._moments.setdefault(token, []).append(moment)
+
+    def waits(self, pace: Pace, tokens: Iterable[str | None], moment: float) -> list[float]:
+        """For requests in their order, by the token of each: the seconds until it may leave."""
+        buckets: dict[str, Bucket] = {}
+        waits = []
+        for token in tokens:
+            if token is None:
+                waits.append(0.0)
+                continue
+            if token not in buckets:
+                recent = (sent for sent in self._moments.get(token, ()) if sent > moment - 2 * pace.seconds)
+                buckets[token] = Bucket(pace, recent)
+            waits.append(buckets[token].take(moment) - moment)
+        return waits

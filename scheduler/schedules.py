@@ -282,9 +282,21 @@ def _tagged(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
     names |= {
         record.channel_id
         for record in members
-        if declared.fault_of("channel", record.channel_id) and record.reason != "withdrawn"
+        if record.reason != "withdrawn" and _stays(declared, record, wanted)
     }
     return sorted(names)
+
+
+def _stays(declared: Declarations, record: Record, wanted: set[str]) -> bool:
+    """Whether a recorded member waits although its channel is not chosen now.
+
+    So it is while the channel's file cannot be read, and when the channel became inactive: that is told
+    as an error, and nothing is cancelled silently.
+    """
+    if declared.fault_of("channel", record.channel_id):
+        return True
+    channel = declared.channels.get(record.channel_id)
+    return channel is not None and not channel.active and record.is_live and wanted <= set(channel.tags)
 
 
 def _is_any_channel_unreadable(declared: Declarations) -> bool:
@@ -317,7 +329,10 @@ def _tell_not_tagged(entry: _Entry, tags: tuple[str, ...], names: list[str], cha
     if known is None:
         why = "is not declared"
     elif not known.active:
-        why = "is not active"
+        entry.tell(
+            "inactive-channel", (*loc, "id"), f"the channel {channel} is not active", "remove this line"
+        )
+        return
     elif set(tags) <= set(known.tags):
         why = "got its tags after the first of this group was sent, and does not join it"
     else:

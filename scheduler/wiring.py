@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scheduler.dispatchers.broker import Broker
     from scheduler.dispatchers.queue import SqliteQueue
     from scheduler.ledger import Ledger
+    from scheduler.notifying import Notifier
     from scheduler.reconciler import Reconciled
     from scheduler.remote_tip import RemoteTip
     from scheduler.sources import Source
@@ -47,6 +48,7 @@ class Repository:
         self.clock = clock
         self._desk: _WorkTree | RemoteTip = _WorkTree(root)
         self._ways: dict[str, Dispatcher] = {}
+        self._notifier: Notifier | None = None
         self._store: tuple[str, Store] | None = None
 
     # --- reading ------------------------------------------------------------------------------------
@@ -126,12 +128,13 @@ class Repository:
         from scheduler.apply import Edge
 
         self.demand_lasting_homes(settings)
+        self.demand_address()
         ref = self.environ.get("GITHUB_REF", "")
         if follow and on_actions(self.environ) and ref.startswith("refs/heads/"):
             from scheduler.remote_tip import RemoteTip
 
             self._desk = RemoteTip(self.root, ref)
-        store = self.store(settings)
+        store = self.told_store(settings)
         guarded = _Guard(self, settings, store.name)
         return Edge(
             store=store,
@@ -173,6 +176,14 @@ class Repository:
             surroundings=idle.surroundings_digest(str(self.root), settings.state, self.environ, tokens),
             tokens=tokens,
         )
+
+    def demand_address(self) -> None:
+        """Refuse an API address that is none, before anything is recorded for it. Raises SchedulerError."""
+        address = self.environ.get("GITHUB_API_URL")
+        if address:
+            from scheduler.dispatchers.address import read_api_url
+
+            read_api_url(address)
 
     def demand_lasting_homes(self, settings: SettingsSpec) -> None:
         """Refuse a record, or a queue in use, that this machine would lose. Raises StateError, QueueError."""
@@ -231,12 +242,28 @@ class Repository:
         channels = {} if declared is None else declared.channels
         return sorted({channel.queue for channel in channels.values() if channel.queue is not None})
 
-    def ledger(self, settings: SettingsSpec) -> Ledger:
-        """What workers write into the record."""
+    def ledger(self, settings: SettingsSpec, tell: Callable[[str], None]) -> Ledger:
+        """What workers write into the record. `tell` gets what goes wrong with notifications."""
         from scheduler.ledger import Ledger
 
-        store = self.store(settings)
+        store = self.told_store(settings, tell)
         return Ledger(store, self.clock, demand=lambda state: demand_lineage(state, settings, store.name))
+
+    def told_store(self, settings: SettingsSpec, tell: Callable[[str], None] = lambda _: None) -> Store:
+        """The home of the state; whom `notify` names is told of what is saved."""
+        store = self.store(settings)
+        if not settings.notify:
+            return store
+        from scheduler.notifying import Notifier
+
+        if self._notifier is None:
+            self._notifier = Notifier(settings.notify, token_reader(self.environ), tell)
+        return self._notifier.watch(store)
+
+    def finish_telling(self) -> list[Diagnostic]:
+        """Wait a little for the last notifications; a warning for each that was not delivered."""
+        problems = [] if self._notifier is None else self._notifier.close()
+        return [warning("unreachable", Location("scheduler.yaml"), problem) for problem in problems]
 
     def _open_queue(self, settings: SettingsSpec) -> Dispatcher:
         from scheduler.dispatchers.broker import BrokerDispatcher
@@ -248,7 +275,8 @@ class Repository:
         return BrokerDispatcher(queue, functools.cache(lambda: self.store(settings).load().state.lineage))
 
     def close(self) -> None:
-        """Let go of connections and files."""
+        """Let go of connections and files, once the last notifications are out."""
+        self.finish_telling()
         for way in self._ways.values():
             way.close()
         self._ways.clear()

@@ -1,0 +1,90 @@
+"""What an operator sets wrong costs nothing: nothing is recorded as sent that never left."""
+
+from __future__ import annotations
+
+import pytest
+from github_stand_in import GitHub
+from miniature import Miniature
+
+from scheduler.pace import Sent
+from scheduler.spec import Pace
+
+DUE = "2026-03-01T18:00:00Z"
+WAVE = """
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-03-01T18:00:00Z
+    channels: [alpha, beta]
+"""
+
+
+@pytest.fixture
+def due(live: Miniature) -> Miniature:
+    """A wave on two channels, recorded, and due at 18:00."""
+    live.write({"waves/spring.yaml": WAVE})
+    live.run("run", now="2026-02-01T00:00:00Z")
+    return live
+
+
+@pytest.mark.parametrize("address", ["http://example.com", "nonsense", "ftp://x", "https://user:pw@host"])
+def test_a_wrong_address_of_the_api_stops_the_run_before_anything_is_recorded(
+    due: Miniature, github: GitHub, address: str
+) -> None:
+    wrong = due.run("run", now=DUE, GITHUB_API_URL=address)
+    assert wrong.code == 2
+    assert set(due.statuses.values()) == {"pending"}
+    right = due.json("run", now="2026-03-01T18:05:00Z")
+    assert right.results == {f"spring/teaser/{name}": "completed" for name in ("alpha", "beta")}
+    assert len(github.dispatches) == 2
+
+
+def test_a_queue_that_cannot_be_opened_keeps_back_its_own_channel_alone(
+    due: Miniature, github: GitHub
+) -> None:
+    due.write({"channels/beta.yaml": "name: A screen\n"})
+    due.write({"scheduler.yaml": "queue: sqlite:///queue.db?mode=ro\n"})
+    broken = due.json("run", now=DUE)
+    assert broken.results["spring/teaser/alpha"] == "completed"
+    assert due.statuses["spring/teaser/beta"] == "pending"
+    assert broken.code == 1
+    due.remove("scheduler.yaml")
+    mended = due.json("run", now="2026-03-01T18:05:00Z")
+    assert mended.results == {"spring/teaser/beta": "completed"}
+    assert len(github.dispatches) == 1
+
+
+@pytest.mark.parametrize("token", ["ghp_x y", "ghp_ü", "ghp_x\r\ny"])
+def test_a_token_that_no_header_can_carry_counts_as_not_set(
+    due: Miniature, github: GitHub, token: str
+) -> None:
+    wrong = due.json("run", now=DUE, ACME_TOKEN=token)
+    assert wrong.code == 1
+    assert set(due.statuses.values()) == {"pending"}
+    assert token not in wrong.out + wrong.err
+    due.run("run", now="2026-03-01T18:05:00Z")
+    assert len(github.dispatches) == 2
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes", "on", " 1 "])
+def test_the_stop_of_the_environment_stops_however_it_is_spelled(
+    due: Miniature, github: GitHub, value: str
+) -> None:
+    due.run("run", now=DUE, SCHEDULER_PAUSED=value)
+    assert github.dispatches == []
+    assert all(record["is_paused"] for record in due.records.values())
+
+
+@pytest.mark.parametrize("value", ["", "0", "false"])
+def test_a_stop_that_is_switched_off_stops_nothing(due: Miniature, github: GitHub, value: str) -> None:
+    due.run("run", now=DUE, SCHEDULER_PAUSED=value)
+    assert len(github.dispatches) == 2
+
+
+def test_pace_is_kept_to_the_fraction_of_a_second() -> None:
+    sent, pace = Sent(), Pace(count=4, seconds=1)
+    assert sent.waits(pace, ["T"] * 6, 100.0) == [0.0, 0.0, 0.0, 0.0, 0.25, 0.5]
+    for _ in range(4):
+        sent.note("T", 100.0)
+    assert sent.waits(pace, ["T", "T", None], 100.5) == [0.0, 0.0, 0.0]
+    assert sent.waits(pace, ["T", "T", "T"], 100.5)[2] == pytest.approx(0.25)
