@@ -17,7 +17,7 @@ from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.environment import on_actions, surroundings_of, token_reader
 from scheduler.errors import QueueError, RunRefused, SchedulerError, StateError, StateMissing
-from scheduler.plan import Surroundings
+from scheduler.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.state import Declared, Idle, Intent, Record, State
 from scheduler.times import LAST, Instant, instant_text
 
@@ -168,9 +168,10 @@ class Repository:
         declared = reconciled.declared
         if declared is None or settings.state.startswith("branch:") or not self.clock.is_real:
             return None
-        surroundings = self.surroundings()
-        channels = declared.channels.values()
-        tokens = tuple(sorted({name for channel in channels if (name := surroundings.token_for(channel))}))
+        sending = [channel for channel in declared.channels.values() if channel.repository is not None]
+        named = {channel.token for channel in sending if channel.token is not None}
+        unnamed = set(DEFAULT_TOKENS) if any(channel.token is None for channel in sending) else set()
+        tokens = tuple(sorted(named | unnamed))
         return Idle(
             until=instant_text(LAST if reconciled.plan.wake is None else reconciled.plan.wake),
             surroundings=idle.surroundings_digest(str(self.root), settings.state, self.environ, tokens),

@@ -195,6 +195,18 @@ def test_any_change_of_what_decides_takes_the_long_way(quiet: Miniature, change:
         assert short_cut(quiet) is None
 
 
+def test_a_default_token_that_is_set_meanwhile_takes_the_long_way_once(live: Miniature) -> None:
+    live.write({"waves/spring.yaml": wave(), "channels/beta.yaml": "repository: acme/beta\n"})
+    with time_machine.travel(BEGIN, tick=True):
+        for name in ("ACME_TOKEN", "GITHUB_TOKEN", "SCHEDULER_TOKEN"):
+            live.environ[name] = TOKEN
+            long_way(live)
+            long_way(live)
+            assert short_cut(live) is not None
+            del live.environ[name]
+            assert short_cut(live) is None
+
+
 def test_a_state_that_was_touched_takes_the_long_way_at_every_byte(quiet: Miniature) -> None:
     path = quiet.root / "state.json"
     whole = path.read_bytes()
