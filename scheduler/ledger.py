@@ -43,8 +43,7 @@ class _Entry:
 
 
 class Ledger:
-    """The record, for writers in threads. `demand` refuses a state that is not ours (it raises StateError);
-    `saved` is called after each save with the state before and after it."""
+    """The record, for writers in threads. `demand` refuses a state that is not ours: it raises StateError."""
 
     def __init__(
         self,
@@ -52,12 +51,10 @@ class Ledger:
         clock: Pace,
         *,
         demand: Callable[[State], None] = lambda _: None,
-        saved: Callable[[State, State], None] = lambda *_: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._demand = demand
-        self._saved = saved
         self._door = threading.Lock()  # guards the list of those that wait
         self._pen = threading.Lock()  # one saves at a time
         self._waiting: list[_Entry] = []
@@ -112,7 +109,6 @@ class Ledger:
             except LostRace:
                 self._clock.back_off(min(attempt, 6))
                 continue
-            self._saved(before, state)
             return
         raise StateError("other writers saved the state first each time")
 

@@ -75,8 +75,8 @@ def _work(
 
     repository = context.repository
     queue = repository.queue(settings)
-    ledger = repository.ledger(settings)
     hands = Hands(Programs(repository.root, context.environ, _tell).run, context.clock, _tell)
+    ledger = repository.ledger(settings, hands.tell)
     embedded = isinstance(queue, SqliteQueue)
     terms = Terms(
         name=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(2)}",
@@ -87,10 +87,13 @@ def _work(
         queues=queues,
     )
     hands.tell(f"the worker {terms.name} takes jobs from {queue.name}")
-    if isinstance(queue, SqliteQueue):
-        EmbeddedWorker(queue, ledger, hands, terms).work(once=once)
-    else:
-        _work_for(queue, context, ledger, hands, terms, once=once)
+    try:
+        if isinstance(queue, SqliteQueue):
+            EmbeddedWorker(queue, ledger, hands, terms).work(once=once)
+        else:
+            _work_for(queue, context, ledger, hands, terms, once=once)
+    finally:
+        repository.close()
     hands.tell(f"the worker ends: {hands.tally.done} done, {hands.tally.failed} failed")
     return hands
 
