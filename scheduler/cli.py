@@ -139,9 +139,15 @@ def _fail(problem: SchedulerError) -> NoReturn:
 
 def write(document: str | Iterable[bytes]) -> None:
     """Write a whole document, or the parts of one, to standard output, whatever its encoding can show."""
-    sys.stdout.flush()
-    sys.stdout.buffer.writelines([document.encode("utf-8")] if isinstance(document, str) else document)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.writelines([document.encode("utf-8")] if isinstance(document, str) else document)
+        sys.stdout.buffer.flush()
+    except OSError as problem:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in buffers goes there
+        if not isinstance(problem, BrokenPipeError):  # whoever closed a pipe has seen enough
+            click.echo(f"error: the output cannot be written: {problem.strerror}", err=True)
+        sys.exit(BROKEN)
 
 
 # --- the command -----------------------------------------------------------------------------------
@@ -405,7 +411,7 @@ def state_init(context: Context, lineup_from: Sequence[str]) -> None:
     store = repository.store(settings)
     begun = beginnings.begin(
         repository.sources(),
-        lineage=str(uuid.uuid4()),
+        lineage=settings.lineage or str(uuid.uuid4()),
         now=context.clock.now(),
         lineup_from=_lineups(lineup_from),
     )

@@ -38,6 +38,13 @@ class Inquiry(msgspec.Struct, kw_only=True):
     proposal: bool
     """True for `validate` and `plan`: the rule against the past is for proposals alone."""
 
+    def one_of_a_kind(self) -> Iterable[Schedule]:
+        """The schedules but for those whose id is taken: that fault is told, and they are not."""
+        schedules, blocked = self.expansion.schedules, self.expansion.blocked
+        if "duplicate-id" not in blocked.values():
+            return schedules.values()
+        return [s for schedule_id, s in schedules.items() if blocked.get(schedule_id) != "duplicate-id"]
+
 
 Rule = Callable[[Inquiry], None]
 
@@ -68,7 +75,7 @@ def past(inquiry: Inquiry) -> None:
     records, now = inquiry.records, inquiry.now
     found = [
         schedule
-        for schedule in inquiry.expansion.schedules.values()
+        for schedule in inquiry.one_of_a_kind()
         if schedule.at < now
         and not schedule.slot
         and is_new_or_moved(schedule, records.get(schedule.id), now)
@@ -89,7 +96,7 @@ def frozen(inquiry: Inquiry) -> None:
     """A new or moved schedule lies inside a freeze; an unmoved one waits, and says so."""
     for freeze in inquiry.declared.settings.freezes:
         refused, waiting = [], []
-        for schedule in inquiry.expansion.schedules.values():
+        for schedule in inquiry.one_of_a_kind():
             if not _is_inside(schedule, freeze) or (inquiry.proposal and schedule.at < inquiry.now):
                 continue
             record = inquiry.records.get(schedule.id)
@@ -214,8 +221,8 @@ class _Quick(msgspec.Struct):
 def _quick_lines(inquiry: Inquiry) -> dict[str, _Quick]:
     lines: dict[str, _Quick] = {}
     records, now = inquiry.coming, inquiry.now
-    for schedule_id, schedule in inquiry.expansion.schedules.items():
-        record = records.get(schedule_id)
+    for schedule in inquiry.one_of_a_kind():
+        record = records.get(schedule.id)
         if not schedule.cancelled and (record is None or record.is_unsent_live):
             at: Instant | None = schedule.at
         else:
@@ -256,7 +263,7 @@ def _time_lines(inquiry: Inquiry) -> dict[str, list[_Booking]]:
     suspicious = _suspicious(inquiry)
     if not suspicious:
         return lines
-    for schedule in inquiry.expansion.schedules.values():
+    for schedule in inquiry.one_of_a_kind():
         if schedule.channel in suspicious:
             record = inquiry.coming.get(schedule.id)
             at = occupied_instant(schedule, record, inquiry.now)

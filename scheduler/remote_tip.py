@@ -18,7 +18,7 @@ from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.errors import SchedulerError, StateError
 from scheduler.sources import SUFFIXES, Kind, Source
 from scheduler.stores.plumbing import Git
-from scheduler.workspace import FOLDERS, LARGEST, SETTINGS
+from scheduler.workspace import FOLDERS, LARGEST, SETTINGS, SETTINGS_TOO
 
 TIMEOUT = 15.0
 """Seconds that a fetch may take: what falls due must not wait long for it."""
@@ -85,7 +85,7 @@ class RemoteTip:
     def _read(self, commit: str) -> list[Source]:
         """The files of a commit. Raises StateError where git cannot give them."""
         folders = [folder for _, folder in FOLDERS]
-        listed = self._git.demand("ls-tree", "-r", "-z", commit, "--", *folders, SETTINGS)
+        listed = self._git.demand("ls-tree", "-r", "-z", commit, "--", *folders, SETTINGS, SETTINGS_TOO)
         entries = sorted(map(_entry, filter(None, listed.split(b"\0"))), key=_place)
         if not any(name.startswith(tuple(f"{folder}/" for folder in folders)) for _, _, name in entries):
             raise SchedulerError(
@@ -100,7 +100,7 @@ class RemoteTip:
     def _source(self, commit: str, mode: str, name: str, content: bytes) -> Source | None:
         """A file as the work tree's reader would tell it; None for what is not declared at all."""
         kind = _kind(name)
-        is_ours = name.endswith(SUFFIXES) or name == SETTINGS
+        is_ours = name.endswith(SUFFIXES) or name in (SETTINGS, SETTINGS_TOO)
         if mode == SUBMODULE:
             return Source(kind=kind, file=name, fault=f"{name} is a submodule, which is not read")
         if mode == LINK:

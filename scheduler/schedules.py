@@ -431,7 +431,10 @@ def _local_time(entry: _Entry, member: spec.MemberSpec, loc: Loc, text: str) -> 
         return read_time(text, read_zone(zone))
     except TimeError as problem:  # told once for all channels of that zone
         where = (*loc, "at") if member.local_at is not None else (*entry.route, "at")
-        fault = entry.tell("invalid-value", where, str(problem), problem.hint)
+        hint = problem.hint
+        if member.local_at is None:  # its own time may have an offset, where the entry's may not
+            hint += "; a channel may have a time of its own there: `members: [{ id: ..., at: ... }]`"
+        fault = entry.tell("invalid-value", where, str(problem), hint)
         entry.result.blocked.setdefault(f"{entry.group.id}/{member.id}", fault.code)
         return None
 
@@ -517,6 +520,31 @@ def check_channels(declared: Declarations, records: Mapping[str, Record], result
         elif not schedule.cancelled:
             result.block(schedule.id, _inactive_channel(declared, schedule))
     _check_freezes(declared, result)
+    _check_unreadable(declared, result)
+
+
+def _check_unreadable(declared: Declarations, result: Expansion) -> None:
+    """A wave with other faults is told of its unknown channels too: all faults of a file in one pass."""
+    if not declared.unreadable:
+        return
+    from scheduler.spec.scalars import is_id  # late: it brings pydantic along
+
+    for kind, wave_id in declared.unreadable:
+        document = declared.documents.get(declared.files.get((kind, wave_id), ""))
+        if kind != "wave" or document is None or not isinstance(document.data, dict):
+            continue
+        entries = document.data.get("schedules")
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            named = entry.get("channels") if isinstance(entry, dict) else None
+            for i, member in enumerate(named if isinstance(named, list) else ()):
+                is_mapping = isinstance(member, dict)
+                channel = member.get("id") if is_mapping else member
+                if not isinstance(channel, str) or not is_id(channel):
+                    continue
+                if ("channel", channel) not in declared.files and "channel" not in declared.hidden:
+                    loc: Loc = ("schedules", index, "channels", i)
+                    where = declared.place(document.file, (*loc, "id") if is_mapping else loc)
+                    result.faults.append(_unknown_channel(declared, channel, where))
 
 
 def _check_freezes(declared: Declarations, result: Expansion) -> None:

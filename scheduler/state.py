@@ -344,6 +344,8 @@ def _read(text: bytes, name: str, decoder: msgspec.json.Decoder[L], trust_checks
         raise _explain(text, name, problem) from None
     if read.version != VERSION:
         raise _unknown_version(name, str(read.version))
+    if not text.endswith(b"\n") and heads.checksum_holds(text + b"\n"):
+        raise _damaged(name, "it is cut off: the line break at its end is missing")  # our own hand's
     if not (trust_checksum and heads.checksum_holds(text)):
         _demand_each_key_once(text, name)
         _demand_sense(read.lineage, read.schedules, name)

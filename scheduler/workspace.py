@@ -23,6 +23,8 @@ LARGEST = 1024 * 1024
 """Bytes of the largest file that is read; `documents.read` refuses one byte more."""
 FOLDERS: tuple[tuple[Kind, str], ...] = (("wave", "waves"), ("channel", "channels"))
 SETTINGS = "scheduler.yaml"
+SETTINGS_TOO = "scheduler.yml"
+"""The other name that the settings may have; both at once are a fault."""
 
 
 def read_sources(root: Path | str) -> list[Source]:
@@ -40,9 +42,11 @@ def read_sources(root: Path | str) -> list[Source]:
     for kind, folder in FOLDERS:
         if os.path.lexists(f"{top}/{folder}"):
             sources += _read_folder(kind, f"{top}/{folder}", folder)
-    if os.path.lexists(f"{top}/{SETTINGS}"):
-        sources.append(_read_file("scheduler", f"{top}/{SETTINGS}", SETTINGS))
-    return sources
+    names = [name for name in (SETTINGS, SETTINGS_TOO) if os.path.lexists(f"{top}/{name}")]
+    if len(names) == 2:
+        fault = f"{SETTINGS} and {SETTINGS_TOO} are both there: keep one of them"
+        return [*sources, Source("scheduler", SETTINGS_TOO, fault=fault)]
+    return [*sources, *(_read_file("scheduler", f"{top}/{name}", name) for name in names)]
 
 
 def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import IO, Any
 from unittest import mock
 
 from scheduler.cli import main
@@ -108,12 +108,14 @@ class Miniature:
         """The same with `--format json`."""
         return self.run(*command, "--format", "json", now=now, **environ)
 
-    def start(self, *command: str, **environ: str) -> subprocess.Popen[str]:
+    def start(
+        self, *command: str, stdout: int | IO[bytes] = subprocess.PIPE, **environ: str
+    ) -> subprocess.Popen[str]:
         """Start a command as a process of its own, to be killed or raced against."""
         return subprocess.Popen(
             [sys.executable, "-m", "scheduler", "-C", str(self.root), *command],
             env=self.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)} | environ,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from github_stand_in import GitHub
 from miniature import Miniature
@@ -88,3 +90,55 @@ def test_pace_is_kept_to_the_fraction_of_a_second() -> None:
         sent.note("T", 100.0)
     assert sent.waits(pace, ["T", "T", None], 100.5) == [0.0, 0.0, 0.0]
     assert sent.waits(pace, ["T", "T", "T"], 100.5)[2] == pytest.approx(0.25)
+
+
+def test_settings_may_be_called_yml_and_two_of_them_are_a_fault(due: Miniature) -> None:
+    due.write({"scheduler.yml": "conflicts: { min_gapp: 1m }\n"})
+    assert due.json("validate", now="2026-02-01T00:00:00Z").places == ["scheduler.yml:1:14 [unknown-key]"]
+    due.write({"scheduler.yaml": "catch_up: 1h\n"})
+    both = due.json("run", now=DUE)
+    assert both.code == 1
+    assert "keep one of them" in both.out + both.err
+    assert set(due.statuses.values()) == {"pending"}
+
+
+def test_a_pinned_lineage_is_the_one_that_a_record_begins_with(mini: Miniature) -> None:
+    lineage = "11111111-2222-4333-8444-555555555555"
+    mini.channels("alpha").write({"scheduler.yaml": f"lineage: {lineage}\n"})
+    assert mini.run("state", "init").code == 0
+    assert mini.state["lineage"] == lineage
+    assert mini.run("run").code == 0
+
+
+def test_a_wave_with_other_faults_is_told_of_its_unknown_channels_too(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "waves/a.yaml": """
+                schedules:
+                  - type: simultaneous
+                    video: v
+                    at: 2026-03-02
+                    channels: [alpha, alhpa]
+                """
+        }
+    )
+    assert mini.json("validate").places == [
+        "waves/a.yaml:4:9 [invalid-value]",
+        "waves/a.yaml:5:23 [unknown-channel]",
+    ]
+
+
+def test_a_hidden_character_in_a_video_is_one_fault(mini: Miniature) -> None:
+    wave = (
+        'schedules:\n  - {type: simultaneous, video: "a\\x01b", at: 2027-03-02T18:00Z, channels: [alpha]}\n'
+    )
+    mini.channels("alpha").write({"waves/a.yaml": wave})
+    assert mini.json("validate").codes == ["invalid-value"]
+
+
+def test_output_that_cannot_be_written_is_told_in_a_line(mini: Miniature) -> None:
+    with Path("/dev/full").open("wb") as full:
+        process = mini.start("validate", stdout=full)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert told == "error: the output cannot be written: No space left on device\n"

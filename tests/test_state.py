@@ -242,8 +242,13 @@ def test_a_text_cut_off_at_any_byte_is_refused() -> None:
         why_refused(TEXT[:length])
 
 
-def test_a_final_line_end_that_an_editor_took_away_is_no_fault() -> None:
-    assert decode(TEXT[:-1], "state.json") == STATE
+def test_a_state_of_our_own_hand_without_its_final_line_end_was_cut_off() -> None:
+    with pytest.raises(StateError, match="cut off"):
+        decode(TEXT[:-1], "state.json")
+
+
+def test_an_edit_by_hand_needs_no_final_line_end() -> None:
+    assert decode(by_hand(plain()).rstrip(b"\n"), "state.json") == STATE
 
 
 def record_changed(**fields: object) -> bytes:

@@ -30,6 +30,8 @@ from scheduler.spec.scalars import CHANNEL_ZONE, fault
 from scheduler.spec.values import BareMembers, MemberSpec, Pace
 from scheduler.times import available_zones
 
+HIDDEN: Final = "\ufffd"
+"""What the reader puts in the place of a character that may not stand in a value."""
 TAGS: Final = frozenset({"<id>", "<mapping>", "<list>", "<flag>"})
 """The union tags that pydantic puts into the place of a fault, and that no file has."""
 
@@ -279,6 +281,8 @@ class EntryFile(File):
         video = info.data.get("video")
         if group is not None or video is None or scalars.is_id(video):
             return group or video
+        if HIDDEN in video:  # the reader has told of it: one fault is one error
+            return str(video).replace(HIDDEN, "-")
         message = "`group` is missing: the video's id is not a valid name for the entry"
         raise fault(message, "add a line such as `group: teaser`", code="missing-key", missing="group")
 
