@@ -58,15 +58,29 @@ def checksum_holds(text: bytes, rest: Iterable[bytes | memoryview] = ()) -> bool
 
     Of a file that was not read as a whole, `text` is the beginning and `rest` gives the other parts.
     """
+    return own_checksum(text, rest) is not None
+
+
+def own_checksum(text: bytes, rest: Iterable[bytes | memoryview] = ()) -> str | None:
+    """The checksum that a text carries, None where it has none or another one than it should."""
     line = _first_line(text)
     if line is None:
-        return False
+        return None
     found = _CHECKSUM.search(line)
     if found is None:
-        return False
+        return None
     bare = line[: found.start()] + line[found.end() :]
     body = body_digest(chain([memoryview(text)[len(line) + 1 :]], rest))
-    return checksum(bare, body) == found[1].decode()
+    told = found[1].decode()
+    return told if checksum(bare, body) == told else None
+
+
+def sealed_with(first_line: bytes) -> str:
+    """The checksum in a first line that `seal` has just made. Raises ValueError for any other."""
+    found = _CHECKSUM.search(first_line.removesuffix(b"\n"))
+    if found is None:
+        raise ValueError("not a first line with a checksum")
+    return found[1].decode()
 
 
 def seal(members: bytes, body: bytes) -> bytes:

@@ -316,16 +316,17 @@ def _record_lines(schedules: Mapping[str, Record]) -> list[bytes]:
     return [*parts, b"\n}}\n" if parts else b"}}\n"]
 
 
-def decode(text: bytes, name: str, *, trust_checksum: bool = True) -> State:
+def decode(text: bytes, name: str, *, trust_checksum: bool = True, is_whole: bool = False) -> State:
     """The state that `text` says; `name` is what the messages call it.
 
     A text whose checksum holds is as `encode` wrote it; any other is somebody's edit, which is welcome
     where it makes sense and is read strictly. `trust_checksum=False` reads every text strictly.
+    `is_whole` says that the checksum was seen to hold already: it is not looked at twice.
 
     Raises StateError for what makes no sense: a truncated or merged file, another version, duplicate
     keys, NaN, a record that is no record.
     """
-    read = _read(text, name, _state_decoder, trust_checksum)
+    read = _read(text, name, _state_decoder, trust_checksum, is_whole=is_whole)
     if not 0 <= read.serial <= _LARGEST:
         raise _damaged(name, f"it has the serial {read.serial}")
     return State(**{field: getattr(read, field) for field in State.__struct_fields__})
@@ -337,7 +338,14 @@ def decode_archive(text: bytes, name: str) -> tuple[str, dict[str, Record]]:
     return read.lineage, read.schedules
 
 
-def _read(text: bytes, name: str, decoder: msgspec.json.Decoder[L], trust_checksum: bool) -> L:
+def _read(
+    text: bytes,
+    name: str,
+    decoder: msgspec.json.Decoder[L],
+    trust_checksum: bool,
+    *,
+    is_whole: bool = False,
+) -> L:
     try:
         read = decoder.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
@@ -346,7 +354,7 @@ def _read(text: bytes, name: str, decoder: msgspec.json.Decoder[L], trust_checks
         raise _unknown_version(name, str(read.version))
     if not text.endswith(b"\n") and heads.checksum_holds(text + b"\n"):
         raise _damaged(name, "it is cut off: the line break at its end is missing")  # our own hand's
-    if not (trust_checksum and heads.checksum_holds(text)):
+    if not (trust_checksum and (is_whole or heads.checksum_holds(text))):
         _demand_each_key_once(text, name)
         _demand_sense(read.lineage, read.schedules, name)
     return read

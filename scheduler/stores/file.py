@@ -20,6 +20,7 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduler import heads
 from scheduler.boundaries import boundary
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.stores import Snapshot, demand_successor
@@ -38,6 +39,8 @@ _HINTS = {
     errno.EACCES: "give this user the right to write the file and its folder",
     errno.EPERM: "give this user the right to write the file and its folder",
 }
+_EDITED = "edited "
+_CHUNK = 1024 * 1024  # bytes that are read at once; the first line of a state is shorter
 _PAUSE = 0.05  # seconds between two tries for the lock
 
 
@@ -74,14 +77,14 @@ class FileStore:
                 hint="if there was one, restore it from git history; "
                 "for the very first run: scheduler state init",
             )
-        return text, _mark([text])
+        return text, _mark(text)
 
     def load(self) -> Snapshot:
         """The stored state. Raises StateMissing or StateError."""
         from scheduler.state import decode
 
         text, mark = self.read()
-        state = decode(text, self._name)
+        state = decode(text, self._name, is_whole=not mark.startswith(_EDITED))
         self._lineage = state.lineage
         return Snapshot(state, mark)
 
@@ -99,7 +102,7 @@ class FileStore:
             self.load_archive()  # refuses the archive of another lineage
             parts = encode_parts(state)
             self._replace(self._path, parts)
-        return Snapshot(state, _mark(parts))
+        return Snapshot(state, heads.sealed_with(parts[0]))
 
     def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
         """Replace the snapshot's version by `state`. The file has no log: `message` is not kept."""
@@ -121,7 +124,7 @@ class FileStore:
 
         demand_successor(state, snapshot)
         parts = encode_parts(state)
-        mark = _mark(parts)
+        mark = heads.sealed_with(parts[0])
         with self._locked():
             if self._stored_mark() != snapshot.mark:
                 raise LostRace(f"another runner saved {self._name} meanwhile", hint="run it again")
@@ -218,7 +221,9 @@ class FileStore:
         """The mark of what is stored, without a copy of it in memory; None where there is nothing."""
         try:
             with _open_plain(self._path, self._name) as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+                own = heads.own_checksum(file.read(_CHUNK), iter(lambda: file.read(_CHUNK), b""))
+                file.seek(0)
+                return own or _EDITED + hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             return None
         except OSError as problem:
@@ -257,11 +262,12 @@ class FileStore:
         )
 
 
-def _mark(parts: Sequence[bytes]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.hexdigest()
+def _mark(text: bytes) -> str:
+    """What tells a text from any other: its own checksum, or a digest of what somebody edited.
+
+    The checksum covers every byte, so that a text is digested once, however often its mark is asked for.
+    """
+    return heads.own_checksum(text) or _EDITED + hashlib.sha256(text).hexdigest()
 
 
 def _read_file(path: Path, name: str) -> bytes | None:
