@@ -59,7 +59,7 @@ def examine(repository: Repository) -> Examination:
             *_settings(declared, surroundings),
             *recorded.findings,
             *_homes(repository, declared.settings),
-            *_tokens(declared, surroundings),
+            *_tokens(repository, declared, surroundings),
             *_notifications(declared.settings, surroundings),
             *_queue(repository, declared),
             *_channels(repository, declared, surroundings),
@@ -113,7 +113,7 @@ def _settings(declared: Declarations, surroundings: Surroundings) -> Iterator[Fi
             "settings", "allow", title, "warning", words, f"write `allow: [{patterns}]` into scheduler.yaml"
         )
     if surroundings.stopped:
-        words = "SCHEDULER_PAUSED is 1: nothing is sent"
+        words = "SCHEDULER_PAUSED is set: nothing is sent"
         hint = "unset SCHEDULER_PAUSED, or leave it if it is meant"
         yield _found("settings", "paused", "the operator lets it send", "warning", words, hint)
 
@@ -164,7 +164,7 @@ def _homes(repository: Repository, settings: spec.SettingsSpec) -> Iterator[Find
 # --- the environment ----------------------------------------------------------------------------------
 
 
-def _tokens(declared: Declarations, surroundings: Surroundings) -> Iterator[Finding]:
+def _tokens(repository: Repository, declared: Declarations, surroundings: Surroundings) -> Iterator[Finding]:
     """Each token by its name, with who needs it."""
     users: dict[str, list[str]] = {}
     for name, channel in sorted(declared.channels.items()):
@@ -177,9 +177,22 @@ def _tokens(declared: Declarations, surroundings: Surroundings) -> Iterator[Find
         if token in surroundings.tokens:
             yield _found("environment", "token", title, "ok", needed)
             continue
-        nor = f" (and no {DEFAULT_TOKENS[1]})" if token == DEFAULT_TOKENS[0] else ""
-        hint = f"set it, or name a file that holds it in {token}{FILE_SUFFIX}"
-        yield _found("environment", "token", title, "failed", f"there is no {token}{nor}; {needed}", hint)
+        words, hint = _missing(repository, token)
+        yield _found("environment", "token", title, "failed", f"{words}; {needed}", hint)
+
+
+def _missing(repository: Repository, token: str) -> tuple[str, str]:
+    """Why a token counts as not set, without a word of what is there in its place; and what to do."""
+    file = f"{token}{FILE_SUFFIX}"
+    if repository.environ.get(token, "").strip():
+        return f"what {token} holds is no token", "it has a blank, a line break or a letter that no token has"
+    if repository.environ.get(file, "").strip():
+        return (
+            f"there is no token in the file that {file} names",
+            "see that it is there, may be read, and is text",
+        )
+    nor = f" (and no {DEFAULT_TOKENS[1]})" if token == DEFAULT_TOKENS[0] else ""
+    return f"there is no {token}{nor}", f"set it, or name a file that holds it in {file}"
 
 
 def _notifications(settings: spec.SettingsSpec, surroundings: Surroundings) -> Iterator[Finding]:

@@ -185,6 +185,7 @@ def test_a_channel_that_is_not_active_is_not_asked(live: Miniature, github: GitH
     live.channels("alpha", active="false")
     outcome = live.json("doctor")
     assert (outcome.code, words(outcome, "alpha", "channel")) == (0, "skipped: it is not active | None")
+    assert told(outcome, "environment", "token")["message"] == "needed by beta, gamma"
     assert not [seen for seen in github.requests if "alpha" in seen.path]
 
 
@@ -280,11 +281,23 @@ def test_no_output_holds_a_token_not_even_where_the_server_repeats_it(
         assert "ghs_c" not in outcome.out + outcome.err
 
 
-def test_a_token_that_no_header_may_carry_fails_without_being_shown(live: Miniature) -> None:
+def test_a_token_that_is_none_fails_without_being_shown(live: Miniature, tmp_path: Path) -> None:
     pin(live)
     outcome = live.json("doctor", ACME_TOKEN="half a secret")
-    assert words(outcome, "alpha", "token").startswith("failed: the token in ACME_TOKEN holds a space")
+    assert outcome.code == 1
+    assert words(outcome, "environment", "token").startswith(
+        "failed: what ACME_TOKEN holds is no token; needed"
+    )
     assert "half a secret" not in outcome.out
+
+
+def test_a_file_without_a_token_fails_with_the_name_of_its_variable(live: Miniature, tmp_path: Path) -> None:
+    pin(live)
+    del live.environ["ACME_TOKEN"]
+    outcome = live.json("doctor", ACME_TOKEN_FILE=str(tmp_path / "gone"))
+    assert "there is no token in the file that ACME_TOKEN_FILE names" in words(
+        outcome, "environment", "token"
+    )
 
 
 def test_an_address_that_may_not_be_used_fails_and_no_token_travels(live: Miniature, github: GitHub) -> None:

@@ -45,7 +45,7 @@ def made(folder: Path) -> set[str]:
 def new(mini: Miniature, tmp_path: Path) -> Miniature:
     """A new repository, `waves`, as `scheduler init` makes it; and whoever made it, in that folder."""
     folder = tmp_path / "new"
-    outcome = mini.run("init", str(folder), "--owner", "brightside", now=BEGUN)
+    outcome = mini.run("init", str(folder), "--owner", "nightjar", now=BEGUN)
     assert outcome.code == 0, outcome.err
     return Miniature(folder)
 
@@ -104,10 +104,10 @@ def test_the_first_wave_is_a_year_ahead(new: Miniature) -> None:
 
 
 def test_the_owner_stands_wherever_somebody_has_to_be_named(new: Miniature) -> None:
-    named = {name for name in made(new.root) if re.search(r"\bbrightside\b", (new.root / name).read_text())}
+    named = {name for name in made(new.root) if re.search(r"\bnightjar\b", (new.root / name).read_text())}
     assert named == {".github/CODEOWNERS", "channels/my-channel.yaml", "scheduler.yaml"}
     assert (
-        "/channels/               @brightside/publishing-admins\n"
+        "/channels/               @nightjar/publishing-admins\n"
         in (new.root / ".github/CODEOWNERS").read_text()
     )
 
@@ -368,7 +368,7 @@ def remote(tmp_path: Path) -> Iterator[str]:
 
 
 def test_from_nothing_to_the_first_publication(new: Miniature, remote: str, github: GitHub) -> None:
-    github.repository("brightside/my-channel")
+    github.repository("nightjar/my-channel")
     new.environ |= {"GITHUB_API_URL": github.url, "SCHEDULER_TOKEN": TOKEN}
 
     git(new.root, "init", "--quiet", "--initial-branch", "main")
@@ -427,7 +427,7 @@ def test_an_installed_wheel_makes_the_same_repository(new: Miniature, tmp_path: 
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    told = scheduler("--now", BEGUN, "init", "from-wheel", "--owner", "brightside")
+    told = scheduler("--now", BEGUN, "init", "from-wheel", "--owner", "nightjar")
     assert "mind:" not in told  # a wheel that was unpacked does not say where it came from
     folder = tmp_path / "from-wheel"
     assert made(folder) == made(new.root)
