@@ -22,6 +22,12 @@ class Sizes(NamedTuple):
     few: int = 10
     """Waves of a small repository."""
     rounds: int = 7
+    apart: float = 3
+    """Seconds between the last run and the idle ones."""
+
+
+def _idle(folder: Path, sizes: Sizes, waves: int, channels: int) -> Iterator[Figure]:
+    return idle.tick(folder, waves=waves, channels=channels, rounds=sizes.rounds, apart=sizes.apart)
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
@@ -29,8 +35,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "growth": lambda folder, s: large.growth(folder, waves=s.waves, channels=s.channels, rounds=2),
     "memory": lambda folder, s: large.memory(folder, waves=s.waves, channels=s.channels),
     "state": lambda folder, s: large.state(folder, waves=s.waves, channels=s.channels, rounds=s.rounds),
-    "idle": lambda folder, s: idle.tick(folder, waves=s.waves, channels=s.channels, rounds=s.rounds),
-    "idle-small": lambda folder, s: idle.tick(folder, waves=s.few, channels=s.few, rounds=s.rounds),
+    "idle": lambda folder, s: _idle(folder, s, s.waves, s.channels),
+    "idle-small": lambda folder, s: _idle(folder, s, s.few, s.few),
     "burst": lambda folder, s: burst.late(folder, channels=s.channels, rounds=s.rounds),
     "hold": lambda folder, s: burst.held(folder, channels=s.channels, rounds=3),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,13 +26,18 @@ finally:
 """
 
 
-def tick(folder: Path, *, waves: int, channels: int, rounds: int) -> Iterator[Figure]:
-    """An idle `run` against `python -c pass`. Raises RuntimeError where it imports too much."""
+def tick(folder: Path, *, waves: int, channels: int, rounds: int, apart: float) -> Iterator[Figure]:
+    """An idle `run` against `python -c pass`. Raises RuntimeError where it imports too much.
+
+    The state is at least `apart` seconds old: ticks come minutes apart, and one of a moment ago is read
+    as a whole.
+    """
     record_everything(folder, waves, channels)
     once(scheduler(folder, "run"))  # finds nothing to do, and leaves the mark
     found = _unwanted(folder)
     if found:
         raise RuntimeError(f"an idle tick imports {', '.join(found)}")
+    time.sleep(apart)
     best = in_turns(
         {
             "pass": lambda: once([sys.executable, "-c", "pass"]),

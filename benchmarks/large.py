@@ -63,7 +63,8 @@ def memory(folder: Path, *, waves: int, channels: int) -> Iterator[Figure]:
 
 
 STATE = """
-import sys, time
+import gc, sys, time
+gc.disable()  # as the program does
 from pathlib import Path
 import msgspec
 from scheduler.stores.file import FileStore

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.__main__ import BENCHMARKS, Sizes, main, run
 from benchmarks.report import Figure
 
-TINY = Sizes(waves=2, channels=2, few=1, rounds=1)
+TINY = Sizes(waves=2, channels=2, few=1, rounds=1, apart=0)
 
 
 @pytest.mark.parametrize("name", sorted(set(BENCHMARKS) - {"hold"}))  # that one waits for an instant to come
