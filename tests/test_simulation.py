@@ -12,7 +12,7 @@ import pytest
 from simulation.driver import Violation, play, simulated
 from simulation.mutants import MUTANTS
 
-SEEDS = 3_000
+SEEDS = 2_500
 BLOCK = 250
 ENOUGH = 600
 """Seeds within which the loss of a protection is seen; the slowest needed 45."""
