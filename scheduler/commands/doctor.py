@@ -14,7 +14,12 @@ from scheduler.cli import BROKEN, FINE, PROBLEMS, Context, guarded, pass_context
 @pass_context
 @guarded
 def doctor(context: Context, form: str) -> None:
-    """Ask whether everything is ready: channels, tokens, state, clock, settings. Sends and writes nothing."""
+    """Ask whether everything is ready. Sends and writes nothing.
+
+    Each channel's repository (there, may the token dispatch, does a workflow listen, carry and claim the
+    key), the tokens by name, the queue, the state, the clock, the settings. Exit 1 where something will
+    not work, 3 where the state cannot be reached.
+    """
     from scheduler.doctor import examine
     from scheduler.findings import has_failed
     from scheduler.reports.findings import findings_json, findings_text

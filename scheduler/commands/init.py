@@ -17,7 +17,11 @@ from scheduler.reports.characters import count, visible
 @pass_context
 @guarded
 def init(context: Context, folder: Path, owner: str) -> None:
-    """Make a new repository of waves and channels in DIR, ready for GitHub. Nothing is written over."""
+    """Make a new repository in DIR, ready for GitHub.
+
+    Waves, channels, settings, workflows, schemas and pages. A file that is there is never written over:
+    where one of them exists, nothing is written at all.
+    """
     pinned = scaffold.pin()
     texts = scaffold.files(owner, context.clock.now(), pinned)
     scaffold.write(Path(context.directory) / folder, texts)
