@@ -6,6 +6,7 @@ The runners are processes of their own, killed as `kill -9` would, at every boun
 from __future__ import annotations
 
 import ast
+import json
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from git_http_server import serve
 from git_repository import git
 from github_stand_in import Fault, GitHub
 from miniature import Miniature, Outcome
@@ -252,21 +254,31 @@ def test_of_runners_on_one_file_each_schedule_is_sent_by_one(thirty: Miniature, 
     assert set(thirty.statuses.values()) == {"completed"}
 
 
-def test_of_runners_in_two_clones_each_schedule_is_sent_by_one(thirty: Miniature, github: GitHub) -> None:
-    git(thirty.root, "init", "-q", "-b", "main")
-    thirty.write({"scheduler.yaml": "state: branch:scheduler-state\n"})
-    git(thirty.root, "add", "waves", "channels", "scheduler.yaml")
-    git(thirty.root, "commit", "-q", "-m", "Announce spring")
-    git(thirty.root, "init", "-q", "--bare", "-b", "main", "origin.git")
-    git(thirty.root, "remote", "add", "origin", str(thirty.root / "origin.git"))
-    git(thirty.root, "push", "-q", "origin", "main")
-    thirty.run("state", "init", now="2026-01-01T00:00:00Z")
-    runners: list[subprocess.Popen[str]] = []
-    for name in ("one", "two"):
-        git(thirty.root, "clone", "-q", "origin.git", name)
-        clone = Miniature(thirty.root / name)
-        clone.environ = thirty.environ
-        runners.append(clone.start("--now", DUE, "run"))
-    words = [runner.communicate(timeout=120) for runner in runners]
-    assert [runner.returncode for runner in runners] == [0, 0], words
+@pytest.mark.parametrize("way", ["file", "http"])
+def test_of_four_runners_on_clones_each_schedule_is_sent_by_one(
+    thirty: Miniature, github: GitHub, way: str
+) -> None:
+    served = thirty.root / "served"
+    served.mkdir()
+    git(served, "init", "-q", "--bare", "-b", "main", "waves.git")
+    with serve(served) as server:
+        url = f"file://{served}/waves.git" if way == "file" else f"{server.url}/waves.git"
+        git(thirty.root, "init", "-q", "-b", "main")
+        thirty.write({"scheduler.yaml": "state: branch:scheduler-state\n"})
+        git(thirty.root, "add", "waves", "channels", "scheduler.yaml")
+        git(thirty.root, "commit", "-q", "-m", "Announce spring")
+        git(thirty.root, "remote", "add", "origin", url)
+        git(thirty.root, "push", "-q", "origin", "main")
+        thirty.run("state", "init", now="2026-01-01T00:00:00Z")
+        runners: list[subprocess.Popen[str]] = []
+        for name in ("one", "two", "three", "four"):
+            git(thirty.root, "clone", "-q", url, name)
+            clone = Miniature(thirty.root / name)
+            clone.environ = thirty.environ
+            runners.append(clone.start("--now", DUE, "run"))
+        words = [runner.communicate(timeout=120) for runner in runners]
+    assert [runner.returncode for runner in runners] == [0, 0, 0, 0], words
     assert all_sent_once(github)
+    recorded = json.loads(git(served / "waves.git", "show", "scheduler-state:state.json"))
+    commits = git(served / "waves.git", "rev-list", "--count", "scheduler-state")
+    assert recorded["serial"] == int(commits), "each save is one commit, and raises the serial by one"
