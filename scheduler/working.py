@@ -21,6 +21,7 @@ import msgspec
 
 from scheduler.apply import Waiter
 from scheduler.dispatchers import Pointer
+from scheduler.dispatchers.deliveries import Delivery
 from scheduler.dispatchers.queue import Job, SqliteQueue
 from scheduler.errors import QueueError, SchedulerError, StateError
 from scheduler.jobs import Begun, Conclusion, End, Records, Work, begin, end, renew, report
@@ -229,6 +230,16 @@ class EmbeddedWorker:
 # --- a broker -----------------------------------------------------------------------------------------
 
 
+class _Holding:
+    """A job at work, and the message that named it."""
+
+    def __init__(self, work: Work, delivery: Delivery, since: float) -> None:
+        self.work = work
+        self.delivery = delivery
+        self.since = since
+        self.is_passed_on = False
+
+
 class BrokerWorker:
     """Handles the jobs that a broker delivers; `handle` may be called from several threads."""
 
@@ -236,26 +247,27 @@ class BrokerWorker:
         self._ledger = ledger
         self._hands = hands
         self._terms = terms
-        self._held: dict[str, Work] = {}
+        self._held: dict[str, _Holding] = {}
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Renew the leases of what is held, as long as this lasts."""
-        with _beating(self._terms.lease / 3, self._renew):
+        with _beating(self._terms.lease / 3, self._beat):
             yield
 
-    def handle(self, pointer: Pointer) -> int | None:
+    def handle(self, delivery: Delivery) -> int | None:
         """Do what a message names. Seconds after which it has to be delivered again; None: never.
 
         Raises StateError where the record cannot be reached: it has to be delivered again, too.
         """
+        pointer = delivery.pointer
         begun = self._ledger.write(lambda records, now: self._begin(records, pointer, now))
         if begun.work is None:
             if begun.wait is None:
                 self._hands.tell(f"{pointer.schedule_id}: nothing to do: {begun.words}")
             return begun.wait
         work = begun.work
-        self._held[work.key] = work
+        self._held[work.key] = _Holding(work, delivery, self._hands.clock.monotonic())
         try:
             outcome = self._hands.attempt(work)
             return self._hands.insist(
@@ -272,11 +284,19 @@ class BrokerWorker:
     def _end(self, records: Records, work: Work, outcome: End, now: Instant) -> int | None:
         return end(records, work, outcome, now, attempts=self._terms.attempts, backoff=self._terms.backoff)
 
-    def _renew(self) -> None:
-        held = list(self._held.values())
-        if held:
-            with suppress(SchedulerError):  # the next beat comes soon, and a lease lasts three of them
-                self._ledger.write(lambda records, now: renew(records, held, now, self._terms.lease))
+    def _beat(self) -> None:
+        """Stay at what is held. Of what takes long, the message is let go of: it comes back after a lease."""
+        held, lease = list(self._held.values()), self._terms.lease
+        if not held:
+            return
+        works = [holding.work for holding in held]
+        with suppress(SchedulerError):  # the next beat comes soon, and a lease lasts three of them
+            self._ledger.write(lambda records, now: renew(records, works, now, lease))
+        for holding in held:
+            if not holding.is_passed_on and self._hands.clock.monotonic() - holding.since >= lease / 2:
+                with suppress(QueueError):
+                    holding.delivery.pass_on(lease)
+                    holding.is_passed_on = True
 
 
 def queue_names(declared: Sequence[str | None], records: Records) -> list[str]:

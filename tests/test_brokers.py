@@ -24,6 +24,7 @@ from scheduler.dispatchers.broker import Broker, broker_url
 from scheduler.envelope import payload_of
 from scheduler.errors import SchedulerError
 from scheduler.state import decode
+from scheduler.times import read_utc
 from scheduler.wiring import Repository
 
 BEFORE, NOON, SOON = "2030-03-01T11:59:00Z", "2030-03-01T12:00:00Z", "2030-03-01T12:00:05Z"
@@ -265,6 +266,32 @@ def test_a_message_that_is_none_of_ours_is_dropped_and_the_others_are_done(
     assert by_broker.played == {"intro": 1}
     assert "none of ours" in by_broker.log
     assert not (by_broker.root / "pwned").exists()
+
+
+def test_a_job_that_takes_several_leases_stays_its_workers_and_is_not_held_unacknowledged(
+    by_broker: Screens,
+) -> None:
+    by_broker.declare("waits")
+
+    def leases() -> float:
+        (record,) = by_broker.mini.records.values()
+        claim = record.get("claim")
+        return (read_utc(claim["until"]) - read_utc(claim["at"])) / 2 if claim else 0
+
+    with by_broker.worker("--lease", "2s") as one, by_broker.worker("--lease", "2s") as other:
+        eventually(lambda: leases() >= 4, "its lease was renewed again and again")
+        (by_broker.root / "go").touch()
+        eventually(lambda: by_broker.outcomes["waits"] == "completed (run)", "it is done")
+        by_broker.stop(one)
+        by_broker.stop(other)
+    assert by_broker.played == {"waits": 1}
+
+
+def test_a_lease_that_is_longer_than_a_broker_waits_is_refused(by_broker: Screens) -> None:
+    by_broker.declare("intro")
+    refused = by_broker.mini.run("worker", "--once", "--lease", "1h", now=SOON)
+    assert refused.code == 2
+    assert "at most 25m" in refused.err
 
 
 def test_two_repositories_on_one_broker_do_not_get_each_others_jobs(

@@ -353,3 +353,28 @@ def test_a_url_of_no_known_queue_is_refused_without_showing_it(url: str, tmp_pat
         open_queue(url, tmp_path)
     assert refusal.value.hint
     assert "CANARY" not in f"{refusal.value}{refusal.value.hint}"
+
+
+def test_a_broker_without_celery_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "celery", None)
+    with pytest.raises(SchedulerError, match=r"redis:// needs Celery") as refusal:
+        open_queue("redis://localhost/0", tmp_path)
+    assert "wave-scheduler[celery]" in (refusal.value.hint or "")
+
+
+def test_what_has_ended_is_to_be_reported_until_that_is_marked_and_anew_when_it_ends_otherwise(
+    queue: SqliteQueue,
+) -> None:
+    queue.enqueue([request()])
+    job = taken(queue)
+    assert queue.unreported() == []
+    queue.reap(LATER)
+    (lost,) = queue.unreported()
+    queue.mark_reported([lost])
+    assert queue.unreported() == []
+    assert queue.finish(job, LATER + 1)
+    assert [one.state for one in queue.unreported()] == ["success"]
+    queue.mark_reported([lost])
+    assert queue.unreported() != [], "that was another end"

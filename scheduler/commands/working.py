@@ -101,9 +101,13 @@ def _work(
 def _work_for(
     broker: Broker, context: Context, ledger: Ledger, hands: Hands, terms: Terms, *, once: bool
 ) -> None:
-    from scheduler.dispatchers.broker import Deliveries
+    from scheduler.dispatchers.deliveries import LONGEST_LEASE, Deliveries
     from scheduler.working import BrokerWorker, queue_names
 
+    if terms.lease > LONGEST_LEASE:
+        raise click.UsageError(
+            "--lease with a broker is at most 25m: RabbitMQ waits no longer than half an hour"
+        )
     state = ledger.read()
     names = terms.queues or queue_names(context.repository.queues(), state.schedules)
     working = BrokerWorker(ledger, hands, terms)

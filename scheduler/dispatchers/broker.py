@@ -11,8 +11,6 @@ The queues of two repositories on one broker are kept apart by the lineage of th
 from __future__ import annotations
 
 import importlib
-import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -27,12 +25,6 @@ SCHEMES = ("redis", "rediss", "amqp", "amqps")
 TASK = "scheduler.publish"
 CONNECT = 5
 """Seconds within which a broker has to answer a connection, and a step of it."""
-IDLE_LOOK = 0.3
-"""Seconds between two looks of a worker that ends once nothing waits."""
-IDLE_LOOKS = 4
-"""Looks that have to find nothing: a message is in nobody's count while it is handed over."""
-TROUBLE_PAUSE = 5
-"""Seconds after which a message is given back that could not be handled."""
 
 
 def broker_url(url: str, password: str | None) -> str:
@@ -146,11 +138,16 @@ class BrokerDispatcher:
             except QueueError as problem:
                 yield from ((request, Answer(verdict="not-now", error=str(problem))) for request in requests)
                 return
+            failure: QueueError | None = None
             with connection, app.amqp.Producer(connection) as producer:
                 for request in requests:
-                    yield request, self._send_one(app, producer, request)
+                    if failure is None:  # a broker that failed once would only hold the others up
+                        failure = self._send_one(app, producer, request)
+                    error = None if failure is None else str(failure)
+                    yield request, Answer(verdict="accepted" if failure is None else "not-now", error=error)
 
-    def _send_one(self, app: Any, producer: Any, request: Request) -> Answer:
+    def _send_one(self, app: Any, producer: Any, request: Request) -> QueueError | None:
+        """Send the message of one request; what went wrong, where it did."""
         intent = request.intent
         pointer = Pointer(request.schedule_id, intent.key, intent.owner, intent.at)
         queue = queue_name(self._lineage(), intent.queue or "publications")
@@ -163,11 +160,13 @@ class BrokerDispatcher:
                     queue=queue,
                     producer=producer,
                     retry=False,
+                    timeout=CONNECT,
+                    confirm_timeout=CONNECT,  # RabbitMQ, short of memory or disk, takes no messages
                 )
             )
         except QueueError as problem:
-            return Answer(verdict="not-now", error=str(problem))
-        return Answer(verdict="accepted")
+            return problem
+        return None
 
     def look_up(
         self,
@@ -195,149 +194,6 @@ class BrokerDispatcher:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-# --- the worker's side --------------------------------------------------------------------------------
-
-
-class Deliveries:
-    """The messages of some queues, handed to `handle` by up to `jobs` threads at once.
-
-    `handle` answers how many seconds later a message has to come again, or None: it is acknowledged, and
-    not before. Where it raises SchedulerError the message goes back; `tell` gets what a person should know.
-    `is_ended`: a signal came before Celery, which listens to SIGTERM and SIGINT itself, was up.
-    """
-
-    def __init__(
-        self,
-        broker: Broker,
-        lineage: str,
-        queues: Sequence[str],
-        handle: Callable[[Pointer], int | None],
-        tell: Callable[[str], None],
-        *,
-        is_ended: Callable[[], bool],
-        jobs: int,
-        lease: int,
-    ) -> None:
-        self._broker = broker
-        self._lineage = lineage
-        self._queues = [queue_name(lineage, name) for name in queues]
-        self._handle = handle
-        self._tell = tell
-        self._is_ended = is_ended
-        self._jobs = jobs
-        self._lease = lease
-        self._busy = 0
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-
-    def work(self, *, once: bool) -> None:
-        """Work until a signal asks to end (held jobs are finished first), or, with `once`, until none waits.
-
-        Raises QueueError where the broker cannot be reached in the beginning.
-        """
-        self._broker.check()
-        app = self._broker.app(
-            task_acks_late=True,
-            worker_prefetch_multiplier=1,  # what waits here could be worked on elsewhere
-            worker_enable_remote_control=False,
-            worker_hijack_root_logger=False,
-            worker_redirect_stdouts=False,
-            broker_connection_retry_on_startup=True,
-            worker_cancel_long_running_tasks_on_connection_loss=False,
-            broker_transport_options=self._transport(),
-        )
-
-        @app.task(name=TASK, bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # it has no types
-        def publish(task: Any, **named: str) -> None:
-            wait = self._deliver(named)
-            if wait is not None:
-                raise task.retry(countdown=wait + 1)
-
-        worker = app.Worker(
-            pool="threads",
-            concurrency=self._jobs,
-            queues=self._queues,
-            loglevel="ERROR",
-            quiet=True,
-            without_gossip=True,
-            without_mingle=True,
-            without_heartbeat=True,
-        )
-        signals: Any = importlib.import_module("celery.signals")
-
-        @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # it has no types
-        def tick(sender: Any, **_: Any) -> None:
-            """Wake Celery's loop now and then: else it notices late that it was asked to end."""
-            sender.timer.call_repeatedly(IDLE_LOOK, lambda: None)
-
-        threading.Thread(target=self._watch, args=(app, once), daemon=True).start()
-        platforms: Any = importlib.import_module("celery.platforms")
-        warnings.filterwarnings(
-            "ignore", category=platforms.SecurityWarning
-        )  # it tells of an option not ours
-        try:
-            worker.start()
-        finally:
-            self._over.set()
-            app.close()
-        if worker.exitcode:
-            raise QueueError(f"the queue {self._broker.name} failed: the worker ended with {worker.exitcode}")
-
-    def _transport(self) -> dict[str, Any]:
-        """How Redis, which does not notice that a worker is gone, gives its messages to another one.
-
-        The notes on them are kept apart from those of other programs on the same server, whose messages
-        would else come again after our time.
-        """
-        notes = f"scheduler.{self._lineage}"
-        return {
-            "visibility_timeout": 2 * self._lease,
-            "unacked_restore_interval": min(self._lease, 10),
-            "unacked_restore_throttle": 1,
-            "unacked_key": f"{notes}.unacked",
-            "unacked_index_key": f"{notes}.unacked-index",
-            "unacked_mutex_key": f"{notes}.unacked-mutex",
-        }
-
-    def _deliver(self, named: Mapping[str, str]) -> int | None:
-        """Hand one message on. It is acknowledged where this returns, and given back where it raises."""
-        with self._lock:
-            self._busy += 1
-        try:
-            return self._handle(msgspec.convert(named, Pointer))
-        except msgspec.ValidationError as problem:
-            self._tell(f"a message that is none of ours was dropped: {problem}")
-            return None
-        except Exception as problem:  # noqa: BLE001 - whatever it was, the job must not be lost with it
-            self._tell(f"{named['schedule_id']} goes back to the queue: {type(problem).__name__}: {problem}")
-            self._over.wait(TROUBLE_PAUSE)
-            raise importlib.import_module("celery.exceptions").Reject(requeue=True) from None
-        finally:
-            with self._lock:
-                self._busy -= 1
-
-    def _watch(self, app: Any, once: bool) -> None:
-        """Ask Celery to end where a signal came too early for it; with `once`, when nothing is to be done."""
-        quiet = 0
-        with app.connection_for_read() as connection:
-            while quiet < IDLE_LOOKS and not self._is_ended() and not self._over.wait(IDLE_LOOK):
-                idle = once and not self._busy and not self._waiting(connection)
-                quiet = quiet + 1 if idle else 0
-        state: Any = importlib.import_module("celery.worker.state")
-        state.should_stop = 0
-
-    def _waiting(self, connection: Any) -> int:
-        """How many messages wait; none on a queue that nobody made yet."""
-        found = 0
-        for name in self._queues:
-            with connection.channel() as channel:
-                try:
-                    found += channel.queue_declare(name, passive=True).message_count
-                except connection.channel_errors:
-                    continue
-        return found
 
 
 def _celery(scheme: str) -> Any:

@@ -1,0 +1,220 @@
+"""What a broker delivers to a worker, through Celery's own worker: threads, reconnection, a warm shutdown.
+
+A message is acknowledged late: not before its job has ended, or, where that takes long, not before a copy is
+on the queue that comes back later. No broker waits for hours for an acknowledgement: RabbitMQ closes the
+connection after half an hour, and Redis gives the message to somebody else. So a message that is delivered
+twice is nothing out of the ordinary, and the record decides what it means (`scheduler.jobs`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from scheduler.dispatchers import Pointer
+from scheduler.dispatchers.broker import TASK, Broker, queue_name
+from scheduler.errors import QueueError
+
+IDLE_LOOK = 0.3
+"""Seconds between two looks of a worker that ends once nothing waits."""
+IDLE_LOOKS = 4
+"""Looks that have to find nothing: a message is in nobody's count while it is handed over."""
+TROUBLE_PAUSE = 5
+"""Seconds after which a message is given back that could not be handled."""
+BUSY_PAUSE = 1
+"""Seconds for which a message waits here for a job to end, before it goes back to the queue for others."""
+LONGEST_LEASE = 25 * 60
+"""Seconds. Nothing is held unacknowledged for longer than a lease; RabbitMQ's own limit is 30 minutes."""
+
+
+class Delivery:
+    """One message at work. `pass_on` lets go of it while its job goes on."""
+
+    def __init__(self, pointer: Pointer, pass_on: Callable[[int], None]) -> None:
+        self.pointer = pointer
+        self._pass_on = pass_on
+
+    def pass_on(self, seconds: int) -> None:
+        """Acknowledge the message, once a copy is on the queue that comes after so many seconds.
+
+        Raises QueueError where that cannot be done now; the message is then kept.
+        """
+        self._pass_on(seconds)
+
+
+class Deliveries:
+    """The messages of some queues, handed to `handle` by up to `jobs` threads at once.
+
+    `handle` answers how many seconds later a message has to come again, or None: it is acknowledged, and
+    not before. Where it raises SchedulerError the message goes back; `tell` gets what a person should know.
+    `is_ended`: a signal came before Celery, which listens to SIGTERM and SIGINT itself, was up.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        lineage: str,
+        queues: Sequence[str],
+        handle: Callable[[Delivery], int | None],
+        tell: Callable[[str], None],
+        *,
+        is_ended: Callable[[], bool],
+        jobs: int,
+        lease: int,
+    ) -> None:
+        self._broker = broker
+        self._lineage = lineage
+        self._queues = [queue_name(lineage, name) for name in queues]
+        self._handle = handle
+        self._tell = tell
+        self._is_ended = is_ended
+        self._jobs = jobs
+        self._lease = lease
+        self._free = threading.Semaphore(jobs)
+        self._busy = 0
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    def work(self, *, once: bool) -> None:
+        """Work until a signal asks to end (held jobs are finished first), or, with `once`, until none waits.
+
+        Raises QueueError where the broker cannot be reached in the beginning.
+        """
+        self._broker.check()
+        app = self._broker.app(
+            task_acks_late=True,
+            worker_prefetch_multiplier=1,  # what waits here could be worked on elsewhere
+            worker_enable_remote_control=False,
+            worker_hijack_root_logger=False,
+            worker_redirect_stdouts=False,
+            broker_connection_retry_on_startup=True,
+            worker_cancel_long_running_tasks_on_connection_loss=False,
+            broker_transport_options=self._transport(),
+        )
+
+        @app.task(name=TASK, bind=True, max_retries=None)  # type: ignore[untyped-decorator]  # it has no types
+        def publish(task: Any, **named: str) -> None:
+            wait = self._deliver(task, named)
+            if wait is not None:
+                raise task.retry(countdown=min(wait, self._lease) + 1)
+
+        platforms: Any = importlib.import_module("celery.platforms")
+        warnings.filterwarnings("ignore", category=platforms.SecurityWarning)  # it names options not ours
+        worker = app.Worker(
+            pool="threads",
+            concurrency=self._jobs + 1,  # one to spare, so that no message is stuck behind a long job
+            queues=self._queues,
+            loglevel="ERROR",
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+        signals: Any = importlib.import_module("celery.signals")
+
+        @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # it has no types
+        def tick(sender: Any, **_: Any) -> None:
+            """Wake Celery's loop now and then: else it notices late that it was asked to end."""
+            sender.timer.call_repeatedly(IDLE_LOOK, lambda: None)
+
+        threading.Thread(target=self._watch, args=(app, once), daemon=True).start()
+        try:
+            worker.start()
+        finally:
+            self._over.set()
+            app.close()
+        if worker.exitcode:
+            raise QueueError(f"the queue {self._broker.name} failed: the worker ended with {worker.exitcode}")
+
+    def _transport(self) -> dict[str, Any]:
+        """How Redis, which does not notice that a worker is gone, gives its messages to another one.
+
+        The notes on them are kept apart from those of other programs on the same server, whose messages
+        would else come again after our time.
+        """
+        notes = f"scheduler.{self._lineage}"
+        return {
+            "visibility_timeout": 2 * self._lease,
+            "unacked_restore_interval": min(self._lease, 10),
+            "unacked_restore_throttle": 1,
+            "unacked_key": f"{notes}.unacked",
+            "unacked_index_key": f"{notes}.unacked-index",
+            "unacked_mutex_key": f"{notes}.unacked-mutex",
+        }
+
+    def _deliver(self, task: Any, named: Mapping[str, str]) -> int | None:
+        """Hand one message on. It is acknowledged where this returns, and given back where it raises."""
+        with self._lock:
+            self._busy += 1
+        is_free = self._free.acquire(timeout=BUSY_PAUSE)
+        try:
+            if not is_free or self._is_ending():
+                raise self._given_back()
+            pointer = msgspec.convert(named, Pointer)
+            return self._try(Delivery(pointer, self._passing_on(task)))
+        except msgspec.ValidationError as problem:
+            self._tell(f"a message that is none of ours was dropped: {problem}")
+            return None
+        finally:
+            if is_free:
+                self._free.release()
+            with self._lock:
+                self._busy -= 1
+
+    def _try(self, delivery: Delivery) -> int | None:
+        try:
+            return self._handle(delivery)
+        except Exception as problem:  # noqa: BLE001 - whatever it was, the job must not be lost with it
+            name = delivery.pointer.schedule_id
+            self._tell(f"{name} goes back to the queue: {type(problem).__name__}: {problem}")
+            self._over.wait(TROUBLE_PAUSE)
+            raise self._given_back() from None
+
+    def _is_ending(self) -> bool:
+        """Whether this worker was asked to end: it begins nothing any more."""
+        state: Any = importlib.import_module("celery.worker.state")
+        return self._is_ended() or (state.should_stop is not None and state.should_stop is not False)
+
+    def _given_back(self) -> Exception:
+        """What tells Celery to give a message back to the queue."""
+        found: Exception = importlib.import_module("celery.exceptions").Reject(requeue=True)
+        return found
+
+    def _passing_on(self, task: Any) -> Callable[[int], None]:
+        """How to let go of the message that this thread has at hand; may be called from another one."""
+        state: Any = importlib.import_module("celery.worker.state")
+        copy, name = task.signature_from_request(retries=task.request.retries), task.request.id
+
+        def pass_on(seconds: int) -> None:
+            self._broker.guarded(lambda: copy.apply_async(countdown=min(seconds, self._lease) + 1))
+            for message in list(state.active_requests):
+                if message.id == name:
+                    message.acknowledge()
+
+        return pass_on
+
+    def _watch(self, app: Any, once: bool) -> None:
+        """Ask Celery to end where a signal came too early for it; with `once`, when nothing is to be done."""
+        quiet = 0
+        with app.connection_for_read() as connection:
+            while quiet < IDLE_LOOKS and not self._is_ended() and not self._over.wait(IDLE_LOOK):
+                idle = once and not self._busy and not self._waiting(connection)
+                quiet = quiet + 1 if idle else 0
+        state: Any = importlib.import_module("celery.worker.state")
+        state.should_stop = 0
+
+    def _waiting(self, connection: Any) -> int:
+        """How many messages wait; none on a queue that nobody made yet."""
+        found = 0
+        for name in self._queues:
+            with connection.channel() as channel:
+                try:
+                    found += channel.queue_declare(name, passive=True).message_count
+                except connection.channel_errors:
+                    continue
+        return found
