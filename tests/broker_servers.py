@@ -75,8 +75,11 @@ def rabbitmq_server(folder: Path) -> Iterator[str]:
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbit"),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
     }
-    with _served([str(RABBITMQ)], environ, folder, port):
-        yield f"amqp://127.0.0.1:{port}//"
+    try:
+        with _served([str(RABBITMQ)], environ, folder, port):
+            yield f"amqp://127.0.0.1:{port}//"
+    finally:  # the directory of nodes, which Erlang starts beside the first one and leaves running
+        subprocess.run(["epmd", "-port", str(names), "-kill"], check=False, capture_output=True)
 
 
 @contextlib.contextmanager
