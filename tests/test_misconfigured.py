@@ -142,3 +142,19 @@ def test_output_that_cannot_be_written_is_told_in_a_line(mini: Miniature) -> Non
         _, told = process.communicate(timeout=30)
     assert process.returncode == 3
     assert told == "error: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("token", ["ghp_abcdefghijklmnopqrstuvwxyz012345", "acme token", "a" * 40])
+def test_what_might_be_a_secret_is_never_printed(mini: Miniature, token: str) -> None:
+    mini.write({"channels/alpha.yaml": f"repository: acme/alpha\ntoken: {token}\n"})
+    for form in ("text", "json", "github", "sarif"):
+        told = mini.run("validate", "--format", form)
+        assert told.code == 1
+        assert token not in told.out + told.err
+
+
+@pytest.mark.parametrize("home", ["file:state.json", "brnch:scheduler-state"])
+def test_a_state_that_is_neither_a_path_nor_a_branch_is_a_fault(mini: Miniature, home: str) -> None:
+    mini.channels("alpha").write({"scheduler.yaml": f"state: {home}\n"})
+    assert mini.json("validate").places == ["scheduler.yaml:1:8 [invalid-value]"]
+    assert mini.run("state", "init").code == 1

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 
 from scheduler.diagnostics import Diagnostic, Location, Related
 from scheduler.reports.characters import Paint, count, visible, width
+from scheduler.spec.secrets import is_hidden
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _TAB = 4
@@ -73,7 +74,7 @@ class Teller:
         head = (
             f"{self._place(fault.location)} {word} {visible(fault.message)} {paint('dim', f'[{fault.code}]')}"
         )
-        lines = [head, *self._frame(fault.location, _STYLE[fault.severity])]
+        lines = [head, *self._frame(fault.location, _STYLE[fault.severity], fault.message)]
         if fault.hint is not None:
             lines.append(f"  {paint('cyan', 'hint:')} {visible(fault.hint)}")
         for related in fault.related:
@@ -89,10 +90,10 @@ class Teller:
     def _place(self, location: Location) -> str:
         return self._paint("bold", f"{visible(plain_path(location.file))}:{location.line}:{location.column}:")
 
-    def _frame(self, location: Location, style: str) -> list[str]:
-        """The line in question and a caret below it; nothing where the source is not at hand."""
+    def _frame(self, location: Location, style: str, message: str = "") -> list[str]:
+        """The line in question and a caret below it; nothing where it is not at hand, or holds a secret."""
         source = self._line(location)
-        if source is None:
+        if source is None or is_hidden(message, source):
             return []
         before, marked, after = _cut(source, location.column - 1)
         number = str(location.line)

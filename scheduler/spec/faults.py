@@ -17,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 from scheduler.diagnostics import Code, Diagnostic, Location, error, in_order
 from scheduler.documents import MOST_PROBLEMS, Document, Route
 from scheduler.spec import files
-from scheduler.spec.scalars import SECRET, is_nothing
+from scheduler.spec.scalars import is_nothing
+from scheduler.spec.secrets import without_secrets
 from scheduler.times import TimeError, quoted, read_zone
 
 Kind = Literal["wave", "channel", "scheduler"]
@@ -258,10 +259,4 @@ def _inner(text: str) -> str:
 
 
 def _tell(code: Code, place: Location, message: str, hint: str | None) -> Diagnostic:
-    return error(code, place, _without_secrets(message), _without_secrets(hint) if hint else None)
-
-
-def _without_secrets(text: str) -> str:
-    """What a message shows of the file, in case somebody put a token or a URL's password there."""
-    text = SECRET.sub("(a secret, not shown)", text)
-    return re.sub(r"(?<=://)[^/@\s]*:[^/@\s]*@", "(not shown)@", text)
+    return error(code, place, without_secrets(message), without_secrets(hint) if hint else None)

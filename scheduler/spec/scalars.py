@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from scheduler import slots
 from scheduler.documents import Plain
+from scheduler.spec.secrets import LOOKS_LIKE_ONE, MIGHT_BE_ONE, SECRET
 from scheduler.spec.values import ID, ID_HINT, Pace
 from scheduler.times import Instant, TimeError, available_zones, quoted, read_duration, read_time, read_zone
 
@@ -43,11 +44,6 @@ DURATION: Final = (
 )
 ABSOLUTE_TIME: Final = f"^{_TIME}{_OFFSET}$"
 
-# A GitHub token (its prefixes, or 40 hexadecimal digits), an AWS key, a private key, a JSON web token.
-SECRET: Final = re.compile(
-    r"(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-)[A-Za-z0-9_-]{10,}|AKIA[0-9A-Z]{16}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{10,}"
-)
 _OLD_TOKEN = re.compile(r"[0-9a-fA-F]{40}")
 
 
@@ -127,7 +123,7 @@ def _refuse_controls(text: str, block: bool) -> None:
 
 def _secret() -> Exception:
     return fault(
-        "holds what looks like a secret itself",
+        LOOKS_LIKE_ONE,
         "revoke it, since it is in the history now; "
         "put the new one into an environment variable and write the NAME of that here",
         key=True,
@@ -284,7 +280,7 @@ def _read_variable(value: object) -> str:
     text = read_text(value, 100_000)
     if re.fullmatch(_VARIABLE, text) is None:
         raise fault(
-            "is not the name of an environment variable (not shown here: it might be a secret)",
+            f"is not the name of an environment variable {MIGHT_BE_ONE}",
             "write the NAME of the variable that holds the value, such as ACME_TOKEN",
             key=True,
         )
@@ -331,6 +327,9 @@ def _read_home(value: object) -> str:
         bad = re.search(r"[\s~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)", name)
         if bad or not name or name == "@" or name[0] in "-/." or name[-1] in "/.":
             raise fault(f"{quoted(name)} is not the name of a branch", "write branch:scheduler-state")
+    elif re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text):
+        hint = "write a path, such as state.json, or branch:scheduler-state"
+        raise fault(f"{quoted(text)} is neither a path nor branch:<name>", hint)
     elif text.endswith("/"):
         raise fault(f"{quoted(text)} is a folder", "write the path of a file, such as state.json")
     return text
