@@ -21,7 +21,8 @@ What can be scripted
     hub.rename(old, new)   the old name answers 301 from then on
 
 What can be looked at
-    hub.requests           every request, in the order of arrival, with headers and a monotonic time
+    hub.requests           every request, in the order of arrival, with headers, a monotonic time and the
+                           answer (None where a fault was in its place)
     hub.dispatches         every dispatch that took effect, in the order of arrival
     repo.runs              the runs, which a test may edit (`run.conclusion = "failure"`)
 """
@@ -44,6 +45,8 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Literal
+
+from github_description import complete
 
 PUBLISH = """\
 name: publish
@@ -77,6 +80,7 @@ class Seen:
     headers: dict[str, str]
     body: bytes
     at: float
+    answer: Reply | None = None
 
     @property
     def json(self) -> Any:
@@ -333,7 +337,7 @@ class GitHub:
         fault = self._fault_for(seen)
         if fault is not None:
             return await self._misbehave(fault, seen, writer, keep)
-        reply = self._answer(seen)
+        seen.answer = reply = self._answer(seen)
         if self.latency:
             await asyncio.sleep(self.latency)
         writer.write(self._encode(reply, keep))
@@ -455,11 +459,12 @@ class GitHub:
         }
         if repo.permissions is not None:
             told["permissions"] = repo.permissions
-        return told
+        return complete("full-repository", told)
 
     def _describe_workflow(self, repo: Repository, file: str) -> dict[str, Any]:
         state = "disabled_manually" if file in repo.disabled else "active"
-        return {"id": 1, "name": file, "path": f".github/workflows/{file}", "state": state}
+        told = {"id": 1, "name": file, "path": f".github/workflows/{file}", "state": state}
+        return complete("workflow", told)
 
     # --- dispatches and runs ---
 
@@ -519,12 +524,13 @@ class GitHub:
         return first
 
     def _describe_run(self, run: Run) -> dict[str, Any]:
-        created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.created))
-        return {
+        created = _moment(run.created)
+        told = {
             "id": run.id, "name": "publish", "display_title": run.title, "event": run.event, "path": run.path,
             "status": run.status, "conclusion": run.conclusion, "run_attempt": run.attempt,
             "html_url": _page(run.repository, run.id), "created_at": created, "run_started_at": created,
         }  # fmt: skip
+        return complete("workflow-run", told)
 
     def _list_runs(self, repo: Repository, seen: Seen) -> Reply:
         since = re.match(r">=(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$", seen.query.get("created", ""))
@@ -533,7 +539,7 @@ class GitHub:
             for run in sorted(repo.runs, key=lambda run: -run.id)
             if run.visible <= self.now
             and run.event == seen.query.get("event", run.event)
-            and (since is None or self._describe_run(run)["created_at"] >= since.group(1))
+            and (since is None or _moment(run.created) >= since.group(1))
         ]
         size = min(int(seen.query.get("per_page", "30")), 100)
         page = int(seen.query.get("page", "1"))
@@ -543,20 +549,23 @@ class GitHub:
     def _contents(self, repo: Repository, path: str) -> Reply:
         folder = ".github/workflows"
         if path == folder and repo.workflows:
-            return _json(
-                200,
-                [
-                    {"type": "file", "name": name, "path": f"{folder}/{name}", "size": len(text.encode())}
-                    for name, text in repo.workflows.items()
-                ],
-            )
+            listed = [_describe_file(f"{folder}/{name}", text) for name, text in repo.workflows.items()]
+            return _json(200, complete("content-directory", listed))
         name = path.removeprefix(f"{folder}/")
         if name not in repo.workflows:
             return _told(404, "Not Found")
-        raw = repo.workflows[name].encode()
-        content = base64.encodebytes(raw).decode()
-        return _json(200, {"type": "file", "name": name, "path": path, "size": len(raw), "encoding": "base64",
-                           "content": content})  # fmt: skip
+        text = repo.workflows[name]
+        content = base64.encodebytes(text.encode()).decode()
+        told = _describe_file(path, text) | {"encoding": "base64", "content": content}
+        return _json(200, complete("content-file", told))
+
+
+def _describe_file(path: str, text: str) -> dict[str, Any]:
+    return {"type": "file", "name": path.rpartition("/")[2], "path": path, "size": len(text.encode())}
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def _repository_dispatch_problem(raw: bytes) -> str | None:
@@ -588,4 +597,5 @@ def _json(status: int, data: Any) -> Reply:
 
 
 def _told(status: int, message: str) -> Reply:
-    return _json(status, {"message": message, "documentation_url": DOCUMENTATION, "status": str(status)})
+    told = {"message": message, "documentation_url": DOCUMENTATION}
+    return _json(status, told if status == 422 else {**told, "status": str(status)})

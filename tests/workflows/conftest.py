@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from acting import PROJECT, Outcome, Runner, find_act, git
 from git_server import GitServer
+from github_conformance import problems_of_answer, problems_of_request
 from loopback_github import LoopbackGitHub, Repository
 from waves_home import Home
 
@@ -20,6 +22,18 @@ def github() -> Iterator[LoopbackGitHub]:
     server = LoopbackGitHub("loopback-token", "acme-token")
     yield server
     server.close()
+    assert unlike_github(server) == []
+
+
+def unlike_github(server: LoopbackGitHub) -> list[str]:
+    """What GitHub's own description does not know of the requests that came, and of the answers they got."""
+    problems: dict[str, None] = {}  # each once, in order
+    for request, status, answer in server.answers:
+        body = b"" if request.body is None else json.dumps(request.body).encode()
+        found = problems_of_request(request.method, request.path, request.query, body)
+        found += problems_of_answer(request.method, request.path, status, answer)
+        problems |= dict.fromkeys(found)
+    return list(problems)
 
 
 @pytest.fixture

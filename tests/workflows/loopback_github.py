@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from github_description import complete
+
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 
 
@@ -57,6 +59,8 @@ class LoopbackGitHub:
         self.tokens = set(tokens)
         self.repositories: dict[str, Repository] = {}
         self.requests: list[Request] = []
+        self.answers: list[tuple[Request, int, bytes]] = []
+        """Every answer that was meant to arrive, as it was written."""
         self.unknown: list[str] = []
         self.moved: dict[str, str] = {}
         """Repositories that were renamed: what is asked of the old name is answered by a redirect."""
@@ -120,6 +124,8 @@ class LoopbackGitHub:
                         github.lose_next_answer_to = None
                         status, content = 502, {"message": "Bad Gateway"}
                 text = b"" if content is None else json.dumps(content).encode()
+                if status != 502:
+                    github.answers.append((request, status, text))
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json; charset=utf-8")
                 if status == 301:
@@ -137,34 +143,44 @@ class LoopbackGitHub:
         return Handler
 
 
+def _invalid(message: str) -> dict[str, Any]:
+    return {"message": message, "documentation_url": "https://docs.github.com/rest"}
+
+
 def _get_repository(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
-    return 200, {"default_branch": "main", "permissions": {"push": True}, "archived": False}
+    told = {"default_branch": "main", "permissions": {"push": True}, "archived": False}
+    return 200, complete("full-repository", told)
 
 
 def _create_tag(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
     text = json.dumps(request.body, sort_keys=True).encode()
     sha = hashlib.sha1(text).hexdigest()
-    repo.tags[sha] = {"sha": sha, **request.body, "object": {"type": "commit", "sha": request.body["object"]}}
-    return 201, repo.tags[sha]
+    asked = dict(request.body)
+    target = {"type": asked.pop("type"), "sha": asked["object"]}
+    repo.tags[sha] = {**asked, "sha": sha, "object": target}
+    return 201, complete("git-tag", repo.tags[sha])
 
 
 def _get_tag(github: LoopbackGitHub, repo: Repository, request: Request, sha: str) -> Answer:
-    return (200, repo.tags[sha]) if sha in repo.tags else (404, {"message": "Not Found"})
+    found = repo.tags.get(sha)
+    return (200, complete("git-tag", found)) if found else (404, {"message": "Not Found"})
 
 
 def _create_ref(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
     ref, sha = request.body["ref"], request.body["sha"]
     if sha not in repo.tags:
-        return 422, {"message": "Object does not exist"}
+        return 422, _invalid("Object does not exist")
     if ref in repo.refs:
-        return 422, {"message": "Reference already exists"}
+        return 422, _invalid("Reference already exists")
     repo.refs[ref] = {"type": "tag", "sha": sha}
-    return 201, {"ref": ref, "object": repo.refs[ref]}
+    return 201, complete("git-ref", {"ref": ref, "object": repo.refs[ref]})
 
 
 def _get_ref(github: LoopbackGitHub, repo: Repository, request: Request, ref: str) -> Answer:
     found = repo.refs.get("refs/" + ref)
-    return (200, {"ref": "refs/" + ref, "object": found}) if found else (404, {"message": "Not Found"})
+    if not found:
+        return 404, {"message": "Not Found"}
+    return 200, complete("git-ref", {"ref": "refs/" + ref, "object": found})
 
 
 def _dispatch(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
@@ -184,7 +200,8 @@ def _list_runs(github: LoopbackGitHub, repo: Repository, request: Request, workf
         if key in request.query:
             runs = [run for run in runs if run.get(of) == request.query[key]]
     runs = sorted(runs, key=lambda run: str(run["created_at"]), reverse=True)
-    return 200, {"total_count": len(runs), "workflow_runs": runs[: int(request.query.get("per_page", 30))]}
+    shown = [complete("workflow-run", run) for run in runs[: int(request.query.get("per_page", 30))]]
+    return 200, {"total_count": len(runs), "workflow_runs": shown}
 
 
 def _enable(github: LoopbackGitHub, repo: Repository, request: Request, workflow: str) -> Answer:
@@ -195,7 +212,7 @@ def _enable(github: LoopbackGitHub, repo: Repository, request: Request, workflow
 def _list_issues(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
     state, label = request.query.get("state", "open"), request.query.get("labels")
     return 200, [
-        issue
+        complete("issue", issue)
         for issue in repo.issues
         if state in ("all", issue["state"])
         and (not label or label in [one["name"] for one in issue["labels"]])
@@ -208,38 +225,43 @@ def _create_issue(github: LoopbackGitHub, repo: Repository, request: Request) ->
     issue = {**request.body, "number": number, "labels": labels, "state": "open", "user": BOT,
              "html_url": f"https://github.com/o/r/issues/{number}"}  # fmt: skip
     repo.issues.append(issue)
-    return 201, issue
+    return 201, complete("issue", issue)
 
 
 def _edit_issue(github: LoopbackGitHub, repo: Repository, request: Request, number: str) -> Answer:
     for issue in repo.issues:
         if issue["number"] == int(number):
             issue.update(request.body)
-            return 200, issue
+            return 200, complete("issue", issue)
     return 404, {"message": "Not Found"}
 
 
 def _list_comments(github: LoopbackGitHub, repo: Repository, request: Request, number: str) -> Answer:
     here = [one for one in repo.comments if one["issue"] == int(number)]
     size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))
-    return 200, here[(page - 1) * size : page * size]
+    return 200, [_told_comment(one) for one in here[(page - 1) * size : page * size]]
+
+
+def _told_comment(comment: dict[str, Any]) -> dict[str, Any]:
+    """As GitHub tells it: the number of its issue is our own way to find it."""
+    return complete("issue-comment", {key: value for key, value in comment.items() if key != "issue"})
 
 
 def _create_comment(github: LoopbackGitHub, repo: Repository, request: Request, number: str) -> Answer:
     if len(request.body["body"]) > 65_536:
-        return 422, {"message": "Body is too long (maximum is 65536 characters)"}
+        return 422, _invalid("Body is too long (maximum is 65536 characters)")
     comment = {"id": 1 + len(repo.comments), "issue": int(number), "user": BOT, "body": request.body["body"]}
     repo.comments.append(comment)
-    return 201, comment
+    return 201, _told_comment(comment)
 
 
 def _edit_comment(github: LoopbackGitHub, repo: Repository, request: Request, comment: str) -> Answer:
     for one in repo.comments:
         if one["id"] == int(comment):
             if len(request.body["body"]) > 65_536:
-                return 422, {"message": "Body is too long (maximum is 65536 characters)"}
+                return 422, _invalid("Body is too long (maximum is 65536 characters)")
             one.update(request.body)
-            return 200, one
+            return 200, _told_comment(one)
     return 404, {"message": "Not Found"}
 
 
