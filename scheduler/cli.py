@@ -289,6 +289,8 @@ def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, fo
         _stop_at_settings(context, form)
     if dry_run:
         _dry_run(context, settings, force=force, form=form)
+    if repository.surroundings().stopped:
+        click.echo("SCHEDULER_PAUSED is set: nothing is sent.", err=True)
     stays = hold is not None or watch is not None
     runner = Runner(repository.edge(settings, follow=stays), force=force)
     try:

@@ -89,6 +89,9 @@ def main() -> None:
         (root / "channels").mkdir()
         show(root, environ, "state", "init")
         write_repository(root)
+        print(
+            "\n# The teaser is late on purpose: a proposal may not lie in the past, and a run still sends it."
+        )
         show(root, environ, "plan")
         show(root, environ, "run", "--hold", HOLD)
         show(root, environ, "list")
