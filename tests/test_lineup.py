@@ -68,8 +68,14 @@ def evening(day: int) -> str:
         "New York repeated", "Lord Howe skipped", "Lord Howe repeated",
     ],
 )  # fmt: skip
-def test_slots_keep_their_wall_clock_time_from_yaml_to_the_record(
-    live: Miniature, zone: str, slot: str, now: str, expected: list[str], skipped: str | None
+def test_slots_keep_their_wall_clock_time_from_yaml_to_what_the_channel_receives(
+    live: Miniature,
+    github: GitHub,
+    zone: str,
+    slot: str,
+    now: str,
+    expected: list[str],
+    skipped: str | None,
 ) -> None:
     alpha(live, "[one, two, three]", f"['{slot}']", timezone=zone)
     ran = live.json("run", now=now)
@@ -79,6 +85,15 @@ def test_slots_keep_their_wall_clock_time_from_yaml_to_the_record(
     assert [recorded[i]["video_id"] for i in sorted(recorded)] == ["one", "two", "three"]
     warned = [fault["message"].split(" does not")[0] for fault in ran.json["diagnostics"]]
     assert (ran.code, warned) == (0, [] if skipped is None else [f"the slot {skipped}"])
+
+    for at in expected:
+        live.run("run", now=at)
+        live.run("run", now=at)  # a second one finds nothing to send
+    bodies = [dispatch.payload for dispatch in github.dispatches]
+    assert [(body["scheduled_at"], body["video_id"]) for body in bodies] == list(
+        zip(expected, ["one", "two", "three"], strict=True)
+    )
+    assert [body["schedule_id"] for body in bodies] == [f"alpha/{at}" for at in expected]
 
 
 def test_a_skipped_slot_is_a_warning_at_its_rule(mini: Miniature) -> None:
