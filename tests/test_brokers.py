@@ -100,6 +100,7 @@ class Screens:
         """Work until nothing waits."""
         with self.worker("--once", *options) as process:
             assert process.wait(PATIENCE) in (0, 1), self.log
+        assert "the worker ends" in self.log.splitlines()[-1], self.log
 
     def stop(self, process: subprocess.Popen[str]) -> None:
         process.terminate()
