@@ -139,6 +139,10 @@ def test_a_paused_and_a_cancelled_member_are_not_sent_and_the_others_are(
     assert live.statuses["a/v/beta"] == "cancelled (declared)"
     assert live.statuses["a/v/alpha"] in ("pending", "scheduled")
     assert live.records["a/v/alpha"]["pauses"] == [{"by": "schedule", "reason": "legal"}]
+    (body,) = [dispatch.payload for dispatch in github.dispatches]
+    assert (body["schedule_id"], body["scheduled_at"]) == ("a/v/gamma", "2026-03-01T18:20:00Z")
+    assert live.json("run", now="2026-03-01T18:21:00Z").results == {}
+    assert len(github.dispatches) == 1
 
 
 def test_deleting_a_member_moves_those_after_it_and_the_plan_says_so(live: Miniature) -> None:
