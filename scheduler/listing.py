@@ -5,7 +5,7 @@ Rows show what the next run would record, beside what no run has recorded yet an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -85,8 +85,3 @@ def _row(reconciled: Reconciled, schedule_id: str, record: Record, *, recorded: 
         location=None if schedule is None or declared is None else member_place(declared, schedule),
         zone="UTC" if channel is None else channel.timezone,
     )
-
-
-def ids(found: Iterable[Row]) -> list[str]:
-    """The schedule ids of rows, in their order."""
-    return [row.schedule_id for row in found]
