@@ -46,6 +46,8 @@ NOW = 0.05
 """Seconds: what pace lets leave within this is sent at once."""
 BATCH = 100
 """Requests of one intent commit: all of them are begun at once, so none of them begins late."""
+NAMED = 5
+"""Schedules that one sentence names."""
 CLOCK_TOLERANCE = 120
 """Seconds that this machine's clock and a server's may differ."""
 
@@ -295,7 +297,12 @@ class Runner:
             return snapshot, requests
         booked = [c for c in reconciled.plan.changes if c.action not in ("send", "lookup", "confirm")]
         message = audit.booking(booked, [request.schedule_id for request in requests])
-        saved = self._save(state, snapshot, message, archived)
+        try:
+            saved = self._save(state, snapshot, message, archived)
+        except LostRace:
+            raise
+        except StateError as problem:
+            raise StateError(str(problem), hint=_and_then("nothing was sent", problem.hint)) from None
         self.report.changes += booked
         boundary("intent-saved")
         return saved, requests
@@ -423,9 +430,9 @@ class Runner:
             self.edge.clock.back_off(attempt)
             try:
                 self._record(snapshot, outcomes)
-            except StateError:
+            except StateError as problem:
                 if attempt == LAST_SAVES:
-                    raise
+                    raise _unrecorded(outcomes, problem) from None
             else:
                 return
 
@@ -608,6 +615,20 @@ def _send_all(way: Dispatcher, requests: Sequence[Request], arrivals: queue.Simp
         arrivals.put(fault)
     finally:
         arrivals.put(None)
+
+
+def _unrecorded(outcomes: Sequence[tuple[Request, Answer]], problem: StateError) -> StateError:
+    """Requests left, and their answers are not in the record: it must not sound as if nothing happened."""
+    names = ", ".join(request.schedule_id for request, _ in outcomes[:NAMED])
+    more = f" and {len(outcomes) - NAMED:,} more" if len(outcomes) > NAMED else ""
+    return StateError(
+        f"what was answered is not recorded ({names}{more}): {problem}",
+        hint=_and_then("these were sent, and the next run looks them up", problem.hint),
+    )
+
+
+def _and_then(fact: str, hint: str | None) -> str:
+    return fact if hint is None else f"{fact}; {hint}"
 
 
 def _known_runs(records: Mapping[str, Record], wanted: Mapping[str, Intent]) -> dict[str, int]:

@@ -27,7 +27,7 @@ class SchedulerError(Exception):
 
 
 class StateError(SchedulerError):
-    """The recorded state cannot be trusted, reached or written; nothing was sent."""
+    """The recorded state cannot be trusted, reached or written."""
 
 
 class StateMissing(StateError):

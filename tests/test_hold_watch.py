@@ -392,8 +392,11 @@ def test_an_answer_that_cannot_be_saved_at_once_is_saved_when_it_can(stage: Stag
 def test_an_answer_that_can_never_be_saved_is_looked_up_by_a_later_run(stage: Stage) -> None:
     stage.clock.sleep(300)
     runner, store = contended(stage, failures=dict.fromkeys(range(2, 100), True))
-    with pytest.raises(StateError, match="No space left"):
+    with pytest.raises(
+        StateError, match=f"what was answered is not recorded \\({ALPHA}\\): .*No space left"
+    ) as told:
         runner.reconcile_once()
+    assert told.value.hint == "these were sent, and the next run looks them up"
     assert store.saves == 1 + 1 + LAST_SAVES
     assert stage.mini.statuses == {ALPHA: "executing"}
     stage.clock.sleep(130)
@@ -404,8 +407,9 @@ def test_an_answer_that_can_never_be_saved_is_looked_up_by_a_later_run(stage: St
 def test_an_intent_that_cannot_be_saved_sends_nothing(stage: Stage) -> None:
     stage.clock.sleep(300)
     runner, _ = contended(stage, failures={1: True})
-    with pytest.raises(StateError):
+    with pytest.raises(StateError) as told:
         runner.reconcile_once()
+    assert told.value.hint == "nothing was sent"
     assert stage.github.dispatches == []
 
 

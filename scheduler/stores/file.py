@@ -251,7 +251,7 @@ class FileStore:
         except OSError as problem:
             raise StateError(
                 f"{self._name} was written, but the disk does not confirm it: {problem.strerror or problem}",
-                hint="nothing was sent; look at the disk, then run it again",
+                hint="look at the disk, then run it again",
             ) from None
         boundary("file-folder-synced")
 

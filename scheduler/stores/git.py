@@ -395,7 +395,7 @@ class GitBranchStore:
                 raise LostRace(f"another runner saved {self.name} meanwhile", hint="run it again")
         raise StateError(
             f"{self.name} of {self._remote} cannot be written: {push.words}",
-            hint="nothing was sent; run it again, and if it stays so look at the remote",
+            hint="run it again, and if it stays so look at the remote",
         )
 
     def _owner(self, commit: str, expected: str, words: str) -> Literal["ours", "theirs", "nobody"]:
@@ -405,7 +405,7 @@ class GitBranchStore:
         except StateError as problem:
             raise StateError(
                 f"it is not known whether {self.name} of {self._remote} was saved: {words}",
-                hint=f"nothing was sent; {problem.hint}",
+                hint=problem.hint,
             ) from None
         if tip == (expected or None):
             return "nobody"
