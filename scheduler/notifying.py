@@ -142,9 +142,6 @@ class _Watched:
     def name(self) -> str:
         return self._store.name
 
-    def read(self) -> tuple[bytes, str]:
-        return self._store.read()
-
     def load(self) -> Snapshot:
         return self._store.load()
 

@@ -116,7 +116,6 @@ def test_what_one_clone_saves_another_loads(remote: Remote) -> None:
     mine, theirs = remote.store("mine"), remote.store("theirs")
     saved = mine.save(added(FIRST, "beta"), mine.load(), "Record beta")
     assert theirs.load() == saved == mine.load()
-    assert theirs.read() == (encode(saved.state), saved.mark)
 
 
 def test_the_first_commit_has_no_parent_and_each_save_is_one_commit(remote: Remote) -> None:
@@ -568,9 +567,8 @@ def rewound(over_file: Remote) -> tuple[GitBranchStore, Snapshot]:
 def test_a_branch_that_was_rewound_is_refused(
     rewound: tuple[GitBranchStore, Snapshot], over_file: Remote
 ) -> None:
-    for ask in (rewound[0].load, rewound[0].read):
-        with pytest.raises(StateError, match="went back"):
-            ask()
+    with pytest.raises(StateError, match="went back"):
+        rewound[0].load()
     assert over_file.store("fresh").load().state == FIRST, "a clone that saw nothing knows nothing"
 
 
@@ -591,9 +589,8 @@ def test_an_old_state_committed_on_top_is_refused_by_its_serial(over_file: Remot
     store = over_file.store("mine")
     store.save(added(FIRST, "beta"), store.load(), "more")
     commit_by_hand(over_file, encode(FIRST))
-    for ask in (store.load, store.read):
-        with pytest.raises(StateError, match="its serial is 1 and was 2"):
-            ask()
+    with pytest.raises(StateError, match="its serial is 1 and was 2"):
+        store.load()
 
 
 def test_a_damaged_commit_can_be_rewound_without_ado(over_file: Remote) -> None:
@@ -667,7 +664,7 @@ def in_the_background(store: GitBranchStore) -> Iterator[threading.Event]:
 
     def look() -> None:
         while not stop.is_set():
-            store.read()
+            store.load()
 
     thread = threading.Thread(target=look)
     thread.start()

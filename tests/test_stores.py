@@ -79,10 +79,6 @@ def test_a_saved_snapshot_is_good_for_the_next_save(store: FileStore) -> None:
     assert store.load().state.serial == 4
 
 
-def test_the_text_that_is_read_undecoded_has_the_mark_of_the_snapshot(store: FileStore, path: Path) -> None:
-    assert store.read() == (path.read_bytes(), store.load().mark)
-
-
 def test_of_two_that_read_the_same_version_the_second_loses(store: FileStore, path: Path) -> None:
     mine = theirs = store.load()
     store.save(added(FIRST, "beta"), theirs, "theirs")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from scheduler.dispatchers import Check, Readiness, Request, Run, Sighting
 from scheduler.errors import LostRace, StateError
-from scheduler.state import Intent, Record, State, encode
+from scheduler.state import Intent, Record, State
 from scheduler.stores import Snapshot
 from scheduler.times import Instant
 
@@ -103,9 +103,6 @@ class SimulatedStore:
 
     def load(self) -> Snapshot:
         return Snapshot(self.world.state, str(self.world.version))
-
-    def read(self) -> tuple[bytes, str]:
-        return encode(self.world.state), str(self.world.version)
 
     def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:  # noqa: ARG002 - nobody reads its log
         if str(self.world.version) != snapshot.mark:

@@ -31,9 +31,6 @@ class Store(Protocol):
     def name(self) -> str:
         """What messages call it: `state.json`, `branch scheduler-state`."""
 
-    def read(self) -> tuple[bytes, str]:
-        """The stored text as it is, undecoded, and its mark. Raises as `load` does where there is none."""
-
     def load(self) -> Snapshot:
         """The stored state. Raises StateMissing where there is none, StateError where it can't be read."""
 

@@ -68,8 +68,7 @@ class FileStore:
     def name(self) -> str:
         return self._name
 
-    def read(self) -> tuple[bytes, str]:
-        """The stored text as it is, and its mark. Raises StateMissing or StateError."""
+    def _read(self) -> tuple[bytes, str]:
         text = _read_file(self._path, self._name)
         if text is None:
             raise StateMissing(
@@ -83,7 +82,7 @@ class FileStore:
         """The stored state. Raises StateMissing or StateError."""
         from scheduler.state import decode
 
-        text, mark = self.read()
+        text, mark = self._read()
         state = decode(text, self._name, is_whole=not mark.startswith(_EDITED))
         self._lineage = state.lineage
         return Snapshot(state, mark)

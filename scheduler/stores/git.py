@@ -125,19 +125,11 @@ class GitBranchStore:
     def name(self) -> str:
         return f"branch {self._branch}"
 
-    def read(self) -> tuple[bytes, str]:
-        """The stored text as it is, and its commit. Raises StateMissing or StateError."""
-        seen = self._known(self._seen_ref)  # before the fetch: another process may move it meanwhile
-        text, tip = self._fetch_text()
-        head = read_head(text)
-        self._demand_forward(seen, tip, None if head is None else head.serial)
-        return text, tip
-
     def load(self) -> Snapshot:
         """The stored state. Raises StateMissing or StateError."""
         from scheduler.state import decode
 
-        seen = self._known(self._seen_ref)
+        seen = self._known(self._seen_ref)  # before the fetch: another process may move it meanwhile
         text, tip = self._fetch_text()
         state = decode(text, f"{STATE_FILE} on {self.name}")
         self._demand_forward(seen, tip, state.serial)
