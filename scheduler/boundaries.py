@@ -1,8 +1,9 @@
-"""The named points before and after each effect, where a test may end the process for good.
+"""The named points before and after each effect, where a test may end the process for good, or stop it.
 
-`boundary` does nothing unless the environment variable `SCHEDULER_CRASH_AT` (set by tests alone) names
-the point: then the process kills itself as `kill -9` would, without cleaning up. `name#2` dies the second
-time that the point is passed.
+`boundary` does nothing unless an environment variable (set by tests alone) names the point:
+`SCHEDULER_CRASH_AT`: the process kills itself as `kill -9` would, without cleaning up;
+`SCHEDULER_STOP_AT`: it stops, as a machine that is suspended, until somebody sends it SIGCONT.
+`name#2` means the second time that the point is passed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ BOUNDARIES = (
     "answered",
     "outcome-saved",
     "asked",
+    # scheduler/working.py
+    "job-taken",
+    "job-ended",
+    "job-kept",
+    "job-told",
+    "job-marked",
 )
 """Every name, by room, in the order in which they are passed; a test compares them with the calls."""
 
@@ -39,10 +46,13 @@ _passed: Counter[str] = Counter()
 
 
 def boundary(name: str) -> None:
-    """Die here, if a test asked for it."""
-    wanted = os.environ.get("SCHEDULER_CRASH_AT")
-    if wanted is None:
+    """Die or stop here, if a test asked for it."""
+    crash, stop = os.environ.get("SCHEDULER_CRASH_AT"), os.environ.get("SCHEDULER_STOP_AT")
+    if crash is None and stop is None:
         return
     _passed[name] += 1
-    if wanted in (name, f"{name}#{_passed[name]}"):
+    here = (name, f"{name}#{_passed[name]}")
+    if crash in here:
         os.kill(os.getpid(), signal.SIGKILL)
+    if stop in here:
+        os.kill(os.getpid(), signal.SIGSTOP)

@@ -20,6 +20,7 @@ from typing import TypeVar
 import msgspec
 
 from scheduler.apply import Waiter
+from scheduler.boundaries import boundary
 from scheduler.dispatchers import Pointer
 from scheduler.dispatchers.deliveries import Delivery
 from scheduler.dispatchers.queue import Job, SqliteQueue
@@ -81,6 +82,7 @@ class Hands:
         """Run one attempt to its end."""
         self.tell(f"{work.job_id}: begun" + (f", attempt {work.attempt}" if work.attempt > 1 else ""))
         outcome = self.run(work)
+        boundary("job-ended")
         self.tally.count(outcome)
         self.tell(f"{work.job_id}: " + ("done" if outcome.words is None else f"failed: {outcome.words}"))
         return outcome
@@ -159,6 +161,7 @@ class EmbeddedWorker:
             job = self._queue.take(terms.name, self._clock.now(), queues=terms.queues, lease=terms.lease)
             if job is None:
                 return
+            boundary("job-taken")
             self._held[pool.submit(self._perform, job)] = job
 
     def _rest(self) -> None:
@@ -191,7 +194,9 @@ class EmbeddedWorker:
             now = self._clock.now()
             return self._queue.finish(job, now) if words is None else self._queue.fail(job, now, words)
 
-        if not self._hands.insist(keep, f"the end of {job.job_id} could not be kept"):
+        kept = self._hands.insist(keep, f"the end of {job.job_id} could not be kept")
+        boundary("job-kept")
+        if not kept:
             self._hands.tell(f"{job.job_id}: it was taken over meanwhile, and this end of it does not count")
 
     def _renew(self) -> None:
@@ -224,7 +229,9 @@ class EmbeddedWorker:
                 report(records, job.schedule_id, job.key, outcome, now)
 
         self._ledger.write(change)
+        boundary("job-told")
         self._queue.mark_reported(jobs)
+        boundary("job-marked")
 
 
 # --- a broker -----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ OF_FILES = [name for name in BOUNDARIES if name.startswith("file-")]
 OF_GIT = [name for name in BOUNDARIES if name.startswith("git-")]
 OF_SENDING = ["intent-saved", "before-send", "answered", "outcome-saved"]
 OF_ASKING = ["asked"]
+OF_WORKING = [name for name in BOUNDARIES if name.startswith("job-")]
 
 
 def after(seconds: int) -> str:
@@ -45,10 +46,12 @@ def run(mini: Miniature, github: GitHub, seconds: int) -> Outcome:
     return mini.json("run", now=after(seconds))
 
 
-def killed(mini: Miniature, github: GitHub, at: str, seconds: int = 0) -> None:
-    """A run that dies at a boundary."""
+def killed(
+    mini: Miniature, github: GitHub, at: str, seconds: int = 0, command: Sequence[str] = ("run",)
+) -> None:
+    """A command that dies at a boundary."""
     github.clock = lambda: float(read_utc(DUE) + seconds)
-    process = mini.start("--now", after(seconds), "run", SCHEDULER_CRASH_AT=at)
+    process = mini.start("--now", after(seconds), *command, SCHEDULER_CRASH_AT=at)
     words = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL, (at, process.returncode, words)
 
@@ -71,13 +74,18 @@ def spring(live: Miniature, github: GitHub) -> Miniature:
     return live.write({"waves/spring.yaml": WAVE})
 
 
+def put_on_a_branch(mini: Miniature) -> None:
+    """From now on the state is on a branch of a git remote, where there is none yet."""
+    git(mini.root, "init", "-q", "-b", "main")
+    git(mini.root, "init", "-q", "--bare", "-b", "main", "origin.git")
+    git(mini.root, "remote", "add", "origin", str(mini.root / "origin.git"))
+    mini.write({"scheduler.yaml": "state: branch:scheduler-state\n"})
+
+
 @pytest.fixture
 def on_a_branch(live: Miniature, github: GitHub) -> Miniature:
-    """The same with the state on a branch of a git remote."""
-    git(live.root, "init", "-q", "-b", "main")
-    git(live.root, "init", "-q", "--bare", "-b", "main", "origin.git")
-    git(live.root, "remote", "add", "origin", str(live.root / "origin.git"))
-    live.write({"scheduler.yaml": "state: branch:scheduler-state\n"})
+    """The same with the state on a branch."""
+    put_on_a_branch(live)
     live.run("state", "init", now="2026-01-01T00:00:00Z")
     return live.write({"waves/spring.yaml": WAVE})
 
@@ -97,7 +105,7 @@ def test_every_boundary_in_the_code_is_enumerated_and_tried_here() -> None:
         and isinstance(node.args[0], ast.Constant)
     }
     assert named == set(BOUNDARIES)
-    assert {*OF_FILES, *OF_GIT, *OF_SENDING, *OF_ASKING} == set(BOUNDARIES)
+    assert {*OF_FILES, *OF_GIT, *OF_SENDING, *OF_ASKING, *OF_WORKING} == set(BOUNDARIES)
 
 
 # The first save is of the intent, the second of the outcome.
@@ -170,6 +178,73 @@ def test_no_record_is_forgotten_on_its_way_into_the_archive(
     rows = spring.json("list", now=after(months + 60)).json["schedules"]
     assert [(row["schedule_id"], row["status"]) for row in rows] == [(ALPHA, "completed")]
     assert len(github.dispatches) == 1
+
+
+# --- the other commands that save -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("point", [*OF_FILES, *(name for name in OF_GIT if name != "git-fetched")])
+def test_a_first_state_that_was_cut_off_can_be_made_again_and_sends_nothing_of_the_past(
+    spring: Miniature, github: GitHub, point: str
+) -> None:
+    (spring.root / "state.json").unlink()
+    if point in OF_GIT:
+        put_on_a_branch(spring)
+    killed(spring, github, point, seconds=600, command=("state", "init"))
+    again = spring.run("state", "init", now=after(660))
+    assert again.code == 0 or "is there already" in again.err
+    assert spring.run("state", "verify").code == 0
+    assert (run(spring, github, 700).code, github.dispatches) == (0, [])
+    (row,) = spring.json("list", now=after(700)).json["schedules"]
+    assert (row["status"], row["reason"]) == ("cancelled", "before_init")
+
+
+@pytest.mark.parametrize("point", [*OF_FILES, "git-committed", "git-pushed"])
+def test_a_resend_that_was_cut_off_and_asked_for_again_is_one_resend(
+    spring: Miniature, github: GitHub, point: str
+) -> None:
+    if point in OF_GIT:
+        put_on_a_branch(spring)
+        assert spring.run("state", "init", now="2026-01-01T00:00:00Z").code == 0
+    github.repository("acme/alpha").faults = [Fault(status=502)]
+    for seconds in (0, 1000):
+        run(spring, github, seconds)
+    killed(spring, github, point, seconds=1100, command=("retry", ALPHA, "--resend"))
+    again = spring.run("retry", ALPHA, "--resend", now=after(1200))
+    assert again.code == 0 or "is pending: only what failed" in again.err
+    for seconds in (1300, 1400):
+        run(spring, github, seconds)
+    assert (posts(github), len(github.dispatches)) == (2, 1)
+
+
+# The first save of a worker comes with its end: a job is begun by the queue's own book.
+@pytest.mark.parametrize("point", [*OF_WORKING, *OF_FILES])
+def test_a_worker_that_is_killed_has_begun_its_command_once_or_not_at_all(
+    mini: Miniature, github: GitHub, point: str
+) -> None:
+    mini.environ["SCHEDULER_ALLOW_COMMANDS"] = "1"
+    job = f"lobby/{DUE}"
+    mini.write(
+        {
+            "channels/lobby.yaml": f"""
+                command: echo begun >> begun
+                schedules: [{{ video: teaser, at: {DUE} }}]
+                """
+        }
+    )
+    mini.run("state", "init", now="2026-01-01T00:00:00Z")
+    mini.run("run", now=DUE)
+    killed(mini, github, point, seconds=5, command=("worker", "--once"))
+    for seconds in (300, 600):
+        assert mini.run("worker", "--once", now=after(seconds)).code == 0
+    begun = mini.root / "begun"
+    times = begun.read_text().count("begun") if begun.exists() else 0
+    if point in ("job-taken", "job-ended"):  # nobody can know whether the command came to its end
+        assert times <= 1
+        assert mini.statuses == {job: "failed (unknown_outcome)"}
+    else:
+        assert times == 1
+        assert (mini.statuses, mini.records[job]["evidence"]) == ({job: "completed"}, "run")
 
 
 # --- while the server holds the request ----------------------------------------------------------------
