@@ -63,6 +63,7 @@ def test_a_new_repository_has_all_that_its_editors_its_operators_and_github_need
         ".gitignore",
         ".vscode/extensions.json",
         ".vscode/settings.json",
+        ".vscode/waves.code-snippets",
         "README.md",
         "channels/my-channel.yaml",
         "docs/punctuality.md",
@@ -83,7 +84,7 @@ def test_a_new_repository_has_all_that_its_editors_its_operators_and_github_need
 def test_it_says_what_to_do_next(mini: Miniature, tmp_path: Path) -> None:
     outcome = mini.run("init", str(tmp_path / "new"), now=BEGUN)
     lines = outcome.out.splitlines()
-    assert lines[0] == f"made 22 files in {tmp_path / 'new'}"
+    assert lines[0] == f"made 23 files in {tmp_path / 'new'}"
     after = [line.split("#")[0].strip() for line in lines[lines.index("next:") + 1 :]]
     assert after == [
         f"cd {tmp_path / 'new'} && git init -b main",
@@ -123,7 +124,7 @@ def test_a_name_that_no_owner_has_is_refused(mini: Miniature, tmp_path: Path, ow
 def test_the_workflows_the_pages_and_the_channels_side_are_this_projects_own(new: Miniature) -> None:
     for name in scaffold.AS_THEY_ARE:
         ours = PROJECT / name
-        if name.startswith((".github/workflows/", "docs/", "examples/")):
+        if name.startswith((".github/workflows/", ".vscode/", "docs/", "examples/")):
             assert (new.root / name).read_bytes() == ours.read_bytes(), name
 
 

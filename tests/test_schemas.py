@@ -74,12 +74,46 @@ def mappings(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [part for part in (schema, *schema["$defs"].values()) if "properties" in part]
 
 
+INTERNAL = re.compile(r"pydantic|\b(model|regex|schema|null|None|str|tuple|dict)\b")
+"""What a program's author would say, and no editor."""
+
+
+def keys_of(kind: Any) -> dict[str, dict[str, Any]]:
+    """Every key of a kind of file, with what editors get to know of it."""
+    whole = spec.json_schema(kind)
+    named = [(kind, whole), *whole["$defs"].items()]
+    return {
+        f"{name}.{key}": schema for name, part in named for key, schema in part.get("properties", {}).items()
+    }
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_is_described_for_its_editor(kind: Any) -> None:
-    keys = [item for part in mappings(spec.json_schema(kind)) for item in part["properties"].items()]
-    bare = [key for key, part in keys if not {"title", "description", "markdownDescription"} <= part.keys()]
-    dull = [key for key, part in keys if not {"examples", "enum", "default", "items", "$ref"} & part.keys()]
-    assert (bare, dull) == ([], [])
+    for name, schema in keys_of(kind).items():
+        assert {"title", "description", "markdownDescription"} <= schema.keys(), name
+        words = schema["markdownDescription"]
+        assert 10 <= len(words) <= 240, f"{name}: three lines of a hover are about 240 signs"
+        assert words.endswith("."), name
+        assert INTERNAL.search(words) is None, name
+        assert schema["description"] == words.replace("`", ""), f"{name}: for editors that show plain text"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_key_shows_the_right_form(kind: Any) -> None:
+    assert [name for name, schema in keys_of(kind).items() if not {"examples", "enum"} & schema.keys()] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_value_of_a_choice_is_explained(kind: Any) -> None:
+    for name, schema in keys_of(kind).items():
+        if "enum" in schema:
+            assert len(schema["markdownEnumDescriptions"]) == len(schema["enum"]), name
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_time_that_editors_are_offered_is_over_already(kind: Any) -> None:
+    times = re.findall(r"\b\d{4}-\d\d-\d\dT", json.dumps(spec.json_schema(kind)))
+    assert {time[:4] for time in times} == {"2030"}
 
 
 def test_every_field_of_the_state_is_described() -> None:

@@ -35,6 +35,7 @@ AS_THEY_ARE: Mapping[str, str] = {
     ".gitignore": "gitignore",
     ".vscode/extensions.json": "extensions.json",
     ".vscode/settings.json": "settings.json",
+    ".vscode/waves.code-snippets": "waves.code-snippets",
     "README.md": "README.md",
     "docs/punctuality.md": "punctuality.md",
     "docs/setting-up-on-github.md": "setting-up-on-github.md",

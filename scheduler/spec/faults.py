@@ -184,8 +184,10 @@ def _example(kind: Kind, route: Route) -> str:
     for field, info in _model(kind, route[:-1]).model_fields.items():
         if (info.alias or field) == name and info.examples:
             example = info.examples[0]
-            shown = f"[{', '.join(example)}]" if isinstance(example, list) else example
-            return f"add a line such as `{name}: {shown}`"
+            if isinstance(example, str):
+                return f"add a line such as `{name}: {example}`"
+            if isinstance(example, list) and isinstance(example[0], str):
+                return f"add a line such as `{name}: [{', '.join(example)}]`"
     return f"add `{name}:` with what belongs below it"
 
 

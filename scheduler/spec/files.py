@@ -98,7 +98,7 @@ class PauseFile(File):
     )
     until: scalars.Time | None = key(
         "When the pause ends by itself. Without it, it lasts until the line is removed.",
-        "2026-03-01T18:00:00Z",
+        "2030-03-01T18:00:00Z",
         default=None,
     )
 
@@ -111,6 +111,7 @@ _PAUSED = (
     "Holds back what has not been sent: `true`, or a mapping with a `reason` and an end. "
     "What is resumed later than `catch_up` after its time is not sent any more."
 )
+_PAUSE: Final = {"reason": "waiting for legal", "until": "2030-03-02T09:00:00Z"}
 _CANCELLED = "`true` cancels what has not been sent."
 _METADATA = "Anything the channel's workflow should get along. All values arrive as texts, as they are typed."
 _REPEAT = "`true` allows a video that the channel had less than `repeat_window` ago."
@@ -126,7 +127,7 @@ class MemberFile(File):
     id: scalars.ChannelId = key("The id of the channel: the name of its file without `.yaml`.", "tech-daily")
     timezone: scalars.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
     at: scalars.TimeOrLocal | None = key(
-        "A time of its own for this channel; nobody else's moves.", "2026-03-02T20:00:00Z", default=None
+        "A time of its own for this channel; nobody else's moves.", "2030-03-02T20:00:00Z", default=None
     )
     shift: scalars.Shift | None = key(
         "Moves this channel and all after it in a stagger: `30m` later, `-30m` earlier.",
@@ -134,9 +135,13 @@ class MemberFile(File):
         "-30m",
         default=None,
     )
-    paused: Paused = key(_PAUSED + " The channel keeps its place in a stagger.", default=False, shown=False)
+    paused: Paused = key(
+        _PAUSED + " The channel keeps its place in a stagger.", True, _PAUSE, default=False, shown=False
+    )
     cancelled: scalars.Flag = key(
-        _CANCELLED + " The channel keeps its place in a stagger: nobody else's time moves.", default=False
+        _CANCELLED + " The channel keeps its place in a stagger: nobody else's time moves.",
+        True,
+        default=False,
     )
 
     @field_validator("shift")
@@ -234,11 +239,12 @@ class EntryFile(File):
     at: scalars.TimeOrLocal = key(
         "When to publish; in a staggered entry, on the first channel. RFC 3339 with an offset, "
         "or a local time with a `timezone` beside it.",
-        "2026-03-01T18:00:00Z",
-        "2026-03-01T19:00:00+01:00",
+        "2030-03-01T18:00:00Z",
+        "2030-03-01T19:00:00+01:00",
     )
     after_success: scalars.Flag = key(
         "In a staggered entry: `true` makes each channel wait until the one before it is completed.",
+        True,
         default=False,
     )
     delay: scalars.Duration | None = key(
@@ -260,7 +266,7 @@ class EntryFile(File):
         shown=[],
     )
     metadata: scalars.Metadata | None = key(_METADATA, {"campaign": "spring"}, default=None)
-    repeat: scalars.Flag = key(_REPEAT, default=False)
+    repeat: scalars.Flag = key(_REPEAT, True, default=False)
     renamed_from: scalars.Id | None = key(
         "The former `group` of this entry. " + _RENAMED, "teaser-old", default=None
     )
@@ -299,7 +305,7 @@ class EntryFile(File):
     def _local_to_each_channel(cls, at: int | str, info: ValidationInfo) -> int | str:
         if info.data.get("timezone") == CHANNEL_ZONE and not isinstance(at, str):
             message = "with `timezone: channel`, `at` must be a local time; this one has an offset"
-            raise fault(message, "leave out the offset: 2026-03-01T18:00 is 18:00 on each channel's clock")
+            raise fault(message, "leave out the offset: 2030-03-01T18:00 is 18:00 on each channel's clock")
         return at
 
     @field_validator("after_success")
@@ -365,8 +371,8 @@ class WaveFile(File):
     """A set of publications that belong together."""
 
     title: scalars.Title | None = key("A name for people.", "Spring launch", default=None)
-    paused: Paused = key(_PAUSED, default=False, shown=False)
-    cancelled: scalars.Flag = key(_CANCELLED, default=False)
+    paused: Paused = key(_PAUSED, True, _PAUSE, default=False, shown=False)
+    cancelled: scalars.Flag = key(_CANCELLED, True, default=False)
     catch_up: scalars.Duration | None = key(
         "How late something of this wave may be sent at most. Overrides `catch_up` in `scheduler.yaml`.",
         "15m",
@@ -381,7 +387,17 @@ class WaveFile(File):
         "The former name of this file, without `.yaml`. " + _RENAMED, "spring-lanch", default=None
     )
     # The last key, since each entry sets the zone of the times below it (`_tell_those_inside`).
-    schedules: tuple[EntryFile, ...] = key("What to publish: one entry for each video.")
+    schedules: tuple[EntryFile, ...] = key(
+        "What to publish: one entry for each video.",
+        [
+            {
+                "type": "simultaneous",
+                "video": "premiere-4k",
+                "at": "2030-03-01T18:00:00Z",
+                "channels": ["alpha"],
+            }
+        ],
+    )
 
 
 # --- channels ---------------------------------------------------------------------------------------
@@ -390,14 +406,14 @@ class WaveFile(File):
 class LineupFile(File):
     """A video of the lineup with something of its own."""
 
-    video: scalars.Video = key("The id of the video.", "rebase-explained")
+    video: scalars.Video = key("The id of the video, as the channel knows it.", "rebase-explained")
     timezone: scalars.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
     not_before: scalars.Time | None = key(
         "Before this time the entry is passed over, and keeps its place.",
-        "2026-03-01T00:00:00Z",
+        "2030-03-01T00:00:00Z",
         default=None,
     )
-    repeat: scalars.Flag = key(_REPEAT, default=False)
+    repeat: scalars.Flag = key(_REPEAT, True, default=False)
 
 
 _LineupItem = Annotated[
@@ -421,11 +437,11 @@ class OneOffFile(File):
     )
     timezone: scalars.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
     at: scalars.Time = key(
-        "When to publish: with an offset, or local in the channel's `timezone`.", "2026-03-05T09:00:00Z"
+        "When to publish: with an offset, or local in the channel's `timezone`.", "2030-03-05T09:00:00Z"
     )
-    paused: Paused = key(_PAUSED, default=False, shown=False)
-    cancelled: scalars.Flag = key(_CANCELLED + " At a slot's time, it takes that slot.", default=False)
-    repeat: scalars.Flag = key(_REPEAT, default=False)
+    paused: Paused = key(_PAUSED, True, _PAUSE, default=False, shown=False)
+    cancelled: scalars.Flag = key(_CANCELLED + " At a slot's time, it takes that slot.", True, default=False)
+    repeat: scalars.Flag = key(_REPEAT, True, default=False)
     metadata: scalars.Metadata | None = key(_METADATA, {"campaign": "spring"}, default=None)
 
 
@@ -486,15 +502,19 @@ class ChannelFile(File):
         ),
     )
     active: scalars.Flag = key("`false`: nothing may be scheduled on it.", False, default=True)
-    paused: Paused = key(_PAUSED, default=False, shown=False)
+    paused: Paused = key(_PAUSED, True, _PAUSE, default=False, shown=False)
     tags: tuple[scalars.Id, ...] = key(
-        "By these, waves can choose channels.", ["gaming", "de"], default=(), shown=[]
+        "By these, waves can choose channels: `channels: { tags: [gaming] }`.",
+        ["gaming", "de"],
+        default=(),
+        shown=[],
     )
     renamed_from: scalars.Id | None = key(
         "The former name of this file, without `.yaml`. " + _RENAMED, "tech-dayly", default=None
     )
     slots: tuple[scalars.Slot, ...] = key(
-        "The channel's own schedule: systemd calendar expressions, in its `timezone`.",
+        "The channel's own schedule, in its `timezone`: systemd calendar expressions. "
+        "`Mon *-*-1..7 09:30` is the first Monday of a month.",
         ["Mon,Wed,Fri 18:00"],
         ["Mon *-*-1..7 09:30"],
         default=(),
@@ -505,7 +525,7 @@ class ChannelFile(File):
     )
     schedules: tuple[OneOffFile, ...] = key(
         "Single publications at times of their own.",
-        [{"video": "anniversary", "at": "2026-03-05T09:00:00Z"}],
+        [{"video": "anniversary", "at": "2030-03-05T09:00:00Z"}],
         default=(),
         shown=[],
     )
@@ -590,8 +610,8 @@ class FreezeFile(File):
 
     timezone: scalars.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
     reason: scalars.Reason | None = key("Why, for whoever asks later.", "Holidays", default=None)
-    from_: scalars.Time = key("When it begins.", "2026-12-24T00:00:00Z", alias="from")
-    until: scalars.Time = key("When it is over; this instant is outside.", "2026-12-27T00:00:00Z")
+    from_: scalars.Time = key("When it begins.", "2030-12-24T00:00:00Z", alias="from")
+    until: scalars.Time = key("When it is over; this instant is outside.", "2030-12-27T00:00:00Z")
     channels: tuple[scalars.ChannelId, ...] | None = key(
         "The channels it holds for. Without it: all.", ["alpha"], default=None, min_length=1
     )
@@ -607,14 +627,18 @@ class FreezeFile(File):
 class SettingsFile(File):
     """What holds for all waves and channels."""
 
-    conflicts: ConflictsFile = key("Which schedules get in each other's way.", default=ConflictsFile())
+    conflicts: ConflictsFile = key(
+        "Which schedules get in each other's way.", {"min_gap": "5m"}, default=ConflictsFile()
+    )
     catch_up: scalars.Duration = key(
         "How late something may be sent at most; later, it is missed.", "15m", default=3_600, shown="1h"
     )
     horizon: scalars.Duration = key(
         "How far ahead the slots of channels become schedules.", "30d", default=14 * 86_400, shown="14d"
     )
-    retry: RetryFile = key("What happens when GitHub says: not now.", default=RetryFile())
+    retry: RetryFile = key(
+        "What happens when GitHub says: not now.", {"attempts": 5, "backoff": "30s"}, default=RetryFile()
+    )
     pace: scalars.PaceText = key(
         "How fast one token may be used: that many at once, refilled evenly. `1/s`, `60/min`, `500/h`.",
         "30/min",
@@ -627,7 +651,9 @@ class SettingsFile(File):
         default=(),
         shown=[],
     )
-    brake: BrakeFile = key("How many live schedules may vanish at once.", default=BrakeFile())
+    brake: BrakeFile = key(
+        "How many live schedules may vanish at once.", {"cancel_percent": 50}, default=BrakeFile()
+    )
     event_type: scalars.EventType = key(
         "The `repository_dispatch` type of channels that name none.", "publish", default="process-video"
     )
@@ -637,7 +663,7 @@ class SettingsFile(File):
         default="state.json",
     )
     lineage: scalars.Lineage = key(
-        "The lineage of the state, pinned: another state is refused.",
+        "The lineage of the state, as `scheduler state init` prints it: another state is refused.",
         "3f2b8c1e-6a51-4c7e-9f0d-2b1a5e8d7c43",
         default=None,
     )
@@ -648,7 +674,7 @@ class SettingsFile(File):
     )
     freezes: tuple[FreezeFile, ...] = key(
         "Spans in which nothing is sent.",
-        [{"reason": "Holidays", "from": "2026-12-24T00:00:00Z", "until": "2026-12-27T00:00:00Z"}],
+        [{"reason": "Holidays", "from": "2030-12-24T00:00:00Z", "until": "2030-12-27T00:00:00Z"}],
         default=(),
         shown=[],
     )

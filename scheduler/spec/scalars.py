@@ -385,8 +385,13 @@ def text_schema(
 
 
 def string_schema(pattern: str, hint: str) -> dict[str, Any]:
-    """The schema of a text that no YAML reader takes for anything else."""
-    return {"type": "string", "pattern": f"^(?:{pattern})$", "patternErrorMessage": _sentence(hint)}
+    """The schema of a text that no YAML reader takes for anything else.
+
+    Of a bare number, as in `delay: 60`, editors say `errorMessage`.
+    """
+    words = _sentence(hint)
+    pattern = f"^(?:{pattern})$"
+    return {"type": "string", "errorMessage": words, "pattern": pattern, "patternErrorMessage": words}
 
 
 def _sentence(hint: str) -> str:
@@ -406,7 +411,7 @@ def _read_command(value: object) -> str:
 
 _DURATION_HINT = "write 90s, 45m, 1h30m, 2d or PT1H30M"
 _TIME_HINT = (
-    "write a time with an offset, such as 2026-03-01T18:00:00Z, or a local one with a timezone beside it"
+    "write a time with an offset, such as 2030-03-01T18:00:00Z, or a local one with a timezone beside it"
 )
 _VARIABLE_HINT = "write the NAME of an environment variable, such as ACME_TOKEN"
 _ZONE_HINT = "write an IANA name, such as Europe/Berlin or UTC"

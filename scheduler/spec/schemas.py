@@ -1,8 +1,8 @@
 """The JSON Schemas (draft 2020-12) of the files, for editors and other tools; written by this program.
 
 What an editor shows comes with them: hovers (`markdownDescription`), completions (`examples`, `enum`,
-`defaultSnippets`), messages (`patternErrorMessage`). The rules are pydantic's; where a schema can't say
-one, it allows more, never less.
+`defaultSnippets`), messages (`patternErrorMessage`, `errorMessage`). The rules are pydantic's; where a schema
+can't say one, it allows more, never less.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ def _titled(key: str, schema: Any) -> Any:
     """A property with the title under which hovers show it (else they show its parent's)."""
     if not isinstance(schema, dict) or "description" not in schema:
         return schema
-    return {"title": key.replace("_", " ").capitalize(), **schema}
+    rest = {name: part for name, part in schema.items() if name != "title"}
+    return {"title": key.replace("_", " ").capitalize(), **rest}
 
 
 # --- rules about several keys -----------------------------------------------------------------------
@@ -226,7 +227,7 @@ _SNIPPETS: Mapping[Kind, list[Schema]] = {
             {
                 "type": "simultaneous",
                 "video": "${2:premiere-4k}",
-                "at": "${3:2026-03-01T18:00:00Z}",
+                "at": "${3:2030-03-01T18:00:00Z}",
                 "channels": ["${4:alpha}", "${5:beta}"],
             },
         ),
@@ -237,7 +238,7 @@ _SNIPPETS: Mapping[Kind, list[Schema]] = {
             {
                 "type": "staggered",
                 "video": "${2:premiere-4k}",
-                "at": "${3:2026-03-01T18:00:00Z}",
+                "at": "${3:2030-03-01T18:00:00Z}",
                 "delay": "${4:1h}",
                 "channels": ["${5:alpha}", "${6:beta}"],
             },
@@ -249,7 +250,7 @@ _SNIPPETS: Mapping[Kind, list[Schema]] = {
             {
                 "type": "simultaneous",
                 "video": "${2:trailer}",
-                "at": "${3:2026-03-01T18:00}",
+                "at": "${3:2030-03-01T18:00}",
                 "timezone": "channel",
                 "channels": {"tags": ["${4:gaming}"]},
             },
