@@ -22,7 +22,14 @@ from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.dispatchers import Answer, Dispatcher, Readiness, Request, Sighting
 from scheduler.envelope import intend, intend_again, intent_of, payload_of
 from scheduler.errors import LostRace, StateError
-from scheduler.outcomes import IN_FLIGHT, after_answer, after_lookup, after_nothing_left
+from scheduler.outcomes import (
+    IN_FLIGHT,
+    LATE,
+    after_answer,
+    after_lookup,
+    after_nothing_left,
+    after_sighting,
+)
 from scheduler.pace import Sent
 from scheduler.plan import Change, PlannedSend, Surroundings
 from scheduler.reconciler import Reconciled, reconcile
@@ -48,6 +55,7 @@ BATCH = 100
 """Requests of one intent commit: all of them are begun at once, so none of them begins late."""
 NAMED = 5
 """Schedules that one sentence names."""
+_SET_BACK = "look whether the state was set back: its history says by whom and from what"
 CLOCK_TOLERANCE = 120
 """Seconds that this machine's clock and a server's may differ."""
 
@@ -212,6 +220,8 @@ class Runner:
         if reconciled.declared is None:
             return True
         ready, wait = self._ready(reconciled.declared.settings.pace, reconciled.plan.sends, attempted)
+        if self._look_back(look, ready, attempted):
+            return False
         snapshot, requests = self._book(look, ready, attempted)
         self.report.tell_look(reconciled)
         self.report.tell_broken_ways(self._without_a_way)
@@ -497,6 +507,55 @@ class Runner:
             self._settle(snapshot, sightings, readiness)
             self._warn(reconciled, readiness)
         return bool(sightings)
+
+    def _look_back(self, look: Look, sends: Sequence[PlannedSend], asked: set[str]) -> bool:
+        """Look first whether what is late was sent before. True where something was asked.
+
+        A state branch that somebody set back forgets what was sent, and a fresh clone has nothing to hold
+        it against; the channel's runs remember. An answer that does not come keeps nothing back: the
+        token may not be allowed to read runs, and a late publication must not wait for that.
+        """
+        snapshot, reconciled = look.snapshot, look.reconciled
+        dues: dict[str, Instant] = {}
+        intents: dict[str, Intent] = {}
+        for send in sends:
+            record, mark = reconciled.booked[send.schedule_id], f"before {send.schedule_id}"
+            due = record.at if send.due is None else send.due
+            if mark in asked or record.status == "executing" or reconciled.plan.now - due <= LATE:
+                continue
+            intent = self._intend(snapshot.state, reconciled, record, send)[1].intent
+            if intent.transport != "queue":
+                asked.add(mark)
+                dues[send.schedule_id] = due
+                intents[send.schedule_id] = msgspec.structs.replace(intent, at=instant_text(due))
+        sightings = self._ask_all(
+            intents, lambda way, some: way.look_up(some), lambda fault: Sighting(error=fault)
+        )
+        found = {name: sighting for name, sighting in sightings.items() if sighting.runs}
+        if found:
+            self._adopt(look, found, intents, dues)
+        return bool(intents)
+
+    def _adopt(
+        self,
+        look: Look,
+        found: Mapping[str, Sighting],
+        intents: Mapping[str, Intent],
+        dues: Mapping[str, Instant],
+    ) -> None:
+        """Record what was sent before, and say that the record had forgotten it."""
+        now, state = self.edge.clock.now(), look.snapshot.state
+        schedules = dict(state.schedules)
+        for name, sighting in found.items():
+            record = look.reconciled.booked[name]
+            schedules[name] = after_sighting(record, intents[name], sighting, dues[name], now)
+            words = f"{name} was sent before, and the record did not know: its channel has a run with its key"
+            self._remarks.append(error("forgotten", Location("."), words, _SET_BACK))
+        after = msgspec.structs.replace(state, schedules=schedules)
+        self._save(after, look.snapshot, audit.outcomes(state.schedules, schedules))
+        boundary("sighting-saved")
+        for name in found:
+            self.report.tell(name, schedules[name])
 
     def _settle(
         self, snapshot: Snapshot, sightings: Mapping[str, Sighting], readiness: Mapping[str, Readiness]

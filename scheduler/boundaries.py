@@ -32,6 +32,7 @@ BOUNDARIES = (
     "before-send",
     "answered",
     "outcome-saved",
+    "sighting-saved",
     "asked",
     # scheduler/working.py
     "job-taken",

@@ -33,6 +33,7 @@ Code = Literal[
     "skipped-slot",
     "stale-checkout",
     "clock",
+    "forgotten",
     "unreachable",
 ]
 

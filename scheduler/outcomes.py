@@ -10,13 +10,15 @@ import msgspec
 
 from scheduler.dispatchers import Answer, Run, Sighting
 from scheduler.spec import SettingsSpec
-from scheduler.state import Reason, Record, advance, note
+from scheduler.state import Intent, Reason, Record, advance, note
 from scheduler.times import Instant, instant_text, read_utc
 
 IN_FLIGHT = 120
 """Seconds for which an intent without an outcome is taken to be another runner's, still at work."""
 LOOKUP_WINDOW = 15 * 60
 """Seconds for which the run of a key may still show up."""
+LATE = 15 * 60
+"""Seconds after which a first request is looked up before it is made: the record may have been set back."""
 RUN_WINDOW = 24 * 3600
 """Seconds within which a run must end, and within which a re-run may still succeed."""
 
@@ -150,6 +152,18 @@ def after_lookup(record: Record, sighting: Sighting, now: Instant) -> Record:
         words = "the channel's run did not end within 24 h"
         return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
     return msgspec.structs.replace(record, **seen)
+
+
+def after_sighting(record: Record, intent: Intent, sighting: Sighting, due: Instant, now: Instant) -> Record:
+    """The record of an unsent schedule whose key a run carries all the same: its record was set back."""
+    begun = min((run.started_at for run in sighting.runs if run.started_at is not None), default=now)
+    sent = advance(
+        record, "executing", now, "it was sent before, and the record forgot: a run carries its key",
+        intent=intent, attempts=max(1, record.attempts), executed_at=instant_text(begun),
+        lateness_seconds=max(0, begun - due), error_message=None, next_attempt_at=None, limited=False,
+        unconfirmed=None,
+    )  # fmt: skip
+    return after_lookup(sent, sighting, now)
 
 
 def _not_answered(record: Record, error: str, now: Instant) -> Record:

@@ -34,6 +34,7 @@ OF_FILES = [name for name in BOUNDARIES if name.startswith("file-")]
 OF_GIT = [name for name in BOUNDARIES if name.startswith("git-")]
 OF_SENDING = ["intent-saved", "before-send", "answered", "outcome-saved"]
 OF_ASKING = ["asked"]
+OF_LOOKING_BACK = ["sighting-saved"]
 OF_WORKING = [name for name in BOUNDARIES if name.startswith("job-")]
 
 
@@ -105,7 +106,7 @@ def test_every_boundary_in_the_code_is_enumerated_and_tried_here() -> None:
         and isinstance(node.args[0], ast.Constant)
     }
     assert named == set(BOUNDARIES)
-    assert {*OF_FILES, *OF_GIT, *OF_SENDING, *OF_ASKING, *OF_WORKING} == set(BOUNDARIES)
+    assert {*OF_FILES, *OF_GIT, *OF_SENDING, *OF_ASKING, *OF_LOOKING_BACK, *OF_WORKING} == set(BOUNDARIES)
 
 
 # The first save is of the intent, the second of the outcome.
@@ -161,6 +162,18 @@ def test_a_lookup_that_is_cut_off_is_made_again(spring: Miniature, github: GitHu
     run(spring, github, 0)
     killed(spring, github, point, seconds=200)
     run(spring, github, 300)
+    assert (spring.statuses, posts(github)) == ({ALPHA: "completed"}, 1)
+
+
+@pytest.mark.parametrize("point", [*OF_LOOKING_BACK, *OF_FILES])
+def test_what_a_record_that_was_set_back_forgot_is_found_again_whenever_the_search_is_cut_off(
+    spring: Miniature, github: GitHub, point: str
+) -> None:
+    before = (spring.root / "state.json").read_bytes()
+    run(spring, github, 0)
+    (spring.root / "state.json").write_bytes(before)
+    killed(spring, github, point, seconds=1000)
+    run(spring, github, 1100)
     assert (spring.statuses, posts(github)) == ({ALPHA: "completed"}, 1)
 
 

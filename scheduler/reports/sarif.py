@@ -41,6 +41,7 @@ RULES: Mapping[Code, str] = {
     "skipped-slot": "A slot is a time that exists",
     "stale-checkout": "A run starts from what was declared last",
     "clock": "The machine's clock is right",
+    "forgotten": "The record knows what was sent",
     "unreachable": "What is asked answers",
 }
 _INDEX: Mapping[str, int] = {code: index for index, code in enumerate(get_args(Code))}
