@@ -58,6 +58,8 @@ NAMED = 5
 _SET_BACK = "look whether the state was set back: its history says by whom and from what"
 CLOCK_TOLERANCE = 120
 """Seconds that this machine's clock and a server's may differ."""
+CLOCK_TRUST = 600
+"""Seconds for which a clock that was right is not compared anew before something is saved."""
 
 
 class Waiter(Protocol):
@@ -140,6 +142,10 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """On the monotonic clock."""
 
 
+def _nobody_says() -> Instant | None:
+    return None
+
+
 def _in_a_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, daemon=True).start()
 
@@ -162,6 +168,8 @@ class Edge(msgspec.Struct, kw_only=True):
     """What must hold of a state before it is acted upon; raises where it does not."""
     compares_clocks: bool = False
     """Whether the servers' `Date` is held against the clock; a clock that was set by hand is not."""
+    server_time: Callable[[], Instant | None] = _nobody_says
+    """What a server's clock says now; None where none does."""
     declare: Reader = declare
     """How files are read; a simulation reads them once, and under settings of its own."""
     beside: Callable[[Callable[[], None]], None] = _in_a_thread
@@ -184,6 +192,8 @@ class Runner:
         self._without_a_way: dict[str, str] = {}
         """What is due and cannot leave since its way out is broken, and why."""
         self._sent = Sent()
+        self._clock_is_good_until = 0.0
+        """On the monotonic clock."""
 
     # --- one reconciliation -----------------------------------------------------------------------
 
@@ -218,6 +228,9 @@ class Runner:
         reconciled = look.reconciled
         self.report.last = reconciled
         if reconciled.declared is None:
+            return True
+        self._check_clock(reconciled)
+        if self._has_wrong_clock():
             return True
         ready, wait = self._ready(reconciled.declared.settings.pace, reconciled.plan.sends, attempted)
         if self._look_back(look, ready, attempted):
@@ -464,8 +477,24 @@ class Runner:
             return saved
         raise StateError("other runners saved first each time; the next run will look the outcomes up")
 
+    def _check_clock(self, reconciled: Reconciled) -> None:
+        """Ask for the time before anything is saved or sent: by a wrong clock, all would seem missed.
+
+        Where nobody answers, the clock is taken as it is; the answers to what is sent are compared too.
+        """
+        edge, declared = self.edge, reconciled.declared
+        if not edge.compares_clocks or not reconciled.plan.changes or declared is None:
+            return
+        if all(channel.repository is None for channel in declared.channels.values()):
+            return
+        if edge.clock.monotonic() < self._clock_is_good_until:
+            return
+        self._compare_clocks(edge.server_time(), edge.clock.now())
+        if not self._has_wrong_clock():
+            self._clock_is_good_until = edge.clock.monotonic() + CLOCK_TRUST
+
     def _compare_clocks(self, server_time: Instant | None, now: Instant) -> None:
-        """A clock that is wrong sends at the wrong time: say so, and send no more in this run."""
+        """A clock that is wrong sends at the wrong time: say so, and do no more in this run."""
         if not self.edge.compares_clocks or server_time is None or self._has_wrong_clock():
             return
         ahead = now - server_time
@@ -473,7 +502,7 @@ class Runner:
             side = "ahead of" if ahead > 0 else "behind"
             message = f"this machine's clock is {duration_text(abs(ahead))} {side} the server's"
             self._remarks.append(
-                error("clock", Location("."), message, "set the clock (ntp); nothing more is sent until then")
+                error("clock", Location("."), message, "set the clock (ntp); nothing is sent until then")
             )
 
     def _has_wrong_clock(self) -> bool:

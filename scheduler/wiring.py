@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scheduler.apply import Edge
     from scheduler.dispatchers import Dispatcher
     from scheduler.dispatchers.broker import Broker
+    from scheduler.dispatchers.github import GitHubDispatcher
     from scheduler.dispatchers.queue import SqliteQueue
     from scheduler.ledger import Ledger
     from scheduler.notifying import Notifier
@@ -47,7 +48,8 @@ class Repository:
         self.environ = environ
         self.clock = clock
         self._desk: _WorkTree | RemoteTip = _WorkTree(root)
-        self._ways: dict[str, Dispatcher] = {}
+        self._hub: GitHubDispatcher | None = None
+        self._queue: Dispatcher | None = None
         self._notifier: Notifier | None = None
         self._store: tuple[str, Store] | None = None
 
@@ -111,6 +113,36 @@ class Repository:
         )
         return reconciled, state
 
+    def compare(self, revision: str) -> tuple[Reconciled, Reconciled]:
+        """What is declared here, a proposal, and what `revision` declares without it, at one instant.
+
+        Both are held against one record, which is that of the settings without the proposal. Raises
+        SchedulerError where there is no such commit.
+        """
+        from scheduler.reconciler import reconcile
+        from scheduler.remote_tip import sources_at
+
+        sources, base = self.sources(), sources_at(self.root, revision)
+        state, archive = self._recorded_for(base, sources)
+        now, surroundings = self.clock.now(), self.surroundings()
+        proposal, without = (
+            reconcile(read, state, archive, now, surroundings, proposal=True) for read in (sources, base)
+        )
+        return proposal, without
+
+    def _recorded_for(self, *choices: Sequence[Source]) -> tuple[State | None, dict[str, Record]]:
+        """The record of the first settings that have one."""
+        found: tuple[State | None, dict[str, Record]] = None, {}
+        for sources in choices:
+            settings = self.settings(sources)
+            if settings is None:
+                continue
+            if found[0] is None:
+                found = self.recorded(settings)
+            else:
+                demand_lineage(found[0], settings, "the record")
+        return found
+
     def preview(self, settings: SettingsSpec, *, force: bool = False) -> Reconciled:
         """What a run would do now; the state must be there, and lasting, as for a run."""
         from scheduler.apply import Runner
@@ -147,6 +179,7 @@ class Repository:
             idle=lambda reconciled: self._idle(settings, reconciled),
             guard=guarded.check,
             compares_clocks=self.clock.is_real,
+            server_time=self._server_time,
         )
 
     def commit(self) -> str | None:
@@ -212,16 +245,26 @@ class Repository:
 
     def way(self, intent: Intent, settings: SettingsSpec) -> Dispatcher:
         """The way out for an intent: GitHub, or the queue."""
-        kind = "queue" if intent.transport == "queue" else "github"
-        if kind not in self._ways:
-            self._ways[kind] = self._open_queue(settings) if kind == "queue" else self._open_github()
-        return self._ways[kind]
+        if intent.transport != "queue":
+            return self._github()
+        if self._queue is None:
+            self._queue = self._open_queue(settings)
+        return self._queue
 
-    def _open_github(self) -> Dispatcher:
+    def _github(self) -> GitHubDispatcher:
         from scheduler.dispatchers.github import GitHubDispatcher
 
-        api = self.environ.get("GITHUB_API_URL") or DEFAULT_API
-        return GitHubDispatcher(api, token_reader(self.environ), now=self.clock.now)
+        if self._hub is None:
+            api = self.environ.get("GITHUB_API_URL") or DEFAULT_API
+            self._hub = GitHubDispatcher(api, token_reader(self.environ), now=self.clock.now)
+        return self._hub
+
+    def _server_time(self) -> Instant | None:
+        """What GitHub's clock says; None where it cannot be asked, which the sending will tell."""
+        try:
+            return self._github().server_time()
+        except SchedulerError:
+            return None
 
     def queue(self, settings: SettingsSpec) -> SqliteQueue | Broker:
         """The queue of channels without a repository. Raises SchedulerError where there is none to be had."""
@@ -278,9 +321,10 @@ class Repository:
     def close(self) -> None:
         """Let go of connections and files, once the last notifications are out."""
         self.finish_telling()
-        for way in self._ways.values():
-            way.close()
-        self._ways.clear()
+        for way in (self._hub, self._queue):
+            if way is not None:
+                way.close()
+        self._hub = self._queue = None
 
 
 def demand_lineage(state: State, settings: SettingsSpec, name: str) -> None:

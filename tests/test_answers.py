@@ -526,6 +526,7 @@ def test_a_workflow_dispatch_is_followed_by_its_run_s_id(confirmed: Miniature, g
 
 def test_a_machine_whose_clock_is_far_off_is_told_and_sends_no_more(live: Miniature, github: GitHub) -> None:
     github.date_offset = -3 * 3600
+    github.faults = [Fault("close", method="GET", path="rate_limit")]  # asked for the time, it said nothing
     live.write(
         {
             "scheduler.yaml": "pace: 1/s\n",

@@ -237,6 +237,16 @@ class GitHubDispatcher:
 
     # --- asking ---
 
+    def server_time(self) -> Instant | None:
+        """What the server's clock says, asked without a token; None where it does not say. Never raises."""
+        headers = (("Accept", ACCEPT), ("User-Agent", USER_AGENT))
+        asked = Outgoing(method="GET", target="/rate_limit", headers=headers)
+        patience = min(BRANCH_TIMEOUT, self._wire.answer_timeout)
+        for _, outcome in self._wire.exchange([asked], answer_timeout=patience):
+            if isinstance(outcome, Reply):  # a refusal tells the time as well
+                return server_time(outcome.headers)
+        return None
+
     def look_up(
         self, intents: Mapping[str, Intent], run_ids: Mapping[str, int] | None = None
     ) -> Mapping[str, Sighting]:
