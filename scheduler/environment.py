@@ -80,6 +80,24 @@ def _in_file(path: str) -> str | None:
         return None
 
 
+def who_runs(environ: Mapping[str, str]) -> dict[str, str]:
+    """Who and what made GitHub Actions run this, for the history of the record: `actor`, `event`, `run`.
+
+    Elsewhere it is empty: there git's own author says it.
+    """
+    if not on_actions(environ):
+        return {}
+    server, repository, run = (
+        environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")
+    )
+    told = {
+        "actor": environ.get("GITHUB_TRIGGERING_ACTOR") or environ.get("GITHUB_ACTOR", ""),
+        "event": environ.get("GITHUB_EVENT_NAME", ""),
+        "run": f"{server}/{repository}/actions/runs/{run}" if server and repository and run else "",
+    }
+    return {name: " ".join(words.split()) for name, words in told.items() if words.strip()}
+
+
 def on_actions(environ: Mapping[str, str]) -> bool:
     """Whether this runs in a GitHub Actions job, whose disk is gone afterwards."""
     return environ.get("GITHUB_ACTIONS") == "true"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from scheduler import idle, workspace
 from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic, Location, warning
-from scheduler.environment import on_actions, surroundings_of, token_reader
+from scheduler.environment import on_actions, surroundings_of, token_reader, who_runs
 from scheduler.errors import QueueError, RunRefused, SchedulerError, StateError, StateMissing
 from scheduler.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.state import Declared, Idle, Intent, Record, State
@@ -79,7 +79,7 @@ class Repository:
         from scheduler.stores import open_store
 
         if self._store is None or self._store[0] != settings.state:
-            self._store = settings.state, open_store(self.root, settings.state)
+            self._store = settings.state, open_store(self.root, settings.state, who_runs(self.environ))
         return self._store[1]
 
     def recorded(self, settings: SettingsSpec) -> tuple[State | None, dict[str, Record]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from git_http_server import Fault, GitServer, serve
+from miniature import Miniature
 from store_writer import added, record
 
 from scheduler.boundaries import BOUNDARIES
@@ -138,6 +139,26 @@ def test_the_history_reads_as_a_log(over_file: Remote) -> None:
     assert rest[5].startswith("Scheduler-Nonce: ")
     changed = git("show", "--format=", "--numstat", REF, cwd=over_file.bare).split()
     assert changed == ["3", "2", "state.json"], "the first line, the line before, and the new one"
+
+
+def test_the_history_says_what_made_a_run_on_github_actions_and_who(mini: Miniature) -> None:
+    mini.write({"scheduler.yaml": f"state: branch:{BRANCH}\n"})
+    git("init", "-q", "-b", "main", cwd=mini.root)
+    git("init", "-q", "--bare", "-b", "main", "origin.git", cwd=mini.root)
+    git("remote", "add", "origin", str(mini.root / "origin.git"), cwd=mini.root)
+    on_actions = {
+        "GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_REPOSITORY": "acme/waves", "GITHUB_RUN_ID": "17", "GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_ACTOR": "somebody",
+        "GITHUB_TRIGGERING_ACTOR": "ada\nScheduler-Serial: 99",
+    }  # fmt: skip
+    assert mini.run("state", "init", now="2026-01-01T00:00:00Z", **on_actions).code == 0
+    said = git("log", "-1", "--format=%(trailers)", REF, cwd=mini.root / "origin.git").splitlines()
+    assert said[:3] == [
+        "Scheduler-Actor: ada Scheduler-Serial: 99",
+        "Scheduler-Event: workflow_dispatch",
+        "Scheduler-Run: https://github.com/acme/waves/actions/runs/17",
+    ]
+    assert said[3] == "Scheduler-Serial: 1"
 
 
 def test_who_commits_is_who_git_is_configured_for(over_file: Remote) -> None:

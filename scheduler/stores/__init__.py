@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scheduler.state import Record, State
 
 
@@ -64,13 +66,16 @@ class Store(Protocol):
         """
 
 
-def open_store(root: Path, setting: str) -> Store:
-    """The store that a `state:` setting names: a path below `root`, or `branch:<name>` of its remote."""
+def open_store(root: Path, setting: str, who: Mapping[str, str] | None = None) -> Store:
+    """The store that a `state:` setting names: a path below `root`, or `branch:<name>` of its remote.
+
+    `who` says in a branch's history who and what made this process run, by name.
+    """
     kind, colon, branch = setting.partition(":")
     if colon and kind == "branch":
         from scheduler.stores.git import GitBranchStore
 
-        return GitBranchStore(root, branch)
+        return GitBranchStore(root, branch, who=who or {})
     from scheduler.stores.file import FileStore
 
     return FileStore(root / setting, setting)

@@ -105,6 +105,7 @@ class GitBranchStore:
         attempts: int = 6,
         sleep: Callable[[float], None] = time.sleep,
         nonce: Callable[[], str] = lambda: secrets.token_hex(16),
+        who: Mapping[str, str] | None = None,
     ) -> None:
         self._git = Git(worktree, timeout)
         self._branch = branch
@@ -112,6 +113,7 @@ class GitBranchStore:
         self._attempts = attempts
         self._sleep = sleep
         self._nonce = nonce
+        self._who_runs = who or {}
         self._ref = f"refs/heads/{branch}"
         # Each store of each process fetches into a ref of its own: what another one fetches meanwhile,
         # from an earlier look at the remote, must not be taken for ours.
@@ -346,7 +348,8 @@ class GitBranchStore:
 
     def _commit(self, tree: str, parent: str | None, message: str, serial: int) -> str:
         text = message.replace("\0", "").strip() or "Save the state"
-        text += f"\n\nScheduler-Serial: {serial}\nScheduler-Nonce: {self._nonce()}\n"
+        trailers = {**self._who_runs, "serial": str(serial), "nonce": self._nonce()}
+        text += "\n\n" + "".join(f"Scheduler-{name.title()}: {words}\n" for name, words in trailers.items())
         parents = [] if parent is None else ["-p", parent]
         given = text.encode(errors="replace")
         commit = self._git.line("commit-tree", tree, *parents, given=given, environment=self._who())

@@ -49,6 +49,7 @@ def test_a_tick_sends_what_is_due_and_pushes_the_record(home: Home, channel: Rep
     assert home.state()["schedules"]["spring/teaser/tech-daily"]["status"] == "completed"
     assert home.api.issues == []
     assert home.github.unknown == []
+    assert "Scheduler-Event: schedule" in home.words_of_state()
 
 
 def test_what_a_tick_sends_is_published_once_however_often_it_is_delivered(

@@ -129,6 +129,10 @@ class Home:
         document: dict[str, Any] = json.loads(text)
         return document
 
+    def words_of_state(self) -> list[str]:
+        """The last commit message of the state branch, line by line."""
+        return git(self.server.root / NAME, "log", "-1", "--format=%B", "scheduler-state").splitlines()
+
     def log_of_state(self) -> list[str]:
         """The titles of the state branch's commits, newest first."""
         return git(self.server.root / NAME, "log", "--format=%s", "scheduler-state").splitlines()
