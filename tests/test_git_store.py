@@ -148,7 +148,8 @@ def test_the_history_says_what_made_a_run_on_github_actions_and_who(mini: Miniat
     git("remote", "add", "origin", str(mini.root / "origin.git"), cwd=mini.root)
     on_actions = {
         "GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com",
-        "GITHUB_REPOSITORY": "acme/waves", "GITHUB_RUN_ID": "17", "GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_ACTOR": "somebody",
+        "GITHUB_REPOSITORY": "acme/waves", "GITHUB_RUN_ID": "17", "GITHUB_EVENT_NAME": "workflow_dispatch",
+        "GITHUB_ACTOR": "somebody",
         "GITHUB_TRIGGERING_ACTOR": "ada\nScheduler-Serial: 99",
     }  # fmt: skip
     assert mini.run("state", "init", now="2026-01-01T00:00:00Z", **on_actions).code == 0
