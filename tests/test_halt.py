@@ -61,6 +61,15 @@ def test_a_stagger_stops_where_a_member_failed_and_says_so(failed: Miniature, gi
     assert github.dispatches == []
 
 
+def test_what_is_given_up_halts_what_falls_due_in_that_very_run(live: Miniature, github: GitHub) -> None:
+    live.channels("alpha", delivery="at-least-once")
+    live.write({"scheduler.yaml": "retry: { attempts: 1 }\n"} | stagger(delay="16m"))
+    github.repository("acme/alpha").faults = [Fault(status=502)]
+    run(live, github, 0)
+    assert run(live, github, 16 * 60).results == {ALPHA: "failed"}
+    assert (halted_by(live, BETA), github.dispatches) == (f"{ALPHA} failed", [])
+
+
 def test_what_is_halted_waits_however_long(failed: Miniature, github: GitHub) -> None:
     assert [run(failed, github, seconds).code for seconds in (HOUR, 4 * HOUR, 50 * HOUR)] == [0, 0, 0]
     assert failed.statuses[BETA] in ("pending", "scheduled")

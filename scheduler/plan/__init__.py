@@ -55,21 +55,39 @@ def make_plan(subject: Subject) -> tuple[Plan, dict[str, Record]]:
 
 
 def _proceed(situation: Situation) -> None:
-    """Ask each record what is to come of it now."""
+    """Ask each record what is to come of it now.
+
+    What is under way comes first: where it is given up in this very plan, it halts the rest of its wave.
+    """
     draft = situation.draft
 
     def fail(schedule_id: str) -> None:
         unsent.proceed(situation, schedule_id, draft.records[schedule_id], None)
 
+    near = without_far_ahead(situation)
+    under_way = [schedule_id for schedule_id in near if _is_under_way(draft.records[schedule_id])]
+    for schedule_id in under_way:
+        _proceed_sent(situation, schedule_id, draft.records[schedule_id])
     halts = find_halts(situation, fail)
-    for schedule_id in without_far_ahead(situation):
+    settled = set(under_way)
+    for schedule_id in near:
         record = draft.records[schedule_id]
-        if record.status == "executing":
-            sent.proceed_executing(situation, schedule_id, record)
-        elif record.is_unsent_live:
+        if record.is_unsent_live:
             unsent.proceed(situation, schedule_id, record, halts)
-        else:
-            sent.proceed_finished(situation, schedule_id, record)
+        elif schedule_id not in settled:
+            _proceed_sent(situation, schedule_id, record)
     for freeze in situation.subject.declared.settings.freezes:
         draft.wake_at(freeze.from_)
         draft.wake_at(freeze.until)
+
+
+def _proceed_sent(situation: Situation, schedule_id: str, record: Record) -> None:
+    if record.status == "executing":
+        sent.proceed_executing(situation, schedule_id, record)
+    else:
+        sent.proceed_finished(situation, schedule_id, record)
+
+
+def _is_under_way(record: Record) -> bool:
+    """It was sent, and may still be given up by a plan. A job counts from its claim, whatever its status."""
+    return record.status == "executing" or (record.status == "completed" and record.claim is not None)
