@@ -222,17 +222,52 @@ def validate(context: Context, form: str | None) -> None:
     "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 4 where there is something to do.")
+@click.option("--base", metavar="COMMIT", help="Markdown: tell what is different from what this declares.")
+@click.option("--hold", type=DurationArgument(), help="Markdown: how long your runs stay for what falls due.")
+@click.option("--limit", type=click.IntRange(min=5_000), help="Markdown: its bytes; default: a comment's.")
 @pass_context
 @guarded
-def plan(context: Context, form: str, detailed_exitcode: bool) -> None:
+def plan(
+    context: Context,
+    form: str,
+    detailed_exitcode: bool,
+    base: str | None,
+    hold: int | None,
+    limit: int | None,
+) -> None:
     """Show what `run` would do now, and why."""
     from scheduler.reports.views import for_plan
 
-    reconciled, _ = context.repository.look(proposal=True)
-    write(for_plan(form, reconciled, context.texts(reconciled), colour=context.colour))
+    if form != "markdown":
+        if (base, hold, limit) != (None, None, None):
+            raise click.UsageError("--base, --hold and --limit go with --format markdown")
+        reconciled, _ = context.repository.look(proposal=True)
+        write(for_plan(form, reconciled, context.texts(reconciled), colour=context.colour))
+        changes = bool(reconciled.plan.changes)
+    else:
+        reconciled, changes = _propose(context, base, hold, limit)
     if reconciled.is_red:
         sys.exit(PROBLEMS)
-    sys.exit(CHANGES if detailed_exitcode and reconciled.plan.changes else FINE)
+    sys.exit(CHANGES if detailed_exitcode and changes else FINE)
+
+
+def _propose(
+    context: Context, base: str | None, hold: int | None, limit: int | None
+) -> tuple[Reconciled, bool]:
+    """Write a plan for a pull request; what was planned, and whether it changes anything."""
+    from scheduler.reports.views import for_plan
+    from scheduler.review import review
+
+    repository = context.repository
+    without = None
+    if base is None:
+        reconciled, _ = repository.look(proposal=True)
+    else:
+        reconciled, without = repository.compare(base)
+    found = review(reconciled, without, repository.surroundings(), hold=hold)
+    texts = context.texts(reconciled)
+    write(for_plan("markdown", reconciled, texts, colour=False, review=found, limit=limit))
+    return reconciled, bool(reconciled.plan.changes) if without is None else found.changes_anything
 
 
 @cli.command()

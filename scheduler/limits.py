@@ -28,7 +28,7 @@ def check_allowed(declared: Declarations, surroundings: Surroundings, expansion:
         lists.append(("SCHEDULER_ALLOW", surroundings.allow))
     for name, channel in declared.channels.items():
         for origin, patterns in lists:
-            if channel.repository is None or _matches(channel.repository, patterns):
+            if channel.repository is None or is_allowed(channel.repository, patterns):
                 continue
             declared.refused[name] = "not-allowed"
             expansion.faults.append(
@@ -43,7 +43,8 @@ def check_allowed(declared: Declarations, surroundings: Surroundings, expansion:
             break
 
 
-def _matches(repository: str, patterns: Iterable[str]) -> bool:
+def is_allowed(repository: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the `owner/name` patterns fits a repository, whatever its case."""
     return any(fnmatch.fnmatchcase(repository.lower(), pattern.lower()) for pattern in patterns)
 
 

@@ -29,6 +29,14 @@ _Entry = tuple[str, str, str]
 """Mode, object and path below the root, as git lists them."""
 
 
+def sources_at(root: Path, revision: str) -> list[Source]:
+    """Every declared file as a commit of this clone has it, read as a work tree's would be.
+
+    Raises SchedulerError where there is no such commit, StateError where there is no git.
+    """
+    return RemoteTip(root, revision).at(revision)
+
+
 class RemoteTip:
     """The declared files of `ref` (`refs/heads/main`) on `remote`, as they are there now.
 
@@ -83,15 +91,38 @@ class RemoteTip:
         return self._git.line("rev-parse", "--verify", f"{OWN_REF}^{{commit}}")
 
     def _read(self, commit: str) -> list[Source]:
-        """The files of a commit. Raises StateError where git cannot give them."""
-        folders = [folder for _, folder in FOLDERS]
-        listed = self._git.demand("ls-tree", "-r", "-z", commit, "--", *folders, SETTINGS, SETTINGS_TOO)
-        entries = sorted(map(_entry, filter(None, listed.split(b"\0"))), key=_place)
-        if not any(name.startswith(tuple(f"{folder}/" for folder in folders)) for _, _, name in entries):
+        """The files of the tip. Raises StateError where git cannot give them."""
+        entries = self._entries(commit)
+        if not any(name.startswith(tuple(f"{folder}/" for _, folder in FOLDERS)) for _, _, name in entries):
             raise SchedulerError(
                 f"the commit {commit[:12]} of {self._ref} has neither a folder waves/ nor a folder channels/",
                 hint="put them back on that branch",
             )
+        return self._sources_of(commit, entries)
+
+    def at(self, revision: str) -> list[Source]:
+        """The files of any commit of this clone; none where it declares nothing yet.
+
+        Raises SchedulerError where the clone has no such commit.
+        """
+        found = self._git.run(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+        )
+        if found.code != 0:
+            raise SchedulerError(
+                f"git knows no commit {revision!r} here",
+                hint="name a commit or a branch that this clone has, such as origin/main",
+            )
+        commit = found.out.decode("ascii").strip()
+        return self._sources_of(commit, self._entries(commit))
+
+    def _entries(self, commit: str) -> list[_Entry]:
+        """What a commit holds below our folders, in the order in which a work tree is read."""
+        folders = [folder for _, folder in FOLDERS]
+        listed = self._git.demand("ls-tree", "-r", "-z", commit, "--", *folders, SETTINGS, SETTINGS_TOO)
+        return sorted(map(_entry, filter(None, listed.split(b"\0"))), key=_place)
+
+    def _sources_of(self, commit: str, entries: Sequence[_Entry]) -> list[Source]:
         contents = self._contents([blob for mode, blob, _ in entries if mode.startswith("100")])
         sources = (self._source(commit, mode, name, contents.get(blob, b"")) for mode, blob, name in entries)
         # Each once: a folder in the place of scheduler.yaml is listed file by file.

@@ -44,6 +44,7 @@ ROOMS = (
     "audit",
     "limits",
     "reconciler",
+    "review",
     "beginnings",
     "rows",
     "findings",

@@ -1,6 +1,5 @@
 """python -m scheduler.actions: the edge of this room, with the environment of a workflow step.
 
-    punctuality -C DIR FILE                    append to the Markdown how punctual the proposal can be
     summary FILE                               append the Markdown to the job's summary
     comment --pull-request N FILE              say it in the pull request's one comment
     report --exit-code N --tick-gap 2h FILE    log, summary and issues of a run's JSON
@@ -36,9 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scheduler.actions", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    punctuality = commands.add_parser("punctuality")
-    punctuality.set_defaults(run=_punctuality)
-    punctuality.add_argument("-C", dest="directory", required=True, help="the proposal")
     summary = commands.add_parser("summary")
     summary.set_defaults(run=lambda asked: _summarize(asked.file.read_text(encoding="utf-8")))
     comment = commands.add_parser("comment")
@@ -49,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
     report.add_argument("--exit-code", type=int, required=True, help="how the run ended")
     report.add_argument("--tick-gap", type=_duration, default=7_200, help="the longest time without a tick")
-    for one in (punctuality, summary, comment, report):
+    for one in (summary, comment, report):
         one.add_argument("file", type=Path)
     return parser
 
@@ -79,21 +75,6 @@ def _summarize(markdown: str) -> None:
     text = fit(markdown, SUMMARY_LIMIT - 4_096, note, in_bytes=True)
     with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as page:
         page.write(text + "\n")
-
-
-def _punctuality(asked: argparse.Namespace) -> None:
-    from scheduler.actions import punctuality  # late: a tick asks for none of this
-    from scheduler.clock import Clock
-    from scheduler.wiring import Repository as Waves
-    from scheduler.wiring import root_of
-
-    reconciled, state = Waves(root_of(asked.directory), os.environ, Clock()).look(proposal=True)
-    if reconciled.declared is None:
-        return
-    records = [*reconciled.archive.values(), *(state.schedules.values() if state is not None else ())]
-    needs = punctuality.needs_of(reconciled.plan.changes, reconciled.schedules, reconciled.declared)
-    with asked.file.open("a", encoding="utf-8") as page:
-        page.write(punctuality.section(punctuality.sample_of(records), needs))
 
 
 def _comment(asked: argparse.Namespace) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import lru_cache
 
 from scheduler.times import Instant, in_zone, instant_text, read_zone
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @lru_cache(maxsize=65_536)
@@ -34,6 +37,39 @@ def local_time(at: Instant, zone: str) -> str:
 def utc_moment(at: Instant) -> str:
     """`2026-03-01 18:00`, in UTC."""
     return " ".join(_utc(at))
+
+
+@lru_cache(maxsize=65_536)
+def day_and_time(at: Instant) -> str:
+    """`Sun 2026-03-01 18:00`, in UTC."""
+    return _with_weekday(*_utc(at))
+
+
+@lru_cache(maxsize=65_536)
+def local_day_and_time(at: Instant, zone: str) -> str:
+    """`Sun 2026-03-01 19:00`, as the clocks of a zone show it."""
+    return _with_weekday(*_local(at, zone))
+
+
+@lru_cache(maxsize=65_536)
+def local_clock(at: Instant, zone: str) -> str:
+    """`19:00`, as the clocks of a zone show it; with the day where that is another one than in UTC."""
+    day, clock = _local(at, zone)
+    return clock if day == _utc(at)[0] else _with_weekday(day, clock)
+
+
+@lru_cache(maxsize=65_536)
+def local_moment_with_utc(at: Instant, zone: str) -> str:
+    """`Sun 2026-03-01 19:00 Europe/Berlin (18:00 UTC)`; the date in UTC too where it is another day."""
+    if zone == "UTC":
+        return f"{day_and_time(at)} UTC"
+    day, clock = _utc(at)
+    utc = clock if day == _local(at, zone)[0] else f"{day} {clock}"
+    return f"{local_day_and_time(at, zone)} {zone} ({utc} UTC)"
+
+
+def _with_weekday(day: str, clock: str) -> str:
+    return f"{_WEEKDAYS[date.fromisoformat(day).weekday()]} {day} {clock}"
 
 
 def _utc(at: Instant) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from scheduler.reports.nothing import NOTHING_TEXT
 if TYPE_CHECKING:
     from scheduler.apply import Report
     from scheduler.reconciler import Reconciled
+    from scheduler.review import Review
     from scheduler.rows import Row
 
 
@@ -55,9 +56,18 @@ def _summary(reconciled: Reconciled, *, colour: bool) -> str:
 
 
 def for_plan(
-    form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool
+    form: str,
+    reconciled: Reconciled,
+    texts: Mapping[str, str],
+    *,
+    colour: bool,
+    review: Review | None = None,
+    limit: int | None = None,
 ) -> str | Iterable[bytes]:
-    """`plan`, and `run --dry-run`: diagnostics, then every step with its reason. JSON comes in parts."""
+    """`plan`, and `run --dry-run`: diagnostics, then every step with its reason. JSON comes in parts.
+
+    `review` and `limit` (bytes) are for Markdown.
+    """
     plan, found = reconciled.plan, reconciled.diagnostics
     if form == "json":
         from scheduler.reports.json import plan_json
@@ -66,9 +76,12 @@ def for_plan(
     declared = reconciled.declared
     pace = None if declared is None else declared.settings.pace
     if form == "markdown":
-        from scheduler.reports.markdown import plan_markdown
+        from scheduler.reports.markdown import COMMENT_LIMIT, plan_markdown
 
-        return plan_markdown(plan, found, zones=_zones(reconciled), sources=texts, pace=pace) + "\n"
+        return plan_markdown(
+            plan, found, zones=_zones(reconciled), sources=texts, pace=pace, review=review,
+            limit=COMMENT_LIMIT if limit is None else limit,
+        ) + "\n"  # fmt: skip
     from scheduler.reports.plan_text import plan_text
 
     words = plan_text(plan, zones=_zones(reconciled), pace=pace, colour=colour)

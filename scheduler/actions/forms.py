@@ -1,0 +1,121 @@
+"""The issue form of a new wave: the text that GitHub makes of a filled form, and the wave that it asks for. Pure.
+
+GitHub writes a heading for each field and the answer below it. All of it is other people's text: what a field
+says is checked here for its form alone, and by the same rules as every wave where the proposal is made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from scheduler import proposals
+from scheduler.proposals import Proposal, View
+
+FIELDS = ("Type", "Video", "Time", "Time zone", "Channels", "Delay", "Title", "Name of the file", "Reason")
+"""The labels of the form's fields, in their order (`.github/ISSUE_TEMPLATE/new-wave.yml`)."""
+REQUIRED = ("Type", "Video", "Time", "Channels")
+EMPTY = "_No response_"
+"""What GitHub writes for a field that was left empty."""
+_REASON = "Reason"
+_HEADING = re.compile(r"###[ \t]+(.*?)[ \t]*")
+_TAGS = re.compile(r"(?:tags?|all with)\b[\s:]*(.+)", re.IGNORECASE)
+
+Type = Literal["simultaneous", "staggered", "local time"]
+_TYPES: tuple[Type, ...] = ("simultaneous", "staggered", "local time")
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a form asks for, as it was typed; None for what was left empty."""
+
+    type: Type
+    video: str
+    time: str
+    zone: str | None
+    channels: Sequence[str] | Mapping[str, Any]
+    """Ids, or `{"tags": [...]}`."""
+    delay: str | None
+    title: str | None
+    name: str | None
+    reason: str | None
+
+
+def read_form(body: str) -> tuple[Form | None, list[str]]:
+    """The form that the text of an issue is, or None; and what is wrong with it, in sentences."""
+    answers, problems = _answers(body)
+    if not answers:
+        return None, ["this is not the form of a new wave: its headings are missing"]
+    for label in REQUIRED:
+        if not answers.get(label) and not any(f"“{label}”" in problem for problem in problems):
+            problems.append(f"“{label}” is empty")
+    kind = next((kind for kind in _TYPES if answers.get("Type", "").lower().startswith(kind)), None)
+    if kind is None and answers.get("Type"):
+        problems.append(f"“Type” must be one of: {', '.join(_TYPES)}")
+    zone = answers.get("Time zone") or None
+    if kind == "local time" and zone is not None:
+        problems.append("“Time zone” must be empty for local time: each channel has its own")
+    if problems or kind is None:
+        return None, problems
+    return Form(
+        type=kind,
+        video=answers["Video"],
+        time=_one_sign_between(answers["Time"]),
+        zone="channel" if kind == "local time" else zone,
+        channels=_channels(answers["Channels"]),
+        delay=answers.get("Delay") or None,
+        title=answers.get("Title") or None,
+        name=answers.get("Name of the file") or None,
+        reason=answers.get(_REASON) or None,
+    ), []
+
+
+def propose(view: View, form: Form) -> Proposal:
+    """The wave that a form asks for, as `scheduler create` would write it. Raises ScheduleError."""
+    return proposals.create_group(
+        view,
+        "staggered" if form.type == "staggered" else "simultaneous",
+        video=form.video,
+        channels=form.channels,
+        at=form.time,
+        timezone=form.zone,
+        delay=form.delay,
+        title=form.title,
+        wave=form.name,
+    )
+
+
+def _answers(body: str) -> tuple[dict[str, str], list[str]]:
+    """The answer below each heading. Below the last one anything may stand, headings too."""
+    found: dict[str, list[str]] = {}
+    problems: list[str] = []
+    label = None
+    for line in body.splitlines():
+        heading = _HEADING.fullmatch(line)
+        if heading and heading[1] in FIELDS and label != _REASON:
+            label = heading[1]
+            if label in found:
+                problems.append(f"the heading “{label}” is there twice: keep one of them")
+            found[label] = []
+        elif label is not None:
+            found[label].append(line)
+    answers = {}
+    for label, lines in found.items():
+        text = "\n".join(lines).strip()
+        answers[label] = "" if text == EMPTY else text
+        if label != _REASON and "\n" in answers[label]:
+            problems.append(f"“{label}” has several lines, where one is meant")
+    return answers, problems
+
+
+def _one_sign_between(time: str) -> str:
+    """`2030-03-01  18:00` with the sign that the files have between date and time."""
+    return re.sub(r"(?<=\d) +(?=\d)", "T", time, count=1)
+
+
+def _channels(text: str) -> Sequence[str] | Mapping[str, Any]:
+    tags = _TAGS.fullmatch(text)
+    names = [name for name in re.split(r"[,\s]+", tags[1] if tags else text) if name]
+    return {"tags": names} if tags else names

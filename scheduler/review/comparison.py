@@ -1,0 +1,109 @@
+"""What a proposal changes: the records as they would be booked with it, and without it. Pure.
+
+What `main` declares and no run has recorded yet is no work of the proposal: it stands in the plan of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec.structs import replace
+
+from scheduler.plan import Action, Change
+from scheduler.reconciler import Reconciled
+from scheduler.state import Record
+
+BOOKINGS: frozenset[Action] = frozenset({"create", "update", "cancel", "pause", "resume", "reopen"})
+"""Steps that follow from what is declared; the others follow from the clock."""
+_DECLARED = (
+    "schedule_type",
+    "channel_id",
+    "video_id",
+    "scheduled_at",
+    "status",
+    "pauses",
+    "metadata",
+    "catch_up",
+    "halt",
+    "after_success",
+)
+
+
+def effects(base: Reconciled | None, proposal: Reconciled) -> list[Change]:
+    """What is different once the proposal is merged, one change a schedule, in the order of the plan."""
+    own = [change for change in proposal.plan.changes if change.action in BOOKINGS]
+    if base is None:
+        return own
+    reasons = {change.schedule_id: change for change in own}
+    theirs = (change for change in base.plan.changes if change.action in BOOKINGS)
+    touched = dict.fromkeys([*reasons, *(change.schedule_id for change in theirs)])
+    return list(_compared(touched, reasons, base.booked, proposal.booked))
+
+
+def _compared(
+    touched: Mapping[str, None],
+    reasons: Mapping[str, Change],
+    before: Mapping[str, Record],
+    after: Mapping[str, Record],
+) -> Iterator[Change]:
+    for schedule_id in touched:
+        new = after.get(schedule_id)
+        old = before.get(schedule_id)
+        if old is None and new is not None:  # renamed: it is what it was under its former id
+            old = next((before[former] for former in new.former_ids if former in before), None)
+        if old is None and new is None:
+            continue
+        if new is None and old is not None:
+            new = replace(old, status="cancelled", reason="withdrawn", is_paused=False, pauses=())
+        assert new is not None
+        action = _action(old, new)
+        if action is not None:
+            known = reasons.get(schedule_id)
+            reason = known.reason if known is not None and known.action == action else _why(action, old, new)
+            yield Change(action=action, schedule_id=schedule_id, before=old, after=new, reason=reason)
+
+
+def _action(old: Record | None, new: Record) -> Action | None:
+    """What it takes to come from the one to the other; None where nothing does."""
+    if old is None:
+        return "create"
+    if all(getattr(old, name) == getattr(new, name) for name in _DECLARED):
+        return None
+    if new.status == "cancelled":
+        return "cancel" if old.status != "cancelled" else None
+    if not old.is_live and new.is_live:
+        return "reopen"
+    if all(getattr(old, name) == getattr(new, name) for name in _DECLARED if name != "pauses"):
+        return "pause" if new.is_paused and not old.is_paused else "resume" if not new.is_paused else "update"
+    return "update"
+
+
+def _why(action: Action, old: Record | None, new: Record) -> str:
+    """In place of a reason of the plan, which knows no base."""
+    if action == "cancel":
+        return "no longer declared" if new.reason == "withdrawn" else "declared cancelled"
+    moved = old is not None and old.scheduled_at != new.scheduled_at
+    return f"moved from {old.scheduled_at} to {new.scheduled_at}" if old is not None and moved else ""
+
+
+def anyway(base: Reconciled | None, proposal: Reconciled) -> int:
+    """How many bookings the plans of both have in common."""
+    if base is None:
+        return 0
+    theirs = {(change.action, change.schedule_id): change.after for change in base.plan.changes}
+    return sum(
+        change.action in BOOKINGS and _is_same(theirs.get((change.action, change.schedule_id)), change.after)
+        for change in proposal.plan.changes
+    )
+
+
+def _is_same(one: Record | None, other: Record | None) -> bool:
+    if one is None or other is None:
+        return False
+    return all(getattr(one, name) == getattr(other, name) for name in _DECLARED)
+
+
+def refused(base: Reconciled | None, proposal: Reconciled) -> list[str]:
+    """Ids that a rule keeps back now, and not on the base."""
+    known = {} if base is None else base.blocked
+    return sorted(schedule_id for schedule_id in proposal.blocked if schedule_id not in known)

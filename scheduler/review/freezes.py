@@ -1,0 +1,53 @@
+"""Freezes that lie where a proposal changes something, and what waits for their end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from scheduler import spec
+from scheduler.declarations import Declarations
+from scheduler.plan import Change
+from scheduler.state import Record
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared freeze, and the changed schedules that it holds back."""
+
+    freeze: spec.Freeze
+    waiting: Sequence[str]
+    """Ids that are published in it, or whose dispatch falls into it: they wait until it ends."""
+
+
+def frozen(changes: Sequence[Change], declared: Declarations) -> list[Frozen]:
+    """The freezes, by their beginning, from the first dispatch of the changes to their last publication."""
+    live = [
+        (change.schedule_id, change.after)
+        for change in changes
+        if change.after is not None and change.after.is_unsent_live
+    ]
+    found = []
+    for freeze in sorted(declared.settings.freezes, key=lambda one: (one.from_, one.until)):
+        spans = [
+            (schedule_id, *_span(record, declared))
+            for schedule_id, record in live
+            if freeze.channels is None or record.channel_id in freeze.channels
+        ]
+        if not spans or max(at for _, _, at in spans) < freeze.from_:
+            continue
+        if min(due for _, due, _ in spans) >= freeze.until:
+            continue
+        waiting = [
+            schedule_id
+            for schedule_id, due, at in spans
+            if freeze.from_ <= due < freeze.until or freeze.from_ <= at < freeze.until
+        ]
+        found.append(Frozen(freeze=freeze, waiting=waiting))
+    return found
+
+
+def _span(record: Record, declared: Declarations) -> tuple[int, int]:
+    """From when a dispatch may leave, to the publish time."""
+    channel = declared.channels.get(record.channel_id)
+    return record.at - (0 if channel is None else channel.lead), record.at
