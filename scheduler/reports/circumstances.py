@@ -79,9 +79,11 @@ def _clock_line(change: ClockChange) -> str:
     zone = zone_name(change.zone)
     way = "forward" if change.after > change.before else "back"
     size = duration_text(abs(change.after - change.before))
-    local = local_day_and_time(change.at - 1, change.zone)[:14]
+    day = local_day_and_time(change.at - 1, change.zone)[:14]
+    utc = utc_moment(change.at)
+    utc = utc.removeprefix(f"{day[4:]} ")
     words = [
-        f"- **Clocks**: in {zone} they go {way} {size} on {local} ({utc_moment(change.at)} UTC).",
+        f"- **Clocks**: in {zone} they go {way} {size} on {day} ({utc} UTC).",
         f"{_clock(change.clock)} there is {_clock(change.clock - change.before)} UTC until then, and "
         f"{_clock(change.clock - change.after)} UTC afterwards.",
     ]
@@ -110,9 +112,9 @@ def _freeze_line(one: Frozen, zones: Mapping[str, str]) -> str:
     zone = _one_zone(freeze.channels, zones)
     words = f"- **Freeze**{reason} on {where}: {_when(freeze.from_, zone)} to {_when(freeze.until, zone)}."
     if one.waiting:
-        return f"{words} Until it ends, {count(len(one.waiting), 'publication')} wait: " + (
-            f"{some(list(one.waiting), _IDS, 'publication')}."
-        )
+        verb = "waits" if len(one.waiting) == 1 else "wait"
+        told = some(one.waiting, _IDS, "publication")
+        return f"{words} Until it ends, {count(len(one.waiting), 'publication')} {verb}: {told}."
     return f"{words} Nothing of this waits for it."
 
 
