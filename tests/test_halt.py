@@ -237,6 +237,15 @@ def test_a_member_waits_while_the_answer_before_it_is_unknown(live: Miniature, g
     assert set(run(live, github, 800).results.values()) == {"completed"}
 
 
+def test_a_halt_declared_meanwhile_waits_for_what_is_under_way(live: Miniature, github: GitHub) -> None:
+    github.repository("acme/alpha").faults = [Fault(status=502)]
+    live.write(stagger("alpha", "beta", top="on_failure: continue", delay="1m"))
+    assert run(live, github, 0).results == {ALPHA: "executing"}
+    live.write(stagger("alpha", "beta", delay="1m"))
+    assert run(live, github, 60).results == {}
+    assert live.statuses[BETA] in ("pending", "scheduled")
+
+
 def test_a_member_waits_while_the_one_before_it_is_told_to_come_again(
     live: Miniature, github: GitHub
 ) -> None:
@@ -358,3 +367,12 @@ def test_of_a_wave_that_cannot_be_read_the_order_is_kept(canary: Miniature, gith
     assert run(canary, github, HOUR).results == {}
     conclude(github, "alpha")
     assert run(canary, github, HOUR + 100).results == {ALPHA: "completed", BETA: "executing"}
+
+
+def test_one_that_is_archived_in_that_very_run_still_releases_the_next(
+    live: Miniature, github: GitHub
+) -> None:
+    later = 100 * 24 * HOUR
+    live.write(stagger("alpha", f"{{id: beta, at: {after(later)}}}", top="", delay="10m", more=CANARY))
+    assert run(live, github, 0).results == {ALPHA: "completed"}
+    assert run(live, github, later).results == {BETA: "completed"}

@@ -56,13 +56,15 @@ def _turns(situation: Situation) -> dict[str, str]:
     answer is not in.
     """
     outstanding = {due.schedule_id: due.record for due in situation.due} | dict(situation.delayed)
-    for schedule_id, record in situation.draft.records.items():
-        if record.halt and record.status == "executing" and record.accepted_at is None:
+    halting = {record.wave_id for record in outstanding.values() if record.halt}
+    for schedule_id, record in situation.draft.records.items() if halting else ():
+        # What is under way keeps the `halt` that it was sent with; its wave may have one since.
+        if record.status == "executing" and record.accepted_at is None:
             outstanding[schedule_id] = record
     line = sorted(
         (record.wave_id, record.at, schedule_id)
         for schedule_id, record in outstanding.items()
-        if record.halt and record.wave_id is not None
+        if record.wave_id is not None and record.wave_id in halting
     )
     waits: dict[str, str] = {}
     for _, members in groupby(line, key=lambda place: place[0]):

@@ -118,7 +118,7 @@ def proceed_finished(situation: Situation, schedule_id: str, record: Record) -> 
     elif not _is_ahead(situation, schedule_id):
         why = f"finished more than {duration_text(ARCHIVE_AFTER)} ago"
         draft.note("archive", schedule_id, record, None, why)
-        del draft.records[schedule_id]
+        situation.archived[schedule_id] = draft.records.pop(schedule_id)
 
 
 def _is_ahead(situation: Situation, schedule_id: str) -> bool:

@@ -44,6 +44,8 @@ class Situation:
         self.now = draft.now
         self.pauses = pauses
         self.limited = _limited_tokens(draft.records)
+        self.archived: dict[str, Record] = {}
+        """What this plan moves to the archive: it still counts."""
         self.due: list[Due] = []
         self.delayed: list[tuple[str, Record]] = []
         """Due ones that must wait a little before a request is made for them (again)."""
@@ -82,7 +84,10 @@ class Situation:
         return read_utc(known.completed_at or known.executed_at or known.scheduled_at)
 
     def _known(self, schedule_id: str) -> Record | None:
-        return self.draft.records.get(schedule_id) or self.subject.archive.get(schedule_id)
+        for known in (self.draft.records, self.archived, self.subject.archive):
+            if schedule_id in known:
+                return known[schedule_id]
+        return None
 
 
 def _ordered_groups(draft: Draft) -> dict[str, list[tuple[int, str]]]:
