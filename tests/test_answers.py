@@ -441,7 +441,16 @@ def test_a_run_under_way_is_waited_for_without_a_failure(confirmed: Miniature, g
 
 @pytest.mark.parametrize(
     "conclusion",
-    ["failure", "cancelled", "skipped", "timed_out", "startup_failure", "action_required", "neutral", "stale"],
+    [
+        "failure",
+        "cancelled",
+        "skipped",
+        "timed_out",
+        "startup_failure",
+        "action_required",
+        "neutral",
+        "stale",
+    ],
 )
 def test_any_conclusion_but_success_is_a_run_that_failed(
     confirmed: Miniature, github: GitHub, conclusion: str
