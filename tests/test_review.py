@@ -113,6 +113,18 @@ def test_recorded_ones_are_compared_with_the_record(home: Miniature) -> None:
     assert "this pull request pauses 2 publications and cancels none" in told.out.casefold()
 
 
+def test_what_the_clock_makes_of_the_base_too_is_no_step_of_the_proposal(home: Miniature) -> None:
+    base(home.write({"waves/spring.yaml": SPRING}))
+    home.run("run", now=NOW)
+    later = "2026-03-24T17:30:00Z"
+    assert "A run now would confirm 2." in home.run("plan", "--format", "markdown", now=later).out
+    assert words(propose(home, now=later)) == "This pull request changes no publication."
+    told = propose(
+        home.write({"waves/b.yaml": SPRING.replace("18:00", "17:00").replace("teaser", "b")}), now=later
+    )
+    assert "A run now would send 1 and confirm 1." in words(told)
+
+
 def test_a_renamed_wave_is_neither_new_nor_cancelled(home: Miniature) -> None:
     base(home.write({"waves/spring.yaml": SPRING}))
     home.run("run", now=NOW)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from scheduler.diagnostics import Diagnostic
-from scheduler.plan import Action, Change, Plan, pauses_text
+from scheduler.plan import Action, Change, pauses_text
 from scheduler.reports.changes import Section, is_move, record_of, sections, tally
 from scheduler.reports.characters import count
 from scheduler.reports.escaping import code, listed, some, that_fit, zone_name
@@ -26,7 +26,7 @@ _CHANNELS = 3
 _IDS = 3
 
 
-def headline(plan: Plan, review: Review, diagnostics: Sequence[Diagnostic]) -> str:
+def headline(review: Review, diagnostics: Sequence[Diagnostic]) -> str:
     """`This pull request adds 3 publications on 2 channels, moves 1 and cancels none.`, and what is wrong."""
     sentences = [_what_it_does(review)]
     if review.refused:
@@ -37,11 +37,11 @@ def headline(plan: Plan, review: Review, diagnostics: Sequence[Diagnostic]) -> s
             f"Not counted: {count(review.anyway, 'change')} that the base branch declares already and no run "
             "has recorded yet."
         )
-    found = _steps(plan)
+    found = _steps(review)
     if found:
         sentences.append(f"A run now would {listed(found)}.")
-    if plan.waiting:
-        sentences.append(f"{count(len(plan.waiting), 'publication')} due now cannot be sent.")
+    if review.waiting:
+        sentences.append(f"{count(review.waiting, 'publication')} due now cannot be sent.")
     if diagnostics:
         sentences.append(f"**{weights(diagnostics)}.**")
     return " ".join(sentences)
@@ -51,8 +51,8 @@ def _refused(number: int) -> str:
     return f"{number:,} {'is' if number == 1 else 'are'} refused"
 
 
-def _steps(plan: Plan) -> list[str]:
-    counts = tally(plan.changes)
+def _steps(review: Review) -> list[str]:
+    counts = tally(review.steps)
     steps: tuple[tuple[Action, str], ...] = (
         ("send", "send {}"),
         ("miss", "give {} up as missed"),

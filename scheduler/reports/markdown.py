@@ -31,7 +31,7 @@ from scheduler.reports.moments import local_moment, utc_moment
 from scheduler.reports.punctuality import punctuality
 from scheduler.reports.text import Teller, weights
 from scheduler.reports.timeline import timeline
-from scheduler.review import BOOKINGS, Review, review_of_plan
+from scheduler.review import Review, review_of_plan
 from scheduler.state import Record
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def plan_markdown(
     """
     review = review_of_plan(plan) if review is None else review
     total = checksum(plan)
-    head = [_marker(plan, total), "### Publication plan", headline(plan, review, diagnostics)]
+    head = [_marker(plan, total), "### Publication plan", headline(review, diagnostics)]
     foot = f"Plan checksum: <code>{total}</code>, {_compared_with(review)}."
     page = _Page(limit - len("\n\n".join([*head, foot]).encode()) - _NOTES)
     page.add(by_series(review, zones, page.share(6)), [])
@@ -73,7 +73,7 @@ def plan_markdown(
     page.add(*gantt(review.changes, page.share(4)))
     page.add(*notes(review, zones, page.share(4)))
     page.add(*punctuality(review, page.share(4)))
-    page.add(*_table(_told(plan, review), zones, page.room))
+    page.add(*_table([*review.changes, *review.steps], zones, page.room))
     return "\n\n".join([*head, *page.parts, *page.left_out(), foot])
 
 
@@ -107,11 +107,6 @@ class _Page:
 
 def _compared_with(review: Review) -> str:
     return "compared with the base branch and the record" if review.has_base else "compared with the record"
-
-
-def _told(plan: Plan, review: Review) -> list[Change]:
-    """What the proposal changes, and what the clock makes of the plan."""
-    return [*review.changes, *(change for change in plan.changes if change.action not in BOOKINGS)]
 
 
 def _marker(plan: Plan, total: str) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from scheduler.plan import Change, Plan, Surroundings
 from scheduler.reconciler import Reconciled
 from scheduler.review.clocks import ClockChange, clock_changes
-from scheduler.review.comparison import BOOKINGS, anyway, effects, refused
+from scheduler.review.comparison import BOOKINGS, anyway, effects, refused, steps, waiting
 from scheduler.review.freezes import Frozen, frozen
 from scheduler.review.neighbours import Neighbour, near, span_of
 from scheduler.review.punctuality import Need, Sample, needs_of, sample_of
@@ -40,6 +40,10 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 
     changes: Sequence[Change]
     """What is different afterwards: against the base, or else against the record."""
+    steps: Sequence[Change] = ()
+    """What the clock makes of the plan, and would not make of the base: sends, confirmations, failures."""
+    waiting: int = 0
+    """How many are due and cannot be sent, and could be with the base, or are not in it."""
     has_base: bool = False
     anyway: int = 0
     """How many steps of the plan the base declares as well, so that a run takes them in any case."""
@@ -70,7 +74,11 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 
 def review_of_plan(plan: Plan) -> Review:
     """A review that knows the plan alone."""
-    return Review(changes=[change for change in plan.changes if change.action in BOOKINGS])
+    return Review(
+        changes=[change for change in plan.changes if change.action in BOOKINGS],
+        steps=steps(None, plan),
+        waiting=waiting(None, plan),
+    )
 
 
 def review(
@@ -86,6 +94,8 @@ def review(
     neighbours = near(changes, proposal.booked, declared.settings.min_gap)
     return Review(
         changes=changes,
+        steps=steps(None if base is None else base.plan, proposal.plan),
+        waiting=waiting(None if base is None else base.plan, proposal.plan),
         has_base=base is not None,
         anyway=anyway(base, proposal),
         refused=refused(base, proposal),

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from scheduler.plan import Action, Change
+from scheduler.plan import Action, Change, Plan
 from scheduler.reconciler import Reconciled
 from scheduler.state import Record
 
@@ -101,6 +101,22 @@ def _is_same(one: Record | None, other: Record | None) -> bool:
     if one is None or other is None:
         return False
     return all(getattr(one, name) == getattr(other, name) for name in _DECLARED)
+
+
+def steps(base: Plan | None, proposal: Plan) -> list[Change]:
+    """What the clock makes of a proposal and would not make of the base."""
+    theirs = set() if base is None else {(change.action, change.schedule_id) for change in base.changes}
+    return [
+        change
+        for change in proposal.changes
+        if change.action not in BOOKINGS and (change.action, change.schedule_id) not in theirs
+    ]
+
+
+def waiting(base: Plan | None, proposal: Plan) -> int:
+    """How many are due and cannot be sent, of those for which the base is not to blame."""
+    theirs = set() if base is None else {one.schedule_id for one in base.waiting}
+    return sum(one.schedule_id not in theirs for one in proposal.waiting)
 
 
 def refused(base: Reconciled | None, proposal: Reconciled) -> list[str]:

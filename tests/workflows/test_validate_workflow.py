@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,19 @@ def test_a_proposal_that_changes_no_schedule_gets_no_comment(home: Home) -> None
     assert home.api.comments == []
 
 
+def test_what_main_declares_and_no_tick_has_recorded_is_not_the_proposals_work(home: Home) -> None:
+    home.commit({"waves/spring.yaml": wave(in_minutes(TOMORROW))}, "Add a wave")
+    run = propose(home, {"README.md": "hello\n"})
+    assert run.conclusion == "success", run.log
+    assert home.api.comments == [], "not even what the clock makes of it"
+    run = propose(home, {"waves/fall.yaml": wave(in_minutes(2 * TOMORROW), video="fall-4k")})
+    assert run.conclusion == "success", run.log
+    (comment,) = home.api.comments
+    assert "This pull request adds 1 publication on 1 channel and cancels none." in comment["body"]
+    assert "Not counted: 1 change that the base branch declares already" in comment["body"]
+    assert "teaser-4k" not in comment["body"]
+
+
 def test_a_fault_is_annotated_at_its_line_and_turns_the_check_red(home: Home) -> None:
     run = propose(home, {"waves/spring.yaml": wave(in_minutes(TOMORROW), channel="tech-dayly")})
     assert run.conclusion == "failure"
@@ -76,6 +91,7 @@ def test_a_fork_gets_the_check_and_no_comment(home: Home) -> None:
     run = propose(home, {"waves/spring.yaml": wave(in_minutes(TOMORROW))}, fork=True)
     assert run.conclusion == "success", run.log
     assert run.said("spring/teaser/tech-daily"), "in the summary"
+    assert run.said("This comes from a fork"), "which says what it does not know"
     assert home.api.comments == []
 
 
@@ -109,6 +125,43 @@ def test_a_channel_that_points_outside_the_operators_list_is_refused(home: Home)
     run = propose(home, {"channels/loot.yaml": CHANNEL.replace("acme/tech-daily", "mallory/loot")})
     assert run.conclusion == "failure"
     assert run.said("not-allowed")
+
+
+def test_a_proposal_that_widens_the_list_itself_is_told_to_whoever_decides(home: Home) -> None:
+    home.commit({"scheduler.yaml": "state: branch:scheduler-state\nallow: [acme/*]\n"}, "Allow")
+    run = propose(
+        home,
+        {"scheduler.yaml": "state: branch:scheduler-state\nallow: [acme/*, mallory/*]\n",
+         "channels/loot.yaml": CHANNEL.replace("acme/tech-daily", "mallory/loot")},
+    )  # fmt: skip
+    assert run.conclusion == "success", "a code owner decides, and reads:"
+    (comment,) = home.api.comments
+    assert "**Outside of what the base branch allows.**" in comment["body"]
+    assert "<code>loot&#x3a; mallory/loot</code>" in comment["body"]
+
+
+def test_a_record_that_cannot_be_trusted_is_a_red_check_and_a_comment_that_says_so(home: Home) -> None:
+    home.commit({"state.json": "{"}, "Forge a record", branch="scheduler-state")
+    git(home.clone, "reset", "--quiet", "--hard", "HEAD^")
+    run = propose(home, {"waves/spring.yaml": wave(in_minutes(TOMORROW))})
+    assert run.conclusion == "failure"
+    (comment,) = home.api.comments
+    assert "No plan could be made (exit 3)" in comment["body"]
+
+
+def test_a_thousand_publications_fit_the_comment_and_all_of_them_the_summary(home: Home) -> None:
+    begin = datetime.now(UTC) + timedelta(days=1)  # noqa: TID251 - the workflow runs by the real clock
+    days = [f"{begin + timedelta(days=day):%Y-%m-%dT%H:%M:%SZ}" for day in range(1_000)]
+    entries = [
+        {"type": "simultaneous", "group": f"g{i}", "video": f"v{i}", "at": day, "channels": ["tech-daily"]}
+        for i, day in enumerate(days)
+    ]
+    run = propose(home, {"waves/long.yaml": json.dumps({"schedules": entries})})
+    assert run.conclusion == "success", run.log[-3_000:]
+    body = home.api.comments[0]["body"]
+    assert len(body.encode()) <= 50_000
+    assert "Left out here, to keep this short: " in body
+    assert run.said("<code>long/g999/tech-daily</code>"), "in the summary"
 
 
 def test_hostile_text_breaks_neither_the_log_nor_the_comment(home: Home, witness: Path) -> None:
