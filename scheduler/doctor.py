@@ -15,17 +15,22 @@ from scheduler.apply import CLOCK_TOLERANCE
 from scheduler.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.dispatchers import Check
+from scheduler.dispatchers.broker import Broker
+from scheduler.dispatchers.queue import SqliteQueue
 from scheduler.environment import FILE_SUFFIX
 from scheduler.errors import SchedulerError, StateError, StateMissing
 from scheduler.findings import Finding, Verdict
 from scheduler.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.reconciler import reconcile
+from scheduler.rows import is_dead_letter, waits_for_worker
 from scheduler.state import Intent, Record, State
-from scheduler.times import Instant, duration_text, instant_text
+from scheduler.times import Instant, duration_text, instant_text, read_utc
 from scheduler.wiring import Repository, demand_lineage
 
 MOST_NAMED = 5
 """Names of a longer list that a message repeats."""
+NOT_TAKEN = 5 * 60
+"""Seconds after which a job that no worker has taken is worth a word."""
 
 
 class Examination(msgspec.Struct, frozen=True):
@@ -61,7 +66,7 @@ def examine(repository: Repository) -> Examination:
             *_homes(repository, declared.settings),
             *_tokens(repository, declared, surroundings),
             *_notifications(declared.settings, surroundings),
-            *_queue(repository, declared),
+            *_queue(repository, declared, recorded.state),
             *_channels(repository, declared, surroundings),
         ]
     return Examination(findings, recorded.is_out_of_reach)
@@ -211,26 +216,78 @@ def _notifications(settings: spec.SettingsSpec, surroundings: Surroundings) -> I
 # --- the queue ----------------------------------------------------------------------------------------
 
 
-def _queue(repository: Repository, declared: Declarations) -> Iterator[Finding]:
-    """Where a channel has no repository: whether jobs can be put on the queue, and how the old ones ended."""
+def _queue(repository: Repository, declared: Declarations, state: State | None) -> Iterator[Finding]:
+    """Where a channel has no repository: whether jobs can be put on the queue, and what became of the old
+    ones."""
     if all(channel.repository is not None for channel in declared.channels.values()):
         return
     title = "it takes jobs"
     try:
         queue = repository.queue(declared.settings)
         queue.check()
-        dead = queue.dead()
+        yield _found("queue", "queue", title, "ok", f"the queue {queue.name} takes jobs")
+        if state is None:
+            return
+        yield _workers(queue, state, repository.clock.now())
+        yield _dead_letters(state)
+        yield _strays(queue, state)
     except SchedulerError as problem:
         yield _found("queue", "queue", title, "failed", str(problem), problem.hint)
-        return
-    yield _found("queue", "queue", title, "ok", f"the queue {queue.name} takes jobs")
-    title = "no job died"
+
+
+def _workers(queue: SqliteQueue | Broker, state: State, now: Instant) -> Finding:
+    """Whether somebody takes the jobs."""
+    title = "workers take its jobs"
+    waiting = {
+        intent.job_id or schedule_id: read_utc(intent.at)
+        for schedule_id, record in state.schedules.items()
+        if (intent := record.intent) is not None and waits_for_worker(record)
+    }
+    if isinstance(queue, SqliteQueue):  # it keeps its own book of who works on what
+        waiting = {i: waiting[i] for i, job in queue.find(waiting).items() if not job.attempts}
+    late = sorted((at, job) for job, at in waiting.items() if now - at > NOT_TAKEN)
+    if not late:
+        return _found(
+            "queue", "workers", title, "ok", f"no job waits for longer than {duration_text(NOT_TAKEN)}"
+        )
+    names = _listed([job for _, job in late])
+    words = f"{_jobs(len(late))} taken by no worker, the first since {instant_text(late[0][0])}: {names}"
+    hint = "start `scheduler worker` for this queue, or look why the one that runs takes none"
+    return _found("queue", "workers", title, "warning", words, hint)
+
+
+def _dead_letters(state: State) -> Finding:
+    title = "no job is a dead letter"
+    dead = {i: record for i, record in state.schedules.items() if is_dead_letter(record)}
     if not dead:
-        yield _found("queue", "jobs", title, "ok", "every job that ended ended well")
-        return
-    names = _listed([f"{job.job_id} ({job.state})" for job in reversed(dead)])
-    words = f"{len(dead)} did not end well, the latest first: {names}"
-    yield _found("queue", "jobs", title, "warning", words, "`scheduler show ID` tells what became of each")
+        return _found("queue", "jobs", title, "ok", "every job that ended was done")
+    latest = sorted(dead, key=lambda i: dead[i].history[-1].at if dead[i].history else "", reverse=True)
+    names = _listed([f"{i} ({dead[i].reason})" for i in latest])
+    words = f"{_jobs(len(dead))} given up, and no worker takes them again; the latest first: {names}"
+    hint = "`scheduler show ID` says of each what happened and what to do"
+    return _found("queue", "jobs", title, "warning", words, hint)
+
+
+def _strays(queue: SqliteQueue | Broker, state: State) -> Finding:
+    """What lies on the queue and is none of ours."""
+    title = "everything on it is of this record"
+    if isinstance(queue, SqliteQueue):
+        strays = queue.strays()
+        found, names = len(strays), f": {_listed([job.job_id for job in strays])}" if strays else ""
+        hint = "find out who else uses the file; what was put aside is forgotten after 7 days"
+    else:
+        found, names = queue.letters(state.lineage), ""
+        hint = (
+            f"look at them, and find out who sends them; to throw them away: {queue.removal(state.lineage)}"
+        )
+    if not found:
+        return _found("queue", "strays", title, "ok", "nothing was put aside")
+    words = f"{_jobs(found)} put aside that the record knows nothing of{names}"
+    return _found("queue", "strays", title, "warning", words, hint)
+
+
+def _jobs(number: int) -> str:
+    return "1 job was" if number == 1 else f"{number} jobs were"
 
 
 # --- the channels -------------------------------------------------------------------------------------

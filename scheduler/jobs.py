@@ -51,6 +51,8 @@ class Begun(msgspec.Struct, frozen=True):
     work: Work | None = None
     wait: int | None = None
     words: str = ""
+    is_stray: bool = False
+    """Nothing in the record has to do with it: a person may want to see it."""
 
 
 # --- the end of a job -------------------------------------------------------------------------------
@@ -115,14 +117,14 @@ def begin(
     """
     found = find(records, pointer.schedule_id, pointer.key)
     if found is None:
-        return Begun(words="the record knows no such job")
+        return _unknown(records, pointer.schedule_id)
     record = records[found] = overdue(records[found], now, attempts)
     intent, claim = record.intent, record.claim
     assert intent is not None, "it was found by its intent"
     if (intent.owner, intent.at) != (pointer.owner, pointer.at):
         return Begun(words="the message is of an earlier attempt to send it")
-    if record.status not in ("executing", "completed") or record.evidence == "run":
-        return Begun(words=f"it is {record.status} already")
+    if (words := _closed(record)) is not None:
+        return Begun(words=words)
     if claim is not None and (patience := _patience(claim, now)) is not None:
         return patience
     if now > read_utc(intent.not_after):
@@ -136,6 +138,30 @@ def begin(
         record, now, why, claim=running, accepted_at=record.accepted_at or instant_text(now)
     )
     return Begun(_work(found, records[found], intent, running))
+
+
+def may_begin(records: Mapping[str, Record], schedule_id: str, key: str) -> Begun | None:
+    """Why a job of the embedded queue is not begun; None where it may. The queue has counted its attempts."""
+    found = find(records, schedule_id, key)
+    if found is None:
+        return _unknown(records, schedule_id)
+    words = _closed(records[found])
+    return None if words is None else Begun(words=words)
+
+
+def _unknown(records: Mapping[str, Record], schedule_id: str) -> Begun:
+    """A job that no record has: of an earlier resend, or of something else altogether."""
+    record = records.get(schedule_id)
+    if record is not None and (record.intent is not None or record.resends):
+        return Begun(words="the record has another job in its place")
+    return Begun(words="the record knows no such job", is_stray=True)
+
+
+def _closed(record: Record) -> str | None:
+    """Why nothing is begun of a record any more; None where it waits for its worker."""
+    if record.status not in ("executing", "completed") or record.evidence == "run":
+        return f"it is {record.status} already"
+    return None
 
 
 def _patience(claim: Claim, now: Instant) -> Begun | None:

@@ -24,6 +24,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Where it is declared."""
     zone: str = "UTC"
     """The IANA name of its channel's time zone."""
+    stopped_at: str | None = None
+    """When a run recorded that the operator's SCHEDULER_PAUSED holds it back, which is not set here."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,21 @@ class Origin(NamedTuple):
     at: Instant = 0
     """When it was written."""
     summary: str = ""
+
+
+def is_dead_letter(record: Record) -> bool:
+    """Whether its job on a queue was given up: it did not end well, and no worker takes it up again."""
+    return record.status == "failed" and record.was_sent and _on_queue(record)
+
+
+def waits_for_worker(record: Record) -> bool:
+    """Whether its job is on the queue and the record knows of no worker that has it."""
+    is_open = record.status in ("executing", "completed") and record.evidence != "run"
+    return is_open and record.claim is None and _on_queue(record)
+
+
+def _on_queue(record: Record) -> bool:
+    return record.intent is not None and record.intent.transport == "queue"
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:

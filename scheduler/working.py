@@ -2,8 +2,8 @@
 
 From the embedded queue jobs are taken here, a poll a second; the queue itself is the book of who works on
 what, and what ended is told to the record from there, so that the end of a job is not lost where the record
-is out of reach for a while. From a broker they are delivered (`scheduler.dispatchers.broker`), and the
-record is the book (`scheduler.jobs`).
+is out of reach for a while. Only what the record waits for is begun. From a broker they are delivered
+(`scheduler.dispatchers.deliveries`), and the record is the book (`scheduler.jobs`).
 
 A job belongs to its worker for the time of a lease, which a thread renews; asked to end, a worker takes
 no more jobs and finishes those it holds.
@@ -12,7 +12,7 @@ no more jobs and finishes those it holds.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import TypeVar
@@ -25,8 +25,9 @@ from scheduler.dispatchers import Pointer
 from scheduler.dispatchers.deliveries import Delivery
 from scheduler.dispatchers.queue import Job, SqliteQueue
 from scheduler.errors import QueueError, SchedulerError, StateError
-from scheduler.jobs import Begun, Conclusion, End, Records, Work, begin, end, renew, report
+from scheduler.jobs import Begun, Conclusion, End, Records, Work, begin, end, may_begin, renew, report
 from scheduler.ledger import Ledger
+from scheduler.state import Record
 from scheduler.times import Instant, duration_text, instant_text
 
 T = TypeVar("T")
@@ -34,6 +35,8 @@ POLL = 1.0
 """Seconds between two looks at an empty queue."""
 REPORT_AGAIN = 10
 """Seconds after which the record is tried again that was out of reach."""
+LOOK_AGAIN = 60
+"""Seconds after which the record is read again, to know which jobs it waits for."""
 LAST_REPORTS = 12
 """How often the end of a job is reported in vain, about half a minute in all."""
 _CONCLUSIONS: dict[str, Conclusion] = {
@@ -123,6 +126,25 @@ def _beating(every: float, beat: Callable[[], None]) -> Iterator[None]:
 # --- the embedded queue -------------------------------------------------------------------------------
 
 
+class _Book:
+    """The record as it was read last, asked whether a job of the embedded queue may begin."""
+
+    def __init__(self, ledger: Ledger, clock: Waiter) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._records: Mapping[str, Record] = {}
+        self._read_at: float | None = None
+
+    def refusal(self, job: Job) -> Begun | None:
+        """Why it is not begun. Raises StateError where that cannot be told."""
+        is_fresh = self._read_at is not None and self._clock.monotonic() - self._read_at < LOOK_AGAIN
+        if is_fresh and may_begin(self._records, job.schedule_id, job.key) is None:
+            return None
+        self._records = self._ledger.read().schedules
+        self._read_at = self._clock.monotonic()
+        return may_begin(self._records, job.schedule_id, job.key)
+
+
 class EmbeddedWorker:
     """Takes jobs from the queue in a file."""
 
@@ -132,8 +154,10 @@ class EmbeddedWorker:
         self._hands = hands
         self._terms = terms
         self._clock = hands.clock
-        self._held: dict[Future[None], Job] = {}
+        self._held: dict[Future[End], Job] = {}
         self._report_at = 0.0
+        self._take_at = 0.0
+        self._book = _Book(ledger, hands.clock)
 
     def work(self, *, once: bool) -> None:
         """Work until the clock is ended; with `once`, until no job waits.
@@ -156,13 +180,33 @@ class EmbeddedWorker:
         self._tell_record()
 
     def _take(self, pool: ThreadPoolExecutor) -> None:
-        terms = self._terms
-        while len(self._held) < terms.jobs and not self._clock.is_ended:
-            job = self._queue.take(terms.name, self._clock.now(), queues=terms.queues, lease=terms.lease)
-            if job is None:
+        terms, clock = self._terms, self._clock
+        while (free := terms.jobs - len(self._held)) and not clock.is_ended:
+            if clock.monotonic() < self._take_at:
+                return
+            now = clock.now()
+            jobs = self._queue.take_some(free, terms.name, now, queues=terms.queues, lease=terms.lease)
+            if not jobs:
                 return
             boundary("job-taken")
-            self._held[pool.submit(self._perform, job)] = job
+            for job in filter(self._is_wanted, jobs):
+                self._held[pool.submit(self._perform, job)] = job
+
+    def _is_wanted(self, job: Job) -> bool:
+        """Whether the record waits for this job. What it does not know is put aside; where it is out of
+        reach the job waits."""
+        try:
+            refusal = self._book.refusal(job)
+        except StateError as problem:
+            self._queue.give_back(job)
+            self._take_at = self._clock.monotonic() + REPORT_AGAIN
+            again = f"the record is out of reach: {problem}; again in {duration_text(REPORT_AGAIN)}"
+            self._hands.tell(f"{job.job_id} is not begun, because {again}")
+            return False
+        if refusal is not None:
+            self._queue.put_aside(job, self._clock.now(), refusal.words, is_stray=refusal.is_stray)
+            self._hands.tell(f"{job.job_id} is put aside: {refusal.words}")
+        return refusal is None
 
     def _rest(self) -> None:
         if self._held:
@@ -172,32 +216,37 @@ class EmbeddedWorker:
             self._clock.sleep(POLL)
 
     def _collect(self) -> None:
-        """Let go of the jobs that are over; raises what went wrong with one."""
-        for future in [future for future in self._held if future.done()]:
-            del self._held[future]
-            future.result()
+        """Keep how jobs ended, all that are over in one step, and let go of them."""
+        over = [future for future in self._held if future.done()]
+        if not over:
+            return
+        ended = [(self._held[future], future.result().words) for future in over]
+        names = ", ".join(job.job_id for job, _ in ended)
 
-    def _perform(self, job: Job) -> None:
-        work = Work(
-            job_id=job.job_id,
-            schedule_id=job.schedule_id,
-            key=job.key,
-            payload=job.payload,
-            command=job.command,
-            attempt=job.attempts,
-            worker=self._terms.name,
-        )
-        outcome = self._hands.attempt(work)
-        words = outcome.words
+        def keep() -> list[bool]:
+            return self._queue.end_some(ended, self._clock.now())
 
-        def keep() -> bool:
-            now = self._clock.now()
-            return self._queue.finish(job, now) if words is None else self._queue.fail(job, now, words)
-
-        kept = self._hands.insist(keep, f"the end of {job.job_id} could not be kept")
+        kept = self._hands.insist(keep, f"the end of {names} could not be kept")
         boundary("job-kept")
-        if not kept:
-            self._hands.tell(f"{job.job_id}: it was taken over meanwhile, and this end of it does not count")
+        for future in over:
+            del self._held[future]
+        for (job, _), is_kept in zip(ended, kept, strict=True):
+            if not is_kept:
+                words = "it was taken over meanwhile, and this end of it does not count"
+                self._hands.tell(f"{job.job_id}: {words}")
+
+    def _perform(self, job: Job) -> End:
+        return self._hands.attempt(
+            Work(
+                job_id=job.job_id,
+                schedule_id=job.schedule_id,
+                key=job.key,
+                payload=job.payload,
+                command=job.command,
+                attempt=job.attempts,
+                worker=self._terms.name,
+            )
+        )
 
     def _renew(self) -> None:
         with suppress(QueueError):  # the next beat comes soon, and a lease lasts three of them
@@ -270,8 +319,11 @@ class BrokerWorker:
         pointer = delivery.pointer
         begun = self._ledger.write(lambda records, now: self._begin(records, pointer, now))
         if begun.work is None:
+            if begun.is_stray:
+                delivery.put_aside(begun.words)
             if begun.wait is None:
-                self._hands.tell(f"{pointer.schedule_id}: nothing to do: {begun.words}")
+                done = "put aside" if begun.is_stray else "nothing to do"
+                self._hands.tell(f"{pointer.schedule_id}: {done}: {begun.words}")
             return begun.wait
         work = begun.work
         self._held[work.key] = _Holding(work, delivery, self._hands.clock.monotonic())

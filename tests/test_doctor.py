@@ -454,24 +454,60 @@ def test_a_queue_whose_url_holds_a_password_is_not_shown(lobby: Miniature) -> No
     assert "hunter2" not in outcome.out + outcome.err
 
 
-def test_jobs_that_died_are_named_the_latest_first(lobby: Miniature) -> None:
-    lobby.write(
-        {
-            "channels/lobby.yaml": """
-                command: ./play
-                confirm: run
-                schedules:
-                  - { video: one, at: 2026-03-01T18:00:00Z }
-                  - { video: two, at: 2026-03-01T19:00:00Z }
-                """
-        }
-    )
+HOURLY = """
+    command: {command}
+    confirm: run
+    schedules:
+      - {{ video: one, at: 2026-03-01T18:00:00Z }}
+      - {{ video: two, at: 2026-03-01T19:00:00Z }}
+    """
+
+
+def test_dead_letters_are_named_the_latest_first_until_they_are_sent_again(lobby: Miniature) -> None:
+    lobby.write({"channels/lobby.yaml": HOURLY.format(command="./play")})
     for now in ("2026-03-01T17:00:00Z", "2026-03-01T18:00:00Z", "2026-03-01T19:00:00Z"):
         assert lobby.run("run", now=now).code == 0
     lobby.run("run", now="2026-03-02T19:00:00Z")  # nobody worked on them; their time is over
     outcome = lobby.json("doctor")
     assert outcome.code == 0
-    assert told(outcome, "queue", "jobs")["message"] == (
-        "2 did not end well, the latest first: "
-        "lobby/2026-03-01T19:00:00Z (expired), lobby/2026-03-01T18:00:00Z (expired)"
+    found = told(outcome, "queue", "jobs")
+    assert (found["verdict"], found["message"], found["hint"]) == (
+        "warning",
+        "2 jobs were given up, and no worker takes them again; the latest first: "
+        "lobby/2026-03-01T18:00:00Z (run_failed), lobby/2026-03-01T19:00:00Z (run_failed)",
+        "`scheduler show ID` says of each what happened and what to do",
     )
+    assert "no job is a dead letter" in lobby.run("doctor").out
+    late = "2026-03-02T19:05:00Z"
+    assert lobby.run("retry", "lobby/2026-03-01T19:00:00Z", "--resend", now=late).code == 0
+    assert "1 job was given up" in words(lobby.json("doctor"), "queue", "jobs")
+
+
+def test_jobs_that_no_worker_takes_are_told_after_a_while(lobby: Miniature) -> None:
+    lobby.write({"channels/lobby.yaml": HOURLY.format(command="'true'")})
+    for now in ("2026-03-01T17:00:00Z", "2026-03-01T18:00:00Z"):
+        lobby.run("run", now=now)
+    assert told(lobby.json("doctor", now="2026-03-01T18:05:00Z"), "queue", "workers")["verdict"] == "ok"
+    late = told(lobby.json("doctor", now="2026-03-01T18:05:05Z"), "queue", "workers")
+    assert (late["verdict"], late["message"]) == (
+        "warning",
+        "1 job was taken by no worker, the first since 2026-03-01T18:00:00Z: lobby/2026-03-01T18:00:00Z",
+    )
+    lobby.run("worker", "--once", now="2026-03-01T18:05:10Z", SCHEDULER_ALLOW_COMMANDS="1")
+    assert told(lobby.json("doctor", now="2026-03-01T18:06:00Z"), "queue", "workers")["verdict"] == "ok"
+
+
+def test_a_job_that_the_record_does_not_know_is_told_with_what_to_do(lobby: Miniature) -> None:
+    lobby.write({"channels/lobby.yaml": HOURLY.format(command="'true'")})
+    for now in ("2026-03-01T17:00:00Z", "2026-03-01T18:00:00Z"):
+        lobby.run("run", now=now)
+    lobby.remove("state.json")
+    lobby.run("state", "init", now="2026-03-01T18:01:00Z")
+    lobby.remove("channels/lobby.yaml")
+    lobby.write({"channels/hall.yaml": "queue: screens\n"})
+    lobby.run("worker", "--once", now="2026-03-01T18:02:00Z", SCHEDULER_ALLOW_COMMANDS="1")
+    found = told(lobby.json("doctor", now="2026-03-01T18:03:00Z"), "queue", "strays")
+    assert found["message"] == (
+        "1 job was put aside that the record knows nothing of: lobby/2026-03-01T18:00:00Z"
+    )
+    assert "forgotten after 7 days" in found["hint"]

@@ -75,7 +75,7 @@ def test_a_delivered_job_begins_once_and_carries_what_the_record_says() -> None:
 @pytest.mark.parametrize(
     ("pointer", "words"),
     [
-        ({"key": "gs1-b"}, "the record knows no such job"),
+        ({"key": "gs1-b"}, "the record has another job in its place"),
         ({"owner": "run-0"}, "the message is of an earlier attempt to send it"),
         ({"at": instant_text(NOW - 1)}, "the message is of an earlier attempt to send it"),
     ],
@@ -84,6 +84,12 @@ def test_a_message_that_does_not_fit_the_record_does_nothing(pointer: dict[str, 
     records = {NAME: record()}
     assert deliver(records, **pointer) == Begun(words=words)
     assert records == {NAME: record()}
+
+
+def test_a_message_of_which_the_record_knows_nothing_at_all_is_a_stray() -> None:
+    assert deliver({}) == Begun(words="the record knows no such job", is_stray=True)
+    before_init = record("cancelled", reason="before_init", intent=None)
+    assert deliver({NAME: before_init}).is_stray, "the job is of another lineage's record"
 
 
 @pytest.mark.parametrize("status", ["pending", "scheduled", "cancelled"])

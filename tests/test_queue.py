@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from scheduler.dispatchers import Answer, Request
-from scheduler.dispatchers.queue import LEASE, Job, QueueDispatcher, SqliteQueue, open_queue
+from scheduler.dispatchers.queue import KEEP_STRAYS, LEASE, Job, QueueDispatcher, SqliteQueue, open_queue
 from scheduler.errors import QueueError, SchedulerError
 from scheduler.state import Intent
 from scheduler.times import instant_text
@@ -110,6 +110,30 @@ def test_threads_that_enqueue_the_same_jobs_make_each_once(queue: SqliteQueue) -
     assert all(row == numbers[0] for row in numbers)
 
 
+def test_a_job_that_is_given_back_unbegun_waits_as_if_it_had_never_been_taken(queue: SqliteQueue) -> None:
+    queue.enqueue([request()])
+    job = taken(queue)
+    before = queue.find([job.job_id])[job.job_id]
+    queue.give_back(job)
+    (waiting,) = queue.find([job.job_id]).values()
+    assert (before.state, waiting.state, waiting.attempts) == ("running", "waiting", 0)
+    assert taken(queue) == before
+
+
+def test_what_was_put_aside_is_kept_for_a_week(queue: SqliteQueue) -> None:
+    queue.enqueue([request("theirs"), request("old")])
+    queue.put_aside(taken(queue), NOW, "the record knows no such job", is_stray=True)
+    queue.put_aside(taken(queue), NOW, "it is failed already", is_stray=False)
+    assert (state_of(queue, "theirs"), state_of(queue, "old")) == ("stray", "superseded")
+    assert queue.take("w1", NOW) is None
+    assert queue.unreported() == [], "the record has nothing to do with them"
+    queue.reap(NOW + KEEP_STRAYS)
+    assert [job.job_id for job in queue.strays()] == ["theirs"]
+    queue.reap(NOW + KEEP_STRAYS + 1)
+    assert queue.strays() == []
+    assert state_of(queue, "old") == "superseded", "its id is used up for good"
+
+
 # --- at most once, at least once --------------------------------------------------------------------
 
 
@@ -119,7 +143,7 @@ def test_an_at_most_once_job_that_started_never_starts_again(queue: SqliteQueue)
     taken(queue)
     assert queue.take("w2", LATER) is None
     assert (state_of(queue, "fails"), state_of(queue, "lost")) == ("failure", "lost")
-    assert [job.words for job in queue.dead()] == ["exit code 3", "the worker w1 went away"]
+    assert [job.words for job in queue.unreported()] == ["exit code 3", "the worker w1 went away"]
 
 
 def test_an_at_least_once_job_is_repeated_with_a_doubling_backoff_and_then_is_dead(
@@ -137,7 +161,7 @@ def test_an_at_least_once_job_is_repeated_with_a_doubling_backoff_and_then_is_de
         now += waits[-1]
     assert waits == [60, 120]
     assert queue.fail(taken(queue, now), now, "exit code 3")
-    assert [(job.state, job.words) for job in queue.dead()] == [("failure", "exit code 3")]
+    assert [(job.state, job.words) for job in queue.unreported()] == [("failure", "exit code 3")]
     assert queue.take("w1", now + 3000) is None
 
 

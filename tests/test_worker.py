@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -293,3 +294,105 @@ def test_a_worker_stays_and_takes_what_comes_until_it_is_asked_to_end(mini: Mini
     assert worker.returncode == 0, err
     assert f"{JOB}: done" in out
     assert mini.records[JOB]["evidence"] == "run"
+
+
+# --- what a worker does not begin -----------------------------------------------------------------------
+
+
+def test_a_job_that_the_record_does_not_know_is_put_aside_and_never_run(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    (mini.root / "state.json").unlink()
+    assert mini.run("state", "init", now=SOON).code == 0
+    outcome = work(mini)
+    assert (outcome.code, (mini.root / "played").exists()) == (0, False)
+    assert f"{JOB} is put aside: the record knows no such job" in outcome.out
+    assert [job.job_id for job in SqliteQueue(mini.root / "queue.db").strays()] == [JOB]
+    assert mini.statuses == {JOB: "cancelled (before_init)"}
+
+
+def test_a_job_that_was_sent_anew_meanwhile_is_run_in_its_new_shape_alone(mini: Miniature) -> None:
+    sent(mini, 'echo "$SCHEDULER_JOB_ID" >> played', keys="confirm: run\n")
+    records = mini.state  # a person gave the first job up, which waits on the queue all the same
+    records["schedules"][JOB] |= {"status": "failed", "reason": "unknown_outcome"}
+    (mini.root / "state.json").write_text(json.dumps(records) + "\n")
+    assert mini.run("retry", JOB, "--resend", now=SOON).code == 0
+    assert mini.run("run", now=SOON).code == 0
+    assert "the record has another job in its place" in work(mini).out
+    assert (mini.root / "played").read_text() == f"{JOB}#1\n"
+    assert mini.statuses == {JOB: "completed"}
+    assert SqliteQueue(mini.root / "queue.db").strays() == []
+
+
+def test_a_job_whose_schedule_was_given_up_meanwhile_is_not_run(mini: Miniature) -> None:
+    sent(mini, "touch played", keys="confirm: run\n")
+    records = mini.state
+    records["schedules"][JOB] |= {"status": "failed", "reason": "unknown_outcome"}
+    (mini.root / "state.json").write_text(json.dumps(records) + "\n")
+    assert "is put aside: it is failed already" in work(mini).out
+    assert not (mini.root / "played").exists()
+
+
+def test_what_is_cancelled_after_it_was_sent_stays_sent_and_the_edit_says_so(mini: Miniature) -> None:
+    sent(mini, "touch played", keys="lead: 1h\n")
+    refused = mini.run("cancel", JOB, now=SOON)
+    assert refused.code == 1
+    assert "is completed, so it cannot be cancelled" in refused.err
+    work(mini)
+    assert (mini.root / "played").exists()
+
+
+# --- hostile --------------------------------------------------------------------------------------------
+
+
+def test_hostile_metadata_reaches_a_command_as_text(mini: Miniature) -> None:
+    evil = {
+        "a": "x\ny",
+        "b": "$(touch pwned)`touch pwned`'\"; touch pwned #",
+        "c": "\\u0000 \\0 %00",
+        "é": "日本",
+    }
+    schedule = json.dumps({"video": "v", "at": NOON, "metadata": evil})
+    command = 'printf %s "$SCHEDULER_METADATA" > seen; cat > input'
+    mini.write({"channels/lobby.yaml": f"command: {json.dumps(command)}\nschedules: [{schedule}]\n"})
+    mini.run("state", "init", now=BEFORE)
+    assert mini.run("run", now=NOON).code == 0
+    assert work(mini).code == 0
+    assert json.loads((mini.root / "seen").read_text()) == evil
+    assert json.loads((mini.root / "input").read_text())["metadata"] == evil
+    assert not (mini.root / "pwned").exists()
+
+
+def test_a_nul_that_was_edited_into_the_record_fails_the_job_and_not_the_worker(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    with sqlite3.connect(mini.root / "queue.db") as db:
+        payload = json.loads(db.execute("SELECT payload FROM jobs").fetchone()[0])
+        db.execute("UPDATE jobs SET payload = ?", (json.dumps(payload | {"video_id": "a\0b"}),))
+    db.close()
+    assert work(mini).code == 1
+    assert why(mini) == "the command could not be run: embedded null byte"
+    assert not (mini.root / "played").exists()
+
+
+def test_a_queue_that_is_damaged_is_told_with_what_to_do_and_nothing_is_begun(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    queue = mini.root / "queue.db"
+    queue.write_bytes(queue.read_bytes()[:100] + b"\xff" * 8000)
+    for outcome in (work(mini), mini.run("doctor", now=SOON)):
+        assert outcome.code in (1, 3)
+        assert "the queue queue.db failed: " in outcome.out + outcome.err
+        assert "Traceback" not in outcome.err
+    assert not (mini.root / "played").exists()
+    mini.write(
+        {"channels/lobby.yaml": "queue: screens\nschedules: [{ video: b, at: 2030-03-01T12:10:00Z }]\n"}
+    )
+    run = mini.run("run", now="2030-03-01T12:10:00Z")
+    assert "executing" in run.out, "whether the job is on it cannot be told"
+
+
+def test_a_queue_that_cannot_be_written_is_told_and_nothing_is_begun(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    (mini.root / "queue.db-journal").mkdir()  # as on a disk that may only be read
+    outcome = work(mini)
+    assert outcome.code == 3
+    assert "the queue queue.db failed: disk I/O error" in outcome.err
+    assert not (mini.root / "played").exists()

@@ -108,8 +108,12 @@ def _work_for(
         raise click.UsageError(
             "--lease with a broker is at most 25m: RabbitMQ waits no longer than half an hour"
         )
-    state = ledger.read()
-    names = terms.queues or queue_names(context.repository.queues(), state.schedules)
+    repository, state = context.repository, ledger.read()
+
+    def names() -> Sequence[str]:
+        """What to listen to; without `--queue`, every queue that a channel names by now."""
+        return terms.queues or queue_names(repository.queues(), ledger.read().schedules)
+
     working = BrokerWorker(ledger, hands, terms)
     deliveries = Deliveries(
         broker,

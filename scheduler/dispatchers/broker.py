@@ -25,6 +25,8 @@ SCHEMES = ("redis", "rediss", "amqp", "amqps")
 TASK = "scheduler.publish"
 CONNECT = 5
 """Seconds within which a broker has to answer a connection, and a step of it."""
+LONGEST_LETTER = 10_000
+"""Characters that are kept of a message that nothing can be made of."""
 
 
 def broker_url(url: str, password: str | None) -> str:
@@ -63,9 +65,34 @@ class Broker:
         with self.app() as app:
             self.guarded(lambda: self.reach(app).release())
 
-    def dead(self) -> list[Any]:
-        """None: what did not end well is in the record, for `list` to show."""
-        return []
+    def put_aside(self, app: Any, lineage: str, words: str, content: Any) -> None:
+        """Keep a message that nothing can be made of, with the reason. Raises QueueError."""
+        letter = {"why": words, "message": repr(content)[:LONGEST_LETTER]}
+
+        def put() -> None:
+            with self.reach(app) as connection, connection.SimpleQueue(dead_letters(lineage)) as queue:
+                queue.put(letter, serializer="json", retry=False)
+
+        self.guarded(put)
+
+    def letters(self, lineage: str) -> int:
+        """How many messages were put aside. Raises QueueError."""
+        with self.app() as app:
+            return int(self.guarded(lambda: self._count(app, dead_letters(lineage))))
+
+    def _count(self, app: Any, name: str) -> int:
+        """How many messages are on a queue; none where there is no such queue."""
+        with self.reach(app) as connection, connection.channel() as channel:
+            try:
+                return int(channel.queue_declare(name, passive=True).message_count)
+            except connection.channel_errors:
+                return 0
+
+    def removal(self, lineage: str) -> str:
+        """The command by which a person throws away what was put aside."""
+        name = dead_letters(lineage)
+        is_redis = urlsplit(self._url).scheme.startswith("redis")
+        return f"redis-cli del {name}" if is_redis else f"rabbitmqctl delete_queue {name}"
 
     def app(self, **options: Any) -> Any:
         """A Celery application for this broker alone, which nothing global knows of."""
@@ -97,11 +124,12 @@ class Broker:
         except Exception as problem:  # noqa: BLE001 - every transport has exceptions of its own
             words = str(problem) or type(problem).__name__
             raise QueueError(
-                f"the queue {self.name} failed: {self._clean(words)}",
+                f"the queue {self.name} failed: {self.clean(words)}",
                 hint="see that the broker runs, that `queue:` names it, and SCHEDULER_QUEUE_PASSWORD fits",
             ) from None
 
-    def _clean(self, words: str) -> str:
+    def clean(self, words: str) -> str:
+        """Some words of a library, without the URL, on one line."""
         password = urlsplit(self._url).password
         for secret in filter(None, (self._url, password, quote(password or "", safe=""))):
             words = words.replace(secret, "***")
@@ -111,6 +139,11 @@ class Broker:
 def queue_name(lineage: str, name: str) -> str:
     """What a queue of this repository is called on the broker."""
     return f"scheduler.{lineage}.{name}"
+
+
+def dead_letters(lineage: str) -> str:
+    """The queue of what was put aside; the two dots keep it apart from every name that a channel may use."""
+    return f"scheduler.{lineage}..dead"
 
 
 class BrokerDispatcher:

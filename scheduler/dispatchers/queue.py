@@ -36,8 +36,11 @@ LATEST_VERSION = 1
 APPLICATION = 0x77617665  # "wave": tells our file from any other SQLite file
 BUSY = 15.0
 """Seconds to wait for another process's transaction."""
-JobState = Literal["waiting", "running", "success", "failure", "lost", "expired"]
+KEEP_STRAYS = 7 * 24 * 3600
+"""Seconds for which a job that no record knows is kept for a person to see."""
+JobState = Literal["waiting", "running", "success", "failure", "lost", "expired", "superseded", "stray"]
 ENDED: frozenset[str] = frozenset({"success", "failure", "lost", "expired"})
+NEVER_BEGUN: frozenset[str] = frozenset({"superseded", "stray"})
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -63,6 +66,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 );
 CREATE INDEX IF NOT EXISTS jobs_to_do ON jobs (state, available_at) WHERE state IN ('waiting', 'running');
 CREATE INDEX IF NOT EXISTS jobs_to_report ON jobs (number) WHERE finished_at IS NOT NULL AND NOT reported;
+CREATE INDEX IF NOT EXISTS jobs_put_aside ON jobs (finished_at) WHERE state = 'stray';
 """
 _COLUMNS = (
     "number, job_id, key, queue, schedule_id, payload, command, repeatable, state, attempts, "
@@ -74,6 +78,8 @@ class Job(msgspec.Struct, frozen=True):
     """One job as the queue has it. `number` names it for people; `attempts` counts its starts.
 
     `repeatable` is `delivery: at-least-once`: the job may be started again after it failed or was lost.
+    Never begun were: `expired`, it came too late; `superseded`, the record has ended it, or has another job
+    in its place; `stray`, the record knows nothing of it.
     """
 
     number: int
@@ -105,9 +111,6 @@ class Queue(Protocol):
 
     def check(self) -> None:
         """Raise QueueError where jobs could not be put on the queue now. Makes nothing."""
-
-    def dead(self) -> list[Job]:
-        """The jobs that ended otherwise than well, in the order in which they came."""
 
 
 def open_queue(
@@ -179,22 +182,28 @@ class SqliteQueue:
         self, worker: str, now: Instant, *, queues: Sequence[str] | None = None, lease: int = LEASE
     ) -> Job | None:
         """The next job that waits, started: durable before it is handed out. None where none waits."""
+        jobs = self.take_some(1, worker, now, queues=queues, lease=lease)
+        return jobs[0] if jobs else None
+
+    def take_some(
+        self, most: int, worker: str, now: Instant, *, queues: Sequence[str] | None = None, lease: int = LEASE
+    ) -> list[Job]:
+        """The next jobs that wait, all started in one step; `take` tells what that means."""
         with self._transaction() as db:
             self._reap(db, now)
             names = json.dumps(list(queues)) if queues is not None else None
-            row = db.execute(
+            rows = db.execute(
                 "SELECT number FROM jobs WHERE state = 'waiting' AND available_at <= ?"
-                " AND (? IS NULL OR queue IN (SELECT value FROM json_each(?))) ORDER BY number LIMIT 1",
-                (now, names, names),
-            ).fetchone()
-            if row is None:
-                return None
-            db.execute(
+                " AND (? IS NULL OR queue IN (SELECT value FROM json_each(?))) ORDER BY number LIMIT ?",
+                (now, names, names, most),
+            ).fetchall()
+            db.executemany(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, worker = ?, lease_until = ?,"
                 " started_at = ? WHERE number = ?",
-                (worker, now + lease, now, row[0]),
+                [(worker, now + lease, now, number) for (number,) in rows],
             )
-            return _job(db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE number = ?", row).fetchone())  # noqa: S608 - our own column names
+            numbers = json.dumps([number for (number,) in rows])
+            return _select(db, "number IN (SELECT value FROM json_each(?)) ORDER BY number", (numbers,))
 
     def renew(self, job: Job, now: Instant, lease: int = LEASE) -> bool:
         """The worker is still at it."""
@@ -208,19 +217,28 @@ class SqliteQueue:
 
     def finish(self, job: Job, now: Instant) -> bool:
         """Exit 0."""
-        return self._end(job, "success", now, None)
+        return self.end_some([(job, None)], now)[0]
 
     def fail(self, job: Job, now: Instant, words: str) -> bool:
         """The command failed: the job waits for its next attempt where it may have one, or has failed."""
-        if not job.repeatable or job.attempts >= self._attempts:
-            return self._end(job, "failure", now, words)
+        return self.end_some([(job, words)], now)[0]
+
+    def end_some(self, ended: Sequence[tuple[Job, str | None]], now: Instant) -> list[bool]:
+        """How some attempts ended, kept in one step: None for exit 0, else what went wrong."""
         with self._transaction() as db:
-            done = db.execute(
-                "UPDATE jobs SET state = 'waiting', available_at = ?, worker = NULL, lease_until = NULL,"
-                " words = ? WHERE number = ? AND worker = ? AND attempts = ? AND state = 'running'",
-                (now + self._wait(job), words, job.number, job.worker, job.attempts),
-            )
-            return done.rowcount == 1
+            return [self._end_one(db, job, now, words) for job, words in ended]
+
+    def _end_one(self, db: sqlite3.Connection, job: Job, now: Instant, words: str | None) -> bool:
+        if words is None:
+            return self._end(db, job, "success", now, None)
+        if not job.repeatable or job.attempts >= self._attempts:
+            return self._end(db, job, "failure", now, words)
+        done = db.execute(
+            "UPDATE jobs SET state = 'waiting', available_at = ?, worker = NULL, lease_until = NULL,"
+            " words = ? WHERE number = ? AND worker = ? AND attempts = ? AND state = 'running'",
+            (now + self._wait(job), words, job.number, job.worker, job.attempts),
+        )
+        return done.rowcount == 1
 
     def reap(self, now: Instant) -> list[Job]:
         """What time itself does: lost workers and jobs past their `not_after`. The jobs that changed."""
@@ -229,11 +247,27 @@ class SqliteQueue:
         with self._transaction() as db:
             return self._reap(db, now)
 
-    def dead(self) -> list[Job]:
+    def strays(self) -> list[Job]:
+        """The jobs that were put aside because no record knows them, in the order in which they came."""
         if not self.path.exists():
             return []
         with self._transaction() as db:
-            return _select(db, "state IN ('failure', 'lost', 'expired') ORDER BY number")
+            return _select(db, "state = 'stray' ORDER BY number")
+
+    def give_back(self, job: Job) -> None:
+        """A job that was taken and not begun: it waits as before."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE jobs SET state = 'waiting', attempts = attempts - 1, worker = NULL,"
+                " lease_until = NULL, started_at = NULL WHERE number = ? AND worker = ? AND attempts = ?"
+                " AND state = 'running'",
+                (job.number, job.worker, job.attempts),
+            )
+
+    def put_aside(self, job: Job, now: Instant, words: str, *, is_stray: bool) -> None:
+        """A job that was taken and is not to be begun by anybody."""
+        with self._transaction() as db:
+            self._end(db, job, "stray" if is_stray else "superseded", now, words, reported=True)
 
     def unreported(self) -> list[Job]:
         """The jobs that have ended and of which the record has not been told yet."""
@@ -257,18 +291,27 @@ class SqliteQueue:
         if not self.path.parent.is_dir() or not os.access(self.path.parent, os.W_OK):
             raise QueueError(f"the queue {self.name} cannot be made", hint=self._hint())
 
-    def _end(self, job: Job, state: JobState, now: Instant, words: str | None) -> bool:
-        """The end of an attempt. A worker that was taken for lost may still tell how it ended."""
-        with self._transaction() as db:
-            done = db.execute(
-                "UPDATE jobs SET state = ?, finished_at = ?, words = ?, lease_until = NULL, reported = 0"
-                " WHERE number = ? AND worker = ? AND attempts = ? AND state IN ('running', 'lost')",
-                (state, now, words, job.number, job.worker, job.attempts),
-            )
-            return done.rowcount == 1
+    def _end(
+        self,
+        db: sqlite3.Connection,
+        job: Job,
+        state: JobState,
+        now: Instant,
+        words: str | None,
+        *,
+        reported: bool = False,
+    ) -> bool:
+        """The end of a job. A worker that was taken for lost may still tell how it ended."""
+        done = db.execute(
+            "UPDATE jobs SET state = ?, finished_at = ?, words = ?, lease_until = NULL, reported = ?"
+            " WHERE number = ? AND worker = ? AND attempts = ? AND state IN ('running', 'lost')",
+            (state, now, words, int(reported), job.number, job.worker, job.attempts),
+        )
+        return done.rowcount == 1
 
     def _reap(self, db: sqlite3.Connection, now: Instant) -> list[Job]:
         changed: list[int] = []
+        db.execute("DELETE FROM jobs WHERE state = 'stray' AND finished_at < ?", (now - KEEP_STRAYS,))
         for job in _select(db, "state = 'running' AND lease_until <= ?", (now,)):
             words = f"the worker {job.worker} went away"
             if job.repeatable and job.attempts < self._attempts:
@@ -451,11 +494,9 @@ class QueueDispatcher:
     def _check(self) -> Check:
         try:
             self.queue.check()
-            dead = len(self.queue.dead())
         except QueueError as problem:
             return Check("queue", False, str(problem), problem.hint)
-        told = f"; {dead} of its jobs did not end well" if dead else ""
-        return Check("queue", True, f"the queue {self.queue.name} takes jobs{told}")
+        return Check("queue", True, f"the queue {self.queue.name} takes jobs")
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -471,7 +512,7 @@ def _answer(request: Request, job: Job) -> Answer:
 def _as_run(job: Job) -> Run:
     return Run(
         run_id=job.number,
-        conclusion=job.state if job.state in ENDED else None,
+        conclusion="expired" if job.state in NEVER_BEGUN else job.state if job.state in ENDED else None,
         started_at=job.started_at,
         words=job.words,
     )
