@@ -56,8 +56,11 @@ def new(mini: Miniature, tmp_path: Path) -> Miniature:
 def test_a_new_repository_has_all_that_its_editors_its_operators_and_github_need(new: Miniature) -> None:
     assert made(new.root) == {
         ".github/CODEOWNERS",
+        ".github/ISSUE_TEMPLATE/new-wave.yml",
+        ".github/PULL_REQUEST_TEMPLATE.md",
         ".github/actions/scheduler/action.yml",
         ".github/dependabot.yml",
+        ".github/workflows/new-wave.yml",
         ".github/workflows/reconcile.yml",
         ".github/workflows/validate.yml",
         ".gitignore",
@@ -84,7 +87,7 @@ def test_a_new_repository_has_all_that_its_editors_its_operators_and_github_need
 def test_it_says_what_to_do_next(mini: Miniature, tmp_path: Path) -> None:
     outcome = mini.run("init", str(tmp_path / "new"), now=BEGUN)
     lines = outcome.out.splitlines()
-    assert lines[0] == f"made 23 files in {tmp_path / 'new'}"
+    assert lines[0] == f"made 26 files in {tmp_path / 'new'}"
     after = [line.split("#")[0].strip() for line in lines[lines.index("next:") + 1 :]]
     assert after == [
         f"cd {tmp_path / 'new'} && git init -b main",
@@ -124,7 +127,9 @@ def test_a_name_that_no_owner_has_is_refused(mini: Miniature, tmp_path: Path, ow
 def test_the_workflows_the_pages_and_the_channels_side_are_this_projects_own(new: Miniature) -> None:
     for name in scaffold.AS_THEY_ARE:
         ours = PROJECT / name
-        if name.startswith((".github/workflows/", ".vscode/", "docs/", "examples/")):
+        if name.startswith(
+            (".github/workflows/", ".github/ISSUE", ".github/PULL", ".vscode/", "docs/", "examples/")
+        ):
             assert (new.root / name).read_bytes() == ours.read_bytes(), name
 
 
@@ -189,7 +194,13 @@ def tool(name: str) -> str:
     "command",
     [
         ["zizmor", "--offline", "--persona=auditor", "--quiet", ".github", "examples/channel-repository"],
-        ["actionlint", ".github/workflows/reconcile.yml", ".github/workflows/validate.yml"],
+        ["actionlint", *(f".github/workflows/{name}.yml" for name in ("new-wave", "reconcile", "validate"))],
+        [
+            "check-jsonschema",
+            "--builtin-schema",
+            "vendor.github-issue-forms",
+            ".github/ISSUE_TEMPLATE/new-wave.yml",
+        ],
         [
             "check-jsonschema",
             "--builtin-schema",

@@ -3,13 +3,16 @@
     summary FILE                               append the Markdown to the job's summary
     comment --pull-request N FILE              say it in the pull request's one comment
     report --exit-code N --tick-gap 2h FILE    log, summary and issues of a run's JSON
+    new-wave -C DIR                            a filled form becomes a pull request, or a comment says why not
 
-Exit: 0, also where GitHub could not be reached (a warning says so); 2 wrong usage.
+Exit: 0, also where GitHub could not be reached (a warning says so); 2 wrong usage. `new-wave` alone: 1 where
+it could neither do nor say anything.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         asked.run(asked)
     except SchedulerError as failure:
+        if asked.run is _new_wave:
+            _say(command("error", str(failure), title="The form was not answered"))
+            return 1
         _say(command("warning", str(failure), title="Not all was reported"))
     return 0
 
@@ -47,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--tick-gap", type=_duration, default=7_200, help="the longest time without a tick")
     for one in (summary, comment, report):
         one.add_argument("file", type=Path)
+    new_wave = commands.add_parser("new-wave")
+    new_wave.set_defaults(run=_new_wave)
+    new_wave.add_argument("-C", dest="directory", default=".", help="the default branch, checked out")
     return parser
 
 
@@ -88,6 +97,18 @@ def _comment(asked: argparse.Namespace) -> None:
         update_only=asked.update_only,
     )
     _say(f"comment: {done}")
+
+
+def _new_wave(asked: argparse.Namespace) -> None:
+    from scheduler.actions import new_wave  # late: a tick makes none
+    from scheduler.clock import Clock
+    from scheduler.wiring import Repository as Waves
+    from scheduler.wiring import root_of
+
+    event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+    waves = Waves(root_of(asked.directory), os.environ, Clock())
+    server = os.environ.get("GITHUB_SERVER_URL") or "https://github.com"
+    _say(f"new wave: {new_wave.answer(_repository(), waves, new_wave.read_event(event), server)}")
 
 
 def _report(asked: argparse.Namespace) -> None:

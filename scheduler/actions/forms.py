@@ -1,4 +1,4 @@
-"""The issue form of a new wave: the text that GitHub makes of a filled form, and the wave that it asks for. Pure.
+"""The issue form of a new wave: what GitHub makes of a filled form, and the wave that it asks for. Pure.
 
 GitHub writes a heading for each field and the answer below it. All of it is other people's text: what a field
 says is checked here for its form alone, and by the same rules as every wave where the proposal is made.
@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from scheduler import proposals
 from scheduler.proposals import Proposal, View
+from scheduler.reports.characters import visible
+from scheduler.times import TimeError, duration_text, read_duration
 
 FIELDS = ("Type", "Video", "Time", "Time zone", "Channels", "Delay", "Title", "Name of the file", "Reason")
 """The labels of the form's fields, in their order (`.github/ISSUE_TEMPLATE/new-wave.yml`)."""
@@ -21,7 +23,7 @@ EMPTY = "_No response_"
 """What GitHub writes for a field that was left empty."""
 _REASON = "Reason"
 _HEADING = re.compile(r"###[ \t]+(.*?)[ \t]*")
-_TAGS = re.compile(r"(?:tags?|all with)\b[\s:]*(.+)", re.IGNORECASE)
+_TAGS = re.compile(r"\{?\s*tags?(?:\s*:\s*|\s+)\[?(.+?)\]?\s*\}?", re.IGNORECASE)
 
 Type = Literal["simultaneous", "staggered", "local time"]
 _TYPES: tuple[Type, ...] = ("simultaneous", "staggered", "local time")
@@ -54,6 +56,8 @@ def read_form(body: str) -> tuple[Form | None, list[str]]:
     kind = next((kind for kind in _TYPES if answers.get("Type", "").lower().startswith(kind)), None)
     if kind is None and answers.get("Type"):
         problems.append(f"“Type” must be one of: {', '.join(_TYPES)}")
+    delay, more = _delay(answers.get("Delay") or None)
+    problems += more
     zone = answers.get("Time zone") or None
     if kind == "local time" and zone is not None:
         problems.append("“Time zone” must be empty for local time: each channel has its own")
@@ -65,7 +69,7 @@ def read_form(body: str) -> tuple[Form | None, list[str]]:
         time=_one_sign_between(answers["Time"]),
         zone="channel" if kind == "local time" else zone,
         channels=_channels(answers["Channels"]),
-        delay=answers.get("Delay") or None,
+        delay=delay,
         title=answers.get("Title") or None,
         name=answers.get("Name of the file") or None,
         reason=answers.get(_REASON) or None,
@@ -108,6 +112,14 @@ def _answers(body: str) -> tuple[dict[str, str], list[str]]:
         if label != _REASON and "\n" in answers[label]:
             problems.append(f"“{label}” has several lines, where one is meant")
     return answers, problems
+
+
+def _delay(typed: str | None) -> tuple[str | None, list[str]]:
+    """A duration in the one form in which `scheduler create` writes it."""
+    try:
+        return (None if typed is None else duration_text(read_duration(typed))), []
+    except TimeError as problem:
+        return None, [f"“Delay”: {visible(str(problem))}; {problem.hint}"]
 
 
 def _one_sign_between(time: str) -> str:

@@ -23,6 +23,11 @@ _PAGES = 10
 class ApiError(SchedulerError):
     """GitHub said no, or nothing that can be read. The words hold no secret."""
 
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        """`status` is the HTTP status of an answer that came."""
+        super().__init__(message)
+        self.status = status
+
 
 class Repository:
     """One repository on GitHub, as one token sees it."""
@@ -77,7 +82,8 @@ class Repository:
             said = None
         if not 200 <= answer.status < 300:
             words = said.get("message", "") if isinstance(said, dict) else ""
-            raise ApiError(f"{method} {path}: HTTP {answer.status} {words}".rstrip())
+            said_no = f"{method} {path}: HTTP {answer.status} {words}".rstrip()
+            raise ApiError(said_no, status=answer.status)
         return said
 
     def _connect(self) -> http.client.HTTPConnection:

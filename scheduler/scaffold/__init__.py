@@ -29,7 +29,10 @@ AHEAD = timedelta(days=365)
 """How far ahead the first wave is: nobody is surprised by it."""
 
 AS_THEY_ARE: Mapping[str, str] = {
+    ".github/ISSUE_TEMPLATE/new-wave.yml": "new-wave.yml",
+    ".github/PULL_REQUEST_TEMPLATE.md": "PULL_REQUEST_TEMPLATE.md",
     ".github/dependabot.yml": "dependabot.yml",
+    ".github/workflows/new-wave.yml": "new-wave-workflow.yml",
     ".github/workflows/reconcile.yml": "reconcile.yml",
     ".github/workflows/validate.yml": "validate.yml",
     ".gitignore": "gitignore",

@@ -22,6 +22,7 @@ WIDTH = 110
 TARGET = Path(__file__).with_name("github.json")
 REPO = "/repos/{owner}/{repo}"
 OPERATIONS = [
+    ("GET", "/rate_limit"),
     ("GET", REPO),
     ("POST", f"{REPO}/dispatches"),
     ("GET", f"{REPO}/contents/{{path}}"),
@@ -37,6 +38,14 @@ OPERATIONS = [
     ("GET", f"{REPO}/git/tags/{{tag_sha}}"),
     ("POST", f"{REPO}/git/refs"),
     ("GET", f"{REPO}/git/ref/{{ref}}"),
+    ("PATCH", f"{REPO}/git/refs/{{ref}}"),
+    ("GET", f"{REPO}/git/commits/{{commit_sha}}"),
+    ("POST", f"{REPO}/git/commits"),
+    ("POST", f"{REPO}/git/trees"),
+    ("GET", f"{REPO}/collaborators/{{username}}/permission"),
+    ("GET", f"{REPO}/pulls"),
+    ("POST", f"{REPO}/pulls"),
+    ("PATCH", f"{REPO}/pulls/{{pull_number}}"),
     ("GET", f"{REPO}/issues"),
     ("POST", f"{REPO}/issues"),
     ("PATCH", f"{REPO}/issues/{{issue_number}}"),

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -36,6 +39,23 @@ class Repository:
     cancelled: list[int] = field(default_factory=list)
     enabled: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    people: dict[str, str] = field(default_factory=dict)
+    """What somebody may do here, by login: admin, write, read. Others may read."""
+    pulls: list[dict[str, Any]] = field(default_factory=list)
+    workflows_may_open_pulls: bool = True
+    """A setting of the repository."""
+    bare: Path | None = None
+    """The git repository itself, where branches, trees and commits are made."""
+
+    def git(self, *arguments: str, content: str = "", **environment: str) -> str | None:
+        """What git says in the repository; None where it says no."""
+        who = {f"GIT_{who}_{what}": text for who in ("AUTHOR", "COMMITTER")
+               for what, text in (("NAME", BOT["login"]), ("EMAIL", "bot@example.org"))}  # fmt: skip
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.bare, input=content, env={**os.environ, **who, **environment},
+            capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout.strip() if done.returncode == 0 else None
 
 
 @dataclass
@@ -168,6 +188,10 @@ def _get_tag(github: LoopbackGitHub, repo: Repository, request: Request, sha: st
 
 def _create_ref(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
     ref, sha = request.body["ref"], request.body["sha"]
+    if ref.startswith("refs/heads/"):
+        if repo.git("update-ref", ref, sha, "0" * 40) is None:
+            return 422, _invalid("Reference already exists")
+        return 201, _told_branch(ref, sha)
     if sha not in repo.tags:
         return 422, _invalid("Object does not exist")
     if ref in repo.refs:
@@ -176,11 +200,94 @@ def _create_ref(github: LoopbackGitHub, repo: Repository, request: Request) -> A
     return 201, complete("git-ref", {"ref": ref, "object": repo.refs[ref]})
 
 
+def _told_branch(ref: str, sha: str) -> dict[str, Any]:
+    return complete("git-ref", {"ref": ref, "object": {"type": "commit", "sha": sha}})
+
+
 def _get_ref(github: LoopbackGitHub, repo: Repository, request: Request, ref: str) -> Answer:
+    if ref.startswith("heads/"):
+        sha = repo.git("rev-parse", "--verify", "--quiet", f"refs/{ref}")
+        return (200, _told_branch(f"refs/{ref}", sha)) if sha else (404, {"message": "Not Found"})
     found = repo.refs.get("refs/" + ref)
     if not found:
         return 404, {"message": "Not Found"}
     return 200, complete("git-ref", {"ref": "refs/" + ref, "object": found})
+
+
+def _update_ref(github: LoopbackGitHub, repo: Repository, request: Request, ref: str) -> Answer:
+    new, old = request.body["sha"], repo.git("rev-parse", "--verify", "--quiet", f"refs/{ref}")
+    if old is None:
+        return 422, _invalid("Reference does not exist")
+    if not request.body.get("force") and repo.git("merge-base", "--is-ancestor", old, new) is None:
+        return 422, _invalid("Update is not a fast forward")
+    repo.git("update-ref", f"refs/{ref}", new, old)
+    return 200, _told_branch(f"refs/{ref}", new)
+
+
+def _get_commit(github: LoopbackGitHub, repo: Repository, request: Request, sha: str) -> Answer:
+    tree = repo.git("rev-parse", "--verify", "--quiet", f"{sha}^{{tree}}")
+    if tree is None:
+        return 404, {"message": "Not Found"}
+    message = repo.git("show", "--no-patch", "--format=%B", sha)
+    return 200, complete("git-commit", {"sha": sha, "message": message, "tree": {"sha": tree}})
+
+
+def _create_tree(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    assert repo.bare is not None
+    index = {"GIT_INDEX_FILE": str(repo.bare / "index-of-the-api")}
+    repo.git("read-tree", request.body["base_tree"], **index)
+    for entry in request.body["tree"]:
+        blob = repo.git("hash-object", "-w", "--stdin", content=entry["content"])
+        added = f"{entry['mode']},{blob},{entry['path']}"
+        if repo.git("update-index", "--add", "--cacheinfo", added, **index) is None:
+            return 422, _invalid("tree.path contains a malformed path component")
+    return 201, complete("git-tree", {"sha": repo.git("write-tree", **index)})
+
+
+def _create_commit(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    parents = [part for sha in request.body["parents"] for part in ("-p", sha)]
+    message, tree = request.body["message"], request.body["tree"]
+    sha = repo.git("commit-tree", tree, *parents, content=message)
+    if sha is None:
+        return 422, _invalid("Tree SHA does not exist")
+    return 201, complete("git-commit", {"sha": sha, "message": message, "tree": {"sha": tree}})
+
+
+def _permission(github: LoopbackGitHub, repo: Repository, request: Request, login: str) -> Answer:
+    may = repo.people.get(login, "read")
+    return 200, complete("repository-collaborator-permission", {"permission": may, "role_name": may})
+
+
+def _list_pulls(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    state, head = request.query.get("state", "open"), request.query.get("head")
+    size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))
+    found = [one for one in reversed(repo.pulls) if state in ("all", one["state"])
+             and (head is None or head == one["head"]["label"])]  # fmt: skip
+    return 200, [complete("pull-request-simple", one) for one in found[(page - 1) * size : page * size]]
+
+
+def _create_pull(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    if not repo.workflows_may_open_pulls:
+        return 403, {"message": "GitHub Actions is not permitted to create or approve pull requests."}
+    asked = dict(request.body)
+    name, base = asked.pop("head"), asked.pop("base")
+    if repo.git("rev-list", f"refs/heads/{base}..refs/heads/{name}") in (None, ""):
+        return 422, _invalid("Validation Failed")
+    if any(one["state"] == "open" and one["head"]["ref"] == name for one in repo.pulls):
+        return 422, _invalid("A pull request already exists")
+    owner = request.path.split("/")[2]
+    pull = {**asked, "number": 300 + len(repo.pulls), "state": "open", "merged_at": None, "user": BOT,
+            "head": {"ref": name, "label": f"{owner}:{name}"}, "base": {"ref": base}}  # fmt: skip
+    repo.pulls.append(pull)
+    return 201, complete("pull-request", pull)
+
+
+def _edit_pull(github: LoopbackGitHub, repo: Repository, request: Request, number: str) -> Answer:
+    for pull in repo.pulls:
+        if pull["number"] == int(number):
+            pull.update(request.body)
+            return 200, complete("pull-request", pull)
+    return 404, {"message": "Not Found"}
 
 
 def _dispatch(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
@@ -271,6 +378,14 @@ _ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("GET", r"git/tags/([0-9a-f]+)", _get_tag),
     ("POST", r"git/refs", _create_ref),
     ("GET", r"git/ref/(.+)", _get_ref),
+    ("PATCH", r"git/refs/(.+)", _update_ref),
+    ("GET", r"git/commits/([0-9a-f]+)", _get_commit),
+    ("POST", r"git/trees", _create_tree),
+    ("POST", r"git/commits", _create_commit),
+    ("GET", r"collaborators/([^/]+)/permission", _permission),
+    ("GET", r"pulls", _list_pulls),
+    ("POST", r"pulls", _create_pull),
+    ("PATCH", r"pulls/(\d+)", _edit_pull),
     ("POST", r"dispatches", _dispatch),
     ("POST", r"actions/runs/(\d+)/cancel", _cancel),
     ("GET", r"actions/runs", _list_runs),
