@@ -121,7 +121,7 @@ def _complain(problem: SchedulerError) -> None:
     """An error and its hint, for a person."""
     from scheduler.reports.characters import visible
 
-    click.echo(f"error: {visible(str(problem))}", err=True)
+    click.echo(f"error: {visible(problem.message)}", err=True)
     if problem.hint:
         click.echo(f"hint: {visible(problem.hint)}", err=True)
 
@@ -241,7 +241,7 @@ def plan(
     if form != "markdown":
         if (base, hold, limit) != (None, None, None):
             raise click.UsageError("--base, --hold and --limit go with --format markdown")
-        reconciled, _ = context.repository.look(proposal=True)
+        reconciled = context.repository.proposed()
         write(for_plan(form, reconciled, context.texts(reconciled), colour=context.colour))
         changes = bool(reconciled.plan.changes)
     else:
@@ -261,7 +261,7 @@ def _propose(
     repository = context.repository
     without = None
     if base is None:
-        reconciled, _ = repository.look(proposal=True)
+        reconciled = repository.proposed()
     else:
         reconciled, without = repository.compare(base)
     found = review(reconciled, without, repository.surroundings(), hold=hold)

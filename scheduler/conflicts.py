@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import pairwise
 from operator import sub
 from typing import Any
@@ -17,7 +18,7 @@ import msgspec
 
 from scheduler import spec
 from scheduler.declarations import Declarations
-from scheduler.diagnostics import Code, Location, Related, error, warning
+from scheduler.diagnostics import Code, Diagnostic, Location, Related, error, warning
 from scheduler.schedules import Expansion, Loc, Schedule, may_revive, member_place, occupied_instant
 from scheduler.state import Record
 from scheduler.times import Instant, duration_text, in_zone, instant_text, read_zone
@@ -47,6 +48,7 @@ class Inquiry(msgspec.Struct, kw_only=True):
 
 
 Rule = Callable[[Inquiry], None]
+Place = Callable[[Declarations, Schedule], Location]
 
 
 def check(inquiry: Inquiry) -> None:
@@ -81,15 +83,86 @@ def past(inquiry: Inquiry) -> None:
         and is_new_or_moved(schedule, records.get(schedule.id), now)
     ]
     for group in _by_cause(inquiry.declared, found):
-        inquiry.expansion.faults.append(
-            error(
-                "past",
-                time_place(inquiry.declared, group[0]),
-                f"{_shown(inquiry.declared, group[0])} lies in the past (it is {instant_text(now)} now)"
-                + _others_too(group),
-                "choose a time to come, or set `cancelled: true`",
-            )
-        )
+        inquiry.expansion.faults.tell("past", group[0].file, partial(_in_the_past, inquiry, group))
+
+
+def _in_the_past(inquiry: Inquiry, group: list[Schedule]) -> Diagnostic:
+    return error(
+        "past",
+        time_place(inquiry.declared, group[0]),
+        f"{_shown(inquiry.declared, group[0])} lies in the past (it is {instant_text(inquiry.now)} now)"
+        + _others_too(group),
+        "choose a time to come, or set `cancelled: true`",
+    )
+
+
+def too_late(inquiry: Inquiry) -> None:
+    """What is asked for can no longer be: to publish at a time that is over, to cancel what was sent.
+
+    Warnings, and in proposals only. A cancellation is told for a day: later its line is no news.
+    """
+    if not inquiry.proposal:
+        return
+    records, now = inquiry.records, inquiry.now
+    revived: dict[tuple[str, Loc, str], list[Schedule]] = {}
+    called_off: dict[tuple[str, Loc], list[Schedule]] = {}
+    for schedule in inquiry.one_of_a_kind():
+        if not (schedule.cancelled or schedule.at <= now) or schedule.slot:
+            continue
+        record = records.get(schedule.id)
+        if record is None:
+            continue
+        if schedule.cancelled:
+            if record.was_sent and record.at > now - SENT_LATELY:
+                called_off.setdefault((schedule.file, _cancelled_route(inquiry, schedule)), []).append(
+                    schedule
+                )
+        elif schedule.at == record.at and _would_revive(schedule, record):
+            key = (schedule.file, time_route(inquiry.declared, schedule), record.status)
+            revived.setdefault(key, []).append(schedule)
+    for (file, _, _), group in revived.items():
+        inquiry.expansion.faults.tell("past", file, partial(_stays_over, inquiry, group))
+    for (file, route), group in called_off.items():
+        word = partial(_cancelled_too_late, inquiry, group, route)
+        inquiry.expansion.faults.tell("edited-after-dispatch", file, word)
+
+
+SENT_LATELY = 86_400
+"""Seconds after its time for which it is worth saying that something was sent before it was cancelled."""
+
+
+def _would_revive(schedule: Schedule, record: Record) -> bool:
+    """Whether only its time keeps a schedule from being pending again; `state init` found it over already."""
+    return may_revive(schedule, record) and record.reason != "before_init"
+
+
+def _stays_over(inquiry: Inquiry, group: list[Schedule]) -> Diagnostic:
+    record = inquiry.records[group[0].id]
+    if record.status == "cancelled":
+        hint = "choose a time to come, or set `cancelled: true` again"
+        words = f"{_listed(group, 'was', 'were')} cancelled, and"
+    else:
+        hint = "choose a time to come"
+        words = f"{_listed(group, 'failed', 'failed')} ({record.reason}), and"
+    words += f" {_shown(inquiry.declared, group[0])} is over: nothing will be published"
+    return warning("past", time_place(inquiry.declared, group[0]), words, hint)
+
+
+def _cancelled_too_late(inquiry: Inquiry, group: list[Schedule], route: Loc) -> Diagnostic:
+    where = inquiry.declared.place(group[0].file, route, key=True)
+    words = f"{_listed(group, 'was', 'were')} sent before this: `cancelled: true` comes too late"
+    hint = f"`scheduler show {group[0].id}` tells what became of it; look at the channel"
+    return warning("edited-after-dispatch", where, words, hint)
+
+
+def _cancelled_route(inquiry: Inquiry, schedule: Schedule) -> Loc:
+    """The route to the line that cancels a schedule: its own, or its wave's."""
+    if schedule.group.cancelled:
+        return ("cancelled",)
+    data: Any = inquiry.declared.documents[schedule.file].data
+    for step in schedule.loc:
+        data = data[step]
+    return (*schedule.loc, "cancelled") if isinstance(data, dict) and "cancelled" in data else schedule.loc
 
 
 def frozen(inquiry: Inquiry) -> None:
@@ -107,9 +180,14 @@ def frozen(inquiry: Inquiry) -> None:
         for group in _by_cause(inquiry.declared, refused):
             _refuse_frozen(inquiry, freeze, group)
         for group in _by_cause(inquiry.declared, waiting):
-            words = f"{_listed(group, 'waits', 'wait')} until {instant_text(freeze.until)}"
-            where = time_place(inquiry.declared, group[0])
-            inquiry.expansion.faults.append(warning("frozen", where, f"{words}: freeze {_name(freeze)!r}"))
+            word = partial(_waits_for_thaw, inquiry, freeze, group)
+            inquiry.expansion.faults.tell("frozen", group[0].file, word)
+
+
+def _waits_for_thaw(inquiry: Inquiry, freeze: spec.Freeze, group: list[Schedule]) -> Diagnostic:
+    words = f"{_listed(group, 'waits', 'wait')} until {instant_text(freeze.until)}"
+    where = time_place(inquiry.declared, group[0])
+    return warning("frozen", where, f"{words}: freeze {_name(freeze)!r}")
 
 
 def _is_inside(schedule: Schedule, freeze: spec.Freeze) -> bool:
@@ -123,15 +201,24 @@ def _is_inside(schedule: Schedule, freeze: spec.Freeze) -> bool:
 def _refuse_frozen(inquiry: Inquiry, freeze: spec.Freeze, group: list[Schedule]) -> None:
     for schedule in group:
         inquiry.expansion.blocked.setdefault(schedule.id, "frozen")
-    inquiry.expansion.faults.append(
-        error(
-            "frozen",
-            time_place(inquiry.declared, group[0]),
-            f"{_shown(inquiry.declared, group[0])} lies inside the freeze {_name(freeze)!r}, "
-            f"which ends at {instant_text(freeze.until)}" + _others_too(group),
-            "choose a time outside it, or change the freeze in scheduler.yaml",
-        )
+    word = partial(_inside_a_freeze, inquiry, freeze, group)
+    inquiry.expansion.faults.tell("frozen", group[0].file, word)
+
+
+def _inside_a_freeze(inquiry: Inquiry, freeze: spec.Freeze, group: list[Schedule]) -> Diagnostic:
+    file = inquiry.declared.settings_file
+    return error(
+        "frozen",
+        time_place(inquiry.declared, group[0]),
+        f"{_shown(inquiry.declared, group[0])} lies inside the freeze {_name(freeze)!r}, "
+        f"which ends at {instant_text(freeze.until)}" + _others_too(group),
+        f"choose a time outside it, or change the freeze in {file}",
+        [Related("the freeze", inquiry.declared.place(file, _freeze_route(inquiry, freeze)))],
     )
+
+
+def _freeze_route(inquiry: Inquiry, freeze: spec.Freeze) -> Loc:
+    return ("freezes", inquiry.declared.settings.freezes.index(freeze))
 
 
 def _name(freeze: spec.Freeze) -> str:
@@ -152,21 +239,22 @@ def edited_after_dispatch(inquiry: Inquiry) -> None:
             replaced.setdefault((schedule.file, schedule.loc[:2]), []).append(schedule)
     for group in _by_cause(inquiry.declared, moved):
         sent_at = inquiry.records[group[0].id].scheduled_at
-        _tell_edited(inquiry, group, time_place(inquiry.declared, group[0]), f"to publish at {sent_at}")
+        _tell_edited(inquiry, group, time_place, f"to publish at {sent_at}")
     for group in replaced.values():
         video = inquiry.records[group[0].id].video_id
-        _tell_edited(inquiry, group, video_place(inquiry.declared, group[0]), f"with the video {video!r}")
+        _tell_edited(inquiry, group, video_place, f"with the video {video!r}")
 
 
-def _tell_edited(inquiry: Inquiry, group: list[Schedule], where: Location, how: str) -> None:
-    inquiry.expansion.faults.append(
-        error(
+def _tell_edited(inquiry: Inquiry, group: list[Schedule], place: Place, how: str) -> None:
+    def word() -> Diagnostic:
+        return error(
             "edited-after-dispatch",
-            where,
+            place(inquiry.declared, group[0]),
             f"{_listed(group, 'was', 'were')} sent already, {how}",
             "change it back; for another publication add an entry of its own",
         )
-    )
+
+    inquiry.expansion.faults.tell("edited-after-dispatch", group[0].file, word)
 
 
 def _by_cause(declared: Declarations, found: Iterable[Schedule]) -> list[list[Schedule]]:
@@ -410,23 +498,35 @@ def _braced(booking: _Booking) -> str:
 
 def _report(inquiry: Inquiry, clashes: Iterable[_Clash]) -> None:
     """Block what is new or moved in each pair, and tell each pair of places once."""
-    told: dict[tuple[Code, Location, Location | str], list[_Clash]] = {}
+    told: dict[tuple[Code, _Source, _Source], list[_Clash]] = {}
     for clash in clashes:
         if clash.at_fault.schedule is None:
             continue  # the record alone knows both: nobody can edit that
         for booking in (clash.first, clash.second):
             if booking.changeable:
                 inquiry.expansion.blocked.setdefault(booking.id, clash.code)
-        where = member_place(inquiry.declared, clash.at_fault.schedule)
-        other = _related(inquiry, clash.other).location or clash.other.id
-        told.setdefault((clash.code, where, other), []).append(clash)
-    for (code, where, _), pairs in told.items():
-        clash = pairs[0]
-        message = clash.words.format(it=_booked(clash.at_fault), other=_booked(clash.other))
-        more = f" (and on {len(pairs) - 1} more channels)" if len(pairs) > 1 else ""
-        inquiry.expansion.faults.append(
-            error(code, where, message + more, clash.hint, [_related(inquiry, clash.other)])
-        )
+        told.setdefault((clash.code, _source(clash.at_fault), _source(clash.other)), []).append(clash)
+    for (code, (file, _), _), pairs in told.items():
+        inquiry.expansion.faults.tell(code, file, partial(_clash_told, inquiry, pairs))
+
+
+_Source = tuple[str, Loc]
+"""The file and the route that declare a publication; of one that is only recorded its id alone."""
+
+
+def _source(booking: _Booking) -> _Source:
+    return (booking.id, ()) if booking.schedule is None else (booking.schedule.file, booking.schedule.loc)
+
+
+def _clash_told(inquiry: Inquiry, pairs: list[_Clash]) -> Diagnostic:
+    """One error for all clashes between the same two places."""
+    clash = pairs[0]
+    assert clash.at_fault.schedule is not None, "those of the record alone are not told"
+    message = clash.words.format(it=_booked(clash.at_fault), other=_booked(clash.other))
+    if len(pairs) > 1:
+        message += f" (and on {len(pairs) - 1} more channel{'s' if len(pairs) > 2 else ''})"
+    where = member_place(inquiry.declared, clash.at_fault.schedule)
+    return error(clash.code, where, message, clash.hint, [_related(inquiry, clash.other)])
 
 
 def _related(inquiry: Inquiry, booking: _Booking) -> Related:
@@ -482,6 +582,7 @@ def video_place(declared: Declarations, schedule: Schedule) -> Location:
 
 RULES: Mapping[str, Rule] = {
     "past": past,
+    "too late": too_late,
     "frozen": frozen,
     "edited-after-dispatch": edited_after_dispatch,
     "min-gap and repeat-video": neighbours,

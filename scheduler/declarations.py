@@ -14,7 +14,7 @@ import msgspec
 
 from scheduler import documents, spec
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, error
-from scheduler.sources import SUFFIXES, Source
+from scheduler.sources import SETTINGS, SETTINGS_TOO, SUFFIXES, Source
 
 
 class Declarations(msgspec.Struct, kw_only=True):
@@ -34,6 +34,11 @@ class Declarations(msgspec.Struct, kw_only=True):
 
     refused: dict[str, Code]
     """Channels whose repository is not allowed."""
+
+    @property
+    def settings_file(self) -> str:
+        """The file of the settings; the one that they would be in, where there is none."""
+        return SETTINGS_TOO if SETTINGS_TOO in self.documents else SETTINGS
 
     def place(self, file: str, loc: tuple[str | int, ...] = (), *, key: bool = False) -> Location:
         """The place of a value (or of its key) in a file."""

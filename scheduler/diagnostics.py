@@ -7,10 +7,11 @@ broken machinery (`scheduler.errors`). How a diagnostic looks on a screen is the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 Code = Literal[
     "yaml-syntax",
@@ -38,6 +39,10 @@ Code = Literal[
 ]
 
 
+MOST: Final = 100
+"""Problems of one code that are told of a file; the others are counted, since nobody reads more."""
+
+
 class Severity(StrEnum):
     """How much a problem weighs: an error ends red (exit 1), a warning does not."""
 
@@ -47,14 +52,29 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """A place in a file below the repository's root; line and column count from 1."""
+    """A place in a file below the repository's root; line and column count from 1.
+
+    Both are 0 where no line is meant: of a folder, or of the repository as a whole (`.`).
+    """
 
     file: str
     line: int = 1
     column: int = 1
 
     def __str__(self) -> str:
+        if self.is_whole:
+            return self.file
         return f"{self.file}:{self.line}:{self.column}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the file or folder itself, and none of its lines."""
+        return self.line == 0
+
+    @classmethod
+    def whole(cls, name: str) -> Location:
+        """A folder, or what is in no line of a file."""
+        return cls(name, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +95,15 @@ class Diagnostic:
     location: Location
     hint: str | None = None
     related: tuple[Related, ...] = ()
+    untold: int = 0
+    """Of a line that stands for others: how many of this code there are besides in its file."""
 
     @property
     def is_error(self) -> bool:
         return self.severity is Severity.ERROR
+
+    def __str__(self) -> str:
+        return f"{self.location}: {self.message} [{self.code}]"
 
 
 def error(
@@ -107,3 +132,43 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     """The one order in which diagnostics are told: by place, then code, then words; each once."""
     unique = dict.fromkeys(diagnostics)
     return sorted(unique, key=lambda d: (d.location, d.code, d.message))
+
+
+def and_more(last: Diagnostic, untold: int) -> Diagnostic:
+    """The line that stands for those of a file that are not told; `last` is the last one that is."""
+    message = f"…and {untold:,} more in this file {'is' if untold == 1 else 'are'} not shown"
+    hint = "mend those that are shown, and look again: one cause often makes many"
+    return replace(last, message=message, hint=hint, related=(), untold=untold)
+
+
+class Tally:
+    """What is found wrong, where one mistake may make thousands: of a code, a file has `MOST` that are told.
+
+    The others are counted, and are not even worded: finding places and near names takes time.
+    """
+
+    def __init__(self) -> None:
+        self._told: dict[tuple[Code, str], list[Diagnostic]] = {}
+        self._found: Counter[tuple[Code, str]] = Counter()
+
+    def __len__(self) -> int:
+        """How many were found, told or not."""
+        return self._found.total()
+
+    def add(self, fault: Diagnostic) -> None:
+        """Count one that is worded already."""
+        self.tell(fault.code, fault.location.file, lambda: fault)
+
+    def tell(self, code: Code, file: str, word: Callable[[], Diagnostic]) -> None:
+        """Count one of `code` in `file`; it is worded where it is among the first."""
+        self._found[code, file] += 1
+        if self._found[code, file] <= MOST:
+            self._told.setdefault((code, file), []).append(word())
+
+    def all(self) -> list[Diagnostic]:
+        """Those told, and for each file and code the line that stands for the others."""
+        found = [fault for told in self._told.values() for fault in told]
+        for kind, told in self._told.items():
+            if (untold := self._found[kind] - len(told)) > 0:
+                found.append(and_more(max(told, key=lambda fault: fault.location), untold))
+        return found

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count, islice
 from sys import intern
 from typing import Any, Final
@@ -33,7 +33,7 @@ from yaml.events import (
 )
 
 from scheduler import syntax
-from scheduler.diagnostics import Diagnostic, Location, Related, error
+from scheduler.diagnostics import Diagnostic, Location, Related, Tally, error
 from scheduler.syntax import Failure, Fault, shortened
 
 Route = tuple[str | int, ...]
@@ -45,8 +45,6 @@ DEEPEST: Final = 32
 """Mappings and lists inside one another; the root is the first."""
 MOST: Final = 200_000
 """Keys, values, and ends of mappings and lists in a file: what is read in well under a second."""
-MOST_PROBLEMS: Final = 100
-"""Problems of one file that are told; nobody reads more."""
 
 _PRINTABLE_ASCII: Final = bytes((9, 10, 13, *range(32, 127)))
 # Control characters; the line breaks that no editor shows as such (NEL, LS, PS: libyaml would break the
@@ -293,26 +291,12 @@ class _Reading:
 
     def problems(self, file: str) -> list[Diagnostic]:
         """Duplicate keys and hidden characters in values, in the order of the text."""
-        found = [
-            error(
-                "duplicate-key",
-                _location(file, second),
-                f"the key `{shortened(key)}` is there twice",
-                "keep one of the two",
-                [Related("the first one", _location(file, first))],
-            )
-            for key, second, first in self._duplicates[:MOST_PROBLEMS]
-        ]
-        found += [
-            error(
-                "invalid-value",
-                _location(file, mark),
-                f"the value contains {_called(character)}",
-                "type the value anew without it",
-            )
-            for mark, character in self._in_values[:MOST_PROBLEMS]
-        ]
-        return sorted(found, key=lambda problem: problem.location)[:MOST_PROBLEMS]
+        found = Tally()
+        for key, second, first in self._duplicates:
+            found.tell("duplicate-key", file, partial(_duplicate, file, key, second, first))
+        for mark, character in self._in_values:
+            found.tell("invalid-value", file, partial(_hidden, file, mark, character))
+        return sorted(found.all(), key=lambda problem: problem.location)
 
     def _value(self, event: Any, depth: int) -> tuple[Any, _Node | Mark]:
         kind = event.__class__
@@ -478,6 +462,21 @@ def _explained(failure: YAMLError, text: str) -> Fault:
             None if opened is None else (opened.line + 1, opened.column + 1),
         )
     )
+
+
+def _duplicate(file: str, key: str, second: Mark, first: Mark) -> Diagnostic:
+    return error(
+        "duplicate-key",
+        _location(file, second),
+        f"the key `{shortened(key)}` is there twice",
+        "keep one of the two",
+        [Related("the first one", _location(file, first))],
+    )
+
+
+def _hidden(file: str, mark: Mark, character: str) -> Diagnostic:
+    message = f"the value contains {_called(character)}"
+    return error("invalid-value", _location(file, mark), message, "type the value anew without it")
 
 
 def _unreadable(file: str, text: str, fault: Fault) -> Document:

@@ -23,6 +23,7 @@ class SchedulerError(Exception):
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
+        self.message = message
         self.hint = hint
 
 
@@ -54,3 +55,7 @@ class ScheduleError(SchedulerError, ValueError):
     ) -> None:
         super().__init__(message, hint=hint)
         self.diagnostics = tuple(diagnostics)
+
+    def __str__(self) -> str:
+        """The sentence, and below it each reason with its place: what a traceback or a log shows."""
+        return "\n".join([self.message, *(f"  {reason}" for reason in self.diagnostics)])

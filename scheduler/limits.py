@@ -7,16 +7,21 @@ takes; the brake keeps a great many schedules from being cancelled at once; `pac
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Set
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Literal
 
 from scheduler.declarations import Declarations
-from scheduler.diagnostics import Diagnostic, Location, error, warning
+from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
 from scheduler.envelope import payload_problem
 from scheduler.pace import Bucket
 from scheduler.plan import Surroundings
 from scheduler.schedules import Expansion, Schedule
 from scheduler.state import Record
 from scheduler.times import Instant, duration_text, instant_text
+
+NAMED = 5
+"""Patterns that one sentence names."""
 
 # --- which repositories may be pointed at -----------------------------------------------------------
 
@@ -31,16 +36,21 @@ def check_allowed(declared: Declarations, surroundings: Surroundings, expansion:
             if channel.repository is None or is_allowed(channel.repository, patterns):
                 continue
             declared.refused[name] = "not-allowed"
-            expansion.faults.append(
+            expansion.faults.add(
                 error(
                     "not-allowed",
                     declared.place(declared.files["channel", name], ("repository",)),
                     f"the repository {channel.repository} is not among those allowed by {origin}: "
-                    f"{', '.join(patterns) or 'none'}",
+                    f"{_listed(patterns)}",
                     "an operator has to add it there",
                 )
             )
             break
+
+
+def _listed(patterns: Sequence[str]) -> str:
+    more = f" and {len(patterns) - NAMED} more" if len(patterns) > NAMED else ""
+    return ", ".join(patterns[:NAMED]) + more or "none"
 
 
 def is_allowed(repository: str, patterns: Iterable[str]) -> bool:
@@ -71,7 +81,7 @@ def check_payloads(declared: Declarations, expansion: Expansion) -> None:
             if problem is not None:
                 route = (*schedule.loc[:2], "metadata")
                 where = declared.place(schedule.file, route, key=True)
-                expansion.faults.append(
+                expansion.faults.add(
                     error("invalid-value", where, problem, "keep long texts elsewhere, and put a link here")
                 )
         if verdicts[id(group)] is not None:
@@ -97,18 +107,48 @@ def brake(
     if len(gone) < settings.at_least or len(gone) * 100 <= settings.cancel_percent * len(live) or force:
         return {}
     tell = warning if proposal else error
-    expansion.faults.append(
+    related = _vanished(declared, records, gone)
+    expansion.faults.add(
         tell(
             "brake",
-            declared.place("scheduler.yaml", ("brake",))
-            if "scheduler.yaml" in declared.documents
-            else Location("waves"),
+            _brake_place(declared, related, records[gone[0]]),
             f"{len(gone)} of {len(live)} live schedules are no longer declared: more than "
             f"{settings.cancel_percent} % are not cancelled at once, and none of them is sent",
             "restore the files, or say `scheduler run --force` if it is meant",
+            related,
         )
     )
     return {schedule_id: "brake" for schedule_id in gone if records[schedule_id].is_unsent_live}
+
+
+def _vanished(declared: Declarations, records: Mapping[str, Record], gone: Sequence[str]) -> list[Related]:
+    """What is no longer declared, by wave or channel; with its file's place where that is still there."""
+    kinds = Counter(_declarer(records[schedule_id]) for schedule_id in gone)
+    related = []
+    for (kind, name), number in list(kinds.items())[:NAMED]:
+        file = declared.files.get((kind, name))
+        where = None if file is None else declared.place(file, ("schedules",), key=True)
+        words = f"{number} of the {kind} {name}" + (", whose file is gone" if file is None else "")
+        related.append(Related(words, where))
+    if len(kinds) > NAMED:
+        related.append(Related(f"and those of {len(kinds) - NAMED} more files"))
+    return related
+
+
+def _declarer(record: Record) -> tuple[Literal["wave", "channel"], str]:
+    """The kind and the id of the file that a record was declared in."""
+    return ("channel", record.channel_id) if record.wave_id is None else ("wave", record.wave_id)
+
+
+def _brake_place(declared: Declarations, related: Iterable[Related], gone: Record) -> Location:
+    """Where something vanished from; where whole files did, the setting; where that is none, their folder."""
+    document = declared.documents.get(declared.settings_file)
+    there = next((found.location for found in related if found.location is not None), None)
+    if there is not None:
+        return there
+    if document is not None and isinstance(document.data, dict) and "brake" in document.data:
+        return document.place(("brake",))
+    return Location.whole(f"{_declarer(gone)[0]}s")
 
 
 # --- pace ----------------------------------------------------------------------------------------------
@@ -128,7 +168,7 @@ def check_pace(
             wave = schedule.group.wave or schedule.file
             if late > _catch_up(declared, schedule) and wave not in told:
                 told.add(wave)
-                expansion.faults.append(_too_slow(declared, schedule, token, round(late)))
+                expansion.faults.add(_too_slow(declared, schedule, token, round(late)))
 
 
 def _catch_up(declared: Declarations, schedule: Schedule) -> int:

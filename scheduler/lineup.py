@@ -180,7 +180,7 @@ def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: C
             expansion.blocked.setdefault(schedule_id, "inactive-channel")
             waiting += 1
     if waiting:
-        expansion.faults.append(_inactive(channel, waiting))
+        expansion.faults.add(_inactive(channel, waiting))
 
 
 def _ahead(channel: _Channel, now: Instant) -> Iterable[Instant]:
@@ -193,9 +193,8 @@ def _ahead(channel: _Channel, now: Instant) -> Iterable[Instant]:
 def _look_ahead(channel: _Channel, expansion: Expansion, now: Instant, calendar: Calendar) -> None:
     """Warn of slots that a clock change skips, and note when the next slot comes within the horizon."""
     end = now + channel.horizon
-    expansion.faults += [
-        _skipped(channel, gone) for gone in slots.instants(channel.rules, channel.zone, now, end)[1]
-    ]
+    for gone in slots.instants(channel.rules, channel.zone, now, end)[1]:
+        expansion.faults.add(_skipped(channel, gone))
     if channel.horizon > 0:
         later, _ = slots.instants(channel.rules, channel.zone, end, end + channel.horizon)
         entering = (later[0] if later else end + channel.horizon) - channel.horizon

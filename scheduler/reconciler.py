@@ -84,7 +84,7 @@ def reconcile(
     expansion = decided.expansion
     return Reconciled(
         plan=_woken(decided.plan, decided.calendar.next_slot),
-        diagnostics=in_order([*faults, *renaming.faults, *expansion.faults]),
+        diagnostics=in_order([*faults, *renaming.faults, *expansion.faults.all()]),
         declared=declared,
         schedules=expansion.schedules,
         booked=decided.booked,

@@ -16,9 +16,9 @@ from pathlib import Path
 from scheduler import workspace
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.errors import SchedulerError, StateError
-from scheduler.sources import SUFFIXES, Kind, Source
+from scheduler.sources import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
 from scheduler.stores.plumbing import Git
-from scheduler.workspace import FOLDERS, LARGEST, SETTINGS, SETTINGS_TOO
+from scheduler.workspace import FOLDERS, LARGEST
 
 TIMEOUT = 15.0
 """Seconds that a fetch may take: what falls due must not wait long for it."""
@@ -75,7 +75,7 @@ class RemoteTip:
         last = "the work tree" if self._tip is None else f"the commit {self._tip[:12]}, which was read last"
         return warning(
             "unreachable",
-            Location("."),
+            Location.whole("."),
             f"{words}; this run goes on with {last}",
             "what was merged since is not seen: to stop something now, cancel the run",
         )

@@ -6,6 +6,7 @@ The former id stays taken: declaring it anew would publish a second time what wa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import PurePosixPath
 
 import msgspec
@@ -164,7 +165,7 @@ def check_former_ids(declared: Declarations, records: Mapping[str, Record], expa
                     expansion.blocked.setdefault(new, "unknown-channel")
                 if old in expansion.blocked:
                     continue
-            expansion.block(old, _taken(declared, schedule, old, new))
+            expansion.block(schedule, "duplicate-id", partial(_taken, declared, schedule, old, new))
     return waiting
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import msgspec
 
 from scheduler import spec
 from scheduler.declarations import Declarations
-from scheduler.diagnostics import Code, Diagnostic, Location, Related, error
+from scheduler.diagnostics import Code, Diagnostic, Location, Related, Tally, error
 from scheduler.state import Pause, Pauser, Record, ScheduleType
 from scheduler.times import LAST, Instant, TimeError, instant_text, read_time, read_zone
 
@@ -63,14 +63,14 @@ class Expansion(msgspec.Struct, kw_only=True):
     """The schedules of a repository by id, and what is wrong with some of them."""
 
     schedules: dict[str, Schedule]
-    faults: list[Diagnostic]
+    faults: Tally
     blocked: dict[str, Code]
     """Ids of schedules that must not be adopted, moved or sent, with the rule they break."""
 
-    def block(self, schedule_id: str, fault: Diagnostic) -> None:
+    def block(self, schedule: Schedule, code: Code, word: Callable[[], Diagnostic]) -> None:
         """Keep a schedule from being acted upon, and tell the fault once."""
-        self.faults.append(fault)
-        self.blocked.setdefault(schedule_id, fault.code)
+        self.faults.tell(code, schedule.file, word)
+        self.blocked.setdefault(schedule.id, code)
 
 
 def pause_of(by: Pauser, paused: spec.PauseSpec | None) -> Pause | None:
@@ -82,7 +82,7 @@ def pause_of(by: Pauser, paused: spec.PauseSpec | None) -> Pause | None:
 
 def expand(declared: Declarations, records: Mapping[str, Record]) -> Expansion:
     """All schedules of waves and one-offs. `records` are the recorded and archived ones, by id."""
-    result = Expansion(schedules={}, faults=[], blocked={})
+    result = Expansion(schedules={}, faults=Tally(), blocked={})
     recorded_groups = _Recorded(records)
     for wave_id in sorted(declared.waves):
         _expand_wave(declared, wave_id, recorded_groups, result)
@@ -134,7 +134,7 @@ class _Entry(msgspec.Struct, kw_only=True):
     def tell(self, code: Code, loc: Loc, message: str, hint: str | None) -> Diagnostic:
         """Add a fault at a place of this file."""
         fault = error(code, self.declared.place(self.file, loc), message, hint)
-        self.result.faults.append(fault)
+        self.result.faults.add(fault)
         return fault
 
     def hold_back(self, code: Code) -> None:
@@ -171,7 +171,7 @@ def _expand_wave(declared: Declarations, wave_id: str, recorded: _Recorded, resu
             if result.schedules.setdefault(schedule.id, schedule) is not schedule:
                 _choose(declared, schedule, recorded.by_id, result, told=first != index)
         if first != index:
-            result.faults.append(_group_twice(entry, first))
+            result.faults.tell("duplicate-id", file, partial(_group_twice, entry, first))
             entry.hold_back("duplicate-id")
         elif entry.misnamed:
             entry.hold_back("unknown-channel")
@@ -188,15 +188,7 @@ def _choose(
     """Of two schedules with one id the recorded one stays, or neither."""
     twin = result.schedules[schedule.id]
     if not told:
-        result.faults.append(
-            error(
-                "duplicate-id",
-                member_place(declared, schedule),
-                _twice(schedule),
-                "remove one of the two",
-                [Related("the first one", member_place(declared, twin))],
-            )
-        )
+        result.faults.tell("duplicate-id", schedule.file, lambda: _twice(declared, schedule, twin))
     record = records.get(schedule.id)
     same = [s for s in (twin, schedule) if record and (s.at, s.video) == (record.at, record.video_id)]
     if same:
@@ -205,10 +197,18 @@ def _choose(
         result.blocked.setdefault(schedule.id, "duplicate-id")
 
 
-def _twice(schedule: Schedule) -> str:
+def _twice(declared: Declarations, schedule: Schedule, first: Schedule) -> Diagnostic:
     if schedule.group.id is None:
-        return f"the channel {schedule.channel} has two publications at {instant_text(schedule.at)}"
-    return f"the channel {schedule.channel} stands twice in the group {schedule.group.id}"
+        message = f"the channel {schedule.channel} has two publications at {instant_text(schedule.at)}"
+    else:
+        message = f"the channel {schedule.channel} stands twice in the group {schedule.group.id}"
+    return error(
+        "duplicate-id",
+        member_place(declared, schedule),
+        message,
+        "remove one of the two",
+        [Related("the first one", member_place(declared, first))],
+    )
 
 
 def _group_twice(entry: _Entry, first: int) -> Diagnostic:
@@ -515,10 +515,11 @@ def check_channels(declared: Declarations, records: Mapping[str, Record], result
             if code is not None:
                 result.blocked[schedule.id] = code
             else:
-                where = member_place(declared, schedule)
-                result.block(schedule.id, _unknown_channel(declared, schedule.channel, where))
+                place = partial(member_place, declared, schedule)
+                word = partial(_unknown_channel, declared, schedule.channel, place)
+                result.block(schedule, "unknown-channel", word)
         elif not schedule.cancelled:
-            result.block(schedule.id, _inactive_channel(declared, schedule))
+            result.block(schedule, "inactive-channel", partial(_inactive_channel, declared, schedule))
     _check_freezes(declared, result)
     _check_unreadable(declared, result)
 
@@ -543,26 +544,29 @@ def _check_unreadable(declared: Declarations, result: Expansion) -> None:
                     continue
                 if ("channel", channel) not in declared.files and "channel" not in declared.hidden:
                     loc: Loc = ("schedules", index, "channels", i)
-                    where = declared.place(document.file, (*loc, "id") if is_mapping else loc)
-                    result.faults.append(_unknown_channel(declared, channel, where))
+                    place = partial(declared.place, document.file, (*loc, "id") if is_mapping else loc)
+                    word = partial(_unknown_channel, declared, channel, place)
+                    result.faults.tell("unknown-channel", document.file, word)
 
 
 def _check_freezes(declared: Declarations, result: Expansion) -> None:
     for index, freeze in enumerate(declared.settings.freezes):
         for i, channel in enumerate(freeze.channels or ()):
             if ("channel", channel) not in declared.files and "channel" not in declared.hidden:
-                where = declared.place("scheduler.yaml", ("freezes", index, "channels", i))
-                result.faults.append(_unknown_channel(declared, channel, where))
+                file = declared.settings_file
+                place = partial(declared.place, file, ("freezes", index, "channels", i))
+                word = partial(_unknown_channel, declared, channel, place)
+                result.faults.tell("unknown-channel", file, word)
 
 
-def _unknown_channel(declared: Declarations, channel: str, where: Location) -> Diagnostic:
+def _unknown_channel(declared: Declarations, channel: str, place: Callable[[], Location]) -> Diagnostic:
     renamed = next((name for name, other in declared.channels.items() if other.renamed_from == channel), None)
     names = sorted(name for kind, name in declared.files if kind == "channel")
     if renamed is not None:
         hint = f"it was renamed: write {renamed}"
     else:
         hint = did_you_mean(channel, names) or f"declare it in channels/{channel}.yaml"
-    return error("unknown-channel", where, f"the channel {channel!r} is not declared", hint)
+    return error("unknown-channel", place(), f"the channel {channel!r} is not declared", hint)
 
 
 def _inactive_channel(declared: Declarations, schedule: Schedule) -> Diagnostic:

@@ -8,6 +8,9 @@ Kind = Literal["wave", "channel", "scheduler"]
 
 SUFFIXES = (".yaml", ".yml")
 """The names of declared files end so; others are ignored."""
+SETTINGS = "scheduler.yaml"
+SETTINGS_TOO = "scheduler.yml"
+"""The other name that the settings may have; both at once are a fault."""
 
 
 class Source(NamedTuple):

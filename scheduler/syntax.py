@@ -64,6 +64,8 @@ _KEY = re.compile(
     r"""(?:[ \t]+(?P<value>.*)|$)"""
 )
 _NO_SPACE = re.compile(r"(?P<key>[A-Za-z_][\w.-]*):(?P<value>[^\s:/][^:]*|\xa0.*)")
+# A list item without the blank behind its dash: `-beta` is text to YAML.
+_TIGHT_DASH = re.compile(r"-[^\s-].*")
 _CONFLICT_LINE = re.compile(r"(?:={7}|[<>|]{7}(?: .*)?)")
 _COMMENT = re.compile(r"[ \t]#.*")
 
@@ -127,6 +129,14 @@ def conflict(line: int) -> Fault:
     )
 
 
+def tight_dash(text: str) -> tuple[str, str] | None:
+    """The message and the hint about a list item whose dash has no blank behind it; None where it is none."""
+    if not _TIGHT_DASH.fullmatch(text):
+        return None
+    item = shortened(text[1:])
+    return f"a blank is missing after the dash in `-{item}`", f"write `- {item}`"
+
+
 def shortened(text: str, most: int = 60) -> str:
     """A piece of a file for a message: one line, safe to print."""
     line = text if text.isprintable() else ascii(text)[1:-1]
@@ -181,6 +191,8 @@ def _line_before(failure: Failure) -> Fault:
 def _missing_colon(failure: Failure) -> Fault:
     """`could not find expected ':'`: what was opened is a key, on an earlier line."""
     line, column = failure.opened or (failure.line, failure.column)
+    if (tight := tight_dash(_without_comment(failure.at(line, column)))) is not None:
+        return Fault(line, column, *tight)
     above = failure.at(_previous(failure.lines, line))
     if above[column - 1 :].startswith("- ") and _KEY.match(above) is None:
         text = shortened(_without_comment(failure.at(line, column)))
@@ -192,6 +204,8 @@ def _missing_colon_in(number: int, column: int, line: str) -> Fault:
     if _CONFLICT_LINE.fullmatch(line):
         return conflict(number)
     text = _without_comment(line[column - 1 :])
+    if (tight := tight_dash(text)) is not None:
+        return Fault(number, column, *tight)
     close = _NO_SPACE.fullmatch(text)
     if close is not None:
         value = close["value"].strip()
@@ -245,6 +259,8 @@ def _missing_dash(failure: Failure) -> Fault:
     """`did not find expected '-' indicator`: a line in a list that is no item."""
     if failure.before().strip():
         return _after_value(failure)
+    if (tight := tight_dash(_without_comment(failure.rest()))) is not None:
+        return failure.fault(*tight)
     message = "this line stands in a list and does not begin with a dash"
     if failure.opened is None or failure.opened[1] != failure.column:
         return failure.fault(message, _levels(failure) or _SEE_ABOVE)

@@ -71,8 +71,14 @@ def read_utc(text: str) -> Instant:
     return instant(datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC))
 
 
-def read_time(text: str, zone: ZoneInfo | None = None) -> Instant:
+IN_A_FILE = "add `timezone: Europe/Berlin` beside it"
+"""What else helps a local time without a zone, where it stands in a file."""
+
+
+def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = None) -> Instant:
     """The instant that an editor wrote: with an offset, or local in `zone`.
+
+    `or_else` is what a person may do besides writing an offset, where a local time has no zone.
 
     Raises TimeError for any other form, for a local time without a zone, and for a local time that a
     DST change skips or repeats (the message names both readings).
@@ -93,7 +99,7 @@ def read_time(text: str, zone: ZoneInfo | None = None) -> Instant:
     if zone is None:
         raise TimeError(
             f"{text!r} is a local time, and no zone is given",
-            f"write {text}Z for UTC, or add `timezone: Europe/Berlin` beside it",
+            f"write {text}Z for UTC, or {or_else or f'its offset, such as {text}+02:00'}",
         )
     return _local(wall, zone, text)
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from scheduler import idle, workspace
 from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic, Location, warning
@@ -142,6 +144,28 @@ class Repository:
             else:
                 demand_lineage(found[0], settings, "the record")
         return found
+
+    def proposed(self) -> Reconciled:
+        """What a run would decide of a proposal; where a run would refuse to act here, a warning says so."""
+        reconciled, state = self.look(proposal=True)
+        if state is None or (doubt := self._refusal(state)) is None:
+            return reconciled
+        return msgspec.structs.replace(reconciled, diagnostics=[*reconciled.diagnostics, doubt])
+
+    def _refusal(self, state: State) -> Diagnostic | None:
+        """Why a run would not act here and now, as far as this clone knows: nothing is fetched to tell."""
+        hint = "`scheduler run` refuses to act on it"
+        if self.clock.is_real and (words := _gone_back(state, self.clock.now())) is not None:
+            return warning("clock", Location.whole("."), words, f"{hint} until the clock is set")
+        recorded = None if state.declared is None else state.declared.commit
+        head = None if recorded is None else self.commit()
+        if recorded is None or head is None:
+            return None
+        if workspace.ancestry(self.root, recorded, head, fetch=False) != "older":
+            return None
+        return warning(
+            "stale-checkout", Location.whole("."), _older(head, recorded), f"{hint}: fetch the branch's tip"
+        )
 
     def preview(self, settings: SettingsSpec, *, force: bool = False) -> Reconciled:
         """What a run would do now; the state must be there, and lasting, as for a run."""
@@ -377,7 +401,7 @@ class _Guard:
         found = workspace.ancestry(self._repository.root, recorded, head)
         if found == "older":
             raise RunRefused(
-                f"this checkout ({head[:12]}) is older than what was declared last ({recorded[:12]})",
+                _older(head, recorded),
                 hint="an old run was started again: start a new one from the tip of the branch",
             )
         if found == "unknown":
@@ -385,19 +409,32 @@ class _Guard:
                 f"whether this checkout is newer than {recorded[:12]}, which was declared last, can't be told"
             )
             return [
-                warning("stale-checkout", Location("."), message, "fetch the whole history of the branch")
+                warning(
+                    "stale-checkout", Location.whole("."), message, "fetch the whole history of the branch"
+                )
             ]
         return []
 
 
+def _older(head: str, recorded: str) -> str:
+    return f"this checkout ({head[:12]}) is older than what was declared last ({recorded[:12]})"
+
+
 def _demand_forward(state: State, now: Instant) -> None:
     """Refuse a clock that is behind the record: what happened cannot lie ahead."""
-    latest = max((record.history[-1].at for record in state.schedules.values() if record.history), default="")
-    if latest > instant_text(now + BEHIND):
+    words = _gone_back(state, now)
+    if words is not None:
         raise RunRefused(
-            f"this machine's clock says {instant_text(now)}, and the record has gone on to {latest}",
-            hint="set the clock (ntp); if the record was written with --now, start it anew",
+            words, hint="set the clock (ntp); if the record was written with --now, start it anew"
         )
+
+
+def _gone_back(state: State, now: Instant) -> str | None:
+    """What is to be said of a clock that is behind the record."""
+    latest = max((record.history[-1].at for record in state.schedules.values() if record.history), default="")
+    if latest <= instant_text(now + BEHIND):
+        return None
+    return f"this machine's clock says {instant_text(now)}, and the record has gone on to {latest}"
 
 
 def root_of(path: str) -> Path:

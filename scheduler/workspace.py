@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from scheduler.errors import SchedulerError
-from scheduler.sources import SUFFIXES, Kind, Source
+from scheduler.sources import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
 
 if TYPE_CHECKING:
     import subprocess
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 LARGEST = 1024 * 1024
 """Bytes of the largest file that is read; `documents.read` refuses one byte more."""
 FOLDERS: tuple[tuple[Kind, str], ...] = (("wave", "waves"), ("channel", "channels"))
-SETTINGS = "scheduler.yaml"
-SETTINGS_TOO = "scheduler.yml"
-"""The other name that the settings may have; both at once are a fault."""
 
 
 def read_sources(root: Path | str) -> list[Source]:
@@ -136,14 +133,14 @@ def head_commit(root: Path) -> str | None:
     return answer.stdout.strip() or None
 
 
-def ancestry(root: Path, recorded: str, head: str) -> Ancestry:
-    """How `head` stands to the recorded commit: a shallow clone fetches the missing history first."""
+def ancestry(root: Path, recorded: str, head: str, *, fetch: bool = True) -> Ancestry:
+    """How `head` stands to the recorded commit. With `fetch`, a shallow clone gets what it misses first."""
     import subprocess
 
     if recorded == head:
         return "same"
     try:
-        if not _has_commit(root, recorded) and _is_shallow(root):
+        if fetch and not _has_commit(root, recorded) and _is_shallow(root):
             git(root, "fetch", "--quiet", "--unshallow", "--no-tags", "origin", timeout=120.0)
         if not _has_commit(root, recorded):
             return "unknown"

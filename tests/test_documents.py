@@ -193,6 +193,21 @@ SYNTAX = [
     ("a key among items", "- b\nx: 1\n", "2:1", "does not begin with a dash", "`- x: 1`"),
     ("a key below the dash of its item", "x:\n  - a: 1\n  b: 2\n", "3:3", "a dash", "column 5, below `a`"),
     ("a key beside the text of its item", "x:\n  - a: 1\n   b: 2\n", "3:4", "a dash", "column 5, below `a`"),
+    ("no blank after a dash", "x:\n  - a\n  -b # c\n", "3:3", "after the dash in `-b`", "`- b`"),
+    (
+        "no blank after the first dash",
+        "x:\n  -a: 1\n   b: 2\n",
+        "2:3",
+        "after the dash in `-a: 1`",
+        "`- a: 1`",
+    ),
+    (
+        "no blank after a later dash",
+        "x:\n  - a: 1\n  -a: 2\n",
+        "3:3",
+        "after the dash in `-a: 2`",
+        "`- a: 2`",
+    ),
     ("a missing dash", "x:\n  - a\n  b\n  - c\n", "3:3", "a dash is missing before `b`", "`- b`"),
     ("a first line that is indented", "  a: 1\nb: 2\n", "2:1", "does not belong", "column 3, below `a`"),
     ("a tab before a key", "a:\n\tb: 1\n", "2:1", "a tab", "spaces"),
@@ -362,9 +377,13 @@ def test_every_duplicate_of_a_file_is_told_those_inside_a_duplicate_too() -> Non
     ]
 
 
-def test_of_very_many_problems_a_hundred_are_told() -> None:
-    assert len(of("a: 1\n" * 30_000).problems) == 100
-    assert len(of("[" + '"\\0",' * 30_000 + "]").problems) == 100
+@pytest.mark.parametrize("text", ["a: 1\n" * 30_000, "[" + '"\\0",' * 30_000 + "]"])
+def test_of_very_many_problems_a_hundred_are_told_and_the_others_counted(text: str) -> None:
+    problems = of(text).problems
+    assert len(problems) == 101
+    untold = 29_900 - text.startswith("a")  # the first of many keys is none too many
+    assert problems[-1].message == f"…and {untold:,} more in this file are not shown"
+    assert problems[-1].untold == untold
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from git_repository import commit_all, git
 from github_stand_in import GitHub
 from miniature import Miniature
 
@@ -158,3 +159,30 @@ def test_a_state_that_is_neither_a_path_nor_a_branch_is_a_fault(mini: Miniature,
     mini.channels("alpha").write({"scheduler.yaml": f"state: {home}\n"})
     assert mini.json("validate").places == ["scheduler.yaml:1:8 [invalid-value]"]
     assert mini.run("state", "init").code == 1
+
+
+def test_a_plan_in_an_old_checkout_says_that_a_run_would_refuse(due: Miniature) -> None:
+    git(due.root, "init", "-q", "-b", "main")
+    old = commit_all(due.root, "before")
+    due.write({"waves/summer.yaml": WAVE.replace("2026-03-01", "2026-06-01").replace("teaser", "other")})
+    new = commit_all(due.root, "after")
+    due.run("run", now="2026-02-01T00:00:00Z")
+    assert due.json("plan", now="2026-02-01T00:00:00Z").codes == []
+    git(due.root, "checkout", "-q", old)
+    planned = due.json("plan", now="2026-02-01T00:00:00Z")
+    assert (planned.code, planned.codes) == (0, ["stale-checkout"])
+    warning = planned.json["diagnostics"][0]
+    assert warning["message"] == (
+        f"this checkout ({old[:12]}) is older than what was declared last ({new[:12]})"
+    )
+    assert (warning["file"], warning["line"], warning["severity"]) == (".", None, "warning")
+    refused = due.run("run", now="2026-02-01T00:00:00Z")
+    assert refused.code == 1
+    assert warning["message"] in refused.err
+
+
+def test_a_plan_on_a_clock_behind_the_record_says_that_a_run_would_refuse(due: Miniature) -> None:
+    due.run("run", now="2998-01-01T00:00:00Z")
+    planned = due.json("plan")
+    assert planned.codes[-1] == "clock"
+    assert due.run("run").code == 1

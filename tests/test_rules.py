@@ -849,6 +849,102 @@ def test_a_rename_is_no_cancellation_for_the_brake(live: Miniature) -> None:
     assert live.json("run", now=JANUARY).codes == []
 
 
+def test_the_brake_names_the_file_that_lost_its_schedules_and_the_waves_that_are_gone(
+    live: Miniature,
+) -> None:
+    ten_waves(live)
+    live.write(
+        {
+            "waves/many.yaml": wave(
+                *(entry(f"m{hour}", f"2026-03-02T{hour:02}:00Z", "beta") for hour in range(9))
+            )
+        }
+    )
+    live.run("run", now=JANUARY)
+    live.remove("waves/w0.yaml")
+    live.write({"waves/many.yaml": one("m0", "2026-03-02T00:00Z", "beta")})
+    outcome = live.json("plan", now=JANUARY)
+    assert outcome.places == []
+    live.remove("waves/w1.yaml")
+    outcome = live.json("plan", now=JANUARY)
+    assert outcome.places == ["waves/many.yaml:1:1 [brake]"]
+    assert related(outcome) == [
+        "waves/many.yaml:1:1 8 of the wave many",
+        "1 of the wave w0, whose file is gone",
+        "1 of the wave w1, whose file is gone",
+    ]
+
+
+def test_where_whole_files_vanished_the_brake_has_no_line(live: Miniature) -> None:
+    ten_waves(live)
+    live.run("run", now=JANUARY)
+    for hour in range(10):
+        live.remove(f"waves/w{hour}.yaml")
+    assert live.json("plan", now=JANUARY).places == ["waves:None:None [brake]"]
+    assert live.run("validate", now=JANUARY).out.startswith("waves: warning: 10 of 10 live schedules")
+    annotated = live.run("validate", "--format", "github", now=JANUARY).out
+    assert annotated.startswith("::warning title=brake::10 of 10")
+    assert "and those of 5 more files" in annotated
+
+
+# --- what comes too late ----------------------------------------------------------------------------
+
+
+def test_declared_again_after_its_time_a_cancelled_one_stays_cancelled_and_says_so(live: Miniature) -> None:
+    text = one("v", EVENING, "alpha", "beta")
+    live.write({"waves/a.yaml": "cancelled: true\n" + text})
+    live.run("run", now=JANUARY)
+    live.write({"waves/a.yaml": text})
+    planned = live.json("plan", now=TWO_HOURS_LATE)
+    assert (planned.code, planned.actions, planned.places) == (0, [], ["waves/a.yaml:4:9 [past]"])
+    assert fault(planned)["severity"] == "warning"
+    assert fault(planned)["message"] == (
+        "a/v/alpha and 1 more were cancelled, and 2026-03-01T18:00:00Z is over: nothing will be published"
+    )
+    assert live.json("run", now=TWO_HOURS_LATE).codes == []
+    assert live.json("validate", now=A_DAY_BEFORE).codes == []
+
+
+def test_a_video_that_is_assigned_after_its_time_says_that_it_comes_too_late(live: Miniature) -> None:
+    channel = "repository: acme/alpha\ntoken: ACME_TOKEN\nschedules:\n  - at: 2026-03-01T18:00:00Z\n"
+    live.write({"channels/alpha.yaml": channel})
+    live.run("run", now=JANUARY)
+    live.run("run", now=EVENING)
+    assert live.statuses == {f"alpha/{EVENING}": "failed (no_video)"}
+    live.write({"channels/alpha.yaml": channel + "    video: v\n"})
+    planned = live.json("plan", now=THREE_MINUTES_LATE)
+    assert planned.places == ["channels/alpha.yaml:4:9 [past]"]
+    assert "failed (no_video), and 2026-03-01T18:00:00Z is over" in fault(planned)["message"]
+
+
+def test_what_was_over_before_the_first_run_is_not_told_again_and_again(live: Miniature) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.remove("state.json")
+    live.run("state", "init", now=TWO_HOURS_LATE)
+    assert live.statuses == {"a/v/alpha": "cancelled (before_init)"}
+    assert live.json("plan", now=TWO_HOURS_LATE).codes == []
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "place"),
+    [("cancelled: true\n", "waves/a.yaml:1:1"), ("", "waves/a.yaml:5:29")],
+    ids=["the wave", "the member"],
+)
+def test_cancelling_what_was_sent_says_for_a_day_that_it_comes_too_late(
+    live: Miniature, github: GitHub, cancelled: str, place: str
+) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=EVENING)
+    own = "alpha" if cancelled else "{ id: alpha, cancelled: true }"
+    live.write({"waves/a.yaml": cancelled + one("v", EVENING, own)})
+    planned = live.json("plan", now=TWO_HOURS_LATE)
+    assert (planned.code, planned.actions, planned.places) == (0, [], [f"{place} [edited-after-dispatch]"])
+    assert fault(planned)["severity"] == "warning"
+    assert "a/v/alpha was sent before this" in fault(planned)["message"]
+    assert live.json("run", now=TWO_HOURS_LATE).codes == []
+    assert live.json("plan", now="2026-03-03T00:00:00Z").codes == []
+
+
 # --- what is removed --------------------------------------------------------------------------------
 
 

@@ -671,7 +671,44 @@ def test_a_file_whose_name_is_no_id_is_told(path: str) -> None:
     assert (problem.code, problem.location.file) == ("invalid-value", path)
 
 
-def test_a_hostile_file_is_told_in_at_most_a_hundred_faults() -> None:
+def test_a_hostile_file_is_told_in_a_hundred_faults_and_the_others_are_counted() -> None:
     many = ", ".join(f"'?{i}'" for i in range(5_000))
     text = f"schedules: [{{type: simultaneous, video: v, at: 2026-03-01T18:00Z, channels: [{many}]}}]"
-    assert len(faults("wave", text)) == 100
+    told = faults("wave", text)
+    assert len(told) == 101
+    assert "…and 4,900 more in this file are not shown" in told[-1]
+
+
+TYPED = [
+    ("a list without blanks", "channels:\n  -alpha\n  -beta\n", "write `- alpha`"),
+    ("a first dash without its blank", "channels:\n  -alpha\n  - beta\n", "write `- alpha`"),
+    ("curly quotes around an id", "channels: [“alpha”]\n", "curly"),
+    ("curly quotes around two ids", "channels: [“alpha, beta”]\n", "curly"),
+    ("German quotes around a group", "channels: [alpha]\ngroup: „teaser“\n", "curly"),
+    ("single curly quotes around a duration", "channels: [alpha]\ndelay: ‘1h’\n", "curly"),
+    ("curly quotes around the video, which names the group", "channels: [alpha]\nvideo: “v”\n", "curly"),
+]
+
+
+@pytest.mark.parametrize(("lines", "hint"), [pytest.param(*row[1:], id=row[0]) for row in TYPED])
+def test_what_a_word_processor_or_a_hasty_hand_makes_gets_a_hint_of_its_own(lines: str, hint: str) -> None:
+    head = "type: staggered\nat: 2026-03-01T18:00Z\n"
+    head += "" if "video" in lines else "video: v\n"
+    head += "" if "delay" in lines else "delay: 1h\n"
+    entry = "".join(f"    {line}\n" for line in (head + lines).splitlines())
+    _, problems = spec.read_wave(documents.read("waves/a.yaml", f"schedules:\n  -\n{entry}".encode()))
+    assert problems
+    assert all(hint in (problem.hint or "") for problem in problems)
+
+
+def test_a_negative_number_is_not_taken_for_a_list_item() -> None:
+    _, problems = spec.read_channel(documents.read("channels/a.yaml", b"lead: -6h\n"))
+    assert "blank" not in (problems[0].hint or "")
+
+
+@pytest.mark.parametrize("key", ["slots", "allow", "freezes"])
+def test_a_list_that_is_gone_through_again_and_again_is_not_too_long(key: str) -> None:
+    kind, reader = ("channels", spec.read_channel) if key == "slots" else ("scheduler", spec.read_settings)
+    text = f"{key}:\n" + "- nonsense!\n" * 1_001
+    _, problems = reader(documents.read(f"{kind}.yaml", text.encode()))
+    assert [problem.message for problem in problems] == [f"`{key}` has 1,001 items; at most 1,000 are read"]

@@ -85,11 +85,11 @@ def test_a_local_time_is_read_in_its_zone(text: str, utc: str) -> None:
 NO_TIME = {
     "2026-03-01T18:00": (
         "is a local time, and no zone is given",
-        "write 2026-03-01T18:00Z for UTC, or add `timezone: Europe/Berlin` beside it",
+        "write 2026-03-01T18:00Z for UTC, or its offset, such as 2026-03-01T18:00+02:00",
     ),
     "2026-03-01 18:00:00": (
         "is a local time, and no zone is given",
-        "write 2026-03-01 18:00:00Z for UTC, or add `timezone: Europe/Berlin` beside it",
+        "write 2026-03-01 18:00:00Z for UTC, or its offset, such as 2026-03-01 18:00:00+02:00",
     ),
     "2026-03-01": ("is a date without a time", "write 2026-03-01T18:00:00Z"),
     "2026-02-30": ("does not exist: 2026-02 has no day 30", OFFSET_FORM),

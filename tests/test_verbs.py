@@ -13,6 +13,7 @@ from miniature import Miniature, Outcome
 
 from scheduler import proposals, verbs
 from scheduler.clock import Clock
+from scheduler.diagnostics import Location, error
 from scheduler.errors import ScheduleError
 from scheduler.times import read_time
 from scheduler.wiring import Repository
@@ -662,3 +663,15 @@ def test_retries_that_race_are_decided_again(desk: Miniature, github: GitHub, tm
     for thread in threads:
         thread.join()
     assert errors == ["spring/teaser/alpha is pending: only what failed can be tried again"] * 3
+
+
+def test_the_text_of_a_refusal_has_every_reason_with_its_place() -> None:
+    reasons = [
+        error("past", Location("waves/a.yaml", 4, 9), "it is over"),
+        error("frozen", Location("waves/a.yaml", 6, 9), "it is frozen"),
+    ]
+    assert str(ScheduleError("refused", reasons)).splitlines() == [
+        "refused",
+        "  waves/a.yaml:4:9: it is over [past]",
+        "  waves/a.yaml:6:9: it is frozen [frozen]",
+    ]

@@ -33,7 +33,7 @@ def _carry_out(context: Context, propose: Callable[[View], Proposal], *, commit:
         changed = verbs.change(context.repository, propose, commit=commit)
     except Refused as refusal:
         click.echo(diagnostics_text(refusal.diagnostics, refusal.texts) + "\n", err=True)
-        click.echo(f"error: {refusal}", err=True)
+        click.echo(f"error: {refusal.message}", err=True)
         sys.exit(PROBLEMS)
     write(edit_text(changed.proposal, commit=changed.commit, colour=context.colour))
 

@@ -55,7 +55,8 @@ def create_group(
     `timezone`. Without `wave` the wave is `<video>-<UTC time>`. Whole or not at all: raises ScheduleError
     where any member breaks a rule.
     """
-    wave_id = _wave_id(video, _instant(at, timezone)) if wave is None else wave
+    starts = _instant(at, timezone, "name its zone: --timezone Europe/Berlin")
+    wave_id = _wave_id(video, starts) if wave is None else wave
     if not _ID.fullmatch(wave_id):
         raise ScheduleError(
             f"{wave_id!r} cannot be the id of a wave",
@@ -108,11 +109,11 @@ def _members(view: View, group_id: str) -> list[str]:
     return [schedule.id for schedule in sorted(members, key=lambda schedule: schedule.position)]
 
 
-def _instant(at: str, timezone: str | None) -> int:
+def _instant(at: str, timezone: str | None, or_else: str | None = None) -> int:
     """The instant that names a wave; a wall-clock time of each channel counts as UTC there."""
     try:
         zone = None if timezone is None else read_zone("UTC" if timezone == "channel" else timezone)
-        return read_time(at, zone)
+        return read_time(at, zone, or_else=or_else)
     except TimeError as problem:
         raise ScheduleError(str(problem), hint=problem.hint) from None
 
@@ -198,10 +199,15 @@ def create_one_off(
     """
     target = resolve(view, f"channel:{channel}")
     spec = view.declared.channels[channel]
-    schedule_id = f"{channel}/{instant_text(_instant(at, spec.timezone))}"
+    written = view.declared.documents[target.file].data
+    at_zone = (
+        spec.timezone if "timezone" in written else None
+    )  # a zone that is only assumed helps no local time
+    instant = instant_text(_instant(at, at_zone, f"write `timezone:` into {target.file} first"))
+    schedule_id = f"{channel}/{instant}"
     if schedule_id in view.reconciled.schedules and not view.reconciled.schedules[schedule_id].slot:
         raise ScheduleError(
-            f"{channel} has a publication at {instant_text(_instant(at, spec.timezone))} already",
+            f"{channel} has a publication at {instant} already",
             hint=f"`scheduler assign {schedule_id} VIDEO` changes its video",
         )
     one_off: dict[str, Any] = {} if video is None else {"video": video}

@@ -44,12 +44,14 @@ def annotations_text(
 
 def _command(fault: Diagnostic, folder: str) -> str:
     place = fault.location
-    properties = {
-        "file": path_below(folder, place.file),
-        "line": str(place.line),
-        "col": str(place.column),
-        "title": fault.code,
-    }
+    properties: dict[str, str] = {"title": fault.code}
+    if not place.is_whole:  # only files have lines to be shown at
+        properties = {
+            "file": path_below(folder, place.file),
+            "line": str(place.line),
+            "col": str(place.column),
+            **properties,
+        }
     told = ",".join(f"{name}={visible(text).translate(_PROPERTY)}" for name, text in properties.items())
     return f"::{fault.severity} {told}::{_message(fault).translate(_DATA)}"
 

@@ -45,8 +45,8 @@ class _Fault(msgspec.Struct, frozen=True):
     code: str
     message: str
     file: str
-    line: int
-    column: int
+    line: int | None
+    column: int | None
     hint: str | None
     related: Sequence[_Place]
 
@@ -116,15 +116,15 @@ def listing_json(rows: Iterable[Row]) -> bytes:
 
 
 def fault_document(fault: Diagnostic) -> _Fault:
-    """A diagnostic as every document has it."""
+    """A diagnostic as every document has it; what is in no line of a file has null there."""
     place = fault.location
     return _Fault(
         severity=fault.severity.value,
         code=fault.code,
         message=encodable(fault.message),
         file=encodable(place.file),
-        line=place.line,
-        column=place.column,
+        line=place.line or None,
+        column=place.column or None,
         hint=None if fault.hint is None else encodable(fault.hint),
         related=list(map(_place, fault.related)),
     )
@@ -134,7 +134,7 @@ def _place(related: Related) -> _Place:
     message, place = encodable(related.message), related.location
     if place is None:
         return _Place(None, None, None, message)
-    return _Place(encodable(place.file), place.line, place.column, message)
+    return _Place(encodable(place.file), place.line or None, place.column or None, message)
 
 
 def encodable(text: str) -> str:

@@ -111,10 +111,12 @@ def _message(text: str) -> dict[str, str]:
 
 
 def _physical(location: Location, folder: str) -> dict[str, Any]:
-    return {
-        "artifactLocation": {"uri": _uri(path_below(folder, location.file)), "uriBaseId": "%SRCROOT%"},
-        "region": {"startLine": location.line, "startColumn": location.column},
+    place: dict[str, Any] = {
+        "artifactLocation": {"uri": _uri(path_below(folder, location.file)), "uriBaseId": "%SRCROOT%"}
     }
+    if not location.is_whole:
+        place["region"] = {"startLine": location.line, "startColumn": location.column}
+    return place
 
 
 def _uri(path: str) -> str:

@@ -88,7 +88,8 @@ class Teller:
         return [head, *self._frame(related.location, "cyan")]
 
     def _place(self, location: Location) -> str:
-        return self._paint("bold", f"{visible(plain_path(location.file))}:{location.line}:{location.column}:")
+        line = "" if location.is_whole else f":{location.line}:{location.column}"
+        return self._paint("bold", f"{visible(plain_path(location.file))}{line}:")
 
     def _frame(self, location: Location, style: str, message: str = "") -> list[str]:
         """The line in question and a caret below it; nothing where it is not at hand, or holds a secret."""

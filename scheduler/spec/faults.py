@@ -14,11 +14,12 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel, ValidationError
 
-from scheduler.diagnostics import Code, Diagnostic, Location, error, in_order
-from scheduler.documents import MOST_PROBLEMS, Document, Route
+from scheduler.diagnostics import MOST, Code, Diagnostic, Location, and_more, error, in_order
+from scheduler.documents import Document, Plain, Route
 from scheduler.spec import files
 from scheduler.spec.scalars import is_nothing
 from scheduler.spec.secrets import without_secrets
+from scheduler.syntax import tight_dash
 from scheduler.times import TimeError, quoted, read_zone
 
 Kind = Literal["wave", "channel", "scheduler"]
@@ -90,8 +91,16 @@ class _Fault(msgspec.Struct, kw_only=True):
         return f"`{self.key}`" if isinstance(self.route[-1], str) else f"an item of `{self.key}`"
 
 
+_CURLY = frozenset("“”„‟‘’‚‛«»‹›")
+
+
 def translate(kind: Kind, document: Document, problem: ValidationError) -> list[Diagnostic]:
-    """The diagnostics of a file whose content pydantic refuses."""
+    """The diagnostics of a file whose content pydantic refuses: so many that a person reads them."""
+    errors = [
+        item
+        for item in problem.errors(include_url=False)
+        if not (item["type"] == "too_short" and item["input"])  # pydantic counts the items without a fault
+    ]
     found = [
         _Fault(
             code=item["type"],
@@ -100,21 +109,22 @@ def translate(kind: Kind, document: Document, problem: ValidationError) -> list[
             context=item.get("ctx", {}),
             words=item["msg"],
         )
-        for item in problem.errors(include_url=False)[:MOST_PROBLEMS]
+        for item in errors[:MOST]
     ]
     meant = _meant_keys(kind, document, found)
     claimed = {(*route[:-1], name) for route, name in meant.items() if name}
     faulty = {fault.route for fault in found if fault.code != "no-zone"} | claimed
     told: list[Diagnostic] = []
     for fault in found:
-        if fault.code == "too_short" and fault.value:
-            continue  # pydantic counts the items without a fault
         if fault.code in ("missing", "missing-key") and _missing_route(fault) in claimed:
             continue
         if fault.code == "no-zone" and _zone_is_faulty(fault.route, faulty):
             continue
         told.append(_word(kind, document, fault, meant))
-    return in_order(told)
+    told = in_order(told)
+    if len(errors) > MOST and told:
+        told.append(and_more(told[-1], len(errors) - MOST))
+    return told
 
 
 def _without_tags(loc: tuple[str | int, ...], code: str) -> Route:
@@ -151,7 +161,7 @@ def _meant_keys(kind: Kind, document: Document, found: Iterable[_Fault]) -> dict
 
 
 def _guess(name: str, known: Sequence[str]) -> str | None:
-    plain = re.sub(r"[\s-]+", "_", name.strip().lower())
+    plain = re.sub(r"[\s-]+", "_", name.strip().strip("".join(_CURLY)).lower())
     if close := get_close_matches(plain, known, n=1, cutoff=0.7):
         return close[0]
     others = {other: own for own in reversed(known) for other in _OTHER_NAMES.get(own, ())}
@@ -208,11 +218,30 @@ def _word(kind: Kind, document: Document, fault: _Fault, meant: Mapping[Route, s
             hint = "write a value, or remove the dash"
         return _tell("missing-key", document.key_place(route), f"{fault.subject} has no value", hint)
     if fault.context.get("missing"):
-        place = document.place(route[:-1])
-        return _tell("missing-key", place, fault.context["message"], fault.context["hint"])
+        place, hint = document.place(route[:-1]), fault.context["hint"]
+        if fault.context["missing"] == "group":  # the video's id would have been its name
+            hint = _curly_hint(_value_at(document.data, route[:-1])["video"]) or hint
+        return _tell("missing-key", place, fault.context["message"], hint)
     message, hint = _words(fault)
+    hint = _dash_hint(fault) or _curly_hint(fault.value) or hint
     code: Code = "duplicate-id" if fault.code == "duplicate-id" else "invalid-value"
     return _tell(code, document.place(route), message, hint)
+
+
+def _curly_hint(value: Any) -> str | None:
+    """About quotes that a word processor made: to YAML they are no quotes."""
+    if isinstance(value, Plain) and (value[:1] in _CURLY or value[-1:] in _CURLY):
+        return 'the quotes here are curly ones, which are part of the text: write straight ones ("), or none'
+    return None
+
+
+def _dash_hint(fault: _Fault) -> str | None:
+    """About a text that stands where a list should, and was meant as one."""
+    is_no_list = fault.code == "tuple_type" or fault.route[-1:] == ("channels",)
+    if is_no_list and isinstance(fault.value, Plain) and tight_dash(fault.value) is not None:
+        first = re.split(r" -", fault.value[1:])[0]
+        return f"a list item needs a blank after its dash: write `- {_inner(first)}`"
+    return None
 
 
 def _words(fault: _Fault) -> tuple[str, str | None]:

@@ -61,6 +61,17 @@ class File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
+MOST_ITEMS: Final = 1_000
+"""Items of a list that is gone through for every schedule, or for every day: a file stays quickly read."""
+
+
+def _not_too_many(value: Any, info: ValidationInfo) -> Any:
+    """Refuse a list that is much too long before its items are looked at."""
+    if isinstance(value, list) and len(value) > MOST_ITEMS:
+        raise fault(f"`{info.field_name}` has {len(value):,} items; at most {MOST_ITEMS:,} are read")
+    return value
+
+
 def _form(value: object) -> str | None:
     """The tag of the form in which a value was written."""
     if isinstance(value, dict):
@@ -538,6 +549,8 @@ class ChannelFile(File):
         "Without a `repository`: what a worker runs for each job.", "./publish.sh", default=None
     )
 
+    _few_slots = field_validator("slots", mode="before")(_not_too_many)
+
     @field_validator("transport")
     @classmethod
     def _dispatch_needs_a_repository(cls, transport: str, info: ValidationInfo) -> str:
@@ -681,6 +694,8 @@ class SettingsFile(File):
     notify: tuple[scalars.Variable, ...] = key(
         "NAMES of environment variables that hold notification URLs.", ["SLACK_URL"], default=(), shown=[]
     )
+
+    _few_to_go_through = field_validator("allow", "freezes", mode="before")(_not_too_many)
 
 
 def known_zone(zone: object) -> str | None:

@@ -19,7 +19,16 @@ from scheduler import slots
 from scheduler.documents import Plain
 from scheduler.spec.secrets import LOOKS_LIKE_ONE, MIGHT_BE_ONE, SECRET
 from scheduler.spec.values import ID, ID_HINT, Pace
-from scheduler.times import Instant, TimeError, available_zones, quoted, read_duration, read_time, read_zone
+from scheduler.times import (
+    IN_A_FILE,
+    Instant,
+    TimeError,
+    available_zones,
+    quoted,
+    read_duration,
+    read_time,
+    read_zone,
+)
 
 CHANNEL_ZONE: Final = "channel"
 """What stands for a zone where each channel's own one is meant."""
@@ -231,7 +240,7 @@ def _read_time_or_local(value: object, info: ValidationInfo) -> Instant | str:
 
 def _in_zone(text: str, zone: str | None) -> Instant:
     try:
-        return read_time(text, read_zone(zone) if zone else None)
+        return read_time(text, read_zone(zone) if zone else None, or_else=IN_A_FILE)
     except TimeError as problem:
         code = "no-zone" if zone is None and _LOCAL.fullmatch(text) else "invalid-value"
         raise fault(str(problem), problem.hint, code=code) from None
