@@ -15,7 +15,7 @@ from github_stand_in import GitHub
 from miniature import TOKEN, Miniature
 
 from scheduler.errors import SchedulerError
-from scheduler.remote_tip import OWN_REF, RemoteTip
+from scheduler.remote_tip import OWN_REF, RemoteTip, sources_at
 from scheduler.sources import Source
 from scheduler.workspace import LARGEST, digest, read_sources
 
@@ -416,3 +416,27 @@ def test_waves_that_became_a_link_on_the_branch_are_kept_as_recorded(
     outcome = job.json("run", "--hold", "0s", now="2026-03-01T18:01:00Z")
     assert (outcome.code, outcome.codes) == (1, ["yaml-syntax"])
     assert outcome.results == {"a/teaser/alpha": "completed"}
+
+
+# --- any commit, for a comparison --------------------------------------------------------------------
+
+
+def test_any_commit_is_read_as_its_work_tree_was(scene: Scene) -> None:
+    before = read_sources(scene.editor)
+    commit = git(scene.editor, "rev-parse", "HEAD")
+    scene.write("waves/b.yaml", WAVE)
+    scene.write("scheduler.yaml", "pace: 1/s\n")
+    scene.push()
+    assert sources_at(scene.editor, commit) == before
+    assert sources_at(scene.editor, "main") == read_sources(scene.editor)
+
+
+def test_a_commit_that_declares_nothing_has_no_files_and_one_that_is_not_there_is_an_error(
+    scene: Scene,
+) -> None:
+    git(scene.editor, "rm", "-r", "--quiet", "waves", "channels")
+    git(scene.editor, "commit", "--quiet", "--message", "Remove everything")
+    assert sources_at(scene.editor, "HEAD") == []
+    for absent in ("no-such-branch", "--all", "HEAD:waves", ""):
+        with pytest.raises(SchedulerError, match="git knows no commit"):
+            sources_at(scene.editor, absent)

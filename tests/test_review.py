@@ -150,6 +150,31 @@ def test_what_a_rule_refuses_is_named_beside_the_numbers(home: Miniature) -> Non
     assert words(told).index("refused") < words(told).index("1 error in 1 file")
 
 
+@pytest.mark.parametrize("broken", ["schedules: [", SPRING.replace("delay: 1h", "delay: 0s, delay: 1h")])
+def test_what_cannot_be_read_is_refused_and_not_called_cancelled(broken: str, home: Miniature) -> None:
+    base(home.write({"waves/spring.yaml": SPRING}))
+    told = propose(home.write({"waves/spring.yaml": broken}))
+    assert "This pull request changes no publication." in words(told)
+    assert "**2 are refused**: spring/teaser/alpha and spring/teaser/beta" in words(told)
+
+
+def test_what_is_refused_only_now_is_not_called_cancelled_either(home: Miniature) -> None:
+    base(home.write({"waves/spring.yaml": SPRING}))
+    told = propose(home.write(wave(one("2026-03-24T18:05:00Z"))))
+    assert "This pull request changes no publication." in words(told)
+    assert "**2 are refused**: spring/teaser/alpha and w/one/alpha; the problems" in words(told)
+
+
+def test_settings_that_stop_every_run_are_said_to(home: Miniature) -> None:
+    base(home.write({"waves/spring.yaml": SPRING}))
+    told = propose(home.write({"scheduler.yaml": "pace: fast\n"}))
+    assert told.code == 1
+    assert words(told).startswith(
+        "With scheduler.yaml as it is here nothing can be planned: **every run stops, and nothing is sent.** "
+        "**1 error in 1 file.**"
+    )
+
+
 def test_nothing_is_written_and_the_same_proposal_gives_the_same_bytes(home: Miniature) -> None:
     home.write({"waves/spring.yaml": SPRING})
     before = (home.root / "state.json").read_bytes(), git(home.root, "status", "--porcelain")

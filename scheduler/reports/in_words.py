@@ -26,9 +26,15 @@ _CHANNELS = 3
 _IDS = 3
 
 
+_UNPLANNED = (
+    "With <code>scheduler.yaml</code> as it is here nothing can be planned: "
+    "**every run stops, and nothing is sent.**"
+)
+
+
 def headline(review: Review, diagnostics: Sequence[Diagnostic]) -> str:
     """`This pull request adds 3 publications on 2 channels, moves 1 and cancels none.`, and what is wrong."""
-    sentences = [_what_it_does(review)]
+    sentences = [_what_it_does(review) if review.is_planned else _UNPLANNED]
     if review.refused:
         ids = some(review.refused, _IDS, "schedule")
         sentences.append(f"**{_refused(len(review.refused))}**: {ids}; the problems below say why.")

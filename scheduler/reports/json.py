@@ -14,7 +14,7 @@ import msgspec
 
 from scheduler.diagnostics import Diagnostic, Related
 from scheduler.plan import Change, Plan
-from scheduler.rows import Result, Row, in_order
+from scheduler.rows import Result, Row, in_order, is_dead_letter
 from scheduler.times import instant_text
 
 VERSION = 1
@@ -100,15 +100,17 @@ def results_json(results: Sequence[Result], diagnostics: Sequence[Diagnostic]) -
 def listing_json(rows: Iterable[Row]) -> bytes:
     """The document of `list`: each schedule with its recorded fields, by time, then id.
 
-    `recorded` is false where no run has recorded it yet; `problem` is the code of the rule that blocks it.
+    `recorded` is false where no run has recorded it yet; `problem` is the code of the rule that blocks it;
+    `dead_letter` is true where its job on a queue was given up.
     """
     lines = [
-        b'{"schedule_id":%b,%b,"recorded":%b,"problem":%b}'
+        b'{"schedule_id":%b,%b,"recorded":%b,"problem":%b,"dead_letter":%b}'
         % (
             _encoder.encode(row.schedule_id),
             _encoder.encode(row.record)[1:-1],
             b"true" if row.recorded else b"false",
             _encoder.encode(row.problem),
+            b"true" if is_dead_letter(row.record) else b"false",
         )
         for row in in_order(rows)
     ]

@@ -15,7 +15,7 @@ import msgspec
 from scheduler.plan import pauses_text
 from scheduler.reports.characters import Paint, count, pad, visible, width
 from scheduler.reports.moments import local_moment, local_time, utc_moment
-from scheduler.rows import Row, in_order
+from scheduler.rows import Row, in_order, is_dead_letter
 from scheduler.state import Record
 
 _HEAD = ("ID", "LOCAL TIME", "UTC", "STATUS", "VIDEO")
@@ -51,9 +51,11 @@ def table(rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool = Fals
 
 
 def _sum(rows: Sequence[Row]) -> str:
-    """`8 schedules`, and how many of them are open slots."""
+    """`8 schedules, 1 open slot and 2 dead letters among them`."""
     slots = sum(row.record.slot and row.record.video_id is None for row in rows)
-    return count(len(rows), "schedule") + (f", {count(slots, 'open slot')} among them" if slots else "")
+    dead = sum(is_dead_letter(row.record) for row in rows)
+    parts = [count(number, noun) for number, noun in ((slots, "open slot"), (dead, "dead letter")) if number]
+    return count(len(rows), "schedule") + (f", {' and '.join(parts)} among them" if parts else "")
 
 
 def _progress(waves: Iterable[str], every: Iterable[Row]) -> list[str]:
@@ -103,6 +105,10 @@ def status_text(row: Row) -> str:
         words.append("not yet recorded")
     if record.is_paused:
         words.append(pauses_text(record.pauses) or "paused")
+    if row.stopped_at is not None:
+        words.append(f"as a run recorded at {row.stopped_at}")
+    if is_dead_letter(record):
+        words.append("a dead letter")
     if row.problem is not None:
         words.append(f"blocked by {row.problem}")
     return ", ".join(words)

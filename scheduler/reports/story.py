@@ -11,6 +11,7 @@ from scheduler.reports.characters import Paint, pad, visible
 from scheduler.reports.json import VERSION, encodable, safe
 from scheduler.reports.listing import status_text
 from scheduler.reports.moments import moment
+from scheduler.rows import is_dead_letter
 from scheduler.times import duration_text, instant_text, read_utc
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -33,7 +34,8 @@ def story_text(story: Story, *, colour: bool = False) -> str:
 def _facts(story: Story) -> Iterator[tuple[str, str]]:
     row, record = story.row, story.row.record
     yield "video", record.video_id or "(none assigned)"
-    where = story.repository or (record.intent.queue if record.intent is not None else None)
+    queue = record.intent.queue if record.intent is not None else None
+    where = story.repository or (f"queue {queue}" if queue else None)
     yield "channel", record.channel_id + (f" ({where})" if where else "")
     if record.coordination_group_id is not None:
         yield "group", f"{record.coordination_group_id} ({record.schedule_type})"
@@ -45,6 +47,10 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
         yield "sent", f"{moment(read_utc(record.executed_at))}, {late}"
     if record.attempts:
         yield "attempts", str(record.attempts)
+    if story.claim is not None and story.claim.state == "running":
+        claim = story.claim
+        again = f" (attempt {claim.attempts})" if claim.attempts > 1 else ""
+        yield "worker", f"{claim.worker}, since {moment(read_utc(claim.at))}{again}"
     if record.error_message:
         yield "error", record.error_message
     if record.run_url is not None:
@@ -82,20 +88,22 @@ class _Place(msgspec.Struct, frozen=True):
 def story_json(story: Story) -> bytes:
     """`{"version": 1, "schedule": {…as in `list`, with its history…}, "declared": {…}, "key", "why"}`."""
     row = story.row
-    schedule = b'{"schedule_id":%b,%b,"history":%b,"recorded":%b,"problem":%b}' % (
+    schedule = b'{"schedule_id":%b,%b,"history":%b,"recorded":%b,"problem":%b,"dead_letter":%b}' % (
         _encoder.encode(row.schedule_id),
         _encoder.encode(msgspec.structs.replace(row.record, history=()))[1:-1],
         _encoder.encode(story.history),
         b"true" if row.recorded else b"false",
         _encoder.encode(row.problem),
+        b"true" if is_dead_letter(row.record) else b"false",
     )
     return safe(
-        b'{"version":%d,"schedule":%b,"declared":%b,"key":%b,"why":%b}'
+        b'{"version":%d,"schedule":%b,"declared":%b,"key":%b,"worker":%b,"why":%b}'
         % (
             VERSION,
             schedule,
             _encoder.encode(_place(story)),
             _encoder.encode(story.key),
+            _encoder.encode(story.claim),
             _encoder.encode(encodable(story.why)),
         )
     )

@@ -44,6 +44,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     """What the clock makes of the plan, and would not make of the base: sends, confirmations, failures."""
     waiting: int = 0
     """How many are due and cannot be sent, and could be with the base, or are not in it."""
+    is_planned: bool = True
+    """False where scheduler.yaml cannot be read: then a run stops, and nothing is planned."""
     has_base: bool = False
     anyway: int = 0
     """How many steps of the plan the base declares as well, so that a run takes them in any case."""
@@ -69,7 +71,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def changes_anything(self) -> bool:
         """Whether a merge makes any difference that this program sees."""
-        return bool(self.changes or self.settings or self.refused)
+        return bool(self.changes or self.settings or self.refused) or not self.is_planned
 
 
 def review_of_plan(plan: Plan) -> Review:
@@ -86,7 +88,7 @@ def review(
 ) -> Review:
     """Look at a proposal. A base whose scheduler.yaml cannot be read is none."""
     if proposal.declared is None:
-        return review_of_plan(proposal.plan)
+        return Review(changes=(), is_planned=False)
     if base is not None and base.declared is None:
         base = None
     declared = proposal.declared

@@ -6,6 +6,7 @@ What `main` declares and no run has recorded yet is no work of the proposal: it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -35,9 +36,26 @@ def effects(base: Reconciled | None, proposal: Reconciled) -> list[Change]:
     if base is None:
         return own
     reasons = {change.schedule_id: change for change in own}
-    theirs = (change for change in base.plan.changes if change.action in BOOKINGS)
-    touched = dict.fromkeys([*reasons, *(change.schedule_id for change in theirs)])
+    held = set(_held(base, proposal))
+    theirs = [change.schedule_id for change in base.plan.changes if change.action in BOOKINGS]
+    touched = dict.fromkeys([*reasons, *(schedule_id for schedule_id in theirs if schedule_id not in held)])
     return list(_compared(touched, reasons, base.booked, proposal.booked))
+
+
+def _held(base: Reconciled, proposal: Reconciled) -> Iterator[str]:
+    """What only the base would record, since a rule or a file that cannot be read keeps it from the proposal.
+
+    It is not withdrawn: whether it goes on depends on whether a run records it before the merge.
+    """
+    declared = proposal.declared
+    for change in base.plan.changes:
+        record = change.after
+        if record is None or change.action not in BOOKINGS or change.schedule_id in proposal.booked:
+            continue
+        kind: Literal["wave", "channel"] = "channel" if record.wave_id is None else "wave"
+        name = record.channel_id if record.wave_id is None else record.wave_id
+        if change.schedule_id in proposal.blocked or (declared and declared.fault_of(kind, name)):
+            yield change.schedule_id
 
 
 def _compared(
@@ -120,6 +138,8 @@ def waiting(base: Plan | None, proposal: Plan) -> int:
 
 
 def refused(base: Reconciled | None, proposal: Reconciled) -> list[str]:
-    """Ids that a rule keeps back now, and not on the base."""
-    known = {} if base is None else base.blocked
-    return sorted(schedule_id for schedule_id in proposal.blocked if schedule_id not in known)
+    """Ids that a rule, or a file that cannot be read, keeps back now and not on the base."""
+    if base is None:
+        return sorted(proposal.blocked)
+    held = (schedule_id for schedule_id in proposal.blocked if schedule_id not in base.blocked)
+    return sorted({*held, *_held(base, proposal)})

@@ -80,6 +80,17 @@ def test_somebody_elses_comment_with_our_marker_is_not_ours(home: Repository, tm
     assert [one["body"] for one in home.comments] == [f"{MARKER}\nhello", f"{MARKER}\nours"]
 
 
+def test_a_comment_of_the_same_author_that_only_quotes_the_marker_is_not_ours(
+    home: Repository, tmp_path: Path
+) -> None:
+    author = {"login": "github-actions[bot]", "type": "Bot"}
+    quoted = f"A linter found this:\n> {MARKER}\n"
+    home.comments.append({"id": 1, "issue": 7, "user": author, "body": quoted})
+    comment(tmp_path, "first")
+    comment(tmp_path, "second")
+    assert [one["body"] for one in home.comments] == [quoted, f"{MARKER}\nsecond"]
+
+
 def test_ours_is_found_on_the_second_page(home: Repository, tmp_path: Path) -> None:
     home.comments.extend(
         {"id": i, "issue": 7, "user": {"login": "editor"}, "body": "lgtm"} for i in range(1, 131)
