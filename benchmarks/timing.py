@@ -26,13 +26,14 @@ class Cost(NamedTuple):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What the processes see: bytecode is kept, and nothing of the caller's own scheduler."""
+    """What the processes see: bytecode is kept, nothing of the caller's scheduler, no world outside."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("SCHEDULER_", "GITHUB_", "PYTHON"))
     }
-    return {**kept, "PYTHONPATH": str(ROOT), "ACME_TOKEN": "a-token", **more}
+    own = {"PYTHONPATH": str(ROOT), "ACME_TOKEN": "a-token", "GITHUB_API_URL": "http://127.0.0.1:9"}
+    return {**kept, **own, **more}
 
 
 def scheduler(folder: Path, *words: str) -> list[str]:

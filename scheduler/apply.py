@@ -146,6 +146,15 @@ def _nobody_says() -> Instant | None:
     return None
 
 
+def clock_problem(now: Instant, server_time: Instant) -> str | None:
+    """How far a clock that says `now` is from a server's, in words; None where both may be right."""
+    ahead = now - server_time
+    if abs(ahead) <= CLOCK_TOLERANCE:
+        return None
+    side = "ahead of" if ahead > 0 else "behind"
+    return f"this machine's clock is {duration_text(abs(ahead))} {side} the server's"
+
+
 def _in_a_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, daemon=True).start()
 
@@ -497,12 +506,10 @@ class Runner:
         """A clock that is wrong sends at the wrong time: say so, and do no more in this run."""
         if not self.edge.compares_clocks or server_time is None or self._has_wrong_clock():
             return
-        ahead = now - server_time
-        if abs(ahead) > CLOCK_TOLERANCE:
-            side = "ahead of" if ahead > 0 else "behind"
-            message = f"this machine's clock is {duration_text(abs(ahead))} {side} the server's"
+        problem = clock_problem(now, server_time)
+        if problem is not None:
             self._remarks.append(
-                error("clock", Location("."), message, "set the clock (ntp); nothing is sent until then")
+                error("clock", Location("."), problem, "set the clock (ntp); nothing is sent until then")
             )
 
     def _has_wrong_clock(self) -> bool:

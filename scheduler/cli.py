@@ -446,6 +446,7 @@ def state_init(context: Context, lineup_from: Sequence[str]) -> None:
     repository = context.repository
     settings = readable_settings(context)
     store = repository.store(settings)
+    repository.demand_right_clock()
     begun = beginnings.begin(
         repository.sources(),
         lineage=settings.lineage or str(uuid.uuid4()),

@@ -78,7 +78,8 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
     """Make a failed schedule pending again, to be sent however late.
 
     Raises ScheduleError where that is refused, StateError where the record would be lost (on GitHub
-    Actions) or cannot be written, RunRefused where this checkout is older than the record.
+    Actions) or cannot be written, RunRefused where this checkout is older than the record or the clock is
+    wrong.
     """
     settings = repository.settings()
     if settings is None:
@@ -87,6 +88,7 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
             look(repository).reconciled.diagnostics,
         )
     edge = repository.edge(settings)
+    repository.demand_right_clock()
     for attempt in range(RACES):
         snapshot = edge.store.load()
         edge.guard(snapshot.state)

@@ -283,6 +283,20 @@ class Repository:
             self._hub = GitHubDispatcher(api, token_reader(self.environ), now=self.clock.now)
         return self._hub
 
+    def demand_right_clock(self) -> None:
+        """Refuse to write anything by a clock that is wrong. Raises RunRefused."""
+        from scheduler.apply import clock_problem
+        from scheduler.declarations import declare
+
+        declared, _ = declare(self.sources())
+        channels = {} if declared is None else declared.channels
+        if not self.clock.is_real or all(channel.repository is None for channel in channels.values()):
+            return
+        told = self._server_time()
+        problem = None if told is None else clock_problem(self.clock.now(), told)
+        if problem is not None:
+            raise RunRefused(problem, hint="set the clock (ntp); nothing was written")
+
     def _server_time(self) -> Instant | None:
         """What GitHub's clock says; None where it cannot be asked, which the sending will tell."""
         try:

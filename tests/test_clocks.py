@@ -9,7 +9,7 @@ import json
 import time
 
 import pytest
-from github_stand_in import GitHub
+from github_stand_in import Fault, GitHub
 from meddling import on_a_faulty_machine
 from miniature import Miniature
 
@@ -93,6 +93,23 @@ def test_a_hold_by_a_wrong_clock_sends_nothing_at_its_wrong_instant(
 ) -> None:
     outcome = on_a_faulty_machine(spring, "run", "--hold", "2s", "--format", "json", clock=HOUR - 1)
     assert (outcome.code, outcome.codes, sent(github)) == (1, ["clock"], [])
+
+
+@pytest.mark.parametrize("wrong", [3 * HOUR, -YEARS])
+def test_neither_a_first_state_nor_a_retry_is_written_by_a_wrong_clock(
+    spring: Miniature, github: GitHub, wrong: int
+) -> None:
+    github.repository("acme/alpha").faults = [Fault(status=404)]
+    assert spring.run("run").code == 1
+    before = (spring.root / "state.json").read_bytes()
+    retried = on_a_faulty_machine(spring, "retry", ALPHA, clock=wrong)
+    assert (retried.code, (spring.root / "state.json").read_bytes()) == (1, before)
+    (spring.root / "state.json").unlink()
+    begun = on_a_faulty_machine(spring, "state", "init", clock=wrong)
+    assert (begun.code, (spring.root / "state.json").exists()) == (1, False)
+    for outcome in (retried, begun):
+        assert "the server's" in outcome.err
+        assert "set the clock (ntp); nothing was written" in outcome.err
 
 
 def test_two_minutes_are_tolerated(spring: Miniature, github: GitHub) -> None:
