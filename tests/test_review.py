@@ -102,6 +102,16 @@ def test_what_the_base_declares_and_no_run_has_recorded_can_be_moved_and_cancell
     )
 
 
+def test_an_edit_says_what_is_edited_and_has_no_place_in_the_timeline(home: Miniature) -> None:
+    base(home.write({"waves/spring.yaml": SPRING}))
+    told = propose(
+        home.write({"waves/spring.yaml": SPRING.replace("teaser-4k", "b\n        metadata: {a: b}")})
+    )
+    assert "edits 2 on alpha and beta (video, metadata)." in words(told)
+    assert "Timeline" not in told.out
+    assert "<code>teaser-4k</code> → <code>b</code>" in told.out
+
+
 def test_recorded_ones_are_compared_with_the_record(home: Miniature) -> None:
     base(home.write({"waves/spring.yaml": SPRING}))
     home.run("run", now=NOW)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from scheduler.diagnostics import Diagnostic
 from scheduler.plan import Action, Change, pauses_text
-from scheduler.reports.changes import Section, is_move, record_of, sections, tally
+from scheduler.reports.changes import Section, differences, is_move, record_of, sections, tally
 from scheduler.reports.characters import count
 from scheduler.reports.escaping import code, listed, some, that_fit, zone_name
 from scheduler.reports.moments import local_moment_with_utc
@@ -24,8 +24,6 @@ _SECTIONS = 8
 """Waves and channels that get a sentence each."""
 _CHANNELS = 3
 _IDS = 3
-
-
 _UNPLANNED = (
     "With <code>scheduler.yaml</code> as it is here nothing can be planned: "
     "**every run stops, and nothing is sent.**"
@@ -143,6 +141,9 @@ def _remark(verb: str, changes: Sequence[Change]) -> str:
     if verb == "moves":
         shifts = {record_of(c).at - c.before.at for c in changes if c.before is not None}
         return _shift(shifts.pop()) if len(shifts) == 1 else ""
+    if verb == "edits":
+        labels = {label: None for change in changes for label, _, _ in differences(change, "UTC")}
+        return ", ".join(labels)
     if verb == "pauses":
         reasons = dict.fromkeys(pauses_text(record.pauses) for record in records)
         return code(next(iter(reasons))) if len(reasons) == 1 and any(reasons) else ""

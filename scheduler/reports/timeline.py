@@ -57,7 +57,7 @@ def timeline(changes: Sequence[Change], zones: Mapping[str, str], room: int) -> 
 def _rows(changes: Sequence[Change]) -> dict[Instant, _Row]:
     rows: dict[Instant, _Row] = defaultdict(_Row)
     for change in changes:
-        if change.action not in BOOKINGS:
+        if change.action not in BOOKINGS or (change.action == "update" and not is_move(change)):
             continue
         before, after = change.before, change.after
         was_there = before is not None and before.status != "cancelled"
