@@ -7,6 +7,7 @@ what a run would do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -16,24 +17,28 @@ from scheduler.plan import pauses_text
 from scheduler.reconciler import Reconciled
 from scheduler.rows import Origin, Row
 from scheduler.schedules import Schedule
-from scheduler.state import Event, Record
+from scheduler.state import Claim, Event, Record
 from scheduler.times import Instant, duration_text, instant_text, read_utc
 
 
-def explain(reconciled: Reconciled, row: Row, recorded: Record | None) -> str:
-    """The sentence for one row. `recorded` is what the state says of it now, where it says anything."""
-    return _Teller(reconciled, row, recorded).sentence()
+def explain(reconciled: Reconciled, row: Row, recorded: Record | None, claim: Claim | None = None) -> str:
+    """The sentence for one row. `recorded` is what the state says of it now, where it says anything;
+    `claim`, which worker has its job."""
+    return _Teller(reconciled, row, recorded, claim).sentence()
 
 
 class _Teller:
     """What is said of one schedule at the instant of one look."""
 
-    def __init__(self, reconciled: Reconciled, row: Row, recorded: Record | None) -> None:
+    def __init__(
+        self, reconciled: Reconciled, row: Row, recorded: Record | None, claim: Claim | None
+    ) -> None:
         self.reconciled = reconciled
         self.row = row
         self.id = row.schedule_id
         self.record = row.record
         self.recorded = recorded
+        self.claim = claim
         self.schedule: Schedule | None = reconciled.schedules.get(row.schedule_id)
         self.now: Instant = reconciled.plan.now
 
@@ -61,18 +66,43 @@ class _Teller:
     def _completed(self) -> str:
         record = self.record
         late = record.lateness_seconds
-        when = f"at {record.executed_at}" if record.executed_at else ""
+        when = f" at {record.executed_at}" if record.executed_at else ""
         if late:
             when += f", {duration_text(late)} late,"
-        how = (
-            "the channel's run succeeded" if record.evidence == "run" else f"{_receiver(record)} accepted it"
+        sent = f"It was sent{when} and is completed"
+        if _is_job(record) and record.evidence != "run":
+            return (
+                f"{sent}: {_receiver(record)} accepted its job (`confirm: accepted`); {self._at_work()}; it "
+                "is never sent again, and becomes failed should the job fail."
+            )
+        if record.evidence == "run":
+            how = "a worker has done its job" if _is_job(record) else "the channel's run succeeded"
+        else:
+            how = f"{_receiver(record)} accepted it"
+        return f"{sent}: {how}; it is never sent again."
+
+    def _at_work(self) -> str:
+        """What has become of an accepted job since."""
+        claim = self.claim
+        if claim is None or claim.state == "ended":
+            return "no worker has taken it yet"
+        if claim.state == "waiting":
+            return f"attempt {claim.attempts} failed, and the next one begins at {claim.until}"
+        again = f" (attempt {claim.attempts})" if claim.attempts > 1 else ""
+        return (
+            f"the worker {claim.worker} has had it since {claim.at}{again}, and is taken for lost if it "
+            f"gives no sign by {claim.until}"
         )
-        return f"It was sent {when} and is completed: {how}; it is never sent again.".replace("  ", " ")
 
     def _executing(self) -> str:
         record = self.record
         intent = record.intent
         assert intent is not None, "the reader of states refuses an executing record without an intent"
+        if record.accepted_at is not None and _is_job(record):
+            return (
+                f"Its job was put on {_receiver(record)} at {record.accepted_at}; {self._at_work()}; it "
+                f"is completed once a worker has done it, and no attempt begins after {intent.not_after}."
+            )
         if record.accepted_at is not None:
             end = instant_text(read_utc(record.accepted_at) + RUN_WINDOW)
             return (
@@ -86,6 +116,11 @@ class _Teller:
             if intent.delivery == "at-least-once"
             else "it fails as unknown_outcome, and a person decides"
         )
+        if _is_job(record):
+            return (
+                f"Its job was to be put on {_receiver(record)} at {intent.at} and no certain answer is "
+                f"recorded{what}: runs look for it there until {end}, and if it is not found {then}."
+            )
         return (
             f"A request was made at {intent.at} and no certain answer is recorded{what}: runs look it up by "
             f"its key until {end}, and if nothing is found {then}."
@@ -101,12 +136,18 @@ class _Teller:
         else:
             lead = f"It was not sent and failed ({record.reason}){words}"
         if record.was_sent:
+            dead = "no worker takes its job up again, and " if _is_job(record) else ""
             return (
-                f"{lead}; it may have been published, so look at the channel first, and send it again with "
-                f"`scheduler retry {self.id} --resend` only if it was not."
+                f"{lead}; {dead}it may have been published, so look at the channel first, and send it again "
+                f"with `scheduler retry {self.id} --resend` only if it was not."
             )
         if self.schedule is None and not record.slot:
             return f"{lead}; nothing declares it any more, and nothing follows."
+        if record.reason == "no_video":
+            return (
+                f"{lead}; assign one (scheduler assign {self.id} VIDEO) and say `scheduler retry {self.id}`, "
+                "which sends it however late."
+            )
         return (
             f"{lead}; nothing follows unless its time is moved ahead or a person says "
             f"`scheduler retry {self.id}`, which sends it however late."
@@ -115,9 +156,11 @@ class _Teller:
     def _cancelled(self) -> str:
         if self.schedule is not None and self.schedule.cancelled:
             place = self.row.location or self.schedule.file
+            if self.record.at < self.now:
+                return f"It is declared cancelled in {place}, its time is over, and it is not sent."
             return (
                 f"It is declared cancelled in {place} and is not sent; without `cancelled` it is pending "
-                "again, if its time is still to come."
+                "again."
             )
         if self.record.reason == "before_init":
             return "It lay in the past when the record began, and is never sent."
@@ -129,15 +172,29 @@ class _Teller:
 
     def _unsent(self, declared: Declarations) -> str:
         record = self.record
-        if self.row.problem is not None:
-            return f"It is not sent because {self._rule()}."
-        if self.schedule is None:
-            return self._undeclared(declared)
+        file = self._unreadable(declared)
+        if self.row.problem is None and self.schedule is None and file is None:
+            return (
+                "It is no longer declared, and the brake keeps it: nothing is cancelled or sent of so many "
+                "until the files are back, or a person says `scheduler run --force`."
+            )
         channel = declared.channels.get(record.channel_id)
         catch_up = record.catch_up if record.catch_up is not None else declared.settings.catch_up
         base = max(record.at, read_utc(record.retried_at)) if record.retried_at else record.at
         deadline = instant_text(base + catch_up)
+        if self.row.problem is not None:
+            missed = f"; after {deadline} it is missed" if self.row.recorded else ""
+            return f"It is not sent because {self._rule()}{missed}."
         lead = 0 if channel is None else channel.lead
+        due = base if record.retried_at else base - lead
+        rest = self._to_come(due, lead, deadline)
+        if file is None:
+            return rest
+        return f"Its file {file} cannot be read, so it goes on as it is recorded; i{rest[1:]}"
+
+    def _to_come(self, due: Instant, lead: int, deadline: str) -> str:
+        """What a run makes of it that nothing forbids."""
+        record = self.record
         if record.pauses:
             return self._paused(deadline)
         before = self._predecessor()
@@ -157,9 +214,9 @@ class _Teller:
             why = record.error_message or "not now"
             return (
                 f"Attempt {record.attempts} was answered with a no for now ({why}); the next one is made at "
-                f"{record.next_attempt_at}, or by the first run after it."
+                f"{record.next_attempt_at}, or by the first run after it, until {deadline}."
             )
-        return self._ahead(base - lead if not record.retried_at else base, lead, deadline)
+        return self._ahead(due, lead, deadline)
 
     def _ahead(self, due: Instant, lead: int, deadline: str) -> str:
         record = self.record
@@ -180,6 +237,8 @@ class _Teller:
 
     def _paused(self, deadline: str) -> str:
         who = f"It is held back, {pauses_text(self.record.pauses)}"
+        if self.row.stopped_at is not None:
+            who += f", which a run recorded at {self.row.stopped_at} and which is not set here"
         ends = [pause.until for pause in self.record.pauses]
         if None not in ends:
             end = max(end for end in ends if end is not None)
@@ -217,19 +276,19 @@ class _Teller:
     def _is_about(self, message: str, place: str) -> bool:
         return self.id in message or (self.row.location is not None and place == str(self.row.location))
 
-    def _undeclared(self, declared: Declarations) -> str:
-        record = self.record
-        kind = "wave" if record.wave_id is not None else "channel"
-        name = record.wave_id or record.channel_id
+    def _unreadable(self, declared: Declarations) -> str | None:
+        """The file that declared it, where it cannot be read now."""
+        if self.schedule is not None:
+            return None
+        kind: Literal["wave", "channel"] = "channel" if self.record.wave_id is None else "wave"
+        name = self.record.wave_id or self.record.channel_id
         if (kind, name) in declared.unreadable or kind in declared.hidden:
-            file = declared.files.get(("wave" if kind == "wave" else "channel", name), name)
-            return (
-                f"Its file {file} cannot be read, so it goes on as it is recorded, for {record.scheduled_at}."
-            )
-        return (
-            "It is no longer declared, and the brake keeps it: nothing is cancelled or sent of so many until "
-            "the files are back, or a person says `scheduler run --force`."
-        )
+            return declared.files.get((kind, name), name)
+        return None
+
+
+def _is_job(record: Record) -> bool:
+    return record.intent is not None and record.intent.transport == "queue"
 
 
 def _receiver(record: Record) -> str:
@@ -253,5 +312,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """The commit that its declaration came with; None where it is not declared, or not in git."""
     unreadable: str | None
     """The file that declared it and cannot be read now."""
+    claim: Claim | None
+    """Which worker has its job on a queue, and since when; None where none has taken it."""
     repository: str | None
     """Where its channel publishes; None on a queue, or where the channel cannot be read."""

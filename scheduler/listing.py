@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from scheduler.plan import new_record
 from scheduler.reconciler import Reconciled
@@ -58,7 +59,8 @@ def _all_rows(reconciled: Reconciled, state: State | None) -> Iterator[Row]:
         if schedule_id in former and schedule_id not in reconciled.booked:
             continue  # archived under an id that was renamed since
         is_recorded = schedule_id in recorded or schedule_id in archive or bool(record.former_ids)
-        yield _row(reconciled, schedule_id, record, recorded=is_recorded)
+        record, stopped_at = _as_stopped(recorded.get(schedule_id), record)
+        yield _row(reconciled, schedule_id, record, recorded=is_recorded, stopped_at=stopped_at)
     for schedule_id, schedule in reconciled.schedules.items():
         if schedule_id not in known:
             yield _row(reconciled, schedule_id, new_record(schedule), recorded=False)
@@ -73,7 +75,31 @@ def _all_rows(reconciled: Reconciled, state: State | None) -> Iterator[Row]:
         yield _row(reconciled, slot.id, record, recorded=False)
 
 
-def _row(reconciled: Reconciled, schedule_id: str, record: Record, *, recorded: bool) -> Row:
+def _as_stopped(recorded: Record | None, record: Record) -> tuple[Record, str | None]:
+    """The record under the operator's pause where runs run, which need not be set where somebody looks.
+
+    And when a run recorded that pause; None where there is none, or it is set here too.
+    """
+    held = () if recorded is None else tuple(pause for pause in recorded.pauses if pause.by == "operator")
+    if recorded is None or not held or any(pause.by == "operator" for pause in record.pauses):
+        return record, None
+    since = next((event.at for event in reversed(recorded.history) if "operator" in event.why), "")
+    if record.is_unsent_live:
+        pauses = (*record.pauses, *held)
+        return replace(record, is_paused=True, pauses=pauses, history=recorded.history), since
+    if recorded.is_unsent_live and record.reason in ("missed", "no_video"):
+        return recorded, since  # only a run without that pause would find it so
+    return record, None
+
+
+def _row(
+    reconciled: Reconciled,
+    schedule_id: str,
+    record: Record,
+    *,
+    recorded: bool,
+    stopped_at: str | None = None,
+) -> Row:
     schedule = reconciled.schedules.get(schedule_id)
     declared = reconciled.declared
     channel = None if declared is None else declared.channels.get(record.channel_id)
@@ -84,4 +110,5 @@ def _row(reconciled: Reconciled, schedule_id: str, record: Record, *, recorded: 
         problem=reconciled.blocked.get(schedule_id),
         location=None if schedule is None or declared is None else member_place(declared, schedule),
         zone="UTC" if channel is None else channel.timezone,
+        stopped_at=stopped_at,
     )

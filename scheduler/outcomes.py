@@ -87,6 +87,15 @@ def _next_attempt(record: Record, answer: Answer, now: Instant, settings: Settin
     return max(answer.retry_at, now + 1) if answer.retry_at is not None else backoff
 
 
+def awaited(intent: Intent) -> str:
+    """Who is to say how it ended, where `confirm: run` asks for that."""
+    return "its worker" if intent.transport == "queue" else "the channel's run"
+
+
+def _what(intent: Intent) -> str:
+    return "its job" if intent.transport == "queue" else "the channel's run"
+
+
 def _accepted(record: Record, answer: Answer, now: Instant) -> Record:
     intent = record.intent
     assert intent is not None
@@ -101,7 +110,7 @@ def _accepted(record: Record, answer: Answer, now: Instant) -> Record:
         "limited": False,
     }
     if intent.confirm == "run":
-        return note(record, now, "accepted; waiting for the channel's run", **found)
+        return note(record, now, f"accepted; waiting for {awaited(intent)}", **found)
     return advance(
         record, "completed", now, "accepted", reason=None, completed_at=instant_text(now),
         retried_at=None, **found,
@@ -134,22 +143,22 @@ def after_lookup(record: Record, sighting: Sighting, now: Instant) -> Record:
     }
     if intent.confirm == "accepted":
         return advance(
-            record, "completed", now, "its run was found", evidence="accepted", error_message=None,
+            record, "completed", now, f"{_what(intent)} was found", evidence="accepted", error_message=None,
             completed_at=instant_text(now), retried_at=None, **seen,
         )  # fmt: skip
     if run.conclusion == "success":
         return advance(
-            record, "completed", now, "the channel's run succeeded", evidence="run", error_message=None,
+            record, "completed", now, f"{_what(intent)} succeeded", evidence="run", error_message=None,
             completed_at=instant_text(now), retried_at=None, **seen,
         )  # fmt: skip
     if run.conclusion == "lost":  # a job whose worker vanished: it may have been done
         words = run.words or "the worker that had the job is gone"
         return advance(record, "failed", now, words, reason="unknown_outcome", error_message=words, **seen)
     if run.conclusion is not None:
-        words = run.words or f"the channel's run ended as {run.conclusion}"
+        words = run.words or f"{_what(intent)} ended as {run.conclusion}"
         return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
     if now - read_utc(intent.at) > RUN_WINDOW:
-        words = "the channel's run did not end within 24 h"
+        words = f"{_what(intent)} did not end within 24 h"
         return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
     return msgspec.structs.replace(record, **seen)
 

@@ -14,11 +14,12 @@ import msgspec
 from scheduler import audit, proposals, retries, worktree
 from scheduler.apply import RACES
 from scheduler.declarations import Declarations
+from scheduler.dispatchers.queue import SqliteQueue, claim_of
 from scheduler.envelope import key_of
-from scheduler.errors import LostRace, ScheduleError, StateError
+from scheduler.errors import LostRace, ScheduleError, SchedulerError, StateError
 from scheduler.explanation import Story, explain
 from scheduler.proposals import Proposal, View
-from scheduler.state import Record
+from scheduler.state import Claim, Record
 from scheduler.wiring import Repository
 
 
@@ -164,17 +165,32 @@ def show(repository: Repository, name: str) -> Story:
     declared = view.reconciled.declared
     channel = None if declared is None else declared.channels.get(row.record.channel_id)
     place = row.location
+    claim = _claim(repository, declared, row.record)
     return Story(
         row=row,
         history=() if recorded is None else recorded.history,
-        why=explain(view.reconciled, row, recorded),
+        why=explain(view.reconciled, row, recorded, claim),
         key=None
         if view.state is None
         else key_of(view.state.lineage, row.record.first_id or row.schedule_id, row.record.resends),
         origin=None if place is None else worktree.origin_of(repository.root, place.file, place.line),
         unreadable=None if place is not None or declared is None else _unreadable(declared, row.record),
+        claim=claim,
         repository=None if channel is None else channel.repository,
     )
+
+
+def _claim(repository: Repository, declared: Declarations | None, record: Record) -> Claim | None:
+    """Which worker has its job: on a broker's queue the record knows, else the queue itself."""
+    intent = record.intent
+    if record.claim is not None or declared is None or intent is None or intent.job_id is None:
+        return record.claim
+    try:
+        queue = repository.queue(declared.settings)
+        jobs = queue.find([intent.job_id]) if isinstance(queue, SqliteQueue) else {}
+    except SchedulerError:
+        return None  # `doctor` tells what is wrong with the queue
+    return next((claim_of(job) for job in jobs.values() if job.key == intent.key), None)
 
 
 def _unreadable(declared: Declarations, record: Record) -> str | None:

@@ -13,6 +13,9 @@ import pytest
 from github_stand_in import Fault, GitHub
 from miniature import Miniature
 
+from scheduler.dispatchers.queue import SqliteQueue
+from scheduler.times import read_utc
+
 NOW = "2026-02-25T09:00:00Z"
 DUE = "2026-03-01T18:00:00Z"
 SPRING = """\
@@ -155,7 +158,7 @@ def test_the_rule_that_blocks_it_is_told_with_its_place(desk: Miniature) -> None
     desk.channels("alpha", active="false")
     assert why(desk) == (
         "It is not sent because a rule holds it back until it is mended: the channel alpha is not active "
-        "[inactive-channel, waves/spring.yaml:6:16]."
+        "[inactive-channel, waves/spring.yaml:6:16]; after 2026-03-01T19:00:00Z it is missed."
     )
 
 
@@ -304,3 +307,110 @@ def test_the_script_for_bash_keeps_colons_inside_of_words(desk: Miniature) -> No
     checked = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "_SCHEDULER_COMPLETE=zsh_complete" in desk.run("completion", "zsh").out
+
+
+# --- queues -----------------------------------------------------------------------------------------
+
+
+def lobby(desk: Miniature, command: str, keys: str = "") -> str:
+    """A channel on a queue whose one job has been sent; its id."""
+    schedule = f"schedules: [{{ video: teaser, at: {DUE} }}]\n"
+    desk.write({"channels/lobby.yaml": f"queue: screens\ncommand: {command}\n{keys}{schedule}"})
+    assert desk.run("run", now=NOW).code == 0
+    assert desk.run("run", now=DUE).code == 0
+    return f"lobby/{DUE}"
+
+
+def test_a_job_says_which_worker_has_it_since_when(desk: Miniature) -> None:
+    job = lobby(desk, "'true'", "confirm: run\n")
+    assert "no worker has taken it yet" in why(desk, job, now=DUE)
+    assert desk.json("show", job, now=DUE).json["worker"] is None
+    SqliteQueue(desk.root / "queue.db").take("studio.4711.9f3a", read_utc("2026-03-01T18:00:10Z"))
+    assert "the worker studio.4711.9f3a has had it since 2026-03-01T18:00:10Z, and is taken for lost" in why(
+        desk, job, now="2026-03-01T18:00:20Z"
+    )
+    told = desk.run("show", job, now="2026-03-01T18:00:20Z").out
+    assert "  channel    lobby (queue screens)\n" in told
+    assert "  worker     studio.4711.9f3a, since 2026-03-01 18:00:10 UTC\n" in told
+    assert desk.json("show", job, now=DUE).json["worker"] == {
+        "worker": "studio.4711.9f3a", "at": "2026-03-01T18:00:10Z", "state": "running",
+        "until": "2026-03-01T18:01:10Z",
+    }  # fmt: skip
+    assert "accepted; waiting for its worker" in told
+    assert "the channel's run" not in told
+
+
+def test_a_queue_that_cannot_be_read_keeps_show_from_nothing(desk: Miniature) -> None:
+    job = lobby(desk, "'true'", "confirm: run\n")
+    (desk.root / "queue.db").write_bytes(b"no database at all, but long enough to be looked at" * 10)
+    assert "no worker has taken it yet" in why(desk, job, now=DUE)
+
+
+def test_a_dead_letter_is_told_as_one_by_list_and_show(desk: Miniature) -> None:
+    job = lobby(desk, "echo no such video; exit 3")
+    later = "2026-03-01T18:01:00Z"
+    assert desk.run("worker", "--once", now=later, SCHEDULER_ALLOW_COMMANDS="1").code == 1
+    listed = desk.run("list", "--channel", "lobby", now=later).out
+    assert "failed (run_failed), a dead letter" in listed
+    assert listed.splitlines()[-1] == "1 schedule, 1 dead letter among them"
+    rows = desk.json("list", now=later).json["schedules"]
+    assert {row["schedule_id"]: row["dead_letter"] for row in rows} == {
+        job: True, ALPHA: False, "spring/teaser/beta": False,
+    }  # fmt: skip
+    assert desk.json("show", job, now=later).json["schedule"]["dead_letter"] is True
+    assert "no worker takes its job up again" in why(desk, job, now=later)
+    assert desk.run("retry", job, "--resend", now=later).code == 0
+    assert not any(row["dead_letter"] for row in desk.json("list", now=later).json["schedules"])
+
+
+# --- the operator's pause, seen from elsewhere --------------------------------------------------------
+
+
+def test_a_pause_of_the_operator_is_told_where_it_is_not_set_until_a_run_lifts_it(desk: Miniature) -> None:
+    assert desk.run("run", now="2026-02-25T21:55:00Z", SCHEDULER_PAUSED="1").code == 0
+    for now, after in ((DUE, "sent when it is due"), ("2026-03-01T20:00:00Z", "missed")):
+        listed = desk.run("list", now=now).out
+        words = "paused by operator (SCHEDULER_PAUSED=1), as a run recorded at 2026-02-25T21:55:00Z"
+        assert listed.count(words) == 2
+        assert {row["is_paused"] for row in desk.json("list", now=now).json["schedules"]} == {True}
+        assert f"which is not set here; once nothing pauses it any more it is {after}" in why(desk, now=now)
+    here = desk.run("list", now=DUE, SCHEDULER_PAUSED="1").out
+    assert "paused by operator (SCHEDULER_PAUSED=1)" in here
+    assert "as a run recorded" not in here
+    assert desk.run("run", now=DUE).code == 0, "where it is lifted, a run sends"
+    assert "operator" not in desk.run("list", now=DUE).out
+
+
+# --- completion in a real shell -----------------------------------------------------------------------
+
+
+def test_bash_itself_completes_ids_with_colons(desk: Miniature) -> None:
+    desk.write({"channels/daily.yaml": f"slots: [18:00]\nschedules: [{{ video: x, at: {DUE} }}]\n"})
+    program = desk.root / "bin" / "scheduler"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m scheduler "$@"\n')
+    program.chmod(0o755)
+    script = """
+        eval "$(scheduler completion bash)"
+        ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _scheduler_completion scheduler; }
+        ask scheduler pause channel:da; echo "${COMPREPLY[*]}"
+        ask scheduler --now 2026-02-25T09:00:00Z show daily/2026-03-01T; echo "${COMPREPLY[*]}"
+        ask scheduler list --wave s; echo "${COMPREPLY[*]}"
+        complete -p scheduler
+    """
+    environ = desk.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    environ["PATH"] = f"{program.parent}:{environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        cwd=desk.root,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "channel:daily",
+        f"daily/{DUE}",
+        "spring",
+        "complete -o nosort -F _scheduler_completion scheduler",
+    ]

@@ -27,7 +27,7 @@ import msgspec
 from scheduler.dispatchers import Answer, Check, Readiness, Request, Run, Sighting
 from scheduler.dispatchers.broker import SCHEMES, Broker
 from scheduler.errors import QueueError, SchedulerError
-from scheduler.state import Intent
+from scheduler.state import Claim, Intent
 from scheduler.times import Instant, instant_text, read_utc
 
 LEASE = 60
@@ -413,6 +413,19 @@ def _find(db: sqlite3.Connection, job_ids: Iterable[str]) -> dict[str, Job]:
 def _job(row: tuple[Any, ...]) -> Job:
     number, job_id, key, queue, schedule_id, payload, command, repeatable, *rest = row
     return Job(number, job_id, key, queue, schedule_id, json.loads(payload), command, bool(repeatable), *rest)
+
+
+def claim_of(job: Job) -> Claim | None:
+    """Who works on a job, in the words of the record; None where nobody has begun it yet."""
+    if job.started_at is None:
+        return None
+    begun, worker = instant_text(job.started_at), job.worker or ""
+    if job.state == "running":
+        assert job.lease_until is not None, "a running job has a lease"
+        return Claim(worker, begun, "running", instant_text(job.lease_until), job.attempts)
+    if job.state == "waiting":
+        return Claim(worker, begun, "waiting", instant_text(job.available_at), job.attempts)
+    return Claim(worker, begun, "ended", instant_text(job.finished_at or job.started_at), job.attempts)
 
 
 class QueueDispatcher:

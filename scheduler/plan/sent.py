@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scheduler.jobs import overdue
-from scheduler.outcomes import IN_FLIGHT, LOOKUP_WINDOW, RUN_WINDOW
+from scheduler.outcomes import IN_FLIGHT, LOOKUP_WINDOW, RUN_WINDOW, awaited
 from scheduler.plan.situation import Due, Situation
 from scheduler.plan.unsent import may_ask_for
 from scheduler.state import Intent, Record, advance
@@ -33,7 +33,7 @@ def proceed_executing(situation: Situation, schedule_id: str, record: Record) ->
             _send_again(situation, schedule_id, record, intent)
             return
     if record.checked_at is None or now - read_utc(record.checked_at) >= LOOK_AGAIN:
-        why = "waiting for the channel's run" if record.accepted_at else "its outcome is unknown"
+        why = f"waiting for {awaited(intent)}" if record.accepted_at else "its outcome is unknown"
         draft.note("lookup", schedule_id, record, record, why)
 
 
