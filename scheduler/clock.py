@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from scheduler.times import Instant
 
+_UNSET = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""The clock for deadlines. On Linux the plain monotonic one stands still while a machine is suspended."""
 NAP = 0.2
 """Seconds that are slept at one time: so soon a waiting notices that it should end."""
 
@@ -35,8 +37,8 @@ class Clock:
         return time.monotonic() + self._offset
 
     def monotonic(self) -> float:
-        """Seconds on a clock that nobody sets: for deadlines."""
-        return time.monotonic()
+        """Seconds on a clock that nobody sets, and that goes on while the machine sleeps: for deadlines."""
+        return time.clock_gettime(_UNSET)
 
     def end(self) -> None:
         """End every waiting, now and later. A signal's handler calls this, so it takes no lock."""

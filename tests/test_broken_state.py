@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from git_repository import git
 from github_stand_in import GitHub
 from miniature import Miniature, Outcome
+from state_branch import REF, Branch
 
 from scheduler.errors import StateError
 from scheduler.plan import Surroundings
@@ -26,7 +26,6 @@ from scheduler.workspace import read_sources
 
 DUE = "2026-03-01T18:00:00Z"
 ALPHA, BETA = "spring/teaser/alpha", "spring/teaser/beta"
-REF = "refs/heads/scheduler-state"
 WAVE = """
     schedules:
       - type: staggered
@@ -57,52 +56,6 @@ def spring(live: Miniature, github: GitHub) -> Miniature:
     run(live, github, 0)
     assert (sent(github), live.statuses) == ([ALPHA], {ALPHA: "completed", BETA: "scheduled"})
     return live
-
-
-class Branch:
-    """The same on a branch; `remote` is the bare repository that holds it."""
-
-    def __init__(self, mini: Miniature) -> None:
-        self.mini, self.remote = mini, mini.root / "origin.git"
-        git(mini.root, "init", "-q", "-b", "main")
-        git(mini.root, "init", "-q", "--bare", "-b", "main", "origin.git")
-        git(self.remote, "config", "receive.denyDeletes", "false")
-        git(mini.root, "remote", "add", "origin", str(self.remote))
-        mini.write({"scheduler.yaml": "state: branch:scheduler-state\n"})
-        git(mini.root, "add", "channels", "waves", "scheduler.yaml")
-        git(mini.root, "commit", "-q", "-m", "Announce spring")
-        git(mini.root, "push", "-q", "origin", "main")
-
-    @property
-    def tip(self) -> str:
-        return git(self.remote, "rev-parse", "--verify", REF)
-
-    def text(self) -> bytes:
-        return git(self.remote, "show", f"{REF}:state.json").encode() + b"\n"
-
-    def commit(self, text: bytes) -> None:
-        """Commit a state by hand on top of what is there."""
-        blob = subprocess.run(
-            ["git", "-C", str(self.remote), "hash-object", "-w", "--stdin"],
-            input=text, capture_output=True, check=True,
-        ).stdout.decode().strip()  # fmt: skip
-        rows = f"100644 blob {blob}\tstate.json\n"
-        tree = subprocess.run(
-            ["git", "-C", str(self.remote), "mktree"], input=rows, capture_output=True, text=True, check=True
-        ).stdout.strip()
-        made = git(self.remote, "commit-tree", tree, "-p", self.tip, "-m", "By hand")
-        git(self.remote, "update-ref", REF, made)
-
-    def set_back(self) -> None:
-        """What an administrator can do: the branch forgets all that followed its first commit."""
-        git(self.remote, "update-ref", REF, git(self.remote, "rev-list", "--max-parents=0", REF))
-
-    def fresh_clone(self) -> Miniature:
-        """What the next job on GitHub Actions begins with: nothing but a checkout."""
-        git(self.mini.root, "clone", "-q", str(self.remote), "fresh")
-        clone = Miniature(self.mini.root / "fresh")
-        clone.environ = self.mini.environ
-        return clone
 
 
 @pytest.fixture

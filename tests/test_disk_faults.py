@@ -200,6 +200,21 @@ def test_a_disk_that_became_read_only_sends_nothing_until_it_is_writable(
     assert posts(github) == 1
 
 
+def test_with_too_few_open_files_what_could_not_leave_leaves_later(live: Miniature, github: GitHub) -> None:
+    at(github, 0)
+    names = [f"c{number:02}" for number in range(40)]
+    for name in names:
+        github.repository(f"acme/{name}")
+    live.channels(*names).write({"waves/spring.yaml": WAVE.replace("[alpha]", f"[{', '.join(names)}]")})
+    github.latency = 0.3  # so that connections are open at one time
+    few = on_a_faulty_machine(live, "--now", DUE, "run", files=20)
+    assert few.code == 0
+    assert "nothing was sent: too many open files" in few.out
+    assert on_a_faulty_machine(live, "--now", after(120), "run").code == 0
+    assert set(live.statuses.values()) == {"completed"}
+    assert posts(github) == len(names)
+
+
 # --- git on a full disk -----------------------------------------------------------------------------
 
 

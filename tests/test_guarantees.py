@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
 import click
 import pytest
+from github_stand_in import GitHub
+from miniature import Miniature
+from state_branch import Branch
 
 from scheduler.cli import cli
 
 PAGE = Path(__file__).parent.parent / "docs/guarantees.md"
+DUE, LATER = "2026-03-01T18:00:00Z", "2026-03-01T18:01:00Z"
+WAVE = f"type: simultaneous, video: teaser, at: {DUE}, channels: [alpha]"
 TEXT = PAGE.read_text(encoding="utf-8")
 HEAD = ["fault", "what happens", "what you do", "the test"]
 PROOF = re.compile(r"\[(test_\w+)\]\(([^)]+)\)")
@@ -74,6 +81,38 @@ def test_every_command_is_one_of_the_program(line: str) -> None:
         command = found
     options = {name for parameter in command.params for name in parameter.opts}
     assert {word.partition("=")[0] for word in words if word.startswith("-")} <= options, line
+
+
+@pytest.mark.parametrize("harm", ["cut off", "set back"])
+def test_the_way_to_restore_the_record_works_as_it_stands_there(
+    live: Miniature, github: GitHub, harm: str
+) -> None:
+    """As a shell takes it; only the good commit is filled in."""
+    live.write({"waves/spring.yaml": f"schedules: [{{ {WAVE} }}]\n"})
+    branch = Branch(live)
+    live.run("state", "init", now="2026-01-01T00:00:00Z")
+    live.run("run", now=DUE)
+    good = branch.tip
+    if harm == "cut off":
+        branch.commit(branch.text()[:-100])
+    else:
+        branch.set_back()
+    assert live.run("run", now=LATER).code == 3
+    steps = TEXT.partition('<a id="restore">')[2].partition("```sh\n")[2].partition("```")[0]
+    live.write({"bin/scheduler": f'#!/bin/sh\nexec {sys.executable} -m scheduler "$@"\n'})
+    (live.root / "bin/scheduler").chmod(0o755)
+    told = subprocess.run(
+        ["sh", "-ec", steps.replace("GOOD", good)],
+        cwd=live.root,
+        env=live.environ
+        | {"PATH": f"{live.root / 'bin'}:{live.environ['PATH']}", "PYTHONPATH": str(PAGE.parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines()[-1].startswith("fine: version 1")
+    assert (branch.tip, live.run("run", now=LATER).code, len(github.dispatches)) == (good, 0, 1)
 
 
 def test_the_readme_leads_to_it() -> None:

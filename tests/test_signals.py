@@ -19,6 +19,7 @@ from git_repository import git
 from github_stand_in import Fault, GitHub
 from miniature import Miniature, Outcome
 
+from scheduler.clock import Clock
 from scheduler.times import instant_text, read_utc
 
 DUE = "2026-03-01T18:00:00Z"
@@ -134,6 +135,13 @@ def test_a_runner_that_wakes_up_before_its_push_has_lost_and_decides_again(
         assert run(spring, github, 10).results == {ALPHA: "completed"}
     assert process.returncode == 0
     assert posts(github) == 1
+
+
+def test_deadlines_go_on_while_a_machine_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a runner which was put to sleep after its decision knows that it is too late to send."""
+    shown = {time.CLOCK_MONOTONIC: 100.0, getattr(time, "CLOCK_BOOTTIME", None): 3_700.0}
+    monkeypatch.setattr(time, "clock_gettime", shown.__getitem__)
+    assert Clock().monotonic() == max(shown.values())
 
 
 # --- asked to end -------------------------------------------------------------------------------------

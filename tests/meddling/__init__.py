@@ -11,11 +11,16 @@ PROJECT = HERE.parent.parent
 
 
 def on_a_faulty_machine(
-    mini: Miniature, *command: str, clock: float | None = None, disk: str | None = None, **environ: str
+    mini: Miniature,
+    *command: str,
+    clock: float | None = None,
+    disk: str | None = None,
+    files: int | None = None,
+    **environ: str,
 ) -> Outcome:
-    """Run a command. `clock`: seconds by which the machine's is wrong; `disk`: see `sitecustomize.py`."""
-    orders = {"MEDDLE_CLOCK": None if clock is None else str(clock), "MEDDLE_DISK": disk}
-    environ |= {name: value for name, value in orders.items() if value is not None}
+    """Run a command. `clock`: seconds by which the machine's is wrong; the others: see `sitecustomize.py`."""
+    orders = {"MEDDLE_CLOCK": clock, "MEDDLE_DISK": disk, "MEDDLE_FILES": files}
+    environ |= {name: str(value) for name, value in orders.items() if value is not None}
     process = mini.start(*command, PYTHONPATH=f"{HERE}:{PROJECT}", **environ)
     out, err = process.communicate(timeout=60)
     return Outcome(process.returncode, out, err)

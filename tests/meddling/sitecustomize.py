@@ -7,6 +7,8 @@
 with that error for files of that name, from the n-th time on; half of a text is written before a write
 fails. `KILL` for the error: the process dies there.
 
+`MEDDLE_FILES`: how many files may be open at a time.
+
 It works without privileges and without tools of the system, wherever the tests run.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
@@ -95,5 +98,8 @@ def _meddle_with_disk(fault: _Fault) -> None:
 
 if "MEDDLE_CLOCK" in os.environ:
     _set_clock(float(os.environ["MEDDLE_CLOCK"]))
+if "MEDDLE_FILES" in os.environ:
+    _most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (int(os.environ["MEDDLE_FILES"]), _most))
 if "MEDDLE_DISK" in os.environ:
     _meddle_with_disk(_Fault(os.environ["MEDDLE_DISK"]))
