@@ -208,7 +208,7 @@ def read_duration(text: str) -> int:
         scale = (604_800, 86_400, 3_600, 60, 1)
         if match is None or text.endswith(("P", "T")):
             if re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
-                number = text.lstrip("-")
+                number = abs(int(text))
                 hint = f"write {number}s for seconds or {number}m for minutes"
                 raise TimeError(f"{text!r} has no unit", hint)
             raise TimeError(f"{quoted(text)} is not a duration", "write 90s, 45m, 1h30m, 2d or PT1H30M")

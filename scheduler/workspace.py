@@ -57,6 +57,9 @@ def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
     except OSError as problem:
         yield Source(kind=kind, file=name, fault=f"{name} cannot be read: {problem.strerror}")
         return
+    if any(entry.name == ".git" for entry in entries) or _is_unfetched(path, name, entries):
+        yield Source(kind=kind, file=name, fault=f"{name} is a submodule, which is not read")
+        return
     for entry in entries:
         below = f"{name}/{entry.name}"
         if entry.is_dir(follow_symlinks=False):
@@ -65,6 +68,19 @@ def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
             yield _read_file(kind, entry.path, below)
         elif entry.is_symlink() and entry.is_dir():
             yield Source(kind=kind, file=below, fault=f"{below} is a link, which is not followed")
+
+
+def _is_unfetched(path: str, name: str, entries: Sequence[os.DirEntry[str]]) -> bool:
+    """Whether a folder is empty since it is a submodule that nobody fetched: git keeps no empty folders."""
+    if entries or "/" not in name:
+        return False
+    import subprocess  # late: an idle tick does without
+
+    parent, folder = os.path.split(path)
+    try:
+        return git(parent, "ls-files", "--stage", "--", folder).stdout.startswith("160000 ")
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def _read_file(kind: Kind, path: str, name: str) -> Source:
@@ -106,7 +122,7 @@ def digest(sources: Sequence[Source]) -> str:
 Ancestry = Literal["same", "newer", "older", "unrelated", "unknown"]
 
 
-def git(root: Path, *arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
+def git(root: Path | str, *arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
     """Run git in `root`, quietly and without prompts. Raises OSError where there is no git."""
     import subprocess  # late: an idle tick does without
 

@@ -164,6 +164,8 @@ def _guess(name: str, known: Sequence[str]) -> str | None:
     plain = re.sub(r"[\s-]+", "_", name.strip().strip("".join(_CURLY)).lower())
     if close := get_close_matches(plain, known, n=1, cutoff=0.7):
         return close[0]
+    if begun := [key for key in known if plain.startswith(f"{key}_")]:  # `delay_minutes`
+        return max(begun, key=len)
     others = {other: own for own in reversed(known) for other in _OTHER_NAMES.get(own, ())}
     return others.get(plain)
 
@@ -261,7 +263,8 @@ def _words(fault: _Fault) -> tuple[str, str | None]:
         hint = f"write {fault.key}: [{_inner(value)}]" if isinstance(value, str) else "write a list"
         return f"{fault.subject} must be a list, not {form}", hint
     if fault.code == "model_type":
-        return f"{fault.subject} must be a mapping of keys and values, not {form}", None
+        hint = "write keys with their values, one a line: `key: value`"
+        return f"{fault.subject} must be a mapping of keys and values, not {form}", hint
     message, _, hint = fault.words.partition("; ")  # of a union, where there is room for one text
     return message, hint or None
 

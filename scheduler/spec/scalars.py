@@ -106,7 +106,8 @@ def read_text(value: object, longest: int, *, block: bool = False) -> str:
     if not text:
         raise fault("is empty", "write a text, or remove the line", key=True)
     if len(text) > longest:
-        raise fault(f"has {len(text)} characters; at most {longest} are allowed", key=True)
+        message = f"has {len(text):,} characters; at most {longest:,} are allowed"
+        raise fault(message, "shorten it, or look for a missing quote", key=True)
     _refuse_controls(text, block)
     if SECRET.search(text):
         raise _secret()
@@ -173,7 +174,8 @@ def _number(least: int, most: int) -> PlainValidator:
         if number is not None and not isinstance(value, Plain):
             raise fault(f"is the quoted text {quoted(text)}", f"remove the quotes: {number}", key=True)
         if number is None or not least <= number <= most:
-            raise fault(f"must be a whole number from {least} to {most}, not {quoted(text)}", key=True)
+            message = f"must be a whole number from {least} to {most}, not {quoted(text)}"
+            raise fault(message, "write it in digits and nothing else, such as 10", key=True)
         return number
 
     return PlainValidator(read)
