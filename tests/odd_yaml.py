@@ -1,13 +1,96 @@
-"""YAML as people write it: strategies that lay the same data out in every way that comes to somebody's mind.
+"""YAML as people write it: two files by hand, and strategies that lay data out in every way there is.
 
-Each comment has a number, so that a test can tell whether all of them are still there, and in order.
+In what is laid out each comment has a number, so that a test can tell whether all are still there, in order.
 """
 
 from __future__ import annotations
 
+import difflib
+import re
 from typing import Any
 
 from hypothesis import strategies as st
+
+from scheduler import edits
+
+WAVE = """\
+# The spring launch.
+# Owner: Ana
+title:   "Spring: launch"   # shown in the calendar
+
+schedules:   # in order
+  - type: simultaneous
+    group: teaser
+    video: 'teaser-4k'
+    at: 2026-03-01T18:00:00Z   # prime time
+    channels: [alpha, beta]    # the big two
+
+  # the premiere
+  -   type: staggered
+      video: premiere-4k
+      at: "2026-03-02 18:00"
+      timezone: Europe/Berlin
+      delay: 1h
+      channels:
+      - alpha   # first
+      # then
+      - { id: beta, paused: { reason: waiting for legal } }
+      -   id: gamma
+          shift: 30m   # late
+      - {id: delta, at: 2026-03-02T21:00:00+01:00}
+      - epsilon
+
+  - {type: simultaneous, video: trailer, at: 2026-03-03T18:00, timezone: channel, channels: {tags: [gaming]}}
+# the end
+"""
+
+CHANNEL = """\
+name: Tech Daily   # on air since 2019
+repository: acme/tech-daily
+timezone: Europe/Berlin
+slots:
+  - Mon,Wed 18:00   # prime time
+schedules:
+# the birthday
+- { video: anniversary, at: 2026-03-05T09:00 }
+- at: 2026-03-12T09:00:00Z   # to be decided
+"""
+
+
+def difference(before: str, after: str) -> list[str]:
+    """The changed lines, `-` those that went and `+` those that came, in their order."""
+    lines = difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True))
+    return [line[0] + line[2:].rstrip("\n") for line in lines if line[0] in "-+"]
+
+
+def comments(text: str) -> list[str]:
+    """The numbered comments of an odd file, in their order."""
+    return re.findall(r"# c\d+; it's: \[odd\] - \{x\} \"ü\"", text)
+
+
+def members_of(entry: dict[str, Any]) -> list[str]:
+    """The ids that an entry is about; by tags, all that there are."""
+    if isinstance(entry["channels"], dict):
+        return sorted(NAMES)
+    return [item if isinstance(item, str) else item["id"] for item in entry["channels"]]
+
+
+def name_of(entry: dict[str, Any]) -> str:
+    name: str = entry.get("group", entry["video"])
+    return name
+
+
+def lines_of(text: str, group: str) -> set[int]:
+    """The lines of an entry, from 0."""
+    draft = edits.Draft(text)
+    entries = draft.node(("schedules",))
+    assert entries is not None
+    for entry in entries.items:
+        named = entry.child("group") or entry.child("video")
+        if named is not None and named.text == group:
+            start = draft.text.count("\n", 0, entry.start)
+            return set(range(start, draft.text.count("\n", 0, entry.end) + 1))
+    raise AssertionError(group)
 
 
 class Layout:

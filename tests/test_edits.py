@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from odd_yaml import NAMES, channels, waves
+from odd_yaml import (
+    CHANNEL,
+    NAMES,
+    WAVE,
+    channels,
+    comments,
+    difference,
+    lines_of,
+    members_of,
+    name_of,
+    waves,
+)
 
 from scheduler import declarations, documents, edits, schedules
 from scheduler.edits import Channel, Group, Member, Single, Wave
@@ -16,60 +26,9 @@ from scheduler.errors import ScheduleError
 from scheduler.sources import Source
 from scheduler.times import instant_text, read_time
 
-WAVE = """\
-# The spring launch.
-# Owner: Ana
-title:   "Spring: launch"   # shown in the calendar
-
-schedules:   # in order
-  - type: simultaneous
-    group: teaser
-    video: 'teaser-4k'
-    at: 2026-03-01T18:00:00Z   # prime time
-    channels: [alpha, beta]    # the big two
-
-  # the premiere
-  -   type: staggered
-      video: premiere-4k
-      at: "2026-03-02 18:00"
-      timezone: Europe/Berlin
-      delay: 1h
-      channels:
-      - alpha   # first
-      # then
-      - { id: beta, paused: { reason: waiting for legal } }
-      -   id: gamma
-          shift: 30m   # late
-      - {id: delta, at: 2026-03-02T21:00:00+01:00}
-      - epsilon
-
-  - {type: simultaneous, video: trailer, at: 2026-03-03T18:00, timezone: channel, channels: {tags: [gaming]}}
-# the end
-"""
-
-CHANNEL = """\
-name: Tech Daily   # on air since 2019
-repository: acme/tech-daily
-timezone: Europe/Berlin
-slots:
-  - Mon,Wed 18:00   # prime time
-schedules:
-# the birthday
-- { video: anniversary, at: 2026-03-05T09:00 }
-- at: 2026-03-12T09:00:00Z   # to be decided
-"""
-
 SLOT = Single(read_time("2026-03-02T17:00:00Z"), slot=True)
 BIRTHDAY = Single(read_time("2026-03-05T08:00:00Z"))
 OPEN = Single(read_time("2026-03-12T09:00:00Z"))
-
-
-def difference(before: str, after: str) -> list[str]:
-    """The changed lines, `-` those that went and `+` those that came, in their order."""
-    import difflib
-
-    lines = difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True))
-    return [line[0] + line[2:].rstrip("\n") for line in lines if line[0] in "-+"]
 
 
 # --- pause, resume, cancel ------------------------------------------------------------------------
@@ -515,23 +474,6 @@ reasons = st.none() | st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]
 ).filter(bool)
 
 
-def comments(text: str) -> list[str]:
-    """The numbered comments of an odd file, in their order."""
-    return re.findall(r"# c\d+; it's: \[odd\] - \{x\} \"ü\"", text)
-
-
-def members_of(entry: dict[str, Any]) -> list[str]:
-    """The ids that an entry is about; by tags, all that there are."""
-    if isinstance(entry["channels"], dict):
-        return sorted(NAMES)
-    return [item if isinstance(item, str) else item["id"] for item in entry["channels"]]
-
-
-def name_of(entry: dict[str, Any]) -> str:
-    name: str = entry.get("group", entry["video"])
-    return name
-
-
 @st.composite
 def targets_of(draw: st.DrawFn, data: dict[str, Any]) -> Wave | Group | Member:
     entry = draw(st.sampled_from(data["schedules"]))
@@ -622,19 +564,6 @@ def edit_of(draw: st.DrawFn, target: Wave | Group | Member) -> Any:
             ]
         )
     )
-
-
-def lines_of(text: str, group: str) -> set[int]:
-    """The lines of an entry, from 0."""
-    draft = edits.Draft(text)
-    entries = draft.node(("schedules",))
-    assert entries is not None
-    for entry in entries.items:
-        named = entry.child("group") or entry.child("video")
-        if named is not None and named.text == group:
-            start = draft.text.count("\n", 0, entry.start)
-            return set(range(start, draft.text.count("\n", 0, entry.end) + 1))
-    raise AssertionError(group)
 
 
 @thorough
