@@ -112,6 +112,28 @@ def test_an_edit_says_what_is_edited_and_has_no_place_in_the_timeline(home: Mini
     assert "<code>teaser-4k</code> → <code>b</code>" in told.out
 
 
+def test_what_is_gone_is_no_longer_declared_and_what_is_paused_is_not_the_first_to_go_out(
+    home: Miniature,
+) -> None:
+    base(home.write({"waves/spring.yaml": SPRING}))
+    held = SPRING.replace("[alpha, beta]", "[{ id: gamma, paused: true }, alpha]")
+    told = propose(home.channels("gamma").write({"waves/spring.yaml": held}))
+    assert "adds 1 on gamma (1 paused), moves 1 on alpha (1h later) and cancels 1 on beta" in words(told)
+    assert "The first goes out on alpha: " in words(told)
+    (row,) = [line for line in told.out.splitlines() if line.startswith("| <code>-</code>")]
+    assert row.endswith("| cancelled | <code>no longer declared</code> |")
+
+
+def test_of_many_waves_the_first_eight_get_a_sentence(home: Miniature) -> None:
+    waves = {
+        f"waves/w{i}.yaml": wave(one(f"2026-03-2{i}T18:00", group=f"g{i}"))["waves/w.yaml"]
+        for i in range(1, 10)
+    }
+    told = words(propose(home.write(waves)))
+    assert told.count("- Wave ") == 8
+    assert told.endswith("- and 1 more wave or channel, told below")
+
+
 def test_recorded_ones_are_compared_with_the_record(home: Miniature) -> None:
     base(home.write({"waves/spring.yaml": SPRING}))
     home.run("run", now=NOW)
@@ -173,6 +195,39 @@ def test_what_is_refused_only_now_is_not_called_cancelled_either(home: Miniature
     told = propose(home.write(wave(one("2026-03-24T18:05:00Z"))))
     assert "This pull request changes no publication." in words(told)
     assert "**2 are refused**: spring/teaser/alpha and w/one/alpha; the problems" in words(told)
+
+
+def test_what_the_base_refuses_already_is_not_the_proposals_fault(home: Miniature) -> None:
+    base(home.write(wave(one("2026-03-24T18:00", channels="[nowhere]"))))
+    told = propose(home.write({"waves/spring.yaml": SPRING}))
+    assert told.code == 1, "the check is red all the same"
+    assert "refused" not in words(told)
+
+
+def test_a_file_that_is_broken_on_one_side_is_neither_a_new_channel_nor_a_removed_one(
+    home: Miniature,
+) -> None:
+    assert "(no channel)" not in html.unescape(propose(home.write({"channels/beta.yaml": "a: ["})).out)
+    base(home)
+    told = propose(home.channels("beta"))
+    assert "(new channel)" not in html.unescape(told.out)
+
+
+def test_the_record_is_that_of_the_base_whatever_home_a_proposal_names(home: Miniature) -> None:
+    base(home.write({"waves/spring.yaml": SPRING}))
+    home.run("run", now=NOW)
+    forged = (home.root / "state.json").read_text().replace("18:00:00Z", "18:45:00Z")
+    home.write({"forged.json": forged, "scheduler.yaml": SETTINGS + "state: forged.json\n"})
+    told = propose(home)
+    assert "This pull request changes no publication." in words(told)
+    assert "<code>state</code> | <code>state.json</code> | <code>forged.json</code> |" in told.out
+
+
+def test_a_proposal_that_pins_another_lineage_has_no_plan(home: Miniature) -> None:
+    pin = "lineage: 11111111-2222-4333-8444-555555555555\n"
+    told = propose(home.write({"scheduler.yaml": SETTINGS + pin}))
+    assert (told.code, told.out) == (3, "")
+    assert "scheduler.yaml pins 11111111" in told.err
 
 
 def test_settings_that_stop_every_run_are_said_to(home: Miniature) -> None:
@@ -335,7 +390,8 @@ def test_a_freeze_between_is_told_even_where_nothing_waits_and_one_outside_is_no
     base(home.write({"scheduler.yaml": FREEZE}))
     told = propose(home.write(wave(one("2026-03-24T18:00"), one("2026-03-27T18:00", group="two"))))
     assert remarks(told)[0].endswith("(01:00 Europe/Berlin). Nothing of this waits for it.")
-    assert remarks(propose(home.write(wave(one("2026-03-27T18:00"))))) == []
+    assert remarks(propose(home.write(wave(one("2026-03-27T18:00"))))) == [], "it is over by then"
+    assert remarks(propose(home.write(wave(one("2026-03-24T18:00"))))) == [], "it comes later"
 
 
 def test_a_dispatch_that_falls_into_a_freeze_waits_though_its_publication_is_later(home: Miniature) -> None:
@@ -343,6 +399,14 @@ def test_a_dispatch_that_falls_into_a_freeze_waits_though_its_publication_is_lat
     told = propose(home.write(wave(one("2026-03-26T03:00"))))
     assert remarks(told)[0].endswith("Until it ends, 1 publication waits: w/one/alpha.")
     assert "its dispatch leaves 6h before." in words(told)
+
+
+def test_what_is_published_in_a_freeze_waits_though_its_dispatch_was_due_before(home: Miniature) -> None:
+    home.channels("alpha", timezone="Europe/Berlin", lead="6h")
+    base(home.write(wave(one("2026-03-25T03:00"))))
+    home.run("run", now=NOW)
+    told = propose(home.write({"scheduler.yaml": FREEZE}))
+    assert remarks(told)[0].endswith("Until it ends, 1 publication waits: w/one/alpha.")
 
 
 def test_neighbours_within_an_hour_are_told_once_and_others_are_not(home: Miniature) -> None:
@@ -402,6 +466,19 @@ def test_a_thousand_publications_fit_a_comment_and_what_is_left_out_is_counted(t
     assert "new day1 x 50 :active" in told.out
     rows = re.findall(r"^\| .*\|$", told.out, re.MULTILINE)
     assert rendered(told).count("<tr>") == len(rows), "each row is one"
+
+
+def test_a_timeline_of_a_thousand_instants_is_cut_in_whole_rows_too(home: Miniature) -> None:
+    days = [
+        f"2026-{4 + i // 28:02}-{1 + i % 28:02}T{hour:02}:00:00Z" for i in range(100) for hour in range(10)
+    ]
+    entries = (one(at, group=f"g{i}", channels="[beta]", zone="UTC") for i, at in enumerate(days))
+    told = propose(home.write(wave(*entries)))
+    assert len(told.out.encode()) <= 50_000
+    table = told.out.partition("On the channels' clocks")[2].partition("</details>")[0]
+    (left_out,) = re.findall(r"([\d,]+) later instants of the timeline", told.out)
+    assert table.count("<code>beta</code>") == 1_000 - int(left_out)
+    assert re.search(r"960 later marks of the diagram", told.out)
 
 
 def test_a_summary_has_room_for_all_of_them(thousand: Miniature) -> None:

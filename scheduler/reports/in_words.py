@@ -105,7 +105,8 @@ def by_series(review: Review, zones: Mapping[str, str], room: int) -> str:
     lines = that_fit((_sentences(section, review, zones) for section in found[:_SECTIONS]), room)
     rest = len(found) - len(lines)
     if rest and lines:
-        lines.append(f"- and {rest:,} more waves and channels, told below")
+        what = "wave or channel" if rest == 1 else "waves and channels"
+        lines.append(f"- and {rest:,} more {what}, told below")
     return "\n".join(lines)
 
 
