@@ -151,7 +151,7 @@ def _stays_over(inquiry: Inquiry, group: list[Schedule]) -> Diagnostic:
 def _cancelled_too_late(inquiry: Inquiry, group: list[Schedule], route: Loc) -> Diagnostic:
     where = inquiry.declared.place(group[0].file, route, key=True)
     words = f"{_listed(group, 'was', 'were')} sent before this: `cancelled: true` comes too late"
-    hint = f"`scheduler show {group[0].id}` tells what became of it; look at the channel"
+    hint = f"`scheduler show {group[0].id}` tells what became of it; only its channel can take it back"
     return warning("edited-after-dispatch", where, words, hint)
 
 

@@ -15,11 +15,14 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import get_args
 from unittest import mock
 
 import pytest
 from miniature import Miniature
 from still_clock import StillClock
+
+from scheduler.diagnostics import Code
 
 GOLDEN = Path(__file__).parent / "golden"
 NOT_COMPARED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -58,6 +61,16 @@ def test_golden(folder: Path, tmp_path: Path) -> None:
 def test_every_folder_is_a_golden_test() -> None:
     assert sorted(path for path in GOLDEN.iterdir() if path.is_dir()) == folders()
     assert len(folders()) > 10
+
+
+RULES = get_args(Code)[: get_args(Code).index("brake") + 1]
+"""The codes of what editors do, which come first; the others are about machines."""
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_every_rule_is_seen_as_people_see_it(code: str) -> None:
+    told = "".join((folder / "expected.txt").read_text(encoding="utf-8") for folder in folders())
+    assert re.search(rf"(?m)^\S+ error: .* \[{code}\]$|\"error\",\"code\":\"{code}\"", told)
 
 
 def rewrite() -> None:

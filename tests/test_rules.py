@@ -887,6 +887,21 @@ def test_where_whole_files_vanished_the_brake_has_no_line(live: Miniature) -> No
     assert "and those of 5 more files" in annotated
 
 
+# --- what is there a hundred times ---------------------------------------------------------------------
+
+
+def test_of_very_many_faults_of_one_kind_a_hundred_are_told_and_all_are_counted(mini: Miniature) -> None:
+    names = (f"c{number}" for number in range(250))
+    mini.channels("alpha").write(
+        {"waves/a.yaml": one("v", EVENING, *names), "waves/b.yaml": one("v", EVENING, "x")}
+    )
+    outcome = validate(mini)
+    assert outcome.codes == ["unknown-channel"] * 102
+    last = outcome.json["diagnostics"][100]
+    assert (last["file"], last["message"]) == ("waves/a.yaml", "…and 150 more in this file are not shown")
+    assert mini.run("validate", now=JANUARY).out.endswith("\n251 errors in 2 files\n")
+
+
 # --- what comes too late ----------------------------------------------------------------------------
 
 

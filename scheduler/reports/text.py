@@ -50,12 +50,9 @@ def summary_text(
 
 def weights(diagnostics: Sequence[Diagnostic]) -> str:
     """`2 errors, 1 warning in 2 files`."""
-    errors = sum(fault.is_error for fault in diagnostics)
-    parts = [
-        count(number, noun)
-        for number, noun in ((errors, "error"), (len(diagnostics) - errors, "warning"))
-        if number
-    ]
+    errors = sum(fault.untold or 1 for fault in diagnostics if fault.is_error)
+    warnings = sum(fault.untold or 1 for fault in diagnostics if not fault.is_error)
+    parts = [count(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
     return f"{', '.join(parts)} in {count(len({fault.location.file for fault in diagnostics}), 'file')}"
 
 
