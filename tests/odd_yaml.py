@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scheduler import edits
 
-WAVE = """\
+OPENING = """\
 # The spring launch.
 # Owner: Ana
 title:   "Spring: launch"   # shown in the calendar
@@ -28,6 +28,11 @@ schedules:   # in order
   # the premiere
   -   type: staggered
       video: premiere-4k
+"""
+"""A wave up to the time of its second entry, a stagger."""
+WAVE = (
+    OPENING
+    + """\
       at: "2026-03-02 18:00"
       timezone: Europe/Berlin
       delay: 1h
@@ -43,6 +48,7 @@ schedules:   # in order
   - {type: simultaneous, video: trailer, at: 2026-03-03T18:00, timezone: channel, channels: {tags: [gaming]}}
 # the end
 """
+)
 
 CHANNEL = """\
 name: Tech Daily   # on air since 2019

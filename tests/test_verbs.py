@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from github_stand_in import Fault, GitHub
 from miniature import Miniature, Outcome
+from odd_yaml import OPENING
 
 from scheduler import proposals, verbs
 from scheduler.clock import Clock
@@ -19,20 +20,9 @@ from scheduler.times import read_time
 from scheduler.wiring import Repository
 
 NOW = "2026-02-25T09:00:00Z"
-SPRING = """\
-# The spring launch.
-title:   "Spring: launch"   # shown in the calendar
-
-schedules:   # in order
-  - type: simultaneous
-    group: teaser
-    video: 'teaser-4k'
-    at: 2026-03-01T18:00:00Z   # prime time
-    channels: [alpha, beta]    # the big two
-
-  # the premiere
-  -   type: staggered
-      video: premiere-4k
+SPRING = (
+    OPENING
+    + """\
       at: "2026-03-02T18:00:00Z"
       delay: 1h
       channels:
@@ -40,6 +30,7 @@ schedules:   # in order
       - { id: beta, paused: { reason: waiting for legal } }
       - gamma
 """
+)
 DAILY = """\
 name: Daily   # on air since 2019
 repository: acme/daily
@@ -277,7 +268,7 @@ def test_a_file_that_cannot_be_read_is_not_edited_and_the_way_out_is_told(desk: 
     outcome = do(desk, "pause", "wave:spring", code=1)
     assert "cannot be read as it stands, so an edit in it would have no effect" in outcome.err
     assert "SCHEDULER_PAUSED=1" in outcome.err
-    assert "waves/spring.yaml:15:7" in outcome.err
+    assert "waves/spring.yaml:16:7" in outcome.err
 
 
 def test_without_settings_nothing_is_edited(desk: Miniature) -> None:
