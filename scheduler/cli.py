@@ -158,6 +158,7 @@ class Commands(click.Group):
 
     ELSEWHERE: Mapping[str, str] = {
         "assign": "scheduler.commands.editing",
+        "calendar": "scheduler.commands.calendar",
         "cancel": "scheduler.commands.editing",
         "completion": "scheduler.commands.completion",
         "create": "scheduler.commands.editing",

@@ -61,6 +61,7 @@ ROOMS = (
     "working",
     "simulation",
     "reports",
+    "calendar",
     "notifying",
     "idle",
     "wiring",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
+from typing import Any, cast
 
 import click
 
 from scheduler import listing, verbs
-from scheduler.cli import PROBLEMS, Context, TimeArgument, guarded, pass_context, write
+from scheduler.cli import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
 from scheduler.commands import completion
 from scheduler.times import Instant
 
@@ -16,21 +18,60 @@ _STATUSES = ("pending", "scheduled", "executing", "completed", "failed", "cancel
 _TYPES = ("simultaneous", "staggered", "independent")
 
 
+_FILTERS = (
+    click.option(
+        "--channel",
+        multiple=True,
+        shell_complete=completion.channels,
+        help="Only this channel; may be repeated.",
+    ),
+    click.option("--wave", multiple=True, shell_complete=completion.waves, help="Only this wave."),
+    click.option(
+        "--group",
+        multiple=True,
+        shell_complete=completion.groups,
+        help="Only this coordination group, <wave>/<group>.",
+    ),
+    click.option("--status", multiple=True, type=click.Choice(_STATUSES)),
+    click.option("--type", "kind", multiple=True, type=click.Choice(_TYPES)),
+    click.option("--from", "start", type=TimeArgument(dates=True), help="Published at this time or later."),
+    click.option("--to", "end", type=TimeArgument(dates=True), help="Published before this time."),
+)
+
+
+def filtered(command: F) -> F:
+    """Give a command the options that choose schedules, together as its argument `wanted`."""
+
+    @functools.wraps(command)
+    def run(
+        *arguments: Any,
+        channel: Sequence[str],
+        wave: Sequence[str],
+        group: Sequence[str],
+        status: Sequence[str],
+        kind: Sequence[str],
+        start: Instant | None,
+        end: Instant | None,
+        **options: Any,
+    ) -> Any:
+        wanted = listing.Filter(
+            channels=frozenset(channel),
+            waves=frozenset(wave),
+            groups=frozenset(group),
+            statuses=frozenset(status),
+            types=frozenset(kind),
+            start=start,
+            end=end,
+        )
+        return command(*arguments, wanted=wanted, **options)
+
+    for option in reversed(_FILTERS):
+        run = option(run)
+    return cast("F", run)
+
+
 @click.command("list")
-@click.option(
-    "--channel", multiple=True, shell_complete=completion.channels, help="Only this channel; may be repeated."
-)
-@click.option("--wave", multiple=True, shell_complete=completion.waves, help="Only this wave.")
-@click.option(
-    "--group",
-    multiple=True,
-    shell_complete=completion.groups,
-    help="Only this coordination group, <wave>/<group>.",
-)
-@click.option("--status", multiple=True, type=click.Choice(_STATUSES))
-@click.option("--type", "kind", multiple=True, type=click.Choice(_TYPES))
-@click.option("--from", "start", type=TimeArgument(dates=True), help="Published at this time or later.")
-@click.option("--to", "end", type=TimeArgument(dates=True), help="Published before this time.")
+@filtered
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
 )
@@ -38,28 +79,13 @@ _TYPES = ("simultaneous", "staggered", "independent")
 @guarded
 def list_schedules(
     context: Context,
-    channel: Sequence[str],
-    wave: Sequence[str],
-    group: Sequence[str],
-    status: Sequence[str],
-    kind: Sequence[str],
-    start: Instant | None,
-    end: Instant | None,
+    wanted: listing.Filter,
     form: str,
 ) -> None:
     """List schedules: what is recorded, what the next run would record, and open slots."""
     from scheduler.reports.views import for_list
 
     reconciled, state = context.repository.look()
-    wanted = listing.Filter(
-        channels=frozenset(channel),
-        waves=frozenset(wave),
-        groups=frozenset(group),
-        statuses=frozenset(status),
-        types=frozenset(kind),
-        start=start,
-        end=end,
-    )
     every = listing.rows(reconciled, state)
     chosen = [row for row in every if wanted.accepts(row)]
     write(for_list(form, chosen, every=every, colour=context.colour))

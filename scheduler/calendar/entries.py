@@ -1,0 +1,162 @@
+"""What is in a calendar: one entry a schedule with its kind and its sentence, freezes, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from scheduler import listing
+from scheduler.diagnostics import Diagnostic
+from scheduler.explanation import explain
+from scheduler.reconciler import Reconciled
+from scheduler.rows import Row
+from scheduler.spec import Freeze
+from scheduler.state import Record, State
+from scheduler.times import Instant, read_utc
+
+Kind = Literal[
+    "pending",
+    "scheduled",
+    "executing",
+    "completed",
+    "paused",
+    "blocked",
+    "open",
+    "failed",
+    "missed",
+    "cancelled",
+]
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One schedule in the calendar."""
+
+    row: Row
+    kind: Kind
+    why: str
+    """Why it has or has not been sent, and what comes next: the sentence of `show`."""
+    changed: Instant | None
+    """When its record changed last; None where there is none yet."""
+    revision: int
+    """How often it has changed since it was first recorded. Never falls."""
+
+    @property
+    def video(self) -> str:
+        """What is published, in words where that is not decided."""
+        record = self.row.record
+        if record.video_id is not None:
+            return record.video_id
+        return "open slot" if self.kind == "open" else "no video yet"
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel as people know it."""
+
+    name: str
+    timezone: str
+
+
+class Calendar(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the page, the feed and the document tell, as it was at `now`."""
+
+    now: Instant
+    start: Instant | None
+    """Entries are published at this time or later."""
+    end: Instant | None
+    """Entries are published before this time; None where the calendar reaches to the last of them."""
+    entries: Sequence[Entry]
+    """By publish time, then id."""
+    channels: Mapping[str, Channel]
+    """Every declared channel, and every other that has an entry, by id."""
+    waves: Mapping[str, str]
+    """The titles of the waves that have entries, by id."""
+    freezes: Sequence[Freeze]
+    """Those that reach into the span, by their beginning."""
+    problems: Sequence[Diagnostic]
+
+
+def gather(reconciled: Reconciled, state: State | None, wanted: listing.Filter) -> Calendar:
+    """What a look shows of the schedules that the filter accepts."""
+    rows = listing.rows(reconciled, state, wanted)
+    return Calendar(
+        now=reconciled.plan.now,
+        start=wanted.start,
+        end=wanted.end,
+        entries=[_entry(reconciled, state, row) for row in rows],
+        channels=_channels(reconciled, rows, wanted),
+        waves=_waves(reconciled, rows),
+        freezes=_freezes(reconciled, wanted),
+        problems=reconciled.diagnostics,
+    )
+
+
+def _entry(reconciled: Reconciled, state: State | None, row: Row) -> Entry:
+    recorded = _recorded(reconciled, state, row)
+    history = () if recorded is None else recorded.history
+    return Entry(
+        row=row,
+        kind=kind_of(row),
+        why=explain(reconciled, row, recorded),
+        changed=read_utc(history[-1].at) if history else None,
+        revision=max(0, len(row.record.history) - 1),
+    )
+
+
+def _recorded(reconciled: Reconciled, state: State | None, row: Row) -> Record | None:
+    """What the record says of a row now, under this id or under a former one."""
+    known = {} if state is None else state.schedules
+    for name in (row.schedule_id, *reversed(row.record.former_ids)):
+        found = known.get(name) or reconciled.archive.get(name)
+        if found is not None:
+            return found
+    return None
+
+
+def kind_of(row: Row) -> Kind:
+    """The one word for a schedule on a calendar: its status, or what keeps it from being sent."""
+    record = row.record
+    if record.status == "failed":
+        return "missed" if record.reason == "missed" else "failed"
+    if not record.is_unsent_live:
+        return record.status
+    if row.problem is not None:
+        return "blocked"
+    if record.slot and record.video_id is None:
+        return "open"
+    return "paused" if record.is_paused else record.status
+
+
+def _channels(reconciled: Reconciled, rows: Sequence[Row], wanted: listing.Filter) -> dict[str, Channel]:
+    """Declared channels that the filter lets through, and those of the rows."""
+    declared = {} if reconciled.declared is None else reconciled.declared.channels
+    named = {name for name in declared if not wanted.channels or name in wanted.channels}
+    zones = {row.record.channel_id: row.zone for row in rows}
+    return {
+        name: Channel(name=declared[name].name, timezone=declared[name].timezone)
+        if name in declared
+        else Channel(name=name, timezone=zones[name])
+        for name in sorted(named | zones.keys())
+    }
+
+
+def _waves(reconciled: Reconciled, rows: Sequence[Row]) -> dict[str, str]:
+    declared = {} if reconciled.declared is None else reconciled.declared.waves
+    titles: dict[str, str] = {}
+    for name in sorted({row.record.wave_id for row in rows if row.record.wave_id is not None}):
+        title = declared[name].title if name in declared else None
+        titles[name] = title or name
+    return titles
+
+
+def _freezes(reconciled: Reconciled, wanted: listing.Filter) -> list[Freeze]:
+    declared = () if reconciled.declared is None else reconciled.declared.settings.freezes
+    reaching = [
+        freeze
+        for freeze in declared
+        if (wanted.start is None or freeze.until > wanted.start)
+        and (wanted.end is None or freeze.from_ < wanted.end)
+        and (not wanted.channels or freeze.channels is None or wanted.channels & {*freeze.channels})
+    ]
+    return sorted(reaching, key=lambda freeze: (freeze.from_, freeze.until, freeze.reason or ""))
