@@ -666,3 +666,29 @@ def test_the_text_of_a_refusal_has_every_reason_with_its_place() -> None:
         "  waves/a.yaml:4:9: it is over [past]",
         "  waves/a.yaml:6:9: it is frozen [frozen]",
     ]
+
+
+def test_one_of_very_many_faults_can_be_mended_and_none_added(mini: Miniature) -> None:
+    past = "".join(
+        f"  - {{ type: simultaneous, video: v{n}, at: 2026-02-01T00:{n % 60:02}:00Z, channels: [c{n}] }}\n"
+        for n in range(150)
+    )
+    mini.channels(*(f"c{n}" for n in range(150))).write({"waves/old.yaml": f"schedules:\n{past}"})
+    assert mini.json("validate", now=NOW).codes == ["past"] * 101
+    assert mini.run("cancel", "old/v7/c7", now=NOW).code == 0
+    last = mini.json("validate", now=NOW).json["diagnostics"][-1]
+    assert last["message"] == "…and 49 more in this file are not shown"
+    added = mini.run(
+        "create",
+        "simultaneous",
+        "v",
+        "--at",
+        "2026-02-01T00:00Z",
+        "--channels",
+        "c7",
+        "--wave",
+        "old",
+        now=NOW,
+    )
+    assert added.code == 1
+    assert "[past]" in added.err

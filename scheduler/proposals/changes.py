@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from scheduler.diagnostics import Diagnostic
+from scheduler.diagnostics import MOST, Diagnostic
 from scheduler.errors import ScheduleError
 from scheduler.proposals.view import View
 from scheduler.rows import Row
@@ -130,19 +130,32 @@ def propose(
 
 
 def _new_faults(before: View, after: View) -> list[Diagnostic]:
-    """Those that were not there before. Lines shift by an edit, so the place within a file does not count."""
+    """Those that were not there before. Lines shift by an edit, so the place within a file does not count.
+
+    Of a kind of which there are too many to be told one by one, more of them are new ones.
+    """
 
     def name(fault: Diagnostic) -> tuple[str, str, str]:
         return fault.code, fault.location.file, fault.message
 
     known = Counter(map(name, before.reconciled.diagnostics))
+    many, more = _kinds(before.reconciled.diagnostics), _kinds(after.reconciled.diagnostics)
     found = []
     for fault in after.reconciled.diagnostics:
+        kind = name(fault)[:2]
         if known[name(fault)] > 0:
             known[name(fault)] -= 1
-        else:
+        elif many[kind] <= MOST or more[kind] > many[kind]:
             found.append(fault)
     return found
+
+
+def _kinds(diagnostics: Iterable[Diagnostic]) -> Counter[tuple[str, str]]:
+    """How many there are of each code in each file, told or not."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for fault in diagnostics:
+        counts[fault.code, fault.location.file] += fault.untold or 1
+    return counts
 
 
 def _sends(view: View) -> set[str]:
