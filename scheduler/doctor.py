@@ -263,7 +263,7 @@ def _dead_letters(state: State) -> Finding:
         return _found("queue", "jobs", title, "ok", "every job that ended was done")
     latest = sorted(dead, key=lambda i: dead[i].history[-1].at if dead[i].history else "", reverse=True)
     names = _listed([f"{i} ({dead[i].reason})" for i in latest])
-    words = f"{_jobs(len(dead))} given up, and no worker takes them again; the latest first: {names}"
+    words = f"{_jobs(len(dead))} given up for good; the latest first: {names}"
     hint = "`scheduler show ID` says of each what happened and what to do"
     return _found("queue", "jobs", title, "warning", words, hint)
 

@@ -37,7 +37,7 @@ def do_without(why: str) -> NoReturn:
     """Skip what needs something that this machine lacks; fail where it has to be there."""
     if os.environ.get("BROKERS") == "required":
         pytest.fail(f"BROKERS=required, but {why}")
-    pytest.skip(why)
+    pytest.skip(why, allow_module_level=True)
 
 
 def need_extra(package: str, extra: str) -> None:
@@ -196,6 +196,7 @@ class Wire:
         self.url = url.replace(f":{self._target}", f":{self.port}")
         self._open: list[socket.socket] = []
         self._listener: socket.socket | None = None
+        self._turn = threading.Lock()
         self.mend()
 
     def mend(self) -> None:
@@ -205,21 +206,26 @@ class Wire:
 
     def cut(self) -> None:
         """Break all connections, and refuse new ones."""
-        if self._listener is not None:
-            with contextlib.suppress(OSError):
-                self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
-            self._listener = None
-        while self._open:
-            with self._open.pop() as end, contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        with self._turn:
+            ends = self._open if self._listener is None else [self._listener, *self._open]
+            self._listener, self._open = None, []
+            for end in ends:
+                with end, contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+
+    close = cut
 
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
                 inner, _ = listener.accept()
                 outer = socket.create_connection(("127.0.0.1", self._target))
-                self._open += [inner, outer]
+                with self._turn:
+                    if self._listener is not listener:  # cut meanwhile
+                        inner.close()
+                        outer.close()
+                        return
+                    self._open += [inner, outer]
                 for one, other in ((inner, outer), (outer, inner)):
                     threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -25,6 +25,7 @@ from broker_servers import (
     redis_server,
     shared,
 )
+from git_repository import git
 from miniature import Miniature
 
 from scheduler.clock import Clock
@@ -80,13 +81,13 @@ def url(request: pytest.FixtureRequest) -> str:
 class Screens:
     """A repository with a channel whose videos are played by workers."""
 
-    def __init__(self, root: Path, url: str) -> None:
+    def __init__(self, root: Path, url: str, *, is_new: bool = True) -> None:
         self.mini = Miniature(root)
         self.mini.environ["SCHEDULER_ALLOW_COMMANDS"] = "1"
-        self.mini.write(
-            {"scheduler.yaml": f"queue: {url}\nconflicts: {{ min_gap: 0s }}\nretry: {{ backoff: 1s }}"}
-        )
         self.root = root
+        settings = f"queue: {url}\nconflicts: {{ min_gap: 0s }}\nretry: {{ backoff: 1s }}\n"
+        if is_new:
+            self.mini.write({"scheduler.yaml": settings})
 
     def declare(self, *videos: str, keys: str = "") -> Screens:
         """One publication of each video, a second apart, on the channel `lobby`; then they are sent."""
@@ -325,26 +326,58 @@ def test_a_queue_that_is_named_while_a_worker_runs_is_listened_to_soon(by_broker
 def test_while_the_broker_is_away_nothing_is_lost_and_nothing_is_done_twice(
     tmp_path: Path, broker: str
 ) -> None:
-    wire = Wire(broker)
-    screens = Screens(tmp_path, wire.url).declare("waits", "teaser")
-    with screens.worker("--lease", "3s") as process:
-        eventually(lambda: screens.played["waits"], "a job is held")
-        wire.cut()
-        late = f"queue: screens\n{PLAY}schedules: [{{ video: late, at: 2030-03-01T12:10:00Z }}]\n"
-        screens.mini.write({"channels/late.yaml": late})
-        run = screens.mini.run("run", now="2030-03-01T12:10:00Z")
-        assert (run.code, screens.outcomes["late"]) == (0, "pending (None)"), run
-        assert "refused" in run.out
-        if broker.startswith("amqp:"):  # to Redis a worker connects anew without a word
-            eventually(lambda: "was lost; what is held goes on" in screens.log, "the worker says so")
-        wire.mend()
-        assert screens.mini.run("run", now="2030-03-01T12:12:00Z").code == 0
-        (screens.root / "go").touch()
-        eventually(lambda: set(screens.outcomes.values()) == {"completed (run)"}, "all is done")
-        screens.stop(process)
-    wire.cut()
-    assert screens.played == {"waits": 1, "teaser": 1, "late": 1}
-    assert "Traceback" not in screens.log
+    with closing(Wire(broker)) as wire:
+        screens = Screens(tmp_path, wire.url).declare("waits", "teaser")
+        with screens.worker("--lease", "3s") as process:
+            eventually(lambda: screens.played["waits"], "a job is held")
+            wire.cut()
+            late = f"queue: screens\n{PLAY}schedules: [{{ video: late, at: 2030-03-01T12:10:00Z }}]\n"
+            screens.mini.write({"channels/late.yaml": late})
+            run = screens.mini.run("run", now="2030-03-01T12:10:00Z")
+            assert (run.code, screens.outcomes["late"]) == (0, "pending (None)"), run
+            assert "refused" in run.out
+            if broker.startswith("amqp:"):  # to Redis a worker connects anew without a word
+                eventually(lambda: "was lost; what is held goes on" in screens.log, "the worker says so")
+            wire.mend()
+            assert screens.mini.run("run", now="2030-03-01T12:12:00Z").code == 0
+            (screens.root / "go").touch()
+            eventually(lambda: set(screens.outcomes.values()) == {"completed (run)"}, "all is done")
+            screens.stop(process)
+        assert screens.played == {"waits": 1, "teaser": 1, "late": 1}
+        assert "Traceback" not in screens.log
+
+
+def test_workers_on_two_machines_share_the_work_of_one_branch(tmp_path: Path, broker: str) -> None:
+    """Two clones of one repository, as on two machines: the record is a branch that both can reach."""
+    videos = [f"v{number}" for number in range(6)]
+    here = Screens(tmp_path / "here", broker)
+    settings = (here.root / "scheduler.yaml").read_text()
+    here.mini.write({"scheduler.yaml": f"{settings}state: branch:scheduler-state\n"})
+    lines = [f"  - {{ video: {v}, at: 2030-03-01T12:00:0{n}Z }}\n" for n, v in enumerate(videos)]
+    mark = 'touch "../$(basename "$PWD")-$SCHEDULER_VIDEO_ID"'
+    meet = f"command: {mark}; while [ ! -e ../go ]; do sleep 0.05; done"
+    here.mini.write({"channels/lobby.yaml": f"confirm: run\n{meet}\nschedules:\n{''.join(lines)}"})
+    git(tmp_path, "init", "-q", "--bare", "origin")
+    git(here.root, "init", "-q", "-b", "main")
+    git(here.root, "remote", "add", "origin", str(tmp_path / "origin"))
+    git(here.root, "add", "channels", "scheduler.yaml")
+    git(here.root, "commit", "-qm", "Begin")
+    git(here.root, "push", "-q", "origin", "main")
+    assert here.mini.run("state", "init", now=BEFORE).code == 0
+    assert here.mini.run("run", now="2030-03-01T12:01:00Z").code == 0
+    git(tmp_path, "clone", "-q", "-b", "main", str(tmp_path / "origin"), "there")
+    there = Screens(tmp_path / "there", broker, is_new=False)
+    with here.worker("--jobs", "3"), there.worker("--jobs", "3"):
+        eventually(lambda: len(list(tmp_path.glob("*here-v*"))) == 6, "each has taken three")
+        (tmp_path / "go").touch()
+        eventually(lambda: set(statuses(there.mini)) == {"completed"}, "the record says so")
+    assert sorted(file.name.partition("-")[2] for file in tmp_path.glob("*here-v*")) == videos
+    assert len(list(tmp_path.glob("there-v*"))) == 3
+
+
+def statuses(mini: Miniature) -> list[str]:
+    listed = mini.json("list", "--channel", "lobby", now="2030-03-01T12:30:00Z").json["schedules"]
+    return [row["status"] for row in listed]
 
 
 def test_a_redis_that_starts_anew_brings_its_jobs_back(tmp_path: Path, redis_url: str) -> None:

@@ -473,7 +473,7 @@ def test_dead_letters_are_named_the_latest_first_until_they_are_sent_again(lobby
     found = told(outcome, "queue", "jobs")
     assert (found["verdict"], found["message"], found["hint"]) == (
         "warning",
-        "2 jobs were given up, and no worker takes them again; the latest first: "
+        "2 jobs were given up for good; the latest first: "
         "lobby/2026-03-01T18:00:00Z (run_failed), lobby/2026-03-01T19:00:00Z (run_failed)",
         "`scheduler show ID` says of each what happened and what to do",
     )

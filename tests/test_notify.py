@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_servers import free_port
+from broker_servers import eventually, free_port, need_extra
 from miniature import Miniature
 
 from scheduler.notifying import Notifier
 from scheduler.reports.notices import MOST, Event, events, message
 from scheduler.state import Pause, Record
 
-pytest.importorskip("apprise", reason="the extra `notify` is not installed")
+need_extra("apprise", "notify")
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise's own
 
 BEFORE, NOON, SOON, LATE = (
@@ -274,3 +274,31 @@ def test_a_long_message_is_cut_and_counts_the_rest() -> None:
     assert title == "scheduler: 25 missed, 1 wave halted"
     assert text.splitlines()[-1] == "... and 6 more: scheduler list"
     assert "\x1b" not in message([Event("halted", "halted: \x1b[2J")])[1]
+
+
+# --- once for each event, whatever runs and dies ----------------------------------------------------------
+
+
+def test_two_runs_that_race_tell_an_event_once(mini: Miniature, receiver: Receiver) -> None:
+    wave(mini, channels="[hall, lobby]")
+    runs = [mini.start("--now", SOON, "run") for _ in range(4)]
+    for run in runs:
+        run.communicate(timeout=60)
+    assert receiver.messages == [("scheduler: 1 wave completed", "completed: the wave spring: 2 completed")]
+
+
+@pytest.mark.parametrize(("boundary", "told"), [("answered", 1), ("outcome-saved", 0)])
+def test_a_run_that_dies_after_its_save_never_makes_an_event_be_told_twice(
+    mini: Miniature, receiver: Receiver, boundary: str, told: int
+) -> None:
+    """What was saved and not yet told is told no more; what was not saved is told by whoever saves it."""
+    receiver.release.clear()  # the message is not out when the run dies
+    wave(mini)
+    killed = mini.start("--now", SOON, "run", SCHEDULER_CRASH_AT=boundary)
+    killed.communicate(timeout=60)
+    assert killed.returncode != 0
+    receiver.release.set()
+    for now in ("2030-03-01T12:05:00Z", "2030-03-01T12:10:00Z"):
+        mini.run("run", now=now)
+    eventually(lambda: mini.statuses == {"spring/teaser/lobby": "completed"}, "it is completed")
+    assert len(receiver.messages) == told

@@ -487,6 +487,15 @@ def test_a_run_with_nothing_to_do_leaves_the_state_byte_for_byte(live: Miniature
         assert (live.root / "state.json").read_bytes() == before
 
 
+def test_a_run_with_an_error_does_not_close_as_if_all_were_well(live: Miniature) -> None:
+    live.write({"waves/spring.yaml": wave("alpha"), "waves/summer.yaml": "schedules: [oops]\n"})
+    assert live.run("run", now=DAYS_BEFORE).code == 1
+    again = live.run("run", now="2026-02-26T12:00:00Z")
+    assert again.code == 1
+    assert "Nothing to do" not in again.out
+    assert again.out.splitlines()[-1] == "1 error; nothing else to do."
+
+
 def test_a_schedule_that_waits_for_its_token_does_not_rewrite_the_state(live: Miniature) -> None:
     live.write({"waves/spring.yaml": wave("alpha")})
     del live.environ["ACME_TOKEN"]

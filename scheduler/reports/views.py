@@ -116,8 +116,16 @@ def for_run(form: str, report: Report, texts: Mapping[str, str], *, colour: bool
     problems = _problems(report.diagnostics, texts, colour=colour)
     booked = _booked(report)
     if not results:
-        return problems + (booked or NOTHING_TEXT)
+        return problems + (booked or _nothing(report))
     return problems + booked + results_text(results, colour=colour) + "\n"
+
+
+def _nothing(report: Report) -> str:
+    """Where something is wrong, nobody is to read that all is well."""
+    from scheduler.reports.characters import count
+
+    errors = sum(fault.is_error for fault in report.diagnostics)
+    return f"{count(errors, 'error')}; nothing else to do.\n" if errors else NOTHING_TEXT
 
 
 def _booked(report: Report) -> str:
