@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 from github_stand_in import Fault, GitHub
 from miniature import Miniature, Outcome
@@ -120,6 +122,25 @@ def test_a_wave_removed_in_the_middle_of_its_stagger_keeps_what_was_sent(
     run(spring, github, HOUR + 60)
     run(spring, github, 2 * HOUR)
     assert sent(github).count(first) == 1
+
+
+@pytest.mark.parametrize("edit", ["cancelled", "paused", "removed"])
+def test_what_is_taken_back_while_its_outcome_is_unknown_is_not_sent_again(
+    spring: Miniature, github: GitHub, edit: str
+) -> None:
+    spring.channels("gamma", delivery="at-least-once")
+    github.repository("acme/gamma").faults = [Fault(status=502)]
+    run(spring, github, 0)
+    if edit == "removed":
+        spring.remove("waves/spring.yaml")
+    else:
+        spring.write({"waves/spring.yaml": f"{edit}: true\n" + dedent(STAGGER)})
+    for seconds in (150, 1000, 2000):
+        run(spring, github, seconds)
+    asked = [seen for seen in github.requests if seen.method == "POST" and "gamma" in seen.path]
+    assert (len(asked), sent(github)) == (1, [])
+    told = {"paused": "executing"}.get(edit, "failed (unknown_outcome)")
+    assert spring.statuses[MEMBERS[0]] == told
 
 
 def test_moved_into_another_folder_a_wave_is_the_same(spring: Miniature, github: GitHub) -> None:
