@@ -111,8 +111,11 @@ def _work_for(
     repository, state = context.repository, ledger.read()
 
     def names() -> Sequence[str]:
-        """What to listen to; without `--queue`, every queue that a channel names by now."""
-        return terms.queues or queue_names(repository.queues(), ledger.read().schedules)
+        """What to listen to; without `--queue`, every queue that a channel names by now.
+
+        What else was sent is known from the beginning: to read a branch again and again is to fetch it.
+        """
+        return terms.queues or queue_names(repository.queues(), state.schedules)
 
     working = BrokerWorker(ledger, hands, terms)
     deliveries = Deliveries(
