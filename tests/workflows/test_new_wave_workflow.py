@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from acting import PROJECT, Outcome, git
 from miniature import Miniature
 from waves_home import NAME, Home, in_minutes
 
+from scheduler.actions.__main__ import main
 from scheduler.actions.forms import EMPTY, FIELDS, REQUIRED
 
 AT = in_minutes(7 * 24 * 60)
@@ -35,20 +38,40 @@ def people(home: Home) -> None:
     home.api.bare = home.server.root / NAME
 
 
-def submit(
-    home: Home, body: str, *, number: int = 7, action: str = "opened", sender: str = "editor", **more: Any
-) -> Outcome:
-    event = {
+def event_of(body: str, number: int, action: str, sender: str) -> dict[str, Any]:
+    return {
         "action": action,
         "issue": {"number": number, "state": "open", "title": "New wave: ", "body": body,
                   "user": {"login": "editor"}},
         "sender": {"login": sender},
         "repository": {"default_branch": "main", "full_name": NAME},
-        **more,
     }  # fmt: skip
+
+
+def submit(
+    home: Home, body: str, *, number: int = 7, action: str = "opened", sender: str = "editor", **more: Any
+) -> Outcome:
+    event = event_of(body, number, action, sender) | more
     return home.runner.run(
         "issues", event, workflow="new-wave.yml", environment=home.environment, more=["--no-skip-checkout"]
     )  # fmt: skip
+
+
+@pytest.fixture
+def submit_here(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """The workflow's last step alone, in this process: many forms in the time that a runner takes for one."""
+
+    def once(body: str) -> int:
+        file = tmp_path / "event.json"
+        file.write_text(json.dumps(event_of(body, 7, "opened", "editor")))
+        for name, value in {
+            "GITHUB_API_URL": home.github.url, "GITHUB_REPOSITORY": NAME, "GITHUB_TOKEN": "loopback-token",
+            "GITHUB_SERVER_URL": "https://github.com", "GITHUB_EVENT_PATH": str(file),
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        return main(["new-wave", "-C", str(home.fresh_clone())])
+
+    return once
 
 
 def proposed(home: Home, number: int = 7) -> dict[str, str]:
@@ -158,16 +181,6 @@ def test_where_workflows_may_open_no_pull_request_a_link_does(home: Home) -> Non
         ({"Channels": "tech-dayly"}, "did you mean tech-daily?"),
         ({"Time": "2020-03-01T18:00:00Z"}, "[past]"),
         ({"Time": "2030-03-01 18:00", "Time_zone": "Berlin"}, "'Berlin' is not a time zone"),
-        ({"Time": "2030-03-01 18:00"}, "write 2030-03-01T18:00Z for UTC"),
-        ({"Delay": "90"}, "- “Delay”: "),
-        ({"Time": "tomorrow"}, "'tomorrow'"),
-        ({"Video": EMPTY}, "- “Video” is empty"),
-        ({"Delay": "1h"}, "`delay` needs a staggered entry"),
-        ({"Type": "staggered (one channel after the other)"}, "`delay` is missing"),
-        ({"Type": "whenever"}, "- “Type” must be one of: simultaneous, staggered, local time"),
-        ({"Name_of_the_file": "../../etc/passwd"}, "'../../etc/passwd' cannot be the id of a wave"),
-        ({"Video": "a\nb"}, "- “Video” has several lines"),
-        ({"Video": "a\n\n### Time\n\n2030-01-01T00:00:00Z"}, "- the heading “Time” is there twice"),
     ],
 )
 def test_a_fault_is_told_in_words_and_nothing_is_proposed(
@@ -178,6 +191,40 @@ def test_a_fault_is_told_in_words_and_nothing_is_proposed(
     assert said(home).count("**This cannot become a wave yet.** Nothing was written.") == 1
     assert words in said(home)
     assert nothing_proposed(home)
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"Time": "2030-03-01 18:00"}, "write 2030-03-01T18:00Z for UTC"),
+        ({"Time": "tomorrow"}, "'tomorrow'"),
+        ({"Time_zone": "UTC", "Type": "local time"}, "- “Time zone” must be empty for local time"),
+        ({"Video": EMPTY}, "- “Video” is empty"),
+        ({"Delay": "90"}, "- “Delay”: "),
+        ({"Delay": "1h"}, "`delay` needs a staggered entry"),
+        ({"Type": "staggered (one channel after the other)"}, "`delay` is missing"),
+        ({"Type": "whenever"}, "- “Type” must be one of: simultaneous, staggered, local time"),
+        ({"Name_of_the_file": "../../etc/passwd"}, "'../../etc/passwd' cannot be the id of a wave"),
+        ({"Video": "a\nb"}, "- “Video” has several lines"),
+        ({"Video": "a\n\n### Time\n\n2030-01-01T00:00:00Z"}, "- the heading “Time” is there twice"),
+    ],
+)
+def test_every_fault_of_a_form_has_its_words(
+    home: Home, submit_here: Callable[[str], int], answers: dict[str, str], words: str
+) -> None:
+    assert submit_here(filled(**answers)) == 0
+    assert words in said(home)
+    assert nothing_proposed(home)
+
+
+def test_where_github_does_not_answer_the_run_is_red(
+    home: Home, submit_here: Callable[[str], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.github.lose_next_answer_to = "git/trees"
+    assert submit_here(filled()) == 1
+    assert "::error title=The form was not answered::POST git/trees: HTTP 502" in capsys.readouterr().out
+    assert submit_here(filled()) == 0, "and may be started again"
+    assert len(home.api.pulls) == 1
 
 
 def test_a_form_with_a_fault_leaves_its_pull_request_and_a_mended_one_goes_on(home: Home) -> None:
@@ -280,8 +327,9 @@ def test_hostile_answers_are_text_in_yaml_in_markdown_and_in_the_log(home: Home,
         {"Type": "simultaneous\u2028paused: true"},
     ],
 )
-def test_what_fits_no_field_is_refused(home: Home, answers: dict[str, str]) -> None:
-    run = submit(home, filled(**answers))
-    assert run.conclusion == "success", run.log
+def test_what_fits_no_field_is_refused(
+    home: Home, submit_here: Callable[[str], int], answers: dict[str, str]
+) -> None:
+    assert submit_here(filled(**answers)) == 0
     assert "**This cannot become a wave yet.**" in said(home)
     assert nothing_proposed(home)
