@@ -195,7 +195,10 @@ class Runner:
         self.margin = 1.0
         """Seconds ahead of an instant at which a round for it begins."""
         self._owner = edge.nonce()
-        self._archive: dict[str, Record] | None = None
+        self._archive: Mapping[str, Record] = {}
+        self._archive_mark: str | None = None
+        """The version of the state with which the archive was read: another one may have archived since."""
+        self._was_held_up = False
         self._remarks: list[Diagnostic] = []
         self._ways = Ways(edge.dispatcher)
         self._without_a_way: dict[str, str] = {}
@@ -212,6 +215,7 @@ class Runner:
         `at` plans for an instant a moment ahead: intents are saved before it, requests leave at it.
         """
         attempted: set[str] = set()
+        self._was_held_up = False
         self._remarks = []
         self._without_a_way = {}
         races = 0
@@ -222,7 +226,6 @@ class Runner:
                 races += 1
                 if races >= RACES:
                     raise
-                self._archive = None
                 self.edge.clock.back_off(min(races, 6))
                 continue
             finally:
@@ -248,8 +251,12 @@ class Runner:
         self.report.tell_look(reconciled)
         self.report.tell_broken_ways(self._without_a_way)
         if requests:
-            attempted |= {request.schedule_id for request in requests}
-            self._send(snapshot, requests, at, look.begun)
+            if self._send(snapshot, requests, at, look.begun):
+                attempted |= {request.schedule_id for request in requests}
+            elif self._was_held_up:
+                return True  # twice is enough: the next run may be on a machine that keeps up
+            else:
+                self._was_held_up = True  # all is decided again, in its order
             return self.edge.clock.is_ended or self._has_wrong_clock()
         if wait is not None:
             return not self.edge.clock.sleep(wait)
@@ -265,8 +272,9 @@ class Runner:
         snapshot = self.edge.store.load()
         sources = self.edge.sources()
         remarks = self.edge.guard(snapshot.state)
-        if self._archive is None:
+        if snapshot.mark != self._archive_mark:
             self._archive = self.edge.store.load_archive()
+            self._archive_mark = snapshot.mark
         reconciled = reconcile(
             sources,
             snapshot.state,
@@ -374,10 +382,11 @@ class Runner:
     ) -> Snapshot:
         state = msgspec.structs.replace(state, serial=snapshot.state.serial + 1, idle=None)
         if archived:
-            self._archive = None
             saved = self.edge.store.save_with_archive(state, dict(archived), snapshot, message)
         else:
             saved = self.edge.store.save(state, snapshot, message)
+            if self._archive_mark == snapshot.mark:  # our own save: the archive is as it was
+                self._archive_mark = saved.mark
         self.report.saves += 1
         return saved
 
@@ -385,8 +394,11 @@ class Runner:
 
     def _send(
         self, snapshot: Snapshot, requests: Sequence[Request], at: Instant | None, begun: float
-    ) -> None:
-        """Send what was intended, and save the outcomes as they come. `begun`: when it was decided."""
+    ) -> bool:
+        """Send what was intended, and save the outcomes as they come; False where it was too late for that.
+
+        `begun`: when it was decided, on the monotonic clock.
+        """
         ways = self._ways.group((request, request.intent) for request in requests)
         if at is not None and at > self.edge.clock.moment():
             for way, some in ways:
@@ -395,7 +407,7 @@ class Runner:
         why = self._too_late(requests, begun)
         if why is not None:
             self._release(snapshot, requests, why)
-            return
+            return False
         boundary("before-send")
         for request in requests:
             self._sent.note(request.intent.token, self.edge.clock.moment())
@@ -411,6 +423,7 @@ class Runner:
         finally:
             if unsaved:
                 self._record_at_last(snapshot, unsaved)
+        return True
 
     def _too_late(self, requests: Sequence[Request], begun: float) -> str | None:
         """Why nothing may leave any more, though the intents are saved."""

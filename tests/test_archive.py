@@ -9,6 +9,7 @@ import pytest
 from git_repository import git
 from github_stand_in import Fault, GitHub
 from miniature import Miniature, Outcome
+from simulated_time import Stage
 
 from scheduler.times import instant_text, read_utc
 
@@ -191,3 +192,17 @@ def test_on_a_branch_state_and_archive_move_in_one_commit(live: Miniature, githu
     changed = git(live.root / "origin.git", "show", "--name-only", "--format=%s", "scheduler-state")
     assert changed.split("\n\n") == ["Archive 1", "archive/2026-03.json\nstate.json"]
     assert run(live, github, 92).results == {}
+
+
+def test_what_another_run_archives_meanwhile_is_not_taken_for_new(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/spring.yaml": wave()})
+    run(live, github, 0)
+    with Stage(live, github, after(89)) as stage:
+        watching = stage.runner()
+        watching.reconcile_once()
+        stage.clock.sleep(2 * DAY)
+        stage.runner().reconcile_once()
+        assert archive(live) == {"2026-03": {ALPHA: "completed"}}
+        live.write({"waves/spring.yaml": wave(after(91), video="another")})
+        watching.reconcile_once()
+    assert (live.records, len(github.dispatches)) == ({}, 1)

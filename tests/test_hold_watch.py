@@ -161,13 +161,26 @@ def test_asked_to_end_between_intent_and_instant_it_takes_the_intent_back(stage:
 
 def test_held_up_for_too_long_after_the_intent_nothing_is_sent(stage: Stage) -> None:
     def suspended() -> None:
-        stage.clock._moment += 3600
+        stage.clock._moment += 3700
 
     stage.clock.at("2026-03-01T17:59:59Z", suspended, plus=0.5)
     hold(stage.runner(), 600)
     record = stage.mini.records[ALPHA]
     assert (record["attempts"], stage.github.dispatches) == (0, [])
     assert record["status"] in ("pending", "failed")
+
+
+def test_held_up_once_it_is_decided_again_and_the_order_is_kept(stage: Stage) -> None:
+    entry = f"{{ type: staggered, video: teaser, at: {DUE}, delay: 2m, channels: [alpha, beta] }}"
+    stage.mini.write({"waves/spring.yaml": f"schedules:\n  - {entry}\n"})
+
+    def suspended() -> None:
+        stage.clock._moment += 180
+
+    stage.clock.at("2026-03-01T17:59:59Z", suspended, plus=0.5)
+    hold(stage.runner(), 600)
+    assert [sent for _, sent in stage.arrivals] == [ALPHA, "spring/teaser/beta"]
+    assert stage.mini.records[ALPHA]["attempts"] == 1
 
 
 # --- watch ----------------------------------------------------------------------------------------
