@@ -64,6 +64,7 @@ _KEY = re.compile(
     r"""(?:[ \t]+(?P<value>.*)|$)"""
 )
 _NO_SPACE = re.compile(r"(?P<key>[A-Za-z_][\w.-]*):(?P<value>[^\s:/][^:]*|\xa0.*)")
+_COMMENT_IN_BRACKETS = re.compile(r"[\[{,][ ]*#")
 # A list item without the blank behind its dash: `-beta` is text to YAML.
 _TIGHT_DASH = re.compile(r"-[^\s-].*")
 _CONFLICT_LINE = re.compile(r"(?:={7}|[<>|]{7}(?: .*)?)")
@@ -404,6 +405,12 @@ def _no_content(failure: Failure) -> Fault:
     if sign == "?":
         return _key_in_line(failure)
     if not sign or failure.rest().startswith(("---", "...")):
+        number = _previous(failure.lines, failure.line)
+        if (comment := _COMMENT_IN_BRACKETS.search(failure.at(number))) is not None:
+            message = "a comment begins here, so that the bracket before it is never closed"
+            return Fault(
+                number, comment.end(), message, "put what begins with `#` in quotes, or close the bracket"
+            )
         message = "the file ends where a value is expected"
         return failure.fault(message, "write the value, or close what is open above")
     if failure.at(_previous(failure.lines, failure.line)).strip() == "-":

@@ -85,7 +85,7 @@ def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = 
     """
     match = _TIME.fullmatch(text)
     if match is None:
-        raise TimeError(f"{quoted(text)} is not a time", _form(zone))
+        raise TimeError(f"{quoted(text)} is not a time", _meant_time(text) or _form(zone))
     *numbers, fraction, offset = match.groups()
     wall = _wall([int(number or 0) for number in numbers], text, zone)
     if numbers[3] is None:
@@ -102,6 +102,22 @@ def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = 
             f"write {text}Z for UTC, or {or_else or f'its offset, such as {text}+02:00'}",
         )
     return _local(wall, zone, text)
+
+
+_NEARLY = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d)?) ?(?:([+-])(\d{1,2}):?(\d\d)?|[A-Za-z]{2,5})", re.ASCII
+)
+
+
+def _meant_time(text: str) -> str | None:
+    """The hint for a time whose offset has another form, or that names a zone."""
+    match = _NEARLY.fullmatch(text)
+    if match is None:
+        return None
+    wall, sign, hours, minutes = match.groups()
+    if sign is None:
+        return f"letters name no offset: write {wall}Z for UTC, or an offset such as {wall}+01:00"
+    return f"write the offset with hours and minutes: {wall}{sign}{hours:0>2}:{minutes or '00'}"
 
 
 def _wall(numbers: list[int], text: str, zone: ZoneInfo | None) -> datetime:
@@ -211,11 +227,21 @@ def read_duration(text: str) -> int:
                 number = abs(int(text))
                 hint = f"write {number}s for seconds or {number}m for minutes"
                 raise TimeError(f"{text!r} has no unit", hint)
-            raise TimeError(f"{quoted(text)} is not a duration", "write 90s, 45m, 1h30m, 2d or PT1H30M")
+            hint = _meant_duration(text) or "write 90s, 45m, 1h30m, 2d or PT1H30M"
+            raise TimeError(f"{quoted(text)} is not a duration", hint)
     total = sum(int(part) * unit for part, unit in zip(match.groups(), scale, strict=True) if part)
     if total > LONGEST_DURATION:
         raise TimeError(f"{text!r} is longer than ten years", "write 90s, 45m, 1h30m, 2d or PT1H30M")
     return total
+
+
+_IN_WORDS = re.compile(r"(\d{1,9}) ?(s|m|h|d)(?:ec|econd|in|inute|our|r|ay)?s?", re.ASCII)
+
+
+def _meant_duration(text: str) -> str | None:
+    """The hint for `1 hour`, `90 min`, `2 days`."""
+    match = _IN_WORDS.fullmatch(text)
+    return None if match is None else f"write {match[1]}{match[2]}"
 
 
 def duration_text(seconds: int) -> str:

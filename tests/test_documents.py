@@ -220,6 +220,7 @@ SYNTAX = [
     ("an apostrophe in single quotes", "a: 'it's'\nb: 1\n", "1:8", "closing quote", "it''s"),
     ("a quote in double quotes", 'a: "x" y\nb: 1\n', "1:8", "closing quote", '\\"'),
     ("an open list", "a: [x, y\nb: 1\n", "1:4", "`[` is never closed", "`]`"),
+    ("a number sign in brackets", "a: [#x, y]\n", "1:5", "a comment begins here", "in quotes"),
     ("an open list at the end", "a: [x, y", "1:4", "`[` is never closed", "`]`"),
     ("an open mapping", "a: {x: 1, y: 2\nb: 1\n", "1:4", "`{` is never closed", "`}`"),
     ("a missing comma in a list", "a: ['x' 'y']\n", "1:9", "a comma", "between two items"),

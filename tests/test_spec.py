@@ -712,3 +712,19 @@ def test_a_list_that_is_gone_through_again_and_again_is_not_too_long(key: str) -
     text = f"{key}:\n" + "- nonsense!\n" * 1_001
     _, problems = reader(documents.read(f"{kind}.yaml", text.encode()))
     assert [problem.message for problem in problems] == [f"`{key}` has 1,001 items; at most 1,000 are read"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "hint"),
+    [
+        ("channel", "repository: git@github.com:acme/x.git", "write acme/x"),
+        ("channel", "repository: https://github.com/acme/x/tree/main", "write acme/x"),
+        ("channel", "repository: https://example.com/acme/x", "such as acme/tech-daily"),
+        ("wave", "schedules:\n  type: staggered", "`- type: ...`"),
+        ("wave", "- a", "`key: value`"),
+        ("scheduler", "retry: { attempts: 0x3 }", "digits"),
+    ],
+)
+def test_a_value_of_another_form_gets_a_hint_with_the_right_one(kind: str, text: str, hint: str) -> None:
+    _, problems = read(kind, text)
+    assert [hint in (problem.hint or "") for problem in problems] == [True]

@@ -123,9 +123,9 @@ def test_a_time_that_cannot_be_meant_is_told_with_the_right_form(text: str) -> N
     [
         "", " ", "tomorrow", "18:00", "1772388000", "1772388000.0", "2026-03", "2026-3-1T18:00Z",
         "26-03-01T18:00Z", "2026-03-01T18Z", "2026-03-01T1800Z", "20260301T180000Z",
-        "2026-03-01T18:00:00+02", "2026-03-01T18:00+0200", "2026-03-01T18:00:00 Z",
+        "2026-03-01T18:00:00 Z",
         "2026-03-01  18:00Z", " 2026-03-01T18:00Z", "2026-03-01T18:00Z\n", "2026-03-01Z",
-        "2026-03-01T18:00:00 CET", "2026-W09-7T18:00:00Z", "2026-03-01T18:00:00.Z", "2026/03/01 18:00Z",
+        "2026-W09-7T18:00:00Z", "2026-03-01T18:00:00.Z", "2026/03/01 18:00Z",
         "٢٠٢٦-03-01T18:00Z", "2026-03-01T18:00:0０Z", "2026-03-01T18:00\u221202:00",
         "2026\u201103\u201101T18:00Z",
     ],
@@ -364,7 +364,7 @@ def test_a_duration_is_read_to_seconds(text: str, seconds: int) -> None:
     "text",
     [
         "", " ", "s", "P", "PT", "P1DT", "1h 30m", "30m1h", "1h1h", "1.5h", "1,5h", "-30m", "+30m",
-        "1H30M", "pt1h", "1w", "1M", "P1M", "P1Y", "PT1.5H", "01:30", "1:30:00", "one hour", "90 s",
+        "1H30M", "pt1h", "1w", "1M", "P1M", "P1Y", "PT1.5H", "01:30", "1:30:00", "one hour",
         " 90s", "90s\n", "٩٠s", "９０s", "1_000s", "1e3s", "0x10s", "1234567890s", "12345678901234567890",
     ],
 )  # fmt: skip
@@ -428,3 +428,35 @@ def test_importing_times_brings_neither_zones_nor_difflib() -> None:
     code = f"import sys, scheduler.times; print(*({late} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("2026-03-01T18:00:00+02", "2026-03-01T18:00:00+02:00"),
+        ("2026-03-01T18:00+0200", "2026-03-01T18:00+02:00"),
+        ("2026-03-01T18:00+1", "2026-03-01T18:00+01:00"),
+        ("2026-03-01 18:00:00 -0530", "2026-03-01 18:00:00-05:30"),
+        ("2026-03-01T18:00 CET", "an offset such as 2026-03-01T18:00+01:00"),
+    ],
+)
+def test_a_time_that_is_nearly_one_gets_its_own_right_form(typed: str, hint: str) -> None:
+    with pytest.raises(TimeError) as problem:
+        read_time(typed, BERLIN)
+    assert hint in problem.value.hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("1 hour", "write 1h"),
+        ("90 s", "write 90s"),
+        ("90 min", "write 90m"),
+        ("2 days", "write 2d"),
+        ("0777", "write 777s"),
+    ],
+)
+def test_a_duration_in_words_gets_its_own_right_form(typed: str, hint: str) -> None:
+    with pytest.raises(TimeError) as problem:
+        read_duration(typed)
+    assert problem.value.hint.startswith(hint)

@@ -261,6 +261,8 @@ def _words(fault: _Fault) -> tuple[str, str | None]:
     form = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "a text"
     if fault.code == "tuple_type":
         hint = f"write {fault.key}: [{_inner(value)}]" if isinstance(value, str) else "write a list"
+        if isinstance(value, dict) and value:
+            hint = f"begin each item with a dash and a blank: `- {_inner(next(iter(value)))}: ...`"
         return f"{fault.subject} must be a list, not {form}", hint
     if fault.code == "model_type":
         hint = "write keys with their values, one a line: `key: value`"

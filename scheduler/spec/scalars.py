@@ -276,7 +276,9 @@ def _read_repository(value: object) -> str:
     if name != text:
         name = re.sub(r"(\.git)?/?$", "", name)
     if re.fullmatch(_REPOSITORY, name) is None:
-        raise fault(f"{quoted(text)} is not a repository", "write owner/name, such as acme/tech-daily")
+        meant = re.search(r"github\.com[:/]([A-Za-z0-9-]{1,39}/[A-Za-z0-9_-]{1,100})(?:\.git)?(?:/|$)", text)
+        hint = f"write {meant[1]}" if meant else "write owner/name, such as acme/tech-daily"
+        raise fault(f"{quoted(text)} is not a repository", hint)
     return name
 
 
