@@ -11,17 +11,22 @@ from miniature import Miniature
 REF = "refs/heads/scheduler-state"
 
 
+def put_on_a_branch(mini: Miniature) -> Path:
+    """From now on the state is on a branch of a remote, where there is none yet; the remote's folder."""
+    git(mini.root, "init", "-q", "-b", "main")
+    git(mini.root, "init", "-q", "--bare", "-b", "main", "origin.git")
+    git(mini.root, "remote", "add", "origin", str(mini.root / "origin.git"))
+    mini.write({"scheduler.yaml": "state: branch:scheduler-state\n"})
+    return mini.root / "origin.git"
+
+
 class Branch:
     """`remote` is the bare repository that holds the branch; there is no state on it yet."""
 
     def __init__(self, mini: Miniature) -> None:
         self.mini = mini
-        self.remote: Path = mini.root / "origin.git"
-        git(mini.root, "init", "-q", "-b", "main")
-        git(mini.root, "init", "-q", "--bare", "-b", "main", "origin.git")
+        self.remote = put_on_a_branch(mini)
         git(self.remote, "config", "receive.denyDeletes", "false")
-        git(mini.root, "remote", "add", "origin", str(self.remote))
-        mini.write({"scheduler.yaml": "state: branch:scheduler-state\n"})
         git(mini.root, "add", "channels", "waves", "scheduler.yaml")
         git(mini.root, "commit", "-q", "-m", "Announce spring")
         git(mini.root, "push", "-q", "origin", "main")

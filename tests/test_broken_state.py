@@ -12,19 +12,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from due import DUE, after, run, sent
 from git_repository import git
 from github_stand_in import GitHub
-from miniature import Miniature, Outcome
+from miniature import Miniature
 from state_branch import REF, Branch
 
 from scheduler.errors import StateError
 from scheduler.plan import Surroundings
 from scheduler.reconciler import reconcile
 from scheduler.state import decode
-from scheduler.times import instant_text, read_utc
+from scheduler.times import read_utc
 from scheduler.workspace import read_sources
 
-DUE = "2026-03-01T18:00:00Z"
 ALPHA, BETA = "spring/teaser/alpha", "spring/teaser/beta"
 WAVE = """
     schedules:
@@ -34,19 +34,6 @@ WAVE = """
         delay: 1h
         channels: [alpha, beta]
     """
-
-
-def after(seconds: int) -> str:
-    return instant_text(read_utc(DUE) + seconds)
-
-
-def run(mini: Miniature, github: GitHub, seconds: int) -> Outcome:
-    github.clock = lambda: float(read_utc(DUE) + seconds)
-    return mini.json("run", now=after(seconds))
-
-
-def sent(github: GitHub) -> list[str]:
-    return [dispatch.payload["schedule_id"] for dispatch in github.dispatches]
 
 
 @pytest.fixture

@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from due import DUE, after, posts, run
 from git_http_server import serve
 from git_repository import git
 from github_stand_in import Fault, GitHub
-from miniature import Miniature, Outcome
+from miniature import Miniature
+from state_branch import put_on_a_branch
 
 import scheduler
 from scheduler.boundaries import BOUNDARIES
-from scheduler.times import instant_text, read_utc
+from scheduler.times import read_utc
 
-DUE = "2026-03-01T18:00:00Z"
 ALPHA = "spring/teaser/alpha"
 WAVE = """
     schedules:
@@ -36,15 +37,6 @@ OF_SENDING = ["intent-saved", "before-send", "answered", "outcome-saved"]
 OF_ASKING = ["asked"]
 OF_LOOKING_BACK = ["sighting-saved"]
 OF_WORKING = [name for name in BOUNDARIES if name.startswith("job-")]
-
-
-def after(seconds: int) -> str:
-    return instant_text(read_utc(DUE) + seconds)
-
-
-def run(mini: Miniature, github: GitHub, seconds: int) -> Outcome:
-    github.clock = lambda: float(read_utc(DUE) + seconds)
-    return mini.json("run", now=after(seconds))
 
 
 def killed(
@@ -65,22 +57,10 @@ def until(happened: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def posts(github: GitHub) -> int:
-    return sum(seen.method == "POST" for seen in github.requests)
-
-
 @pytest.fixture
 def spring(live: Miniature, github: GitHub) -> Miniature:
     """One schedule that is due, with the state in a file."""
     return live.write({"waves/spring.yaml": WAVE})
-
-
-def put_on_a_branch(mini: Miniature) -> None:
-    """From now on the state is on a branch of a git remote, where there is none yet."""
-    git(mini.root, "init", "-q", "-b", "main")
-    git(mini.root, "init", "-q", "--bare", "-b", "main", "origin.git")
-    git(mini.root, "remote", "add", "origin", str(mini.root / "origin.git"))
-    mini.write({"scheduler.yaml": "state: branch:scheduler-state\n"})
 
 
 @pytest.fixture

@@ -11,34 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from due import DUE, after, at, posts
 from git_repository import git
 from github_stand_in import GitHub
 from meddling import on_a_faulty_machine
 from miniature import Miniature
+from state_branch import put_on_a_branch
 
-from scheduler.times import instant_text, read_utc
-
-DUE = "2026-03-01T18:00:00Z"
 ALPHA = "spring/teaser/alpha"
 WAVE = """
     schedules:
       - { type: simultaneous, video: teaser, at: 2026-03-01T18:00:00Z, channels: [alpha] }
     """
 NEW, LOCK = ".state.json.new", ".state.json.lock"
-
-
-def after(seconds: int) -> str:
-    return instant_text(read_utc(DUE) + seconds)
-
-
-def at(github: GitHub, seconds: int) -> str:
-    """The instant so many seconds after the publish time, for both clocks."""
-    github.clock = lambda: float(read_utc(DUE) + seconds)
-    return after(seconds)
-
-
-def posts(github: GitHub) -> int:
-    return sum(seen.method == "POST" for seen in github.requests)
 
 
 @pytest.fixture
@@ -221,10 +206,7 @@ def test_with_too_few_open_files_what_could_not_leave_leaves_later(live: Miniatu
 @pytest.fixture
 def on_a_branch(spring: Miniature) -> Miniature:
     """The same with the state on a branch of a remote beside it."""
-    git(spring.root, "init", "-q", "-b", "main")
-    git(spring.root, "init", "-q", "--bare", "-b", "main", "origin.git")
-    git(spring.root, "remote", "add", "origin", str(spring.root / "origin.git"))
-    spring.write({"scheduler.yaml": "state: branch:scheduler-state\n"})
+    put_on_a_branch(spring)
     assert spring.run("state", "init", now="2026-01-01T00:00:00Z").code == 0
     return spring
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
+from due import after, run, sent
 from github_stand_in import Fault, GitHub
-from miniature import Miniature, Outcome
+from miniature import Miniature
 
-from scheduler.times import instant_text, read_utc
-
-DUE = "2026-03-01T18:00:00Z"
 HOUR, DAY = 3600, 86_400
 MEMBERS = [f"spring/teaser/{name}" for name in ("gamma", "alpha", "beta")]
 STAGGER = """
@@ -22,19 +20,6 @@ STAGGER = """
         delay: 1h
         channels: [gamma, alpha, beta]
     """
-
-
-def after(seconds: int) -> str:
-    return instant_text(read_utc(DUE) + seconds)
-
-
-def run(mini: Miniature, github: GitHub, seconds: int) -> Outcome:
-    github.clock = lambda: float(read_utc(DUE) + seconds)
-    return mini.json("run", now=after(seconds))
-
-
-def sent(github: GitHub) -> list[str]:
-    return [dispatch.payload["schedule_id"] for dispatch in github.dispatches]
 
 
 @pytest.fixture

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from due import DUE, after, at
 from git_repository import git
 from github_stand_in import Fault, GitHub
 from miniature import TOKEN, Miniature
+from state_branch import put_on_a_branch
 
-from scheduler.times import instant_text, read_utc
-
-DUE = "2026-03-01T18:00:00Z"
 ALPHA = "spring/teaser/alpha"
 WAVE = """
     schedules:
@@ -33,15 +32,6 @@ exec {git} "$@"
 """
 
 
-def after(seconds: int) -> str:
-    return instant_text(read_utc(DUE) + seconds)
-
-
-def at(github: GitHub, seconds: int) -> str:
-    github.clock = lambda: float(read_utc(DUE) + seconds)
-    return after(seconds)
-
-
 @pytest.fixture
 def spring(live: Miniature, github: GitHub) -> Miniature:
     """One schedule that is due, with its state on a branch, and a git that writes down what it is told."""
@@ -49,11 +39,9 @@ def spring(live: Miniature, github: GitHub) -> Miniature:
     log = live.root / "arguments"
     live.write({"bin/git": GIT.format(log=log, git=true_git)})
     (live.root / "bin/git").chmod(0o755)
-    git(live.root, "init", "-q", "-b", "main")
-    git(live.root, "init", "-q", "--bare", "-b", "main", "origin.git")
-    git(live.root, "remote", "add", "origin", str(live.root / "origin.git"))
+    put_on_a_branch(live)
     live.environ["PATH"] = f"{live.root / 'bin'}:{live.environ['PATH']}"
-    live.write({"scheduler.yaml": "state: branch:scheduler-state\n", "waves/spring.yaml": WAVE})
+    live.write({"waves/spring.yaml": WAVE})
     at(github, 0)
     assert live.run("state", "init", now="2026-01-01T00:00:00Z").code == 0
     return live

@@ -15,14 +15,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from broker_servers import eventually
+from due import DUE, after, posts, run
 from git_repository import git
 from github_stand_in import Fault, GitHub
-from miniature import Miniature, Outcome
+from miniature import Miniature
+from state_branch import put_on_a_branch
 
 from scheduler.clock import Clock
-from scheduler.times import instant_text, read_utc
+from scheduler.times import read_utc
 
-DUE = "2026-03-01T18:00:00Z"
 ALPHA = "spring/teaser/alpha"
 WAVE = """
     schedules:
@@ -30,29 +32,8 @@ WAVE = """
     """
 
 
-def after(seconds: int) -> str:
-    return instant_text(read_utc(DUE) + seconds)
-
-
-def run(mini: Miniature, github: GitHub, seconds: int) -> Outcome:
-    github.clock = lambda: float(read_utc(DUE) + seconds)
-    return mini.json("run", now=after(seconds))
-
-
-def posts(github: GitHub) -> int:
-    return sum(seen.method == "POST" for seen in github.requests)
-
-
 def keys(github: GitHub) -> list[str]:
     return [dispatch.payload["key"] for dispatch in github.dispatches]
-
-
-def until(happened: Callable[[], object]) -> None:
-    """Wait for something that another process does."""
-    end = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -62,14 +43,11 @@ def spring(live: Miniature, github: GitHub) -> Miniature:
     return live.write({"waves/spring.yaml": WAVE})
 
 
-def put_on_a_branch(mini: Miniature) -> Path:
+def begun_on_a_branch(mini: Miniature) -> Path:
     """From now on the state is on a branch of a remote, which is returned."""
-    git(mini.root, "init", "-q", "-b", "main")
-    git(mini.root, "init", "-q", "--bare", "-b", "main", "origin.git")
-    git(mini.root, "remote", "add", "origin", str(mini.root / "origin.git"))
-    mini.write({"scheduler.yaml": "state: branch:scheduler-state\n"})
+    remote = put_on_a_branch(mini)
     assert mini.run("state", "init", now="2026-01-01T00:00:00Z").code == 0
-    return mini.root / "origin.git"
+    return remote
 
 
 @contextmanager
@@ -130,7 +108,7 @@ def test_a_runner_that_wakes_up_with_its_answer_overwrites_nothing(
 def test_a_runner_that_wakes_up_before_its_push_has_lost_and_decides_again(
     spring: Miniature, github: GitHub, asleep: str
 ) -> None:
-    put_on_a_branch(spring)
+    begun_on_a_branch(spring)
     with suspended(spring, asleep) as process:
         assert run(spring, github, 10).results == {ALPHA: "completed"}
     assert process.returncode == 0
@@ -151,10 +129,10 @@ def test_deadlines_go_on_while_a_machine_sleeps(monkeypatch: pytest.MonkeyPatch)
 def test_on_a_branch_too_what_is_in_flight_is_finished_and_recorded(
     spring: Miniature, github: GitHub, number: signal.Signals
 ) -> None:
-    put_on_a_branch(spring)
+    begun_on_a_branch(spring)
     github.repository("acme/alpha").faults = [Fault("slow", delay=0.5)]
     process = spring.start("--now", DUE, "run")
-    until(lambda: posts(github))
+    eventually(lambda: posts(github), "its request is there")
     process.send_signal(number)
     process.send_signal(number)  # somebody is impatient
     _, err = process.communicate(timeout=60)
@@ -192,9 +170,9 @@ def killed_while_it_pushes(mini: Miniature, remote: Path, first: Callable[[], ob
     hook.chmod(0o755)
     process = mini.start("--now", DUE, "run")
     try:
-        until(first)
+        eventually(first, "what comes before that push")
         (remote / "block").touch()
-        until((remote / "blocked").exists)
+        eventually((remote / "blocked").exists, "the branch has moved")
         process.kill()
         process.communicate(timeout=60)
     finally:
@@ -205,7 +183,7 @@ def killed_while_it_pushes(mini: Miniature, remote: Path, first: Callable[[], ob
 
 
 def test_killed_while_it_pushes_the_intent_it_is_told_to_a_person(spring: Miniature, github: GitHub) -> None:
-    remote = put_on_a_branch(spring)
+    remote = begun_on_a_branch(spring)
     with killed_while_it_pushes(spring, remote, lambda: True):
         pass
     assert (posts(github), git(remote, "rev-list", "--count", "scheduler-state")) == (0, "2")
@@ -219,7 +197,7 @@ def test_killed_while_it_pushes_the_intent_it_is_told_to_a_person(spring: Miniat
 def test_killed_while_it_pushes_the_outcome_it_is_known_all_the_same(
     spring: Miniature, github: GitHub
 ) -> None:
-    remote = put_on_a_branch(spring)
+    remote = begun_on_a_branch(spring)
     github.repository("acme/alpha").faults = [Fault("slow", delay=0.5)]
     with killed_while_it_pushes(spring, remote, lambda: posts(github)):
         pass
@@ -237,7 +215,10 @@ def test_killed_after_some_of_many_each_is_found_or_told(live: Miniature, github
         github.repository(f"acme/{name}", faults=faults)
     live.channels(*names).write({"waves/spring.yaml": WAVE.replace("[alpha]", f"[{', '.join(names)}]")})
     process = live.start("--now", DUE, "run")
-    until(lambda: posts(github) == 12 and list(live.statuses.values()).count("completed") == 4)
+    eventually(
+        lambda: posts(github) == 12 and list(live.statuses.values()).count("completed") == 4,
+        "all were asked for, and the answers that came are saved",
+    )
     process.kill()
     process.communicate(timeout=60)
     assert list(live.statuses.values()).count("executing") == 8
