@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from typing import Any
 from unittest import mock
 
@@ -11,50 +12,116 @@ import msgspec
 
 import scheduler.apply as apply
 import scheduler.outcomes as outcomes
+import scheduler.plan as plan
+import scheduler.plan.departures as departures
 import scheduler.plan.sent as sent
-from scheduler.dispatchers import Sighting
+from scheduler.dispatchers import Sighting, verdicts
 from scheduler.errors import LostRace
+from scheduler.plan.pauses import Pauses
+from scheduler.plan.situation import Situation
 from scheduler.state import Record, State, advance
 from scheduler.stores import Snapshot
 
-from .world import SimulatedStore
+from .invariants import Rule, Violation
+from .world import Process, SimulatedStore
+
+Archived = dict[str, dict[str, Record]]
 
 
 @contextmanager
 def save_without_comparing() -> Iterator[None]:
     """A save overwrites whatever is stored: the last writer wins."""
 
-    def save(self: SimulatedStore, state: State, snapshot: Snapshot, message: str) -> Snapshot:
+    def save(
+        self: SimulatedStore, state: State, archived: Archived, snapshot: Snapshot, message: str
+    ) -> Snapshot:
         self.process.point("before save")
-        self.world.overwrite(state)
-        mark = str(self.world.version)
-        self.process.point("after save")
-        return Snapshot(state, mark)
+        self.store(state, archived, message)
+        return Snapshot(state, str(self.world.version))
 
-    with mock.patch.object(SimulatedStore, "save", save):
+    with mock.patch.object(SimulatedStore, "save_with_archive", save):
+        yield
+
+
+@contextmanager
+def write_again_after_a_lost_race() -> Iterator[None]:
+    """A lost save is made again, as it was decided, on top of what the other saved."""
+    plain = SimulatedStore.save_with_archive
+
+    def save(
+        self: SimulatedStore, state: State, archived: Archived, snapshot: Snapshot, message: str
+    ) -> Snapshot:
+        try:
+            return plain(self, state, archived, snapshot, message)
+        except LostRace:
+            again = msgspec.structs.replace(state, serial=self.world.state.serial + 1)
+            self.store(again, archived, message)
+            return Snapshot(again, str(self.world.version))
+
+    with mock.patch.object(SimulatedStore, "save_with_archive", save):
         yield
 
 
 @contextmanager
 def merge_after_a_lost_race() -> Iterator[None]:
     """A lost save is rebased: our records over theirs, where they differ from what we read."""
+    plain = SimulatedStore.save_with_archive
 
-    plain = SimulatedStore.save
-
-    def save(self: SimulatedStore, state: State, snapshot: Snapshot, message: str) -> Snapshot:
+    def save(
+        self: SimulatedStore, state: State, archived: Archived, snapshot: Snapshot, message: str
+    ) -> Snapshot:
         try:
-            return plain(self, state, snapshot, message)
+            return plain(self, state, archived, snapshot, message)
         except LostRace:
-            theirs = self.world.state
-            read = snapshot.state.schedules
+            theirs, read = self.world.state, snapshot.state.schedules
             ours = {i: record for i, record in state.schedules.items() if read.get(i) is not record}
             merged = msgspec.structs.replace(
                 theirs, schedules={**theirs.schedules, **ours}, serial=theirs.serial + 1
             )
-            self.world.overwrite(merged)
+            self.store(merged, archived, message)
             return Snapshot(merged, str(self.world.version))
 
-    with mock.patch.object(SimulatedStore, "save", save):
+    with mock.patch.object(SimulatedStore, "save_with_archive", save):
+        yield
+
+
+@contextmanager
+def without_a_nonce() -> Iterator[None]:
+    """Nothing tells two runs, or their commits, apart: equal ones of one second are one commit for git."""
+    with (
+        mock.patch.object(SimulatedStore, "nonce", lambda self: ""),
+        mock.patch.object(Process, "owner", property(lambda self: "run")),
+    ):
+        yield
+
+
+@contextmanager
+def keep_the_due_list() -> Iterator[None]:
+    """What is due is found out once a run, and kept when everything is read again."""
+    plain = apply.Runner.look
+
+    def look(self: Any, at: int | None = None) -> Any:
+        fresh = plain(self, at)
+        self.kept = getattr(self, "kept", fresh.reconciled.plan.sends)
+        stale = msgspec.structs.replace(fresh.reconciled.plan, sends=self.kept)
+        reconciled = msgspec.structs.replace(fresh.reconciled, plan=stale)
+        return msgspec.structs.replace(fresh, reconciled=reconciled)
+
+    with mock.patch.object(apply.Runner, "look", look):
+        yield
+
+
+@contextmanager
+def read_what_is_declared_once() -> Iterator[None]:
+    """A run reads what is declared once, so that it does not see what is cancelled while it goes on."""
+    plain = apply.Runner.look
+
+    def look(self: Any, at: int | None = None) -> Any:
+        fresh = plain(self, at)
+        self.edge.sources = lambda: fresh.sources
+        return fresh
+
+    with mock.patch.object(apply.Runner, "look", look):
         yield
 
 
@@ -149,13 +216,122 @@ def unknown_is_only_failed() -> Iterator[None]:
         yield
 
 
-MUTANTS: tuple[Callable[[], Any], ...] = (
-    save_without_comparing,
-    merge_after_a_lost_race,
-    send_before_the_intent,
+@contextmanager
+def attempt_after_the_deadline() -> Iterator[None]:
+    """Further attempts are made however late."""
+    plain = sent._send_again
+
+    def again(situation: Situation, schedule_id: str, record: Record, intent: Any) -> None:
+        plain(
+            situation, schedule_id, record, msgspec.structs.replace(intent, not_after="2099-01-01T00:00:00Z")
+        )
+
+    with mock.patch.object(sent, "_send_again", again):
+        yield
+
+
+@contextmanager
+def send_when_held_up() -> Iterator[None]:
+    """A run that was held up between its decision and its requests sends them all the same."""
+    with mock.patch.object(apply.Runner, "_too_late", lambda self, requests, begun: None):
+        yield
+
+
+@contextmanager
+def begin_in_any_order() -> Iterator[None]:
+    """What is due leaves in the wrong order."""
+    plain = apply.reconcile
+
+    def reconcile(*args: Any, **named: Any) -> Any:
+        found = plain(*args, **named)
+        backwards = msgspec.structs.replace(found.plan, sends=found.plan.sends[::-1])
+        return msgspec.structs.replace(found, plan=backwards)
+
+    with mock.patch.object(apply, "reconcile", reconcile):
+        yield
+
+
+@contextmanager
+def wait_for_no_answer() -> Iterator[None]:
+    """Under `halt` a member does not wait for the answer before it."""
+    with mock.patch.object(departures, "_turns", lambda situation: {}):
+        yield
+
+
+@contextmanager
+def wait_for_no_success() -> Iterator[None]:
+    """Under `after_success` a member does not wait for the one before it."""
+    with mock.patch.object(Situation, "predecessor", lambda self, schedule_id, record: None):
+        yield
+
+
+@contextmanager
+def find_halts_too_early() -> Iterator[None]:
+    """What a plan gives up itself halts nobody in that plan."""
+    with mock.patch.object(plan, "_is_under_way", lambda record: False):
+        yield
+
+
+@contextmanager
+def pause_nothing() -> Iterator[None]:
+    """No pause holds anything back: not a wave's, not a channel's, not the operator's."""
+    with mock.patch.object(Pauses, "of", lambda self, schedule_id, record: ()):
+        yield
+
+
+@contextmanager
+def drop_what_is_finished() -> Iterator[None]:
+    """What leaves the record for the archive never arrives there."""
+    plain = SimulatedStore.save_with_archive
+
+    def save(
+        self: SimulatedStore, state: State, archived: Archived, snapshot: Snapshot, message: str
+    ) -> Snapshot:
+        return plain(self, state, {}, snapshot, message)
+
+    with mock.patch.object(SimulatedStore, "save_with_archive", save):
+        yield
+
+
+@contextmanager
+def repeat_the_words_of_servers() -> Iterator[None]:
+    """The words of a server are shown as they are, and this one repeats the token."""
+    with mock.patch.object(verdicts, "scrubber", lambda secrets: lambda text: text):
+        yield
+
+
+MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
+    without_a_nonce,
     look_nothing_up,
+    send_before_the_intent,
+    write_again_after_a_lost_race,
     retry_blindly,
     key_with_the_time,
-    take_over_at_once,
     unknown_is_only_failed,
+    merge_after_a_lost_race,
+    keep_the_due_list,
+    save_without_comparing,
+    take_over_at_once,
+    attempt_after_the_deadline,
+    send_when_held_up,
+    begin_in_any_order,
+    wait_for_no_answer,
+    wait_for_no_success,
+    find_halts_too_early,
+    read_what_is_declared_once,
+    pause_nothing,
+    drop_what_is_finished,
+    repeat_the_words_of_servers,
 )
+
+
+def first_seeds(play: Callable[[int], object]) -> Iterator[tuple[str, int, Rule]]:
+    """For each mutant the first seed that catches it, and the rule that is broken there."""
+    for mutant in MUTANTS:
+        with mutant():
+            for seed in count(1):
+                try:
+                    play(seed)
+                except Violation as violation:
+                    yield mutant.__name__, seed, violation.rule
+                    break

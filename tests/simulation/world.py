@@ -1,52 +1,170 @@
 """The world of `scheduler.simulation`, with runners in it that are stopped and killed between two effects.
 
-Each part adds the points at which that may happen, the faults, and the rules that every save and every
-request is held against.
+Each part adds the points at which that may happen, and asks `Faults` what goes wrong there; the judge
+(`invariants.py`) sees every save, every request and every publication.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from random import Random
-from typing import TYPE_CHECKING
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import msgspec
 from greenlet import getcurrent, greenlet
 
 import scheduler.simulation.world as plain
-from scheduler.dispatchers import Answer, Readiness, Request, Sighting
-from scheduler.errors import LostRace, StateError
+from scheduler.dispatchers import Answer, Readiness, Request, Sighting, verdicts
+from scheduler.dispatchers.line import Lost, NothingLeft, Outcome, Reply
+from scheduler.errors import LostRace, ScheduleError, StateError
+from scheduler.plan import Surroundings
 from scheduler.state import Intent, Record, State
 from scheduler.stores import Snapshot
 from scheduler.times import read_utc
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from .declared import TOKENS, Version
+from .invariants import SECRET, Judge, Violation
 
-RANK = {"pending": 0, "scheduled": 1, "executing": 2, "failed": 3, "cancelled": 3, "completed": 4}
+if TYPE_CHECKING:
+    from scheduler.apply import Runner
+
+STOPPED = Surroundings(tokens=frozenset(TOKENS), stopped=True)
+GOING = Surroundings(tokens=frozenset(TOKENS))
+
+
+ENDLESS = 3_000
+"""Points that no run passes."""
 
 
 class Killed(BaseException):
     """The process is gone; nothing that it does from here on has any effect."""
 
 
-class Violation(AssertionError):
-    """An invariant does not hold."""
+# --- what goes wrong --------------------------------------------------------------------------------------
+
+Push = Literal["stored", "refused", "lost before", "lost after"]
+
+
+class Reception(NamedTuple):
+    """What becomes of one request: how many runs it starts, after how long, and what the sender hears."""
+
+    outcome: Callable[[float], Outcome]
+    """The answer at an instant, as it comes out of the connection."""
+    runs: int = 0
+    is_accepted: bool = False
+    after: float = 0.0
+
+
+def _reply(status: int, words: str = "", **headers: str) -> Callable[[float], Outcome]:
+    """An answer whose words repeat the token, as no server should."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = msgspec.json.encode({"message": f"{words} (token {SECRET})"}) if words else b""
+
+    def reply(now: float) -> Outcome:
+        return Reply(status=status, headers={**named, "date": formatdate(now, usegmt=True)}, body=body)
+
+    return reply
+
+
+RECEPTIONS: Mapping[str, Reception] = {
+    "204": Reception(_reply(204), runs=1, is_accepted=True),
+    "204, two runs": Reception(_reply(204), runs=2, is_accepted=True),
+    "204, no run": Reception(_reply(204), is_accepted=True),
+    "502, accepted": Reception(_reply(502, "Bad Gateway"), runs=1, is_accepted=True),
+    "503, not accepted": Reception(_reply(503, "Service Unavailable")),
+    "cut, accepted": Reception(lambda _: Lost("the answer was cut"), runs=1, is_accepted=True),
+    "timeout, accepted later": Reception(lambda _: Lost("timeout"), runs=1, is_accepted=True, after=700),
+    "lost": Reception(lambda _: Lost("timeout")),
+    "404": Reception(_reply(404, "Not Found")),
+    "401": Reception(_reply(401, "Bad credentials")),
+    "429": Reception(_reply(429, "Too many", retry_after="90")),
+    "403, limited": Reception(_reply(403, "You have exceeded a secondary rate limit")),
+    "connection refused": Reception(lambda _: NothingLeft("connection refused")),
+}
+
+
+class Faults(Protocol):
+    """What goes wrong, by chance or by a script."""
+
+    def push(self) -> Push: ...
+    def reception(self) -> Reception: ...
+    def lookup_fails(self) -> bool: ...
+    def lag(self) -> float:
+        """Seconds until a listing shows a new run."""
+
+    def conclusion(self) -> str | None:
+        """How a run that publishes ends; None for one that never does."""
+
+    def pick(self, count: int) -> int:
+        """Which of several things happens next."""
+
+
+class Calm:
+    """Nothing goes wrong."""
+
+    def push(self) -> Push:
+        return "stored"
+
+    def reception(self) -> Reception:
+        return RECEPTIONS["204"]
+
+    def lookup_fails(self) -> bool:
+        return False
+
+    def lag(self) -> float:
+        return 1.0
+
+    def conclusion(self) -> str | None:
+        return "success"
+
+    def pick(self, count: int) -> int:
+        return 0
+
+
+# --- processes --------------------------------------------------------------------------------------------
 
 
 class Process:
-    """One runner, stopped at points between its effects."""
+    """One process of the scheduler, stopped at points between its effects."""
 
-    def __init__(self, world: World, name: str, skew: float, work: Callable[[Process], None]) -> None:
+    runner: Runner
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        work: Callable[[Process], None],
+        *,
+        skew: float = 0.0,
+        is_person: bool = False,
+    ) -> None:
         self.world = world
         self.name = name
         self.skew = skew
+        self.is_person = is_person
+        """A person's command, and no run."""
+        self.is_ended = False
+        """It was asked to end (SIGTERM)."""
         self.killed = False
         self.wake = 0.0
+        self.suspended = 0.0
+        """Seconds for which its machine slept: a monotonic clock does not count them."""
         self.fault: BaseException | None = None
-        self.saw_declared = 0
+        self.in_force = 0
+        """The version that was in force when it read the record."""
+        self.read = 0
+        """The version that it read last."""
+        self.has_read = False
+        """Whether it read what is declared since it read the record."""
+        self.surroundings = GOING
+        self.looked = 0.0
+        self.saved: State | None = None
+        self.places: dict[str, tuple[int, int]] = {}
+        """By group: the time and position of the last of this batch that left."""
+        self.threads: list[greenlet] = []
+        self.points = 0
         self._greenlet = greenlet(lambda: self._live(work))
 
     def _live(self, work: Callable[[Process], None]) -> None:
@@ -54,8 +172,23 @@ class Process:
             work(self)
         except Killed:
             pass
-        except (StateError, LostRace) as fault:
+        except (StateError, LostRace, ScheduleError) as fault:
             self.fault = fault
+            self.world.judge.see_text(f"{fault} {getattr(fault, 'hint', '')}")
+        except Violation:
+            raise
+        except Exception as fault:  # noqa: BLE001 - whatever breaks is a find
+            self.world.judge.fail("sound", f"{self.name} broke: {type(fault).__name__}: {fault}")
+        finally:
+            self.killed = True
+            for thread in self.threads:
+                if thread and not thread.dead:
+                    thread.throw(Killed)
+
+    @property
+    def owner(self) -> str:
+        """The random name that a run gives itself."""
+        return self.name
 
     @property
     def is_alive(self) -> bool:
@@ -65,9 +198,38 @@ class Process:
     def is_asleep(self) -> bool:
         return self.wake > self.world.now
 
+    @property
+    def saw_stop(self) -> bool:
+        return self.surroundings.stopped
+
+    def clock(self) -> int:
+        """What its wall clock shows."""
+        return int(self.world.now + self.skew)
+
+    def ticks(self) -> float:
+        """What its monotonic clock shows."""
+        return self.world.now - self.suspended
+
+    def decided(self) -> int:
+        """The instant for which its last plan was made, by its own clock."""
+        last = self.runner.report.last
+        assert last is not None
+        return last.plan.now
+
+    def blocked(self) -> Mapping[str, Any]:
+        """What a rule holds back, as its last look found."""
+        last = self.runner.report.last
+        return {} if last is None else last.blocked
+
     def step(self) -> None:
-        """Let it go on to its next point."""
-        self._greenlet.switch()
+        """Let it go on to its next point. Raises the first Violation that anything has met."""
+        self.world.current = self
+        try:
+            self._greenlet.switch()
+        finally:
+            self.world.current = None
+        if self.world.judge.first_broken is not None:
+            raise self.world.judge.first_broken
 
     def kill(self) -> None:
         self.killed = True
@@ -75,176 +237,131 @@ class Process:
             self.step()
 
     def point(self, name: str) -> None:
-        """A place between two effects."""
-        self.world.trace.append(f"{self.world.now:.0f} {self.name} {name}")
+        """A place between two effects. In one of its threads only the thread stops here."""
+        self.world.trace.append((self.world.now, self.name, name))
+        self.points += 1
+        if self.points > ENDLESS and not self.killed:
+            self.world.judge.fail("sound", f"{self.name} goes on for ever")
+        inside = getcurrent()
+        hub = inside.parent
+        if hub is not None and (inside is self._greenlet or inside in self.threads):
+            hub.switch()
+        if self.killed:
+            raise Killed
+
+    def beside(self, work: Callable[[], None]) -> None:
+        """A thread: it goes on while the process waits for what threads have to say."""
+        self.threads.append(greenlet(work))
+
+    def wait_for_threads(self) -> None:
+        """Let one thread go on to its next point, and stop there as a whole."""
+        alive = [thread for thread in self.threads if not thread.dead]
+        thread = alive[self.world.faults.pick(len(alive))]
+        thread.switch()
         hub = self._greenlet.parent
-        if getcurrent() is self._greenlet and hub is not None:
+        if not thread.dead and hub is not None and getcurrent() is self._greenlet:
             hub.switch()
         if self.killed:
             raise Killed
 
 
-@dataclass
-class Effect:
-    """One request that arrived at a channel."""
+class Arrivals:
+    """The queue between the threads of a simulated process: whoever waits for it lets them go on."""
 
-    key: str
-    intended: str
-    """When its intent was saved."""
-    schedule_id: str
-    at: float
-    accepted: bool
-    process: str
-    delivery: str
-    declared: int
+    def __init__(self, world: Callable[[], World]) -> None:
+        self._items: deque[Any] = deque()
+        self._world = world
+
+    def put(self, item: Any) -> None:
+        self._items.append(item)
+
+    def get(self) -> Any:
+        while not self._items:
+            process = self._world().current
+            assert process is not None, "only a process waits"
+            process.wait_for_threads()
+        return self._items.popleft()
+
+    def empty(self) -> bool:
+        return not self._items
+
+
+# --- the world --------------------------------------------------------------------------------------------
+
+
+class Tip(NamedTuple):
+    """One commit of the record. Equal ones are the same commit for git."""
+
+    parent: int
+    state: State
+    second: int
+    nonce: str
 
 
 @dataclass(kw_only=True)
 class World(plain.World):
     """Everything outside the runners."""
 
-    random: Random
-    sources: list[Mapping[str, bytes]]
+    faults: Faults
+    versions: list[Version] = field(default_factory=list)
     """Every version of what was declared; the last one is in force."""
-    trace: list[str] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    claimed: set[str] = field(default_factory=set)
-    """Keys that a channel's workflow has claimed: what a guarded receiver published."""
-    published: Counter[str] = field(default_factory=Counter)
-    faulty: bool = True
-    intents: set[tuple[str, str]] = field(default_factory=set)
-    """(key, instant) of every intent that was ever saved."""
-    doubts: set[str] = field(default_factory=set)
-    """Keys for which a save said that the outcome of an earlier request is unknown."""
+    is_stopped: bool = False
+    """SCHEDULER_PAUSED=1"""
+    trace: list[tuple[float, str, str]] = field(default_factory=list)
+    owners: dict[str, int] = field(default_factory=dict)
+    """Key -> the run whose claim it is: the one run that may publish."""
+    scheduled: dict[str, str] = field(default_factory=dict)
+    """Key -> schedule id."""
+    current: Process | None = None
+    tip: Tip | None = None
 
-    # --- the record -----------------------------------------------------------------------------------
+    def __post_init__(self) -> None:
+        self.judge = Judge(self)
+        self.scrub = verdicts.scrubber((SECRET,))
 
-    def commit(self, state: State, before: State, writer: str) -> None:
-        """Store a state, and hold it against what must never happen to a record."""
-        if state.serial not in (before.serial + 1, before.serial):
-            raise Violation(f"the serial went from {before.serial} to {state.serial}")
-        if state.lineage != before.lineage:
-            raise Violation("the lineage changed")
-        lost = before.schedules.keys() - state.schedules.keys()
-        if lost:
-            raise Violation(f"forgotten: {sorted(lost)}")
-        for schedule_id, record in state.schedules.items():
-            old = before.schedules.get(schedule_id)
-            self._hold_record(schedule_id, old, record)
-            if old is not None and old is not record:
-                self._hold_owner(schedule_id, old, writer)
-        self.overwrite(state)
+    @property
+    def surroundings(self) -> Surroundings:
+        return STOPPED if self.is_stopped else GOING
 
-    def _hold_record(self, schedule_id: str, old: Record | None, new: Record) -> None:
-        if new.intent is not None:
-            self.intents.add((new.intent.key, new.intent.at))
-            if new.doubtful:
-                self.doubts.add(new.intent.key)
-        if old is None or old is new:
-            return
-        if old.is_live and new.attempts < old.attempts and self._left(old):
-            raise Violation(f"{schedule_id}: attempts fell")
-        if old.status == "completed" and new.status != "completed":
-            raise Violation(f"{schedule_id}: {old.status} -> {new.status}")
-        if old.was_sent and not new.was_sent and new.resends == old.resends and not self._no(old, new):
-            raise Violation(f"{schedule_id}: {old.status} ({old.reason}) -> {new.status}: sent, then not")
+    def start_runs(self, request: Request, reception: Reception) -> None:
+        """What GitHub makes of a dispatch that it accepted."""
+        key = request.intent.key
+        self.scheduled[key] = request.schedule_id
+        for _ in range(reception.runs):
+            lag = reception.after + self.faults.lag()
+            self.start_run(key, lag=lag, takes=60)
+            run = self.runs[key][-1]
+            is_late = self.now + reception.after > read_utc(request.intent.not_after)
+            if is_late or self.owners.setdefault(key, run.id) != run.id:
+                run.conclusion = "cancelled"  # what the channel's own workflow makes of it
+            else:
+                self._end(key, run)
 
-    def _hold_owner(self, schedule_id: str, old: Record, writer: str) -> None:
-        """Nobody else touches an intent that is a minute old: its runner may be at work."""
-        intent = old.intent
-        if old.status != "executing" or intent is None or old.accepted_at is not None:
-            return
-        if intent.owner != writer and self.now - read_utc(intent.at) < 60:
-            raise Violation(f"{schedule_id}: {writer} took over what {intent.owner} is sending")
+    def _end(self, key: str, run: plain.SimulatedRun) -> None:
+        conclusion = self.faults.conclusion()
+        run.conclusion = conclusion or "never"
+        if conclusion is None:
+            run.ends = float("inf")
+        if conclusion == "success":
+            self.judge.see_publication(self.scheduled[key])
 
-    def _left(self, old: Record) -> bool:
-        """Whether a request left for its intent; an attempt that never began may be taken back."""
-        mark = None if old.intent is None else (old.intent.key, old.intent.at)
-        return any((effect.key, effect.intended) == mark for effect in self.effects)
-
-    def _no(self, old: Record, new: Record) -> bool:
-        """From executing back to pending or to rejected only a definite answer leads."""
-        return old.status == "executing" and new.status in ("pending", "failed")
-
-    # --- GitHub ---------------------------------------------------------------------------------------
-
-    def receive(self, process: Process, request: Request) -> Answer:
-        """A request arrives, or does not; and an answer comes back, or does not."""
-        if not self.faulty:
-            return self._accept(process, request)
-        chance = self.random.random()
-        if chance < 0.55:
-            return self._accept(process, request)
-        if chance < 0.65:
-            self._accept(process, request)
-            return Answer(verdict="unknown", error="HTTP 502: Bad Gateway")
-        if chance < 0.72:
-            self._arrive(process, request, accepted=False)
-            return Answer(verdict="unknown", error="HTTP 503: Service Unavailable")
-        if chance < 0.78:
-            self._arrive(process, request, accepted=False)
-            return Answer(verdict="unknown", error="timeout")
-        if chance < 0.83:
-            self._arrive(process, request, accepted=False)
-            return Answer(verdict="refused", error="HTTP 404: Not Found")
-        if chance < 0.92:
-            self._arrive(process, request, accepted=False)
-            wait = self.random.randrange(5, 600)
-            return Answer(verdict="not-now", error="HTTP 429", retry_at=int(self.now) + wait, limited=True)
-        return Answer(verdict="not-now", error="connection refused")
-
-    def _arrive(self, process: Process, request: Request, *, accepted: bool) -> None:
-        intent = request.intent
-        if (intent.key, intent.at) not in self.intents:
-            raise Violation(f"{request.schedule_id}: a request left before its intent was saved")
-        earlier = [effect for effect in self.effects if effect.key == intent.key and effect.accepted]
-        if earlier and intent.delivery == "at-most-once" and accepted:
-            raise Violation(f"{request.schedule_id}: sent twice under at-most-once")
-        if earlier and accepted and intent.key not in self.doubts:
-            raise Violation(f"{request.schedule_id}: sent again without a saved doubt")
-        self.effects.append(
-            Effect(
-                intent.key,
-                intent.at,
-                request.schedule_id,
-                self.now,
-                accepted,
-                process.name,
-                intent.delivery,
-                process.saw_declared,
-            )
-        )
-
-    def _accept(self, process: Process, request: Request) -> Answer:
-        self._arrive(process, request, accepted=True)
-        doubled = self.faulty and self.random.random() < 0.05
-        for _ in range(2 if doubled else 1):
-            self._start_run(request)
-        return Answer(verdict="accepted")
-
-    def _start_run(self, request: Request) -> None:
-        lag = self.random.uniform(0, 600) if self.faulty else 1.0
-        guarded = request.intent.key not in self.claimed
-        late = self.now > read_utc(request.intent.not_after)
-        conclusion = "success"
-        if late or not guarded:
-            conclusion = "cancelled"  # what the channel's own workflow makes of it
-        elif self.faulty and self.random.random() < 0.1:
-            conclusion = "failure"
-        if guarded and not late:
-            self.claimed.add(request.intent.key)
-            self.published[request.schedule_id] += 1
-        self.start_run(request.intent.key, lag=lag, takes=60, conclusion=conclusion)
+    def run_again(self, key: str) -> None:
+        """A person runs the run of a key again that failed. It is the claim's owner, so it may go on."""
+        for run in self.runs[key]:
+            is_over = run.ends <= self.now and run.conclusion not in ("success", "never")
+            if is_over and self.owners.get(key) == run.id:
+                run.ends = self.now + 60
+                self._end(key, run)
 
     def sighting(self, intent: Intent) -> Sighting:
         """What a listing of the channel's runs says of a key now, if it says anything."""
-        if self.faulty and self.random.random() < 0.1:
+        if self.faults.lookup_fails():
             return Sighting(error="HTTP 502")
-        return super().sighting(intent)
+        return msgspec.structs.replace(super().sighting(intent), server_time=int(self.now))
 
 
 class SimulatedStore(plain.SimulatedStore):
-    """The record, as one process reaches it."""
+    """The record, as one process reaches it: commits on a branch, pushed as compare-and-swap."""
 
     world: World
 
@@ -254,24 +371,51 @@ class SimulatedStore(plain.SimulatedStore):
 
     def load(self) -> Snapshot:
         self.process.point("load")
+        self.process.in_force = len(self.world.versions) - 1
+        self.process.has_read = False
+        self.process.looked = self.process.ticks()
         return super().load()
 
     def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
-        self.process.point("before save")
-        if self.world.faulty and self.world.random.random() < 0.05:
-            raise StateError("the push was refused")
-        if str(self.world.version) != snapshot.mark:
+        return self.save_with_archive(state, {}, snapshot, message)
+
+    def save_with_archive(
+        self, state: State, archived: dict[str, dict[str, Record]], snapshot: Snapshot, message: str
+    ) -> Snapshot:
+        process, world = self.process, self.world
+        process.point("before save")
+        push = world.faults.push()
+        if push in ("refused", "lost before"):
+            raise StateError(f"the push was {push}")
+        tip = Tip(int(snapshot.mark), state, process.clock(), self.nonce())
+        if str(world.version) != snapshot.mark:
+            if world.tip == tip:  # git: everything up to date
+                return Snapshot(state, str(world.version))
             raise LostRace("another runner saved first")
-        self.world.commit(state, self.world.state, self.process.name)
-        mark = str(self.world.version)
-        self.process.point("after save")
+        self.store(state, archived, message)
+        world.tip = tip
+        mark = str(world.version)
+        process.point("after save")
+        if push == "lost after":
+            raise StateError("it is not known whether it was saved")
         return Snapshot(state, mark)
 
-    def save_with_archive(self, state: State, archived: object, snapshot: Snapshot, message: str) -> Snapshot:
-        raise Violation("nothing in a simulation is old enough to be archived")
+    def nonce(self) -> str:
+        """The random mark of a commit."""
+        return f"{self.process.name} {len(self.world.trace)}"
+
+    def store(self, state: State, archived: dict[str, dict[str, Record]], message: str) -> None:
+        """Store without a question, before the eyes of the judge."""
+        world = self.world
+        world.judge.see_save(self.process, world.state, state, message)
+        for month in archived.values():
+            world.archive |= month
+        world.overwrite(state)
+        world.judge.see_ids(state, world.archive)
+        self.process.saved = state
 
     def create(self, state: State) -> Snapshot:
-        raise Violation("a run must never begin a record")
+        self.world.judge.fail("sound", "a run must never begin a record")
 
 
 class SimulatedGitHub(plain.SimulatedWay):
@@ -284,11 +428,29 @@ class SimulatedGitHub(plain.SimulatedWay):
         self.process = process
 
     def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
+        """Begun in their order; the answers come as they like."""
+        answered: list[tuple[Request, Answer]] = []
         for request in requests:
             self.process.point(f"before the request for {request.schedule_id}")
-            answer = self.world.receive(self.process, request)
-            self.process.point(f"after the request for {request.schedule_id}: {answer.verdict}")
-            yield request, answer
+            answer = self._receive(request)
+            self.process.point(
+                f"after the request for {request.schedule_id}: {answer.verdict} {answer.error}"
+            )
+            answered.append((request, answer))
+            while answered and self.world.faults.pick(2) == 0:
+                yield answered.pop(self.world.faults.pick(len(answered)))
+        while answered:
+            yield answered.pop(self.world.faults.pick(len(answered)))
+
+    def _receive(self, request: Request) -> Answer:
+        """A request arrives, or does not; and an answer comes back, or does not."""
+        world = self.world
+        reception = world.faults.reception()
+        answer = verdicts.judge(reception.outcome(world.now), world.scrub, now=self.process.clock())
+        world.judge.see_request(self.process, request, answer.verdict, is_accepted=reception.is_accepted)
+        if reception.is_accepted:
+            world.start_runs(request, reception)
+        return answer
 
     def look_up(
         self, intents: Mapping[str, Intent], run_ids: Mapping[str, int] | None = None
@@ -308,12 +470,19 @@ class SimulatedClock(plain.SimulatedClock):
         super().__init__(process.world, process.skew)
         self.process = process
 
+    @property
+    def is_ended(self) -> bool:  # type: ignore[override]
+        return self.process.is_ended
+
+    def monotonic(self) -> float:
+        return self.process.ticks()
+
     def sleep(self, seconds: float) -> bool:
         self.process.wake = self.process.world.now + max(seconds, 0.0)
-        while self.process.is_asleep:
+        while self.process.is_asleep and not self.is_ended:
             self.process.point("asleep")
-        return True
+        return not self.is_ended
 
 
 def fresh_state() -> State:
-    return msgspec.structs.replace(State(version=1, lineage="simulated", serial=1))
+    return State(version=1, lineage="simulated", serial=1)
