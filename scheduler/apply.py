@@ -522,7 +522,9 @@ class Runner:
         problem = clock_problem(now, server_time)
         if problem is not None:
             self._remarks.append(
-                error("clock", Location("."), problem, "set the clock (ntp); nothing is sent until then")
+                error(
+                    "clock", Location.whole("."), problem, "set the clock (ntp); nothing is sent until then"
+                )
             )
 
     def _has_wrong_clock(self) -> bool:
@@ -599,7 +601,7 @@ class Runner:
             record = look.reconciled.booked[name]
             schedules[name] = after_sighting(record, intents[name], sighting, dues[name], now)
             words = f"{name} was sent before, and the record did not know: its channel has a run with its key"
-            self._remarks.append(error("forgotten", Location("."), words, _SET_BACK))
+            self._remarks.append(error("forgotten", Location.whole("."), words, _SET_BACK))
         after = msgspec.structs.replace(state, schedules=schedules)
         self._save(after, look.snapshot, audit.outcomes(state.schedules, schedules))
         boundary("sighting-saved")
