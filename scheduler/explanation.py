@@ -7,13 +7,14 @@ what a run would do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Literal
 
 import msgspec
 
 from scheduler.declarations import Declarations
 from scheduler.outcomes import LOOKUP_WINDOW, RUN_WINDOW
-from scheduler.plan import pauses_text
+from scheduler.plan import PlannedSend, pauses_text
 from scheduler.reconciler import Reconciled
 from scheduler.rows import Origin, Row
 from scheduler.schedules import Schedule
@@ -24,15 +25,52 @@ from scheduler.times import Instant, duration_text, instant_text, read_utc
 def explain(reconciled: Reconciled, row: Row, recorded: Record | None, claim: Claim | None = None) -> str:
     """The sentence for one row. `recorded` is what the state says of it now, where it says anything;
     `claim`, which worker has its job."""
-    return _Teller(reconciled, row, recorded, claim).sentence()
+    return Explainer(reconciled).explain(row, recorded, claim)
+
+
+class Explainer:
+    """Explains many rows of one look, in time that grows with their number."""
+
+    def __init__(self, reconciled: Reconciled) -> None:
+        self.reconciled = reconciled
+
+    def explain(self, row: Row, recorded: Record | None, claim: Claim | None = None) -> str:
+        """As `explain` does."""
+        return _Teller(self, row, recorded, claim).sentence()
+
+    @cached_property
+    def open_slots(self) -> frozenset[str]:
+        return frozenset(slot.id for slot in self.reconciled.open_slots)
+
+    @cached_property
+    def waiting(self) -> dict[str, str]:
+        """Why each schedule waits that is due and cannot be sent."""
+        return {waiting.schedule_id: waiting.why for waiting in self.reconciled.plan.waiting}
+
+    @cached_property
+    def sends(self) -> dict[str, PlannedSend]:
+        return {send.schedule_id: send for send in self.reconciled.plan.sends}
+
+    @cached_property
+    def before(self) -> dict[str, str]:
+        """For each member of a group under `after_success`: the last one before it that is not cancelled."""
+        found: dict[str, str] = {}
+        last: dict[str | None, str] = {}
+        members = [member for member in self.reconciled.schedules.values() if member.group.after_success]
+        for member in sorted(members, key=lambda member: member.position):
+            if member.group.id in last:
+                found[member.id] = last[member.group.id]
+            if not member.cancelled:
+                last[member.group.id] = member.id
+        return found
 
 
 class _Teller:
     """What is said of one schedule at the instant of one look."""
 
-    def __init__(
-        self, reconciled: Reconciled, row: Row, recorded: Record | None, claim: Claim | None
-    ) -> None:
+    def __init__(self, look: Explainer, row: Row, recorded: Record | None, claim: Claim | None) -> None:
+        reconciled = look.reconciled
+        self.look = look
         self.reconciled = reconciled
         self.row = row
         self.id = row.schedule_id
@@ -54,7 +92,7 @@ class _Teller:
             return self._failed()
         if record.status == "cancelled":
             return self._cancelled()
-        if any(slot.id == self.id for slot in self.reconciled.open_slots):
+        if self.id in self.look.open_slots:
             return (
                 "It is an open slot: no video is left for it in the lineup, and nothing is sent unless one "
                 f"is added or assigned (scheduler assign {self.id} VIDEO)."
@@ -203,10 +241,10 @@ class _Teller:
                 f"It waits for {before} to be completed (`after_success`), and follows "
                 f"{'at its own time or ' if self.now < record.at else ''}as soon as that is."
             )
-        waiting = next((w.why for w in self.reconciled.plan.waiting if w.schedule_id == self.id), None)
+        waiting = self.look.waiting.get(self.id)
         if waiting is not None:
             return f"It is due and is not sent because {waiting}; after {deadline} it is missed."
-        send = next((s for s in self.reconciled.plan.sends if s.schedule_id == self.id), None)
+        send = self.look.sends.get(self.id)
         if send is not None:
             after = f" after the answer for {send.waits_for}" if send.waits_for else ""
             return f"It is due: the next run sends it{after}, until {deadline}."
@@ -251,18 +289,9 @@ class _Teller:
 
     def _predecessor(self) -> str | None:
         """Under `after_success`: the one before, while it is not completed."""
-        if self.schedule is None or not self.record.after_success:
+        before = self.look.before.get(self.id) if self.record.after_success else None
+        if before is None:
             return None
-        earlier = [
-            schedule
-            for schedule in self.reconciled.schedules.values()
-            if schedule.group.id == self.schedule.group.id
-            and schedule.position < self.schedule.position
-            and not schedule.cancelled
-        ]
-        if not earlier:
-            return None
-        before = max(earlier, key=lambda schedule: schedule.position).id
         known = self.reconciled.booked.get(before) or self.reconciled.archive.get(before)
         return None if known is not None and known.status == "completed" else before
 

@@ -9,7 +9,7 @@ import msgspec
 
 from scheduler import listing
 from scheduler.diagnostics import Diagnostic
-from scheduler.explanation import explain
+from scheduler.explanation import Explainer
 from scheduler.reconciler import Reconciled
 from scheduler.rows import Row
 from scheduler.spec import Freeze
@@ -76,15 +76,24 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     """Those that reach into the span, by their beginning."""
     problems: Sequence[Diagnostic]
 
+    @property
+    def past(self) -> Sequence[Entry]:
+        return [entry for entry in self.entries if entry.row.record.at < self.now]
+
+    @property
+    def coming(self) -> Sequence[Entry]:
+        return [entry for entry in self.entries if entry.row.record.at >= self.now]
+
 
 def gather(reconciled: Reconciled, state: State | None, wanted: listing.Filter) -> Calendar:
     """What a look shows of the schedules that the filter accepts."""
     rows = listing.rows(reconciled, state, wanted)
+    look = Explainer(reconciled)
     return Calendar(
         now=reconciled.plan.now,
         start=wanted.start,
         end=wanted.end,
-        entries=[_entry(reconciled, state, row) for row in rows],
+        entries=[_entry(look, state, row) for row in rows],
         channels=_channels(reconciled, rows, wanted),
         waves=_waves(reconciled, rows),
         freezes=_freezes(reconciled, wanted),
@@ -92,13 +101,13 @@ def gather(reconciled: Reconciled, state: State | None, wanted: listing.Filter) 
     )
 
 
-def _entry(reconciled: Reconciled, state: State | None, row: Row) -> Entry:
-    recorded = _recorded(reconciled, state, row)
+def _entry(look: Explainer, state: State | None, row: Row) -> Entry:
+    recorded = _recorded(look.reconciled, state, row)
     history = () if recorded is None else recorded.history
     return Entry(
         row=row,
         kind=kind_of(row),
-        why=explain(reconciled, row, recorded),
+        why=look.explain(row, recorded, row.record.claim),
         changed=read_utc(history[-1].at) if history else None,
         revision=max(0, len(row.record.history) - 1),
     )

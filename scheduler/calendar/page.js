@@ -262,15 +262,19 @@
     $("shown").textContent = `${shown.length} of ${entries.length} publications, in ${clocks}`;
   }
 
+  let listZone = ""; // the one in which the times of the list are written
+
   function drawList() {
     const visible = new Set(shown);
     for (const entry of entries) entry.row.hidden = !visible.has(entry);
-    for (const body of document.querySelectorAll("tbody")) {
-      body.hidden = !body.querySelector("tr.entry:not([hidden]), #now-line");
+    for (const part of $("list").querySelectorAll(".part")) {
+      part.hidden = !part.querySelector("tr.entry:not([hidden])");
     }
-    if ($("clock").dataset.zone === chosen.zone) return;
-    $("clock").dataset.zone = chosen.zone;
-    $("clock").textContent = chosen.zone ? `Time in ${chosen.zone}` : "Local time of the channel";
+    if (listZone === chosen.zone) return;
+    listZone = chosen.zone;
+    for (const head of $("list").querySelectorAll(".clock")) {
+      head.textContent = chosen.zone ? `Time in ${chosen.zone}` : "Local time of the channel";
+    }
     for (const entry of entries) {
       const zone = zoneOf(entry.channel);
       const [cell] = entry.row.cells;
@@ -435,7 +439,7 @@
 
   $("choices").open = !matchMedia("(max-width: 700px)").matches;
   $("tools").hidden = false;
-  document.body.classList.add("drawn");
   draw();
+  document.documentElement.classList.remove("scripted");
   follow();
 })();

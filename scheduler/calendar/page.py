@@ -1,7 +1,7 @@
 """`index.html`: one file that needs no network, no server and no cookie.
 
 The page is a table, which is whole without JavaScript. The script draws a calendar from that table and from
-a small block of JSON. A strict policy allows these two scripts and two style sheets by their digests and
+a small block of JSON. A strict policy allows these scripts and style sheets by their digests and
 nothing else, so that a text which slipped through could still do nothing.
 """
 
@@ -43,12 +43,19 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
     "November", "December",
 )  # fmt: skip
+_ROWS = 200
+"""Rows of a table; more of a month are in the next one."""
+_COLUMNS = """\
+<thead><tr><th scope="col" class="clock">Local time of the channel</th><th scope="col">UTC</th>\
+<th scope="col">Channel</th><th scope="col">Video</th><th scope="col">Status</th><th scope="col">Wave</th>\
+<th scope="col">What happened, what comes next</th></tr></thead>
+"""
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 def page_html(calendar: Calendar) -> bytes:
     """The whole page, UTF-8."""
-    scripts = [_asset("vendor/event-calendar.min.js"), _asset("page.js")]
+    scripts = [_EARLY, _asset("vendor/event-calendar.min.js"), _asset("page.js")]
     styles = [_asset("vendor/event-calendar.min.css"), _asset("page.css")]
     policy = (
         f"default-src 'none'; script-src {_digests(scripts)}; style-src {_digests(styles)}; "
@@ -62,7 +69,7 @@ def page_html(calendar: Calendar) -> bytes:
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
         '<title>Publications</title>\n<link rel="alternate" type="text/calendar" href="calendar.ics">\n',
         *(f"<style>{style}</style>\n" for style in styles),
-        '</head>\n<body class="ec-auto-dark">\n',
+        f'<script>{_EARLY}</script>\n</head>\n<body class="ec-auto-dark">\n',
         _head(calendar),
         *_problems(calendar.problems),
         _TOOLS,
@@ -70,7 +77,7 @@ def page_html(calendar: Calendar) -> bytes:
         *_freezes(calendar),
         _FOOT,
         f'<script type="application/json" id="facts">{_facts(calendar)}</script>\n',
-        *(f"<script>{script}</script>\n" for script in scripts),
+        *(f"<script>{script}</script>\n" for script in scripts[1:]),
         "</body>\n</html>\n",
     ]
     return "".join(parts).encode()
@@ -95,6 +102,9 @@ def _digests(texts: Sequence[str]) -> str:
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts
     )
 
+
+_EARLY = 'document.documentElement.classList.add("scripted")'
+"""Keeps the list from being laid out while it arrives, which takes longer than all the rest."""
 
 _TOOLS = """\
 <section id="tools" aria-label="Calendar" hidden>
@@ -177,31 +187,28 @@ def _problems(problems: Sequence[Diagnostic]) -> Iterator[str]:
 
 
 def _table(calendar: Calendar) -> Iterator[str]:
-    """All entries, a body of the table for each month (UTC), with a line where now is."""
-    yield (
-        '<main id="list">\n<h2>All publications</h2>\n'
-        '<div class="wide" role="region" aria-label="All publications" tabindex="0"><table>\n<thead><tr>'
-        '<th scope="col" id="clock">Local time of the channel</th><th scope="col">UTC</th>'
-        '<th scope="col">Channel</th><th scope="col">Video</th><th scope="col">Status</th>'
-        '<th scope="col">Wave</th><th scope="col">What happened, what comes next</th></tr></thead>\n'
-    )
+    """All entries, a table for each month (UTC), with a line where now is.
+
+    A browser lays out the tables that are seen, and a long month is several of them.
+    """
+    yield '<main id="list">\n<h2>All publications</h2>\n'
     line = (
-        '<tr id="now-line"><td colspan="7">'
-        f"Now: {day_and_time(calendar.now)} UTC. What is above it lies in the past.</td></tr>\n"
+        f'<p id="now-line">Now: {day_and_time(calendar.now)} UTC. '
+        "What stands above this line lies in the past.</p>\n"
     )
-    is_ahead = False
-    for month, entries in groupby(calendar.entries, lambda entry: entry.row.record.scheduled_at[:7]):
-        name = f"{_MONTHS[int(month[5:]) - 1]} {month[:4]}"
-        yield f'<tbody>\n<tr class="month"><th colspan="7" scope="rowgroup">{name}</th></tr>\n'
-        for entry in entries:
-            if not is_ahead and entry.row.record.at >= calendar.now:
-                is_ahead = True
-                yield line
-            yield _row(calendar, entry)
-        yield "</tbody>\n"
-    if not is_ahead:
-        yield f"<tbody>\n{line}</tbody>\n"
-    yield "</table></div>\n</main>\n"
+    parts = ((False, calendar.past), (True, calendar.coming))
+    for is_ahead, entries in parts:
+        if is_ahead:
+            yield line
+        for month, some in groupby(entries, lambda entry: entry.row.record.scheduled_at[:7]):
+            name = f"{_MONTHS[int(month[5:]) - 1]} {month[:4]}"
+            rows = [_row(calendar, entry) for entry in some]
+            for start in range(0, len(rows), _ROWS):
+                title = f"{name}, continued" if start else name
+                yield f'<div class="part">\n<table>\n<caption>{title}</caption>\n{_COLUMNS}<tbody>\n'
+                yield from rows[start : start + _ROWS]
+                yield "</tbody>\n</table>\n</div>\n"
+    yield "</main>\n"
 
 
 def _row(calendar: Calendar, entry: Entry) -> str:
