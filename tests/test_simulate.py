@@ -68,9 +68,9 @@ def test_a_simulation_tells_lateness_misses_and_what_would_be_enough(spring: Min
 a tick every 15m, 0s to 2h late: 97 of 288 came, at most 3h2m46s apart
 
                sent  on time  missed  failed  held  median    95 %   worst  lead  catch_up
-wave spring       4        0       2       0     0  22m24s  48m29s  48m29s    0s        1h
-channel alpha     2        0       1       0     0   7m54s  48m29s  48m29s    0s        1h
-channel beta      2        0       1       0     0  22m24s  47m41s  47m41s    0s        1h
+wave spring       4        0       2       0     0  22m25s  48m30s  48m30s    0s        1h
+channel alpha     2        0       1       0     0   7m54s  48m30s  48m30s    0s        1h
+channel beta      2        0       1       0     0  22m25s  47m42s  47m42s    0s        1h
 
 Lateness is counted from due: the publish time minus the lead. On time: within the lead.
 
