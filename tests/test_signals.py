@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,7 +55,9 @@ def suspended(mini: Miniature, at: str) -> Iterator[subprocess.Popen[str]]:
     """A run that is asleep at a boundary for as long as the block runs, and then ends as it will."""
     process = mini.start("--now", DUE, "run", SCHEDULER_STOP_AT=at)
     try:
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        met = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        assert met is not None
+        assert met.si_code == os.CLD_STOPPED, "it never came to that boundary"
         yield process
         process.send_signal(signal.SIGCONT)
         process.communicate(timeout=60)
@@ -153,39 +155,32 @@ def test_asked_to_end_before_its_request_left_it_takes_the_intent_back(
 
 # --- killed from outside ------------------------------------------------------------------------------
 
-BLOCKING = (
-    "#!/bin/sh\nif [ -e '{remote}/block' ]; then : > '{remote}/blocked'; exec cat '{remote}/pipe'; fi\n"
-)
+BLOCKING = """#!/bin/sh
+test "$(git rev-list --count scheduler-state)" -lt {commits} && exit
+: > '{remote}/blocked'
+exec cat '{remote}/pipe'
+"""
 
 
-@contextmanager
-def killed_while_it_pushes(mini: Miniature, remote: Path, first: Callable[[], object]) -> Iterator[None]:
-    """A run that is killed when the branch has moved and its push has no answer yet.
-
-    `first`: what has to have happened before; the push after that is the one.
-    """
+def killed_while_it_pushes(mini: Miniature, remote: Path, commits: int) -> None:
+    """A run that is killed when the branch has so many commits and that push has no answer yet."""
     os.mkfifo(remote / "pipe")
     hook = remote / "hooks/post-receive"
-    hook.write_text(BLOCKING.format(remote=remote))
+    hook.write_text(BLOCKING.format(remote=remote, commits=commits))
     hook.chmod(0o755)
     process = mini.start("--now", DUE, "run")
     try:
-        eventually(first, "what comes before that push")
-        (remote / "block").touch()
         eventually((remote / "blocked").exists, "the branch has moved")
-        process.kill()
-        process.communicate(timeout=60)
     finally:
         process.kill()
-        (remote / "block").unlink()
+        process.communicate(timeout=60)
+        hook.unlink()
         os.close(os.open(remote / "pipe", os.O_RDWR))  # the hook's reader sees the end
-    yield
 
 
 def test_killed_while_it_pushes_the_intent_it_is_told_to_a_person(spring: Miniature, github: GitHub) -> None:
     remote = begun_on_a_branch(spring)
-    with killed_while_it_pushes(spring, remote, lambda: True):
-        pass
+    killed_while_it_pushes(spring, remote, commits=2)
     assert (posts(github), git(remote, "rev-list", "--count", "scheduler-state")) == (0, "2")
     in_flight = run(spring, github, 60)
     assert (in_flight.code, in_flight.results) == (0, {})
@@ -198,9 +193,7 @@ def test_killed_while_it_pushes_the_outcome_it_is_known_all_the_same(
     spring: Miniature, github: GitHub
 ) -> None:
     remote = begun_on_a_branch(spring)
-    github.repository("acme/alpha").faults = [Fault("slow", delay=0.5)]
-    with killed_while_it_pushes(spring, remote, lambda: posts(github)):
-        pass
+    killed_while_it_pushes(spring, remote, commits=3)
     assert run(spring, github, 60).results == {}
     (row,) = spring.json("list", now=after(60)).json["schedules"]
     assert (row["status"], posts(github)) == ("completed", 1)
