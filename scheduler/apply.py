@@ -140,6 +140,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     reconciled: Reconciled
     begun: float
     """On the monotonic clock."""
+    begun_at: float
+    """On the wall clock."""
 
 
 def _nobody_says() -> Instant | None:
@@ -251,7 +253,7 @@ class Runner:
         self.report.tell_look(reconciled)
         self.report.tell_broken_ways(self._without_a_way)
         if requests:
-            if self._send(snapshot, requests, at, look.begun):
+            if self._send(snapshot, requests, at, look):
                 attempted |= {request.schedule_id for request in requests}
             elif self._was_held_up:
                 return True  # twice is enough: the next run may be on a machine that keeps up
@@ -268,7 +270,7 @@ class Runner:
 
     def look(self, at: Instant | None = None) -> Look:
         """Read everything and decide, without doing anything."""
-        begun = self.edge.clock.monotonic()
+        begun, begun_at = self.edge.clock.monotonic(), self.edge.clock.moment()
         snapshot = self.edge.store.load()
         sources = self.edge.sources()
         remarks = self.edge.guard(snapshot.state)
@@ -287,7 +289,7 @@ class Runner:
         if remarks:
             told = [*reconciled.diagnostics, *remarks]
             reconciled = msgspec.structs.replace(reconciled, diagnostics=told)
-        return Look(snapshot=snapshot, sources=sources, reconciled=reconciled, begun=begun)
+        return Look(snapshot=snapshot, sources=sources, reconciled=reconciled, begun=begun, begun_at=begun_at)
 
     def _ready(
         self, pace: Pace, sends: Sequence[PlannedSend], attempted: set[str]
@@ -392,19 +394,14 @@ class Runner:
 
     # --- sending ------------------------------------------------------------------------------------
 
-    def _send(
-        self, snapshot: Snapshot, requests: Sequence[Request], at: Instant | None, begun: float
-    ) -> bool:
-        """Send what was intended, and save the outcomes as they come; False where it was too late for that.
-
-        `begun`: when it was decided, on the monotonic clock.
-        """
+    def _send(self, snapshot: Snapshot, requests: Sequence[Request], at: Instant | None, look: Look) -> bool:
+        """Send what was intended, and save the outcomes as they come; False where it was too late."""
         ways = self._ways.group((request, request.intent) for request in requests)
         if at is not None and at > self.edge.clock.moment():
             for way, some in ways:
                 way.prepare(some)
             self.edge.clock.sleep_until(float(at))
-        why = self._too_late(requests, begun)
+        why = self._too_late(requests, look)
         if why is not None:
             self._release(snapshot, requests, why)
             return False
@@ -425,13 +422,15 @@ class Runner:
                 self._record_at_last(snapshot, unsaved)
         return True
 
-    def _too_late(self, requests: Sequence[Request], begun: float) -> str | None:
+    def _too_late(self, requests: Sequence[Request], look: Look) -> str | None:
         """Why nothing may leave any more, though the intents are saved."""
         clock = self.edge.clock
         if clock.is_ended:
             return "this run was asked to end before it was sent"
         held_up = "this run was held up before it could send"
-        if clock.monotonic() - begun > IN_FLIGHT / 2:  # another runner may soon take over
+        # A wall clock may be set, and a monotonic one stands still while a machine sleeps.
+        passed = max(clock.monotonic() - look.begun, clock.moment() - look.begun_at)
+        if passed > IN_FLIGHT / 2:  # another runner may soon take over
             return held_up
         if clock.now() > min(read_utc(request.intent.not_after) for request in requests):
             return held_up

@@ -183,6 +183,21 @@ def test_held_up_once_it_is_decided_again_and_the_order_is_kept(stage: Stage) ->
     assert stage.mini.records[ALPHA]["attempts"] == 1
 
 
+def test_a_machine_that_slept_was_held_up_though_its_monotonic_clock_stood_still(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = [0.0]
+    monkeypatch.setattr(stage.clock, "monotonic", lambda: stage.clock.moment() - slept[0])
+
+    def suspended() -> None:
+        stage.clock._moment += 900
+        slept[0] += 900
+
+    stage.clock.at("2026-03-01T17:59:59Z", suspended, plus=0.5)
+    hold(stage.runner(), 600)
+    assert "held up" in "".join(event["why"] for event in stage.mini.records[ALPHA]["history"])
+
+
 # --- watch ----------------------------------------------------------------------------------------
 
 

@@ -44,7 +44,7 @@ Rule = Literal[
 RANK = {"pending": 0, "scheduled": 1, "executing": 2, "failed": 3, "cancelled": 3, "completed": 4}
 DEFINITE = ("refused", "not-now")
 HELD_UP = 60
-"""Seconds after a look within which a request may leave, on a clock that nobody sets."""
+"""Seconds after a look within which a run may pass the point behind which its requests leave."""
 BOOKINGS = frozenset({"create", "update", "cancel", "pause", "resume", "reopen", "miss", "fail", "archive"})
 
 
@@ -109,7 +109,7 @@ class Judge:
         changed = {i: record for i, record in new_ones.items() if old_ones.get(i) is not record}
         intents: dict[str, Record] = {}
         for schedule_id, record in changed.items():
-            old = old_ones.get(schedule_id)
+            old = old_ones.get(schedule_id) or self.world.archive.get(schedule_id)
             self.see_text(msgspec.json.encode(record).decode())
             if old is None:
                 if record.status == "completed" or (record.was_sent and record.intent is None):
@@ -334,7 +334,7 @@ class Judge:
 
     def see_check(self, process: Process, seen: float) -> None:
         """A run passes the point behind which its requests leave: `seen` is when it looked."""
-        if process.ticks() - seen > HELD_UP:
+        if self.world.now - seen > HELD_UP:
             self.fail("in time", f"{process.name} was held up and sends all the same")
         process.places.clear()
 

@@ -233,7 +233,7 @@ def attempt_after_the_deadline() -> Iterator[None]:
 @contextmanager
 def send_when_held_up() -> Iterator[None]:
     """A run that was held up between its decision and its requests sends them all the same."""
-    with mock.patch.object(apply.Runner, "_too_late", lambda self, requests, begun: None):
+    with mock.patch.object(apply.Runner, "_too_late", lambda self, requests, look: None):
         yield
 
 
@@ -294,6 +294,20 @@ def drop_what_is_finished() -> Iterator[None]:
 
 
 @contextmanager
+def read_the_archive_once() -> Iterator[None]:
+    """A run keeps the archive that it read first, whatever others archive meanwhile."""
+    plain = SimulatedStore.load_archive
+
+    def load_archive(self: Any) -> dict[str, Record]:
+        self.kept = getattr(self, "kept", None) or (plain(self),)
+        found: dict[str, Record] = self.kept[0]
+        return found
+
+    with mock.patch.object(SimulatedStore, "load_archive", load_archive):
+        yield
+
+
+@contextmanager
 def repeat_the_words_of_servers() -> Iterator[None]:
     """The words of a server are shown as they are, and this one repeats the token."""
     with mock.patch.object(verdicts, "scrubber", lambda secrets: lambda text: text):
@@ -321,6 +335,7 @@ MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     read_what_is_declared_once,
     pause_nothing,
     drop_what_is_finished,
+    read_the_archive_once,
     repeat_the_words_of_servers,
 )
 

@@ -373,7 +373,7 @@ class SimulatedStore(plain.SimulatedStore):
         self.process.point("load")
         self.process.in_force = len(self.world.versions) - 1
         self.process.has_read = False
-        self.process.looked = self.process.ticks()
+        self.process.looked = self.world.now
         return super().load()
 
     def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
