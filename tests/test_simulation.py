@@ -36,6 +36,7 @@ CAUGHT = {
     "read_what_is_declared_once": (39, "as declared"),
     "pause_nothing": (4, "as declared"),
     "drop_what_is_finished": (2, "never forgotten"),
+    "read_the_archive_once": (362, "monotone"),
     "repeat_the_words_of_servers": (8, "no secret"),
 }
 """Mutant -> the first seed that catches it, and the rule that is broken there.
@@ -59,9 +60,13 @@ def test_without_this_protection_the_simulation_fails(
     seed, rule = CAUGHT[mutant.__name__]
     with simulated():
         play(seed)
-        with mutant(), pytest.raises(Violation) as caught:
-            play(seed)
-    assert caught.value.rule == rule
+        broken = ""
+        with mutant():
+            try:
+                play(seed)
+            except Violation as violation:
+                broken = violation.rule
+    assert broken == rule, f"seed {seed} is another history now: search the table anew (see CAUGHT)"
 
 
 def test_the_same_seed_is_the_same_history() -> None:
