@@ -6,6 +6,7 @@ it does not, the same errors are given to the process from inside (`meddling/`),
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,12 +107,12 @@ def test_killed_inside_of_a_call_the_state_is_the_old_one_or_the_new_one(
 class Disk:
     """A folder whose file system can be full or read-only; `orders` are for machines that mount nothing."""
 
-    def __init__(self, folder: Path, mounted: bool) -> None:
-        self.folder, self._mounted = folder, mounted
+    def __init__(self, folder: Path, is_mounted: bool) -> None:
+        self.folder, self.is_mounted = folder, is_mounted
         self.orders: str | None = None
 
     def fill(self) -> None:
-        if not self._mounted:
+        if not self.is_mounted:
             self.orders = f"write:ENOSPC:{NEW}"
             return
         with (self.folder / "filler").open("wb", buffering=0) as filler:
@@ -126,7 +127,7 @@ class Disk:
         (self.folder / "filler").unlink(missing_ok=True)
 
     def protect(self, protected: bool) -> None:
-        if self._mounted:
+        if self.is_mounted:
             mode = "ro" if protected else "rw"
             subprocess.run(["mount", "-o", f"remount,{mode}", str(self.folder)], check=True)
         else:
@@ -232,15 +233,21 @@ def test_a_clone_on_a_full_disk_sends_nothing(on_a_branch: Miniature, github: Gi
     assert on_a_branch.json("run", now=at(github, 60)).results == {ALPHA: "completed"}
 
 
-def test_a_remote_on_a_full_disk_sends_nothing(on_a_branch: Miniature, github: GitHub) -> None:
-    remote = on_a_branch.root / "origin.git"
+def test_a_remote_on_a_full_disk_sends_nothing(on_a_branch: Miniature, disk: Disk, github: GitHub) -> None:
+    remote = disk.folder / "origin.git"
+    shutil.move(on_a_branch.root / "origin.git", remote)
+    git(on_a_branch.root, "remote", "set-url", "origin", str(remote))
     before = git(remote, "rev-parse", "scheduler-state")
-    git(remote, "config", "receive.maxInputSize", "1")  # the objects do not fit
+    disk.fill()
+    if not disk.is_mounted:
+        git(remote, "config", "receive.maxInputSize", "1")  # it takes no object, as if none had room
     outcome = on_a_branch.run("run", now=DUE)
     assert (outcome.code, posts(github)) == (3, 0), outcome
     assert "nothing was sent" in outcome.err
+    assert not disk.is_mounted or "No space left on device" in outcome.err
     assert git(remote, "rev-parse", "scheduler-state") == before
-    git(remote, "config", "--unset", "receive.maxInputSize")
+    disk.empty()
+    git(remote, "config", "receive.maxInputSize", "0")
     assert on_a_branch.json("run", now=at(github, 60)).results == {ALPHA: "completed"}
 
 
