@@ -42,7 +42,7 @@ from .world import (
     fresh_state,
 )
 
-STEPS = 100
+STEPS = 80
 QUIET_ROUNDS = 120
 DAY = 86_400
 ARCHIVED = 91 * DAY
@@ -367,7 +367,7 @@ class RandomHistory(History):
         attempts, pace = random.choice((1, 3, 3, 4)), random.choice(("60/min", "60/min", "1/min"))
         self.batch = random.choice((100, 100, 2, 1))
         self.grows_old = random.random() < 0.1
-        self.edits, self.operations = random.choice(((0.005, 0.005), (0.01, 0.03), (0.03, 0.03)))
+        self.edits, self.operations = random.choice(((0.005, 0.01), (0.01, 0.06), (0.03, 0.06)))
         settings = f"retry: {{ attempts: {attempts}, backoff: 1m }}\npace: {pace}\n"
         super().__init__(Chance(random), channels, waves, settings + "brake: { cancel_percent: 100 }\n")
 
@@ -382,7 +382,7 @@ class RandomHistory(History):
         awake = [process for process in self.processes if not process.is_asleep]
         chance = random.random()
         if awake and chance < 0.7:
-            self.step(random.choice(awake))
+            self._go_on(random.choice(awake))
         elif self.processes and chance < 0.76:
             self._disturb(random.choice(self.processes))
         elif chance < 0.86 or not self.processes:
@@ -395,6 +395,13 @@ class RandomHistory(History):
             self.publish()
         else:
             self._operate()
+
+    def _go_on(self, process: Process) -> None:
+        """Let one go on for some points: often for few, sometimes through to its end."""
+        for _ in range(self.random.choice((1, 1, 2, 4, 12, 40))):
+            self.step(process)
+            if not process.is_alive or process.is_asleep:
+                return
 
     def _later(self) -> float:
         """A while later, or just when something falls due."""

@@ -303,7 +303,7 @@ class Judge:
                 ):
                     self.fail("order", f"{schedule_id} is begun, and {other_id} before it is not")
                 if member.halt and other.wave == member.wave and record.retried_at is None:
-                    self._see_halt(schedule_id, member, other_id, other, known)
+                    self._see_halt(schedule_id, record, other_id, known)
 
     def _is_passed_over(
         self, process: Process, member: Member, other: Member, other_id: str, known: Record
@@ -321,13 +321,12 @@ class Judge:
             and other_id not in process.blocked()
         )
 
-    def _see_halt(
-        self, schedule_id: str, member: Member, other_id: str, other: Member, known: Record
-    ) -> None:
+    def _see_halt(self, schedule_id: str, record: Record, other_id: str, known: Record) -> None:
+        """What is under way stands at the time that it was sent for, whatever its file says since."""
         if known.status == "failed" or (known.retried_at is not None and known.status != "completed"):
             self.fail("order", f"{schedule_id} is begun, and {other_id} of its halted wave failed")
         unanswered = known.status == "executing" and known.accepted_at is None
-        if unanswered and other.at < member.at:
+        if unanswered and known.at < record.at:
             self.fail("order", f"{schedule_id} is begun before the answer for {other_id}")
 
     # --- every request, every publication -----------------------------------------------------------
