@@ -28,6 +28,7 @@ from still_clock import StillClock
 
 from scheduler.calendar import NAMES
 
+PROJECT = Path(__file__).parent.parent
 READER = Path(__file__).parent / "feed_reader"
 TEASER = "spring/teaser/alpha"
 PLAIN = {
@@ -380,6 +381,25 @@ def test_clock_changes_are_told_by_the_programs_own_zones(shown: Miniature) -> N
     words = " ".join(_Page(written(shown, "index.html")).words)
     assert "Sun 2026-03-29 12:30" in words
     assert "Mon 2026-03-30 02:30" in words
+
+
+# --- the page about it ------------------------------------------------------------------------------
+
+
+def test_the_workflow_that_publishes_it_has_no_findings(tmp_path: Path) -> None:
+    text = (PROJECT / "docs" / "calendar.md").read_text(encoding="utf-8")
+    [workflow] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    place = tmp_path / ".github" / "workflows" / "calendar.yml"
+    place.parent.mkdir(parents=True)
+    place.write_text(workflow, encoding="utf-8")
+    beside = Path(sys.executable).parent
+    if not (beside / "zizmor").exists() or not (beside / "actionlint").exists():
+        pytest.skip("needs the dependency group `ci`")
+    for command in (["actionlint"], ["zizmor", "--offline", "--persona=auditor", "--quiet"]):
+        done = subprocess.run(
+            [beside / command[0], *command[1:], place], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def rewrite() -> None:
