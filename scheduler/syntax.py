@@ -247,7 +247,7 @@ def _missing_key(failure: Failure) -> Fault:
         return _after_value(failure)
     if rest[:1] in ("]", "}"):
         return _closes_nothing(failure)
-    if rest == "-" or rest.startswith("- "):
+    if _is_item(rest):
         return failure.fault("a list item stands where a key is expected", _levels(failure) or _SEE_ABOVE)
     return failure.fault("the indentation of this line fits no line above it", _levels(failure) or _SEE_ABOVE)
 
@@ -315,7 +315,7 @@ def _closes_nothing(failure: Failure) -> Fault:
 
 
 def _levels(failure: Failure) -> str | None:
-    """The columns at which a line could begin, by the lines above it."""
+    """The columns at which a line could begin, by the lines above it: below a dash, only with one."""
     levels: dict[int, str] = {}
     lowest = 1_000_000
     for number in range(failure.line - 1, max(0, failure.line - _READ_ABOVE), -1):
@@ -329,7 +329,8 @@ def _levels(failure: Failure) -> str | None:
                 levels[column] = shortened(line[column:].split(":")[0].strip(), 30)
         if lowest == 0:
             break
-    near = sorted(levels)
+    item = _is_item(failure.rest())
+    near = sorted(column for column, text in levels.items() if item or not _is_item(text))
     here = failure.column - 1
     chosen = [
         max((c for c in near if c <= here), default=None),
@@ -337,6 +338,10 @@ def _levels(failure: Failure) -> str | None:
     ]
     said = [f"in column {c + 1}, below `{levels[c]}`" for c in chosen if c is not None]
     return "start it " + ", or ".join(said) if said else None
+
+
+def _is_item(text: str) -> bool:
+    return text == "-" or text.startswith("- ")
 
 
 def _tab(failure: Failure) -> Fault:

@@ -193,6 +193,13 @@ SYNTAX = [
     ("a key among items", "- b\nx: 1\n", "2:1", "does not begin with a dash", "`- x: 1`"),
     ("a key below the dash of its item", "x:\n  - a: 1\n  b: 2\n", "3:3", "a dash", "column 5, below `a`"),
     ("a key beside the text of its item", "x:\n  - a: 1\n   b: 2\n", "3:4", "a dash", "column 5, below `a`"),
+    (
+        "a key between the dash and its keys",
+        "- a: 1\n  b: 2\n c: 3\n",
+        "3:2",
+        "a dash",
+        "start it in column 3, below `b`",
+    ),
     ("no blank after a dash", "x:\n  - a\n  -b # c\n", "3:3", "after the dash in `-b`", "`- b`"),
     (
         "no blank after the first dash",
