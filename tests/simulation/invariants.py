@@ -317,9 +317,14 @@ class Judge:
             and known.is_unsent_live
             and not known.is_paused
             and known.next_attempt_at is None
-            and not (known.intent is not None and known.intent.owner == process.owner)
+            and not self._tried(process, known)
             and other_id not in process.blocked()
         )
+
+    def _tried(self, process: Process, known: Record) -> bool:
+        """Whether this run has made a request for it: no run makes a second one."""
+        key = None if known.intent is None else known.intent.key
+        return any(effect.intent.owner == process.owner for effect in self.effects.get(key or "", ()))
 
     def _see_halt(self, schedule_id: str, record: Record, other_id: str, known: Record) -> None:
         """What is under way stands at the time that it was sent for, whatever its file says since."""
