@@ -364,6 +364,39 @@ def test_a_key_that_resembles_none_lists_those_that_there_are() -> None:
     )
 
 
+def test_keys_of_an_entry_that_are_not_indented_are_one_error_each() -> None:
+    text = """
+        schedules:
+          - {type: simultaneous, video: v, at: 2026-03-01T18:00Z, channels: [alpha]}
+          - type: staggered
+            video: w
+            at: 2026-03-02T18:00Z
+        delay: 2h
+        channels: [alpha, beta]
+        """
+    _, problems = read("wave", text)
+    assert [f"{p.location.line}:{p.location.column} {p.message}" for p in problems] == [
+        "6:1 unknown key `delay`",
+        "7:1 unknown key `channels`",
+    ]
+    assert {p.hint for p in problems} == {
+        "it belongs to an entry of `schedules`: indent it like the `type` of that entry"
+    }
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("Tech Daily", "write the name of its file in channels/, without `.yaml`: tech-daily?"),
+        ("acme/tech-daily", "write the name of its file in channels/, without `.yaml`: tech-daily?"),
+        ("@!", "write the name of its file in channels/, without `.yaml`"),
+    ],
+)
+def test_a_channel_that_is_called_by_its_title_is_told_where_its_id_stands(written: str, hint: str) -> None:
+    problem = entry_fault(f"type: simultaneous, video: v, at: 2026-03-01T18:00Z, channels: ['{written}']")
+    assert (problem.message, problem.hint) == (f"'{written}' is not an id", hint)
+
+
 def test_two_misspelt_keys_are_not_taken_for_the_same_one() -> None:
     text = "schedules: [{type: simultaneous, vidoe: v, videoo: w, at: 2026-03-01T18:00Z, channels: [a]}]"
     told = faults("wave", text)

@@ -113,6 +113,7 @@ def translate(kind: Kind, document: Document, problem: ValidationError) -> list[
     ]
     meant = _meant_keys(kind, document, found)
     claimed = {(*route[:-1], name) for route, name in meant.items() if name}
+    claimed |= {(*home, route[-1]) for route in meant if (home := _home(kind, document, route))}
     faulty = {fault.route for fault in found if fault.code != "no-zone"} | claimed
     told: list[Diagnostic] = []
     for fault in found:
@@ -190,6 +191,14 @@ def _keys(kind: Kind, route: Route) -> list[str]:
     return [field.alias or name for name, field in fields.items()]
 
 
+def _home(kind: Kind, document: Document, route: Route) -> Route | None:
+    """The entry of a wave that a key at the top was meant for, because it was not indented: the last one."""
+    if kind != "wave" or len(route) > 1 or route[0] not in _keys(kind, ("schedules", 0)):
+        return None
+    entries = document.data.get("schedules")
+    return ("schedules", len(entries) - 1) if isinstance(entries, list) and entries else None
+
+
 def _example(kind: Kind, route: Route) -> str:
     """How the missing key at a route could be written."""
     name = str(route[-1])
@@ -209,6 +218,8 @@ def _word(kind: Kind, document: Document, fault: _Fault, meant: Mapping[Route, s
         guess = meant[route]
         question = f"; did you mean `{guess}`?" if guess else ""
         hint = None if guess else "the keys here are: " + ", ".join(_keys(kind, route[:-1]))
+        if not guess and _home(kind, document, route):
+            hint = "it belongs to an entry of `schedules`: indent it like the `type` of that entry"
         message = f"unknown key `{_inner(str(route[-1]))}`{question}"
         return _tell("unknown-key", document.key_place(route), message, hint)
     if fault.code == "missing":

@@ -148,6 +148,17 @@ def read_id(value: object) -> str:
     return text
 
 
+def read_channel_id(value: object) -> str:
+    """The id of a channel. Who writes the channel's name instead is told where its id stands."""
+    text = read_text(value, 1_000)
+    if _ID.fullmatch(text) is None and text.strip():
+        likely = re.sub(r"[^a-z0-9._]+", "-", text.rpartition("/")[2].lower()).strip("-._")
+        example = f": {likely}?" if _ID.fullmatch(likely) else ""
+        hint = f"write the name of its file in channels/, without `.yaml`{example}"
+        raise fault(f"{quoted(text)} is not an id", hint)
+    return read_id(value)
+
+
 def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
@@ -434,7 +445,7 @@ _URL = r"(?:https://github\.com/)?"
 Id = Annotated[str, PlainValidator(read_id), Shown(text_schema(pattern=ID, hint=ID_HINT))]
 CHANNEL_ID_MARK: Final = {"channel-id": True}
 """What stands in a schema where the ids of channels belong, until they are known."""
-ChannelId = Annotated[str, PlainValidator(read_id), Shown(CHANNEL_ID_MARK)]
+ChannelId = Annotated[str, PlainValidator(read_channel_id), Shown(CHANNEL_ID_MARK)]
 Title = Annotated[str, _reader(200), Shown(text_schema(longest=200))]
 Video = Annotated[str, _reader(200), Shown(text_schema(longest=200))]
 Reason = Annotated[str, _reader(500), Shown(text_schema(longest=500))]
