@@ -364,6 +364,7 @@ def test_a_place_that_only_this_machine_reaches_is_not_written_down(tmp_path: Pa
     pinned, remark = requirements._origin(installed(tmp_path, url))
     assert pinned == "wave-scheduler==1.2.3"
     assert remark is not None
+    assert "`wave-scheduler @ git+https://github.com/OWNER/REPOSITORY@COMMIT`" in remark
     assert "s3cret" not in remark
 
 

@@ -37,7 +37,7 @@ next:
   edit channels/my-channel.yaml, waves/first-wave.yaml and .github/CODEOWNERS
   scheduler validate
   git add . && git commit -m 'Begin'
-  git remote add origin URL && git push -u origin main
-  scheduler state init           # once; write the lineage that it prints into scheduler.yaml
-  scheduler doctor               # what is still missing
+  git remote add origin URL && git push -u origin main    # the first tick is red: there is no record yet
+  scheduler state init           # once; write the lineage that it prints into scheduler.yaml, commit, push
+  scheduler doctor               # what is still missing; it asks with the tokens that are set where it runs
 docs/setting-up-on-github.md has the rest: tokens, the environment, who may change what."""

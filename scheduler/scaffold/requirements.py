@@ -50,7 +50,8 @@ def _origin(ours: Distribution) -> tuple[str, str | None]:
         return f"{NAME} @ {url}" + (f"#sha256={digest}" if digest else ""), None
     return by_name, (
         "the scheduler was installed from a place of this machine's own, and requirements.txt says "
-        f"{by_name}: see that GitHub can install that, or name a git commit there"
+        f"{by_name}: where GitHub cannot install that, put in its place "
+        f"`{NAME} @ git+https://github.com/OWNER/REPOSITORY@COMMIT`"
     )
 
 
