@@ -44,8 +44,8 @@ def save_without_comparing() -> Iterator[None]:
 
 
 @contextmanager
-def write_again_after_a_lost_race() -> Iterator[None]:
-    """A lost save is made again, as it was decided, on top of what the other saved."""
+def _saved_after_a_lost_race(made_of: Callable[[State, State, State], State]) -> Iterator[None]:
+    """A lost save is made all the same, of what was read, what was to be saved, and what is there now."""
     plain = SimulatedStore.save_with_archive
 
     def save(
@@ -54,7 +54,8 @@ def write_again_after_a_lost_race() -> Iterator[None]:
         try:
             return plain(self, state, archived, snapshot, message)
         except LostRace:
-            again = msgspec.structs.replace(state, serial=self.world.state.serial + 1)
+            theirs = self.world.state
+            again = msgspec.structs.replace(made_of(snapshot.state, state, theirs), serial=theirs.serial + 1)
             self.store(again, archived, message)
             return Snapshot(again, str(self.world.version))
 
@@ -63,25 +64,21 @@ def write_again_after_a_lost_race() -> Iterator[None]:
 
 
 @contextmanager
+def write_again_after_a_lost_race() -> Iterator[None]:
+    """A lost save is made again, as it was decided, on top of what the other saved."""
+    with _saved_after_a_lost_race(lambda read, ours, theirs: ours):
+        yield
+
+
+@contextmanager
 def merge_after_a_lost_race() -> Iterator[None]:
     """A lost save is rebased: our records over theirs, where they differ from what we read."""
-    plain = SimulatedStore.save_with_archive
 
-    def save(
-        self: SimulatedStore, state: State, archived: Archived, snapshot: Snapshot, message: str
-    ) -> Snapshot:
-        try:
-            return plain(self, state, archived, snapshot, message)
-        except LostRace:
-            theirs, read = self.world.state, snapshot.state.schedules
-            ours = {i: record for i, record in state.schedules.items() if read.get(i) is not record}
-            merged = msgspec.structs.replace(
-                theirs, schedules={**theirs.schedules, **ours}, serial=theirs.serial + 1
-            )
-            self.store(merged, archived, message)
-            return Snapshot(merged, str(self.world.version))
+    def merged(read: State, ours: State, theirs: State) -> State:
+        changed = {i: one for i, one in ours.schedules.items() if read.schedules.get(i) is not one}
+        return msgspec.structs.replace(theirs, schedules={**theirs.schedules, **changed})
 
-    with mock.patch.object(SimulatedStore, "save_with_archive", save):
+    with _saved_after_a_lost_race(merged):
         yield
 
 
