@@ -248,7 +248,7 @@ def _outcome(entry: Entry) -> Iterator[str]:
         late = f", {duration_text(record.lateness_seconds)} late" if record.lateness_seconds else ", on time"
         sent = local_moment_with_utc(read_utc(record.executed_at), entry.row.zone)
         yield f'<span class="sent">sent {_text(sent)}{late}</span>'
-    if record.error_message is not None:
+    if record.error_message is not None and record.error_message not in entry.why:
         yield f'<span class="error">{_text(record.error_message)}</span>'
     if record.run_url is not None and record.run_url.startswith("https://"):
         address = escape(record.run_url)

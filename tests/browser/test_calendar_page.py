@@ -125,14 +125,15 @@ def test_a_time_that_the_viewers_own_clocks_skip_stands_in_its_place(
     """02:30 of that night is missing in Berlin, where the viewer is; in UTC it is a time as any other."""
     mini = Miniature(tmp_path).channels("alpha")
     entries = "".join(
-        f"  - {{ type: simultaneous, video: v{hour}, at: 2026-03-29T0{hour}:30:00Z, channels: [alpha] }}\n"
-        for hour in (1, 2, 3)
+        f"  - {{ type: simultaneous, video: v{hour}, at: 2026-03-29T{hour:02}:30:00Z, channels: [alpha] }}\n"
+        for hour in (1, 2, 3, 23)
     )
     publish(mini.write({"waves/night.yaml": f"schedules:\n{entries}"}))
     visit = Visit(browser, mini.root / "public", timezone_id="Europe/Berlin")
     visit.view("Week")
+    assert len(visit.events()) == 4, "to the very end of the week"
     sunday = visit.page.get_by_text("Sun 29 Mar").bounding_box()
-    places = [visit.page.locator(".ec-event", has_text=f"v{hour}").bounding_box() for hour in (1, 2, 3)]
+    places = [visit.page.locator(".ec-event", has_text=f"0{hour}:30").bounding_box() for hour in (1, 2, 3)]
     assert sunday is not None
     assert {round(place["x"] - sunday["x"]) < sunday["width"] for place in places if place} == {True}
     tops = [round(place["y"]) for place in places if place]
@@ -152,6 +153,7 @@ def test_week_channels_and_list_show_the_same(visit: Visit) -> None:
     assert len(visit.events()) == 2, "two open slots"
     visit.view("List")
     assert visit.page.locator("tr.entry:visible").count() == 14
+    assert visit.page.locator("#dates").is_hidden()
 
 
 def test_filters_by_channel_wave_status_and_words(visit: Visit) -> None:
