@@ -6,7 +6,7 @@ the record by compare-and-swap: a lost race is decided again from the start.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -165,7 +165,8 @@ def show(repository: Repository, name: str) -> Story:
     declared = view.reconciled.declared
     channel = None if declared is None else declared.channels.get(row.record.channel_id)
     place = row.location
-    claim = _claim(repository, declared, row.record)
+    known_claims = claims(repository, declared, [row.record])
+    claim = next(iter(known_claims.values()), row.record.claim)
     return Story(
         row=row,
         history=() if recorded is None else recorded.history,
@@ -180,17 +181,29 @@ def show(repository: Repository, name: str) -> Story:
     )
 
 
-def _claim(repository: Repository, declared: Declarations | None, record: Record) -> Claim | None:
-    """Which worker has its job: on a broker's queue the record knows, else the queue itself."""
-    intent = record.intent
-    if record.claim is not None or declared is None or intent is None or intent.job_id is None:
-        return record.claim
+def claims(
+    repository: Repository, declared: Declarations | None, records: Iterable[Record]
+) -> dict[str, Claim]:
+    """Which worker has each job, by its key: on a broker's queue the record knows, else the queue itself."""
+    found: dict[str, Claim] = {}
+    asked: dict[str, str] = {}
+    for record in records:
+        intent = record.intent
+        if intent is None or intent.job_id is None:
+            continue
+        if record.claim is not None:
+            found[intent.key] = record.claim
+        else:
+            asked[intent.job_id] = intent.key
+    if declared is None or not asked:
+        return found
     try:
         queue = repository.queue(declared.settings)
-        jobs = queue.find([intent.job_id]) if isinstance(queue, SqliteQueue) else {}
+        jobs = queue.find(asked) if isinstance(queue, SqliteQueue) else {}
     except SchedulerError:
-        return None  # `doctor` tells what is wrong with the queue
-    return next((claim_of(job) for job in jobs.values() if job.key == intent.key), None)
+        return found  # `doctor` tells what is wrong with the queue
+    known = ((job.key, claim_of(job)) for job_id, job in jobs.items() if job.key == asked[job_id])
+    return found | {key: claim for key, claim in known if claim is not None}
 
 
 def _unreadable(declared: Declarations, record: Record) -> str | None:

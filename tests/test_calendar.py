@@ -27,6 +27,8 @@ from miniature import Miniature
 from still_clock import StillClock
 
 from scheduler.calendar import NAMES
+from scheduler.dispatchers.queue import SqliteQueue
+from scheduler.times import read_utc
 
 PROJECT = Path(__file__).parent.parent
 READER = Path(__file__).parent / "feed_reader"
@@ -214,6 +216,31 @@ def test_the_document_tells_the_sentence_of_show(shown: Miniature) -> None:
     details = json.loads(written(shown, "schedules.json"))["details"]
     for schedule_id, detail in details.items():
         assert detail["why"] == shown.json("show", schedule_id, now=NOW).json["why"]
+
+
+def test_a_job_on_the_embedded_queue_says_which_worker_has_it(mini: Miniature) -> None:
+    due = "2026-03-23T07:00:00Z"
+    one_off = f"schedules: [{{ video: teaser, at: {due} }}]\n"
+    mini.write({"channels/lobby.yaml": f"queue: screens\ncommand: ./play\nconfirm: run\n{one_off}"})
+    for command, now in ((("state", "init"), "2026-03-01T00:00:00Z"), (("run",), "2026-03-02T00:00:00Z")):
+        mini.run(*command, now=now)
+    assert mini.run("run", now=due).code == 0
+    SqliteQueue(mini.root / "queue.db").take("studio.4711.9f3a", read_utc("2026-03-23T07:59:30Z"))
+    publish(mini)
+    why = json.loads(written(mini, "schedules.json"))["details"][f"lobby/{due}"]["why"]
+    assert "the worker studio.4711.9f3a has had it since 2026-03-23T07:59:30Z" in why
+    assert why == mini.json("show", f"lobby/{due}", now=NOW).json["why"]
+
+
+def test_an_unreadable_wave_is_told_and_shown_as_it_is_recorded(mini: Miniature) -> None:
+    sample(mini).write({"waves/spring.yaml": "schedules: [\n"})
+    outcome = publish(mini)
+    assert outcome.code == 1
+    assert "waves/spring.yaml" in outcome.err
+    premiere = events(mini)["spring/premiere/alpha"]
+    assert premiere["status"] == "CONFIRMED"
+    assert "Its file waves/spring.yaml cannot be read" in premiere["description"]
+    assert "waves/spring.yaml" in " ".join(_Page(written(mini, "index.html")).words)
 
 
 def test_the_token_is_nowhere(shown: Miniature) -> None:

@@ -13,7 +13,7 @@ from scheduler.explanation import Explainer
 from scheduler.reconciler import Reconciled
 from scheduler.rows import Row
 from scheduler.spec import Freeze
-from scheduler.state import Record, State
+from scheduler.state import Claim, Record, State
 from scheduler.times import Instant, read_utc
 
 Kind = Literal[
@@ -85,15 +85,21 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
         return [entry for entry in self.entries if entry.row.record.at >= self.now]
 
 
-def gather(reconciled: Reconciled, state: State | None, wanted: listing.Filter) -> Calendar:
-    """What a look shows of the schedules that the filter accepts."""
+def gather(
+    reconciled: Reconciled,
+    state: State | None,
+    wanted: listing.Filter,
+    claims: Mapping[str, Claim],
+) -> Calendar:
+    """What a look shows of the schedules that the filter accepts. `claims` says which worker has a job, by
+    the publication's key."""
     rows = listing.rows(reconciled, state, wanted)
     look = Explainer(reconciled)
     return Calendar(
         now=reconciled.plan.now,
         start=wanted.start,
         end=wanted.end,
-        entries=[_entry(look, state, row) for row in rows],
+        entries=[_entry(look, state, row, claims) for row in rows],
         channels=_channels(reconciled, rows, wanted),
         waves=_waves(reconciled, rows),
         freezes=_freezes(reconciled, wanted),
@@ -101,13 +107,15 @@ def gather(reconciled: Reconciled, state: State | None, wanted: listing.Filter) 
     )
 
 
-def _entry(look: Explainer, state: State | None, row: Row) -> Entry:
+def _entry(look: Explainer, state: State | None, row: Row, claims: Mapping[str, Claim]) -> Entry:
     recorded = _recorded(look.reconciled, state, row)
     history = () if recorded is None else recorded.history
+    intent = row.record.intent
+    claim = row.record.claim or (None if intent is None else claims.get(intent.key))
     return Entry(
         row=row,
         kind=kind_of(row),
-        why=look.explain(row, recorded, row.record.claim),
+        why=look.explain(row, recorded, claim),
         changed=read_utc(history[-1].at) if history else None,
         revision=max(0, len(row.record.history) - 1),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from scheduler import worktree
+from scheduler import verbs, worktree
 from scheduler.calendar import MARK, NAMES, files, gather
 from scheduler.cli import FINE, PROBLEMS, Context, guarded, pass_context
 from scheduler.commands.telling import filtered
@@ -17,6 +17,7 @@ from scheduler.errors import SchedulerError
 from scheduler.listing import Filter
 from scheduler.reports.characters import count, visible
 from scheduler.reports.text import diagnostics_text
+from scheduler.rows import waits_for_worker
 
 BACK = 90 * 86_400
 """Seconds that the calendar looks back where nothing else is said: as long as finished schedules stay in
@@ -53,7 +54,9 @@ def calendar(context: Context, folder: Path, wanted: Filter) -> None:
         sys.exit(PROBLEMS)
     if wanted.start is None:
         wanted = msgspec.structs.replace(wanted, start=reconciled.plan.now - BACK)
-    found = gather(reconciled, state, wanted)
+    jobs = [] if state is None else filter(waits_for_worker, state.schedules.values())
+    claims = verbs.claims(context.repository, reconciled.declared, jobs)
+    found = gather(reconciled, state, wanted, claims)
     _write(folder, before, files(found))
     click.echo(f"wrote {count(len(found.entries), 'schedule')} to {visible(str(folder))}: {', '.join(NAMES)}")
     sys.exit(PROBLEMS if reconciled.is_red else FINE)
