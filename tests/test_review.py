@@ -297,6 +297,23 @@ def test_a_proposal_that_widens_allow_itself_is_told_to_whoever_decides(home: Mi
     assert "<code>repository mallory/loot, token ACME&#x5f;TOKEN</code>" in told.out
 
 
+def test_a_proposal_that_turns_to_another_record_says_so_before_all_else(home: Miniature) -> None:
+    base(home.write({"waves/spring.yaml": SPRING}))
+    forged = (home.root / "state.json").read_text()
+    home.write({"scheduler.yaml": SETTINGS + "state: forged.json\n", "forged.json": forged})
+    told = propose(home)
+    assert "**Another record.**" in told.out.split("\n\n")[3]
+    assert "look into state.json for what was sent, but into forged.json: whatever" in words(told)
+    assert "**is sent again**" in words(told)
+
+
+def test_a_password_in_a_queues_address_is_not_repeated(home: Miniature) -> None:
+    base(home.write({"scheduler.yaml": "queue: redis://waves:hunter2@broker.example.org/0\n"}))
+    told = propose(home.write({"scheduler.yaml": "queue: redis://waves:hunter3@broker.example.org/0\n"}))
+    assert "hunter" not in told.out
+    assert "redis&#x3a;//&#x28;not shown&#x29;&#x40;broker.example.org/0" in told.out
+
+
 def test_what_the_operator_allows_can_be_widened_by_no_file(home: Miniature) -> None:
     home.write({"scheduler.yaml": "allow: [mallory/*, acme/*]\n", "channels/loot.yaml": LOOT})
     told = propose(home, SCHEDULER_ALLOW="acme/*")

@@ -18,7 +18,7 @@ from scheduler.review.comparison import BOOKINGS, anyway, effects, refused, step
 from scheduler.review.freezes import Frozen, frozen
 from scheduler.review.neighbours import Neighbour, near, span_of
 from scheduler.review.punctuality import Need, Sample, needs_of, sample_of
-from scheduler.review.settings import Setting, beyond, settings_changed
+from scheduler.review.settings import Setting, beyond, other_record, settings_changed
 from scheduler.state import Record
 
 __all__ = [
@@ -58,6 +58,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     settings: Sequence[Setting] = ()
     beyond: Mapping[str, str] = {}
     """Channel -> its repository, where the `allow` of the base would not let it be."""
+    other_record: tuple[str, str] | None = None
+    """The record that runs believe now, and the one that they would believe instead."""
     clocks: Sequence[ClockChange] = ()
     freezes: Sequence[Frozen] = ()
     neighbours: Sequence[Neighbour] = ()
@@ -105,6 +107,7 @@ def review(
         leads={name: channel.lead for name, channel in declared.channels.items() if channel.lead},
         settings=settings_changed(base, proposal),
         beyond=beyond(base, proposal),
+        other_record=other_record(base, proposal),
         clocks=clock_changes(changes, neighbours, declared),
         freezes=frozen(changes, declared),
         neighbours=neighbours,

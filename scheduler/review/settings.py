@@ -10,6 +10,7 @@ import msgspec
 from scheduler import spec
 from scheduler.limits import is_allowed
 from scheduler.reconciler import Reconciled
+from scheduler.spec.secrets import without_secrets
 from scheduler.times import duration_text, instant_text
 
 _END = (
@@ -77,8 +78,10 @@ def _end(channel: spec.ChannelSpec) -> str:
 
 
 def _words(owner: Any, field: str) -> str:
-    """A value much as the file has it."""
+    """A value much as the file has it, without a password that somebody wrote into a queue's address."""
     value = getattr(owner, field)
+    if field == "queue" and value is not None:
+        return without_secrets(value)
     if field == "freezes":
         return ", ".join(map(_freeze_text, value)) or "none"
     if isinstance(value, spec.Pace):
@@ -110,3 +113,11 @@ def beyond(base: Reconciled | None, proposal: Reconciled) -> dict[str, str]:
         for name, channel in sorted(proposal.declared.channels.items())
         if channel.repository is not None and not is_allowed(channel.repository, allow)
     }
+
+
+def other_record(base: Reconciled | None, proposal: Reconciled) -> tuple[str, str] | None:
+    """`state` as it was and as it will be, where a merge makes runs believe another record."""
+    if base is None or base.declared is None or proposal.declared is None:
+        return None
+    before, after = base.declared.settings.state, proposal.declared.settings.state
+    return None if before == after else (before, after)
