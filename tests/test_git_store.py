@@ -487,6 +487,7 @@ def test_a_secret_in_the_remotes_address_is_in_no_message(over_http: Remote, ser
     [
         ("fatal: https://u:p@host/x.git failed", "fatal: https://***@host/x.git failed"),
         ("https://ghs_x@host 'https://a:b@c/'", "https://***@host 'https://***@c/'"),
+        ("to 'https://host/x.git?private_token=s3/': no", "to 'https://host/x.git?***': no"),
         ("> Authorization: Basic abc=", "> Authorization: Basic ***"),
         ("\x1b[31mred\x1b[0m \x07bell\r\nnext", "red bell\n\nnext"),
         ("mail someone@example.org", "mail someone@example.org"),

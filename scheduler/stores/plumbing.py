@@ -27,6 +27,7 @@ _FROM_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT
                 "GIT_QUARANTINE_PATH")  # fmt: skip
 _GRACE = 2  # seconds in which a git that is told to stop can remove its lock files
 _USERINFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
+_QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
 _AUTHORIZATION = re.compile(r"(?i)\b(authorization:\s*\S+\s+)\S+")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _LONGEST = 600  # characters of git's words that a message repeats
@@ -50,8 +51,8 @@ class Output(NamedTuple):
 
 
 def scrubbed(text: str) -> str:
-    """The text without user names and passwords in URLs, credentials in headers, control characters."""
-    text = _AUTHORIZATION.sub(r"\1***", _USERINFO.sub("***@", text))
+    """The text without users, passwords and queries in URLs, credentials in headers, control characters."""
+    text = _AUTHORIZATION.sub(r"\1***", _QUERY.sub(r"\1***", _USERINFO.sub("***@", text)))
     return _CONTROL.sub("", text.replace("\r", "\n"))
 
 
