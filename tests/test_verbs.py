@@ -125,6 +125,24 @@ def test_resuming_too_late_says_that_it_will_be_missed(desk: Miniature) -> None:
     assert "Too late: the next run records spring/teaser/alpha as missed" in resumed.out
 
 
+@pytest.mark.parametrize(
+    ("until", "told"),
+    [
+        ("2026-03-01T19:00:00Z", False),
+        ("2026-03-01T19:00:01Z", True),
+        ("2026-03-05T00:00:00Z", True),
+    ],
+)
+def test_a_pause_that_ends_too_late_says_that_it_will_be_missed(
+    desk: Miniature, until: str, told: bool
+) -> None:
+    paused = do(desk, "pause", "spring/teaser/alpha", "--until", until)
+    assert ("Mind: spring/teaser/alpha is missed when the pause ends" in paused.out) == told
+    tick(desk, "2026-03-01T18:00:00Z")
+    tick(desk, until)
+    assert (desk.statuses["spring/teaser/alpha"] == "failed (missed)") == told
+
+
 def test_resuming_lifts_its_target_alone_and_names_what_remains(desk: Miniature) -> None:
     do(desk, "pause", "wave:spring", "--reason", "strike")
     do(desk, "pause", "channel:beta", "--until", "2026-03-01T20:00:00Z")

@@ -15,6 +15,7 @@ from scheduler.proposals.view import View
 from scheduler.rows import Row
 from scheduler.sources import Kind
 from scheduler.state import Pause, Record
+from scheduler.times import read_utc
 
 Verb = Literal["pause", "resume", "cancel", "move", "assign", "create"]
 
@@ -65,6 +66,8 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """What still holds back what was resumed."""
     due: Sequence[str]
     """Schedules that the next run sends because of it."""
+    outlasted: Sequence[str]
+    """Those of `touched` that are paused until a time at which they are missed."""
     about: Sequence[str]
     """All schedules that the verb is about, whether they change or not; new ones in the order given."""
     edited: View
@@ -112,17 +115,19 @@ def propose(
         raise Refused(f"the change would break a rule; {file} was not written", errors, {file: after})
     shifts = list(_shifts(view, edited))
     meant = dict.fromkeys(about(edited))
+    touched = [shift for shift in shifts if shift.schedule_id in meant]
     return Proposal(
         verb=verb,
         target=target,
         file=file,
         before=before,
         after=after,
-        touched=[shift for shift in shifts if shift.schedule_id in meant],
+        touched=touched,
         also=[shift for shift in shifts if shift.schedule_id not in meant],
         warnings=_new_faults(view, edited),
         remaining=_remaining(edited, meant) if verb == "resume" else (),
         due=sorted(_sends(edited) - _sends(view)),
+        outlasted=[shift.schedule_id for shift in touched if _is_outlasted(edited, shift.after)],
         reason=reason,
         about=list(meant),
         edited=edited,
@@ -215,6 +220,18 @@ def _remaining(view: View, about: Iterable[str]) -> list[Held]:
             assert row is not None, "only a row has pauses"
             held.setdefault((pause, _lifted_by(pause, row)), []).append(schedule_id)
     return [Held(pause=pause, schedule_ids=ids, lifted_by=by) for (pause, by), ids in held.items()]
+
+
+def _is_outlasted(view: View, record: Record | None) -> bool:
+    """Whether all pauses of an unsent schedule end by themselves, and the last one when it is missed."""
+    if record is None or not record.is_unsent_live or record.after_success or not record.pauses:
+        return False
+    ends = [pause.until for pause in record.pauses if pause.until is not None]
+    if len(ends) < len(record.pauses):
+        return False
+    base = max(record.at, read_utc(record.retried_at)) if record.retried_at else record.at
+    catch_up = view.declared.settings.catch_up if record.catch_up is None else record.catch_up
+    return max(map(read_utc, ends)) > base + catch_up
 
 
 def _lifted_by(pause: Pause, row: Row) -> str | None:

@@ -134,6 +134,12 @@ def _next(proposal: Proposal) -> list[str]:
     if proposal.due:
         them = visible(proposal.due[0]) if len(proposal.due) == 1 else count(len(proposal.due), "schedule")
         lines.append(f"Due now: the next run sends {them}.")
+    if ids := proposal.outlasted:
+        them = f"{visible(ids[0])} is" if len(ids) == 1 else f"{count(len(ids), 'schedule')} are"
+        lines.append(
+            f"Mind: {them} missed when the pause ends, more than `catch_up` after the publish time; "
+            "`scheduler move` sets a later one."
+        )
     missed = [s for s in proposal.touched if s.after is not None and s.after.reason == "missed"]
     late = [s for s in missed if s.before is None or s.before.status != "failed"]
     if late:
