@@ -110,14 +110,12 @@
 
   function gathered(bucket, view) {
     if (bucket.length <= SINGLE[view]) return bucket.map((one) => [one]);
-    const kinds = Map.groupBy ? Map.groupBy(bucket, ({ entry }) => entry.kind) : groupByKind(bucket);
-    return [...kinds.values()];
-  }
-
-  function groupByKind(bucket) {
     const kinds = new Map();
-    for (const one of bucket) kinds.set(one.entry.kind, [...(kinds.get(one.entry.kind) || []), one]);
-    return kinds;
+    for (const one of bucket) {
+      if (!kinds.has(one.entry.kind)) kinds.set(one.entry.kind, []);
+      kinds.get(one.entry.kind).push(one);
+    }
+    return [...kinds.values()];
   }
 
   function event(some, view) {

@@ -60,7 +60,7 @@ class Visit:
         options = {"timezone_id": "Asia/Tokyo", "viewport": {"width": 1300, "height": 900}} | context
         self.context = browser.new_context(**options)
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(5_000)
+        self.page.set_default_timeout(20_000)
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))
