@@ -19,14 +19,14 @@ _SHOWN = 10
 
 
 def settings_table(review: Review, room: int) -> tuple[str, list[str]]:
-    """What changes in scheduler.yaml and at channels' ends: first, which record counts, and who gets a token."""
+    """What changes in scheduler.yaml and at channels' ends: first, which record counts, who gets a token."""
     warnings = []
     if review.other_record is not None:
         before, after = map(code, review.other_record)
         warnings.append(
             f"**Another record.** Runs would no longer look into {before} for what was sent, but into "
             f"{after}: whatever that one does not know of **is sent again**, and where there is none, "
-            "nothing is sent any more. The plan here was made with the new one, and cannot tell the difference."
+            "nothing is sent any more. The plan here was made with the new one and cannot tell."
         )
     if review.beyond:
         told = some([f"{name}: {to}" for name, to in review.beyond.items()], _IDS, "channel")
