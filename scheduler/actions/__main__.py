@@ -29,13 +29,29 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one of the commands; the exit code."""
     asked = _parser().parse_args(arguments)
     try:
-        asked.run(asked)
+        _run(asked)
     except SchedulerError as failure:
         if asked.run is _new_wave:
             _say(command("error", str(failure), title="The form was not answered"))
             return 1
         _say(command("warning", str(failure), title="Not all was reported"))
     return 0
+
+
+def _run(asked: argparse.Namespace) -> None:
+    """Raises SchedulerError, also for what GitHub's answers, files and variables lack."""
+    try:
+        asked.run(asked)
+    except SchedulerError:  # of which some are a ValueError too
+        raise
+    except KeyError as missing:
+        raise SchedulerError(
+            f"{missing.args[0]} is missing in this step, or in what GitHub answered"
+        ) from None
+    except (AttributeError, TypeError, IndexError, ValueError) as odd:
+        raise SchedulerError(f"what GitHub answered cannot be read ({type(odd).__name__})") from None
+    except OSError as problem:
+        raise SchedulerError(f"{problem.filename}: {problem.strerror}") from None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from scheduler.actions.rest import Repository
+from scheduler.actions.rest import ApiError, Repository
 from scheduler.actions.texts import COMMENT_LIMIT, fit
 from scheduler.reports.markdown import MARKER
 
@@ -25,7 +25,12 @@ def put_comment(
         if (comment.get("user") or {}).get("login") == AUTHOR and (comment["body"] or "").startswith(MARKER):
             if comment["body"] == body:
                 return "unchanged"
-            repository.patch(f"issues/comments/{comment['id']}", {"body": body})
+            try:
+                repository.patch(f"issues/comments/{comment['id']}", {"body": body})
+            except ApiError as answer:
+                if answer.status != 404:  # somebody deleted it meanwhile: then it is made anew
+                    raise
+                break
             return "updated"
     if update_only:
         return "none"

@@ -33,7 +33,12 @@ class Repository:
     """One repository on GitHub, as one token sees it."""
 
     def __init__(self, api_url: str, name: str, token: str) -> None:
-        """`api_url` is GITHUB_API_URL, `name` is owner/name. Raises SchedulerError for a wrong address."""
+        """`api_url` is GITHUB_API_URL, `name` is owner/name.
+
+        Raises SchedulerError for a wrong address, and for a token that no header can carry.
+        """
+        if not (token.isascii() and token.isprintable()):  # the HTTP library would repeat it in its words
+            raise SchedulerError("the token of this step holds a character that no header can carry")
         self._url: ApiUrl = read_api_url(api_url)
         self.name = name
         self._token = token
@@ -46,6 +51,8 @@ class Repository:
         """Every entry of a listing, page after page. Raises ApiError."""
         for page in range(1, _PAGES + 1):
             entries = self.get(path, **query, per_page=100, page=page)
+            if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+                raise ApiError(f"GET {path}: what GitHub answered is no listing")
             yield from entries
             if len(entries) < 100:
                 return
@@ -78,12 +85,14 @@ class Repository:
             connection.close()
         try:
             said = json.loads(text) if text else None
-        except ValueError:
+        except (ValueError, RecursionError):
             said = None
         if not 200 <= answer.status < 300:
             words = said.get("message", "") if isinstance(said, dict) else ""
             said_no = f"{method} {path}: HTTP {answer.status} {words}".rstrip()
             raise ApiError(said_no, status=answer.status)
+        if not isinstance(said, dict | list):  # a proxy's page, or nothing: every answer we ask for is JSON
+            raise ApiError(f"{method} {path}: HTTP {answer.status}, and no JSON that can be read")
         return said
 
     def _connect(self) -> http.client.HTTPConnection:

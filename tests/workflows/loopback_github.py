@@ -143,8 +143,11 @@ class LoopbackGitHub:
                     if lost is not None and parts.path.endswith(lost):
                         github.lose_next_answer_to = None
                         status, content = 502, {"message": "Bad Gateway"}
-                text = b"" if content is None else json.dumps(content).encode()
-                if status != 502:
+                if isinstance(content, bytes):  # what a proxy or a broken server would say
+                    text = content
+                else:
+                    text = b"" if content is None else json.dumps(content).encode()
+                if status != 502 and not isinstance(content, bytes):
                     github.answers.append((request, status, text))
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json; charset=utf-8")

@@ -130,6 +130,64 @@ def test_a_refusal_of_github_is_a_warning_and_no_failure(
     )
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"null", b"<html>", b"[1]", b"{}", b"[" * 99_999, b'[{"number": 1}]', b'"\xff"']
+)
+def test_an_answer_of_github_that_makes_no_sense_is_a_warning_and_no_failure(
+    content: bytes,
+    home: Repository,
+    github: LoopbackGitHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(github, "answer", lambda request: (200, content))
+    comment(tmp_path, "hello")
+    report(tmp_path, ("a/g/alpha", "failed", "no"), exit_code=1)
+    assert capsys.readouterr().out.count("::warning title=Not all was reported::") >= 1
+
+
+def test_a_comment_that_is_deleted_between_finding_and_changing_it_is_made_anew(
+    home: Repository, github: LoopbackGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comment(tmp_path, "first")
+    answered = github.answer
+
+    def deleting(request: Any) -> Any:
+        if request.method == "PATCH":
+            home.comments.clear()
+        return answered(request)
+
+    monkeypatch.setattr(github, "answer", deleting)
+    comment(tmp_path, "second")
+    assert [one["body"] for one in home.comments] == [f"{MARKER}\nsecond"]
+
+
+@pytest.mark.parametrize("token", ["canary\nsecond", "canary\u00e9"])
+def test_a_token_that_no_header_can_carry_is_in_no_message(
+    token: str,
+    home: Repository,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", token)
+    comment(tmp_path, "hello")
+    said = capsys.readouterr().out
+    assert "no header can carry" in said
+    assert "canary" not in said
+
+
+def test_a_file_or_a_variable_that_is_missing_is_a_warning_that_names_it(
+    home: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", str(tmp_path / "none.md")]) == 0
+    assert "none.md: No such file or directory" in capsys.readouterr().out
+    monkeypatch.delenv("GITHUB_TOKEN")
+    comment(tmp_path, "hello")
+    assert "GITHUB_TOKEN is missing" in capsys.readouterr().out
+
+
 # --- issues ---
 
 
