@@ -5,7 +5,7 @@ Rows show what the next run would record, beside what no run has recorded yet an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from scheduler.plan import new_record
 from scheduler.reconciler import Reconciled
 from scheduler.rows import Row
-from scheduler.schedules import member_place
+from scheduler.schedules import did_you_mean, member_place
 from scheduler.state import Record, State
 from scheduler.times import Instant, instant_text
 
@@ -47,6 +47,25 @@ def rows(reconciled: Reconciled, state: State | None, wanted: Filter | None = No
     chosen = Filter() if wanted is None else wanted
     found = (row for row in _all_rows(reconciled, state) if chosen.accepts(row))
     return sorted(found, key=lambda row: (row.record.scheduled_at, row.schedule_id))
+
+
+def unknown_names(wanted: Filter, reconciled: Reconciled, every: Collection[Row]) -> list[str]:
+    """About each name in a filter that neither a file nor a row has: that, and a likely one."""
+    files = reconciled.declared.files if reconciled.declared is not None else ()
+    records = [row.record for row in every]
+    channels = {name for kind, name in files if kind == "channel"}.union(r.channel_id for r in records)
+    waves = {name for kind, name in files if kind == "wave"}.union(r.wave_id for r in records if r.wave_id)
+    groups = {r.coordination_group_id for r in records if r.coordination_group_id is not None}
+    told = []
+    for noun, names, there in (
+        ("channel", wanted.channels, channels),
+        ("wave", wanted.waves, waves),
+        ("group", wanted.groups, groups),
+    ):
+        for name in sorted(names - there):
+            likely = did_you_mean(name, sorted(there))
+            told.append(f"there is no {noun} {name!r}" + (f"; {likely}" if likely else ""))
+    return told
 
 
 def _all_rows(reconciled: Reconciled, state: State | None) -> Iterator[Row]:

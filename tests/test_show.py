@@ -269,6 +269,24 @@ def test_open_slots_are_counted(desk: Miniature) -> None:
     assert listed.splitlines()[-1] == "3 schedules, 2 open slots among them"
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (["--wave", "sprnig"], "warning: there is no wave 'sprnig'; did you mean spring?\n"),
+        (["--channel", "Alpha"], "warning: there is no channel 'Alpha'; did you mean alpha?\n"),
+        (
+            ["--group", "spring/tease"],
+            "warning: there is no group 'spring/tease'; did you mean spring/teaser?\n",
+        ),
+        (["--wave", "xyz"], "warning: there is no wave 'xyz'\n"),
+        (["--wave", "spring", "--status", "failed"], ""),
+    ],
+)
+def test_a_list_of_nothing_says_which_name_is_not_there(desk: Miniature, name: list[str], told: str) -> None:
+    listed = desk.run("list", *name, now=NOW)
+    assert (listed.code, listed.out, listed.err) == (0, "No schedules.\n", told)
+
+
 # --- completion -------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import click
 from scheduler import listing, verbs
 from scheduler.cli import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
 from scheduler.commands import completion
+from scheduler.reports.characters import visible
 from scheduler.times import Instant
 
 _STATUSES = ("pending", "scheduled", "executing", "completed", "failed", "cancelled")
@@ -89,6 +90,8 @@ def list_schedules(
     every = listing.rows(reconciled, state)
     chosen = [row for row in every if wanted.accepts(row)]
     write(for_list(form, chosen, every=every, colour=context.colour))
+    for words in listing.unknown_names(wanted, reconciled, every):
+        click.echo(f"warning: {visible(words)}", err=True)
     if reconciled.declared is None:
         from scheduler.reports.text import diagnostics_text
 
