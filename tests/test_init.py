@@ -13,6 +13,7 @@ import venv
 import zipfile
 from collections.abc import Iterator
 from importlib.metadata import PathDistribution, version
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -305,6 +306,16 @@ def test_where_not_all_can_be_written_nothing_is_left(tmp_path: Path) -> None:
 def test_the_folder_is_below_the_one_that_c_names(mini: Miniature) -> None:
     assert mini.run("init", "below").code == 0
     assert (mini.root / "below/README.md").exists()
+
+
+def test_what_to_do_when_it_is_red_stands_in_the_new_repository_too(new: Miniature) -> None:
+    def table(page: Path) -> list[str]:
+        lines = page.read_text(encoding="utf-8").splitlines()
+        return list(takewhile(bool, lines[lines.index("| it says | it means | do |") :]))
+
+    ours = table(PROJECT / "README.md")
+    assert len(ours) > 8
+    assert table(new.root / "README.md") == ours
 
 
 # --- what is pinned ---------------------------------------------------------------------------------
