@@ -401,6 +401,19 @@ def test_what_another_runner_cancelled_meanwhile_is_not_sent(stage: Stage) -> No
     assert stage.github.dispatches == []
 
 
+def test_what_was_sent_and_forgotten_is_looked_up_again_after_a_lost_race(stage: Stage) -> None:
+    stage.mini.run("run", now=BEGIN)
+    before = (stage.mini.root / "state.json").read_bytes()
+    stage.clock.sleep(300)
+    stage.runner().reconcile_once()
+    (stage.mini.root / "state.json").write_bytes(before)  # somebody set the record back
+    stage.clock.sleep(1_200)
+    runner, _ = contended(stage, races=2)
+    report = runner.reconcile_once()
+    assert [fault.code for fault in report.diagnostics] == ["forgotten"], "told once, when it is recorded"
+    assert (stage.mini.statuses, len(stage.github.dispatches)) == ({ALPHA: "completed"}, 1)
+
+
 def test_a_run_that_loses_every_race_gives_up_and_has_sent_nothing(stage: Stage) -> None:
     stage.clock.sleep(300)
     runner, _ = contended(stage, races=10_000)

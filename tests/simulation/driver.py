@@ -16,9 +16,8 @@ from types import SimpleNamespace
 from typing import ClassVar, cast
 from unittest import mock
 
-import scheduler.apply
 from scheduler import verbs
-from scheduler.apply import Edge, Runner
+from scheduler.apply import Edge, Runner, exchange, runner
 from scheduler.reconciler import Reconciled, reconcile
 from scheduler.retries import MayBePublished
 from scheduler.sources import Source
@@ -168,8 +167,9 @@ def simulated() -> Iterator[None]:
 
     threads = SimpleNamespace(SimpleQueue=lambda: Arrivals(lambda: _world[-1]))
     with (
-        mock.patch.object(scheduler.apply, "boundary", boundary),
-        mock.patch.object(scheduler.apply, "queue", threads),
+        mock.patch.object(runner, "boundary", boundary),
+        mock.patch.object(exchange, "boundary", boundary),
+        mock.patch.object(exchange, "queue", threads),
     ):
         yield
 
@@ -180,7 +180,7 @@ def simulated() -> Iterator[None]:
 class History:
     """A world and the processes in it. `play` ends with a Violation, or with everything settled."""
 
-    batch = scheduler.apply.BATCH
+    batch = runner.BATCH
     grows_old = False
     """Whether months pass without a run: what ran again within a day was then seen by nobody."""
 
@@ -231,7 +231,7 @@ class History:
         """A stretch of trouble, then quiet; then everything must have come to an end."""
         _world.append(self.world)
         try:
-            with mock.patch.object(scheduler.apply, "BATCH", self.batch):
+            with mock.patch.object(runner, "BATCH", self.batch):
                 self.trouble()
                 self.calm()
                 self.settle()

@@ -10,11 +10,11 @@ from unittest import mock
 
 import msgspec
 
-import scheduler.apply as apply
 import scheduler.outcomes as outcomes
 import scheduler.plan as plan
 import scheduler.plan.departures as departures
 import scheduler.plan.sent as sent
+from scheduler.apply import Runner, asking, runner
 from scheduler.dispatchers import Sighting, verdicts
 from scheduler.errors import LostRace
 from scheduler.plan.pauses import Pauses
@@ -95,7 +95,7 @@ def without_a_nonce() -> Iterator[None]:
 @contextmanager
 def keep_the_due_list() -> Iterator[None]:
     """What is due is found out once a run, and kept when everything is read again."""
-    plain = apply.Runner.look
+    plain = Runner.look
 
     def look(self: Any, at: int | None = None) -> Any:
         fresh = plain(self, at)
@@ -104,21 +104,21 @@ def keep_the_due_list() -> Iterator[None]:
         reconciled = msgspec.structs.replace(fresh.reconciled, plan=stale)
         return msgspec.structs.replace(fresh, reconciled=reconciled)
 
-    with mock.patch.object(apply.Runner, "look", look):
+    with mock.patch.object(Runner, "look", look):
         yield
 
 
 @contextmanager
 def read_what_is_declared_once() -> Iterator[None]:
     """A run reads what is declared once, so that it does not see what is cancelled while it goes on."""
-    plain = apply.Runner.look
+    plain = Runner.look
 
     def look(self: Any, at: int | None = None) -> Any:
         fresh = plain(self, at)
         self.edge.sources = lambda: fresh.sources
         return fresh
 
-    with mock.patch.object(apply.Runner, "look", look):
+    with mock.patch.object(Runner, "look", look):
         yield
 
 
@@ -126,7 +126,7 @@ def read_what_is_declared_once() -> Iterator[None]:
 def send_before_the_intent() -> Iterator[None]:
     """Requests leave first, and the intent is saved with their outcome."""
 
-    plain = apply.Runner._save
+    plain = Runner._save
 
     def save(self: Any, state: State, snapshot: Snapshot, message: str, archived: Any = None) -> Snapshot:
         fresh = {
@@ -142,7 +142,7 @@ def send_before_the_intent() -> Iterator[None]:
             return Snapshot(state, snapshot.mark)  # not saved at all: as if the save came later
         return plain(self, state, snapshot, message, archived)
 
-    with mock.patch.object(apply.Runner, "_save", save):
+    with mock.patch.object(Runner, "_save", save):
         yield
 
 
@@ -154,7 +154,7 @@ def look_nothing_up() -> Iterator[None]:
     def blind(record: Record, sighting: Sighting, now: int) -> Record:
         return plain(record, Sighting(runs=()), now)
 
-    with mock.patch.object(apply, "after_lookup", blind):
+    with mock.patch.object(asking, "after_lookup", blind):
         yield
 
 
@@ -168,14 +168,14 @@ def retry_blindly() -> Iterator[None]:
             answer = msgspec.structs.replace(answer, verdict="not-now")
         return plain(record, answer, now, settings)
 
-    with mock.patch.object(apply, "after_answer", blind):
+    with mock.patch.object(runner, "after_answer", blind):
         yield
 
 
 @contextmanager
 def key_with_the_time() -> Iterator[None]:
     """The key changes with each attempt, so that a channel cannot know the second delivery."""
-    plain = apply.Runner._intend
+    plain = Runner._intend
 
     def timed(self: Any, *rest: Any) -> Any:
         record, request = plain(self, *rest)
@@ -183,7 +183,7 @@ def key_with_the_time() -> Iterator[None]:
         record = msgspec.structs.replace(record, intent=intent)
         return record, msgspec.structs.replace(request, intent=intent)
 
-    with mock.patch.object(apply.Runner, "_intend", timed):
+    with mock.patch.object(Runner, "_intend", timed):
         yield
 
 
@@ -209,7 +209,7 @@ def unknown_is_only_failed() -> Iterator[None]:
             return advance(after, "pending", now, "failed, so try again", reason=None, intent=None)
         return after
 
-    with mock.patch.object(apply, "after_lookup", eager):
+    with mock.patch.object(asking, "after_lookup", eager):
         yield
 
 
@@ -230,21 +230,21 @@ def attempt_after_the_deadline() -> Iterator[None]:
 @contextmanager
 def send_when_held_up() -> Iterator[None]:
     """A run that was held up between its decision and its requests sends them all the same."""
-    with mock.patch.object(apply.Runner, "_too_late", lambda self, requests, look: None):
+    with mock.patch.object(Runner, "_too_late", lambda self, requests, look: None):
         yield
 
 
 @contextmanager
 def begin_in_any_order() -> Iterator[None]:
     """What is due leaves in the wrong order."""
-    plain = apply.reconcile
+    plain = runner.reconcile
 
     def reconcile(*args: Any, **named: Any) -> Any:
         found = plain(*args, **named)
         backwards = msgspec.structs.replace(found.plan, sends=found.plan.sends[::-1])
         return msgspec.structs.replace(found, plan=backwards)
 
-    with mock.patch.object(apply, "reconcile", reconcile):
+    with mock.patch.object(runner, "reconcile", reconcile):
         yield
 
 

@@ -1,0 +1,25 @@
+"""Carries a plan out: save the intent, send, save the outcome. All effects come in as arguments.
+
+The order is the guarantee. What is due is taken from the very snapshot that the save compares against;
+the intent is durable before its request leaves; one request is made for one saved intent; after any
+lost save everything is read and decided again from the start.
+"""
+
+from __future__ import annotations
+
+from scheduler.apply.clocks import CLOCK_TOLERANCE, clock_problem
+from scheduler.apply.edge import Edge, Look, Waiter
+from scheduler.apply.report import Report
+from scheduler.apply.runner import LAST_SAVES, RACES, Runner
+
+__all__ = [
+    "CLOCK_TOLERANCE",
+    "LAST_SAVES",
+    "RACES",
+    "Edge",
+    "Look",
+    "Report",
+    "Runner",
+    "Waiter",
+    "clock_problem",
+]

@@ -1,0 +1,209 @@
+"""What a run asks: what became of a request, is a channel ready, was what is late sent before.
+
+Asking changes nothing; what the answers make of records is pure. Saving it is the runner's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from scheduler.diagnostics import Diagnostic, Location, error, warning
+from scheduler.dispatchers import Dispatcher, Readiness, Sighting
+from scheduler.outcomes import LATE, after_lookup, after_sighting
+from scheduler.plan import PlannedSend
+from scheduler.reconciler import Reconciled
+from scheduler.state import Intent, Record, advance
+from scheduler.times import Instant, instant_text
+from scheduler.ways import Ways
+
+A = TypeVar("A")
+_SET_BACK = "look whether the state was set back: its history says by whom and from what"
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The answers to the lookups and the confirmations of one plan, by schedule."""
+
+    about: Mapping[str, Record]
+    """The records that were asked about."""
+    sightings: Mapping[str, Sighting]
+    readiness: Mapping[str, Readiness]
+
+    def settle(self, schedules: dict[str, Record], now: Instant, tell: Callable[[str, Record], None]) -> None:
+        """Write what was learnt into `schedules`, where the record is as it was when it was asked about."""
+        for schedule_id, sighting in self.sightings.items():
+            record = schedules.get(schedule_id)
+            if record is None or record.intent != self.about[schedule_id].intent:
+                continue
+            if record.status in ("executing", "failed"):  # another runner may have settled it meanwhile
+                after = schedules[schedule_id] = after_lookup(record, sighting, now)
+                if after.status != record.status:
+                    tell(schedule_id, after)
+        for schedule_id, answer in self.readiness.items():
+            record = schedules.get(schedule_id)
+            if record is not None and record.status == "pending":
+                schedules[schedule_id] = _after_asking(record, answer, now)
+
+    def warnings(self, reconciled: Reconciled) -> Iterator[Diagnostic]:
+        """Tell a day ahead what cannot be confirmed, once a channel."""
+        told: set[tuple[str, str]] = set()
+        declared = reconciled.declared
+        for schedule_id, answer in self.readiness.items():
+            record = reconciled.booked[schedule_id]
+            problem = _unready(record, answer)
+            if problem is None or declared is None or (record.channel_id, problem) in told:
+                continue
+            told.add((record.channel_id, problem))
+            where = declared.place(declared.files["channel", record.channel_id])
+            words = f"{schedule_id} falls due within 24 h and is not ready: {problem}"
+            yield warning("unreachable", where, words, answer.hint)
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """One that is late, and of which a run shows up although the record knows of no request."""
+
+    record: Record
+    intent: Intent
+    due: Instant
+    sighting: Sighting
+
+    def adopted(self, now: Instant) -> Record:
+        return after_sighting(self.record, self.intent, self.sighting, self.due, now)
+
+
+def forgotten(schedule_id: str) -> Diagnostic:
+    """What is said of a record that had forgotten what was sent."""
+    words = f"{schedule_id} was sent before, and the record did not know: its channel has a run with its key"
+    return error("forgotten", Location.whole("."), words, _SET_BACK)
+
+
+class Asking:
+    """The questions of one run."""
+
+    def __init__(self, ways: Ways) -> None:
+        self._ways = ways
+
+    def look_up_and_confirm(
+        self,
+        records: Mapping[str, Record],
+        reconciled: Reconciled,
+        asked: set[str],
+        intended: Callable[[str, Record], Intent | None],
+    ) -> Asked:
+        """Ask what is unknown and what is near, each once: `asked` keeps count.
+
+        `intended` makes the envelope of what would be sent now.
+        """
+        wanted: dict[str, dict[str, Intent]] = {"lookup": {}, "confirm": {}}
+        for change in reconciled.plan.changes:
+            mark = f"{change.action} {change.schedule_id}"
+            if change.action in wanted and mark not in asked and change.before is not None:
+                asked.add(mark)
+                is_lookup = change.action == "lookup"
+                intent = _sent(change.before) if is_lookup else intended(change.schedule_id, change.before)
+                if intent is not None:
+                    wanted[change.action][change.schedule_id] = intent
+        run_ids = _known_runs(records, wanted["lookup"])
+        return Asked(
+            about=records,
+            sightings=self._ask_all(
+                wanted["lookup"],
+                lambda way, some: way.look_up(some, run_ids),
+                lambda fault: Sighting(error=fault),
+            ),
+            readiness=self._ask_all(
+                wanted["confirm"],
+                lambda way, some: way.ask_ready(some),
+                lambda fault: Readiness(ready=False, problem=fault),
+            ),
+        )
+
+    def look_back(
+        self,
+        sends: Sequence[PlannedSend],
+        reconciled: Reconciled,
+        asked: set[str],
+        intended: Callable[[PlannedSend], Intent],
+    ) -> dict[str, Found] | None:
+        """Look first whether what is late was sent before. None where there was nothing to ask.
+
+        A state branch that somebody set back forgets what was sent, and a fresh clone has nothing to hold
+        it against; the channel's runs remember. An answer that does not come keeps nothing back: the
+        token may not be allowed to read runs, and a late publication must not wait for that.
+        """
+        dues: dict[str, Instant] = {}
+        intents: dict[str, Intent] = {}
+        for send in sends:
+            record, mark = reconciled.booked[send.schedule_id], f"before {send.schedule_id}"
+            due = record.at if send.due is None else send.due
+            if mark in asked or record.status == "executing" or reconciled.plan.now - due <= LATE:
+                continue
+            intent = intended(send)
+            if intent.transport != "queue":
+                dues[send.schedule_id] = due
+                intents[send.schedule_id] = msgspec.structs.replace(intent, at=instant_text(due))
+        if not intents:
+            return None
+        sightings = self._ask_all(
+            intents, lambda way, some: way.look_up(some), lambda fault: Sighting(error=fault)
+        )
+        found: dict[str, Found] = {}
+        for name, sighting in sightings.items():
+            if sighting.runs:  # to be asked for again, until it is recorded
+                found[name] = Found(
+                    record=reconciled.booked[name], intent=intents[name], due=dues[name], sighting=sighting
+                )
+            else:
+                asked.add(f"before {name}")
+        return found
+
+    def _ask_all(
+        self,
+        intents: Mapping[str, Intent],
+        ask: Callable[[Dispatcher, Mapping[str, Intent]], Mapping[str, A]],
+        broken: Callable[[str], A],
+    ) -> dict[str, A]:
+        """Ask each way for all that go there; for those whose way is broken, `broken` makes an answer."""
+        faults = {i: fault for i, intent in intents.items() if (fault := self._ways.fault_of(intent))}
+        answers = {schedule_id: broken(fault) for schedule_id, fault in faults.items()}
+        open_ones = ((i, intent) for i, intent in intents.items() if i not in faults)
+        for way, ids in self._ways.group(open_ones):
+            answers |= ask(way, {schedule_id: intents[schedule_id] for schedule_id in ids})
+        return answers
+
+
+def _sent(record: Record) -> Intent | None:
+    """The recorded envelope. The runs of all attempts carry the key: the search begins with the first."""
+    intent = record.intent
+    if intent is None or record.executed_at is None:
+        return intent
+    return msgspec.structs.replace(intent, at=min(intent.at, record.executed_at))
+
+
+def _known_runs(records: Mapping[str, Record], wanted: Mapping[str, Intent]) -> dict[str, int]:
+    """The runs that can be asked for themselves. After a repository_dispatch there may be a second one."""
+    return {
+        schedule_id: run_id
+        for schedule_id, intent in wanted.items()
+        if intent.transport != "repository_dispatch"
+        and schedule_id in records
+        and (run_id := records[schedule_id].run_id) is not None
+    }
+
+
+def _after_asking(record: Record, answer: Readiness, now: Instant) -> Record:
+    """`scheduled` means confirmed; what is not keeps its reason and is asked again."""
+    checked = {"checked_at": instant_text(now)}
+    problem = _unready(record, answer)
+    if problem is None:
+        return advance(record, "scheduled", now, "its channel is ready", unconfirmed=None, **checked)
+    return msgspec.structs.replace(record, unconfirmed=problem, **checked)
+
+
+def _unready(record: Record, answer: Readiness) -> str | None:
+    """Why a schedule cannot be confirmed; None where it can."""
+    if not answer.ready:
+        return answer.problem or "its channel is not ready"
+    return "no video is assigned" if record.video_id is None else None

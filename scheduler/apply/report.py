@@ -1,0 +1,70 @@
+"""What a run tells of itself: results by schedule, the faults of its last look, what it changed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from scheduler.diagnostics import Diagnostic
+from scheduler.plan import Change
+from scheduler.reconciler import Reconciled
+from scheduler.rows import Result
+from scheduler.state import Record, Status
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What came of a run: results by schedule, the diagnostics of the last look, what was changed."""
+
+    results: dict[str, Result]
+    diagnostics: Sequence[Diagnostic]
+    changes: list[Change]
+    last: Reconciled | None = None
+    saves: int = 0
+    put_off: set[str] = msgspec.field(default_factory=set)
+    """Schedules whose request will be made again by itself: no failure of this run."""
+    waiting: set[str] = msgspec.field(default_factory=set)
+    """Schedules that could not be sent, as of the last look."""
+
+    @property
+    def is_red(self) -> bool:
+        """Something is wrong in what is declared, failed, is unknown, or could not be sent."""
+        return any(fault.is_error for fault in self.diagnostics) or any(
+            result.status == "failed" or (result.error is not None and result.schedule_id not in self.put_off)
+            for result in self.results.values()
+        )
+
+    def tell(self, schedule_id: str, record: Record) -> None:
+        """What this run made of a schedule."""
+        self.put_off.discard(schedule_id)
+        self.waiting.discard(schedule_id)
+        if record.status == "pending":
+            self.put_off.add(schedule_id)
+        problem = record.error_message if record.status != "completed" else None
+        self.results[schedule_id] = Result(schedule_id=schedule_id, status=record.status, error=problem)
+
+    def tell_look(self, reconciled: Reconciled) -> None:
+        """What was decided without a request: too late, no video, no token, or not known yet."""
+        for schedule_id in self.waiting:
+            self.results.pop(schedule_id, None)
+        self.waiting.clear()
+        for change in reconciled.plan.changes:
+            if change.action in ("miss", "fail") and change.after is not None:
+                self.tell(change.schedule_id, change.after)
+        for waiting in reconciled.plan.waiting:
+            self._wait(waiting.schedule_id, "pending", waiting.why)
+        for schedule_id in reconciled.plan.unknown:
+            problem = reconciled.booked[schedule_id].error_message
+            if schedule_id not in self.results and reconciled.booked[schedule_id].status == "executing":
+                why = f"its outcome is unknown: {problem or 'the runner stopped before the answer'}"
+                self._wait(schedule_id, "executing", why)
+
+    def tell_broken_ways(self, faults: Mapping[str, str]) -> None:
+        """What is due and has no way out."""
+        for schedule_id, fault in faults.items():
+            self._wait(schedule_id, "pending", fault)
+
+    def _wait(self, schedule_id: str, status: Status, why: str) -> None:
+        self.waiting.add(schedule_id)
+        self.put_off.discard(schedule_id)
+        self.results[schedule_id] = Result(schedule_id=schedule_id, status=status, error=why)
