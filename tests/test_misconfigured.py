@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -186,3 +188,12 @@ def test_a_plan_on_a_clock_behind_the_record_says_that_a_run_would_refuse(due: M
     planned = due.json("plan")
     assert planned.codes[-1] == "clock"
     assert due.run("run").code == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_input_and_output_hinder_no_run(due: Miniature, github: GitHub, closed: str) -> None:
+    command = f'exec "{sys.executable}" -m scheduler -C "{due.root}" --now 2026-03-01T18:00:10Z run {closed}'
+    environ = due.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    ended = subprocess.run(["sh", "-c", command], env=environ, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert len(github.dispatches) == 2
