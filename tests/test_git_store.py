@@ -509,9 +509,14 @@ def test_no_branch_is_no_state_and_names_the_way_to_begin(remote: Remote) -> Non
 
 def test_a_clone_that_has_no_remote_at_all_has_no_state(over_file: Remote) -> None:
     clone = over_file.clone("mine")
-    git("remote", "remove", "origin", cwd=clone)
-    with pytest.raises(StateMissing, match="origin has no branch scheduler-state"):
-        GitBranchStore(clone, BRANCH).load()
+    store = GitBranchStore(clone, BRANCH)
+    store.load()
+    git("remote", "rename", "origin", "upstream", cwd=clone)
+    with pytest.raises(StateMissing, match="this clone has no remote that is called origin") as missing:
+        store.load()
+    assert missing.value.hint == "git remote add origin URL, or git remote rename OLD origin"
+    with pytest.raises(StateError, match="this clone has no remote that is called origin"):
+        store.create(FIRST)
 
 
 def test_a_branch_that_was_there_and_is_gone_can_be_put_back(over_file: Remote) -> None:

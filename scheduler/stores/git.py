@@ -232,6 +232,8 @@ class GitBranchStore:
         )  # fmt: skip
 
     def _missing(self) -> StateMissing:
+        if not self._has_remote():
+            return StateMissing(f"there is no state: {self._no_remote}", hint=self._name_one)
         seen = self._known(self._seen_ref)
         if seen is None:
             return StateMissing(
@@ -415,7 +417,17 @@ class GitBranchStore:
         )  # fmt: skip
         return classify(output)
 
+    @property
+    def _no_remote(self) -> str:
+        return f"this clone has no remote that is called {self._remote}"
+
+    @property
+    def _name_one(self) -> str:
+        return f"git remote add {self._remote} URL, or git remote rename OLD {self._remote}"
+
     def _refusal(self, words: str) -> StateError:
+        if not self._has_remote():
+            return StateError(f"{self.name} cannot be written: {self._no_remote}", hint=self._name_one)
         return StateError(
             f"{self.name} of {self._remote} cannot be written, the remote refuses: {words}",
             hint=f"let the account or token that this runs with push to {self._branch}",
