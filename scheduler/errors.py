@@ -44,7 +44,7 @@ class QueueError(SchedulerError):
 
 
 class RunRefused(SchedulerError):
-    """This run must not act: its checkout is older than the record, or its clock is wrong."""
+    """This run must not act: its checkout is too old, its clock is wrong, or nothing is declared at all."""
 
 
 class ScheduleError(SchedulerError, ValueError):

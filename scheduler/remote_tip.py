@@ -15,7 +15,7 @@ from pathlib import Path
 
 from scheduler import workspace
 from scheduler.diagnostics import Diagnostic, Location, warning
-from scheduler.errors import SchedulerError, StateError
+from scheduler.errors import RunRefused, SchedulerError, StateError
 from scheduler.sources import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
 from scheduler.stores.plumbing import Git
 from scheduler.workspace import FOLDERS, LARGEST
@@ -56,7 +56,7 @@ class RemoteTip:
         """Every declared file, in the order and with the faults of a work tree's.
 
         Where the tip cannot be had: what was read last, or the work tree, and a remark. Raises
-        SchedulerError where there is neither a folder waves/ nor a folder channels/.
+        RunRefused where there is neither a folder waves/ nor a folder channels/.
         """
         self.remarks = []
         try:
@@ -91,10 +91,10 @@ class RemoteTip:
         return self._git.line("rev-parse", "--verify", f"{OWN_REF}^{{commit}}")
 
     def _read(self, commit: str) -> list[Source]:
-        """The files of the tip. Raises StateError where git cannot give them."""
+        """The files of the tip. Raises StateError where git cannot give them, RunRefused as `read`."""
         entries = self._entries(commit)
         if not any(name.startswith(tuple(f"{folder}/" for _, folder in FOLDERS)) for _, _, name in entries):
-            raise SchedulerError(
+            raise RunRefused(
                 f"the commit {commit[:12]} of {self._ref} has neither a folder waves/ nor a folder channels/",
                 hint="put them back on that branch",
             )

@@ -14,7 +14,7 @@ from git_repository import git
 from github_stand_in import GitHub
 from miniature import TOKEN, Miniature
 
-from scheduler.errors import SchedulerError
+from scheduler.errors import RunRefused, SchedulerError
 from scheduler.remote_tip import OWN_REF, RemoteTip, sources_at
 from scheduler.sources import Source
 from scheduler.workspace import LARGEST, digest, read_sources
@@ -208,7 +208,7 @@ def test_a_tip_without_any_folder_of_ours_stops_the_run(scene: Scene) -> None:
     shutil.rmtree(scene.editor / "channels")
     scene.write("scheduler.yaml", "")
     scene.push()
-    with pytest.raises(SchedulerError, match="has neither a folder waves/ nor a folder channels/"):
+    with pytest.raises(RunRefused, match="has neither a folder waves/ nor a folder channels/"):
         scene.tip().read()
 
 
