@@ -454,6 +454,9 @@ def _gone_back(state: State, now: Instant) -> str | None:
 def root_of(path: str) -> Path:
     """The repository's folder. Raises SchedulerError where there is none."""
     root = Path(path)
-    if not root.is_dir():
-        raise SchedulerError(f"{path} is no folder")
-    return root.resolve()
+    try:
+        if root.is_dir():
+            return root.resolve()
+    except OSError as problem:  # a name that is too long; or the current folder was removed
+        raise SchedulerError(f"{path} cannot be opened: {problem.strerror}") from None
+    raise SchedulerError(f"{path} is no folder")

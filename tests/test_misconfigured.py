@@ -197,3 +197,31 @@ def test_closed_input_and_output_hinder_no_run(due: Miniature, github: GitHub, c
     ended = subprocess.run(["sh", "-c", command], env=environ, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert len(github.dispatches) == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("init", "x" * 300),
+        ("calendar", "--output", "x" * 300),
+        ("simulate", "--pace", "60/min\udcff"),
+        ("-C", "x" * 300, "list"),
+    ],
+)
+def test_an_argument_that_no_file_or_file_system_can_hold_is_a_wrong_use(
+    due: Miniature, command: tuple[str, ...]
+) -> None:
+    wrong = due.run(*command)
+    assert (wrong.code, wrong.out) == (2, "")
+    assert wrong.err
+
+
+def test_a_current_folder_that_was_removed_is_a_wrong_use(due: Miniature, tmp_path: Path) -> None:
+    command = f'rmdir "{tmp_path}/gone" && exec "{sys.executable}" -m scheduler list'
+    (tmp_path / "gone").mkdir()
+    environ = due.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    ended = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path / "gone", env=environ, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "cannot be opened: No such file or directory" in ended.stderr

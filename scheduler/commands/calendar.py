@@ -64,7 +64,11 @@ def calendar(context: Context, folder: Path, wanted: Filter) -> None:
 
 def _before(folder: Path) -> dict[str, bytes | None]:
     """What is in the place of each file now. Raises SchedulerError where it is somebody else's."""
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+    try:
+        taken = folder.is_symlink() or (folder.exists() and not folder.is_dir())
+    except OSError as problem:  # a name that is too long, a folder that is closed to us
+        raise SchedulerError(f"{folder} cannot be made: {problem.strerror}") from None
+    if taken:
         raise SchedulerError(f"{folder} is no folder", hint="name a folder; it is made where there is none")
     return {name: _ours(folder / name) for name in NAMES}
 

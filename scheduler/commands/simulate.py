@@ -72,7 +72,8 @@ class PaceArgument(click.ParamType[spec.Pace]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> spec.Pace:
         if isinstance(value, spec.Pace):
             return value
-        settings, faults = spec.read_settings(documents.read("--pace", f"pace: {value}\n".encode()))
+        line = f"pace: {value}\n".encode(errors="replace")
+        settings, faults = spec.read_settings(documents.read("--pace", line))
         if settings is None:
             self.fail("; ".join(filter(None, (faults[0].message, faults[0].hint))), param, ctx)
         return settings.pace

@@ -96,7 +96,10 @@ def _filled(text: str, blanks: Mapping[str, str]) -> str:
 
 def write(folder: Path, texts: Mapping[str, str]) -> None:
     """Write the files, all or none. Raises SchedulerError where one is there, or cannot be written."""
-    taken = next(_taken(folder, texts), None)
+    try:
+        taken = next(_taken(folder, texts), None)
+    except OSError as problem:
+        raise SchedulerError(f"{folder} cannot be made: {problem.strerror or problem}") from None
     if taken is not None:
         raise SchedulerError(
             f"{folder / taken} is there already; nothing was written",
