@@ -530,6 +530,18 @@ def test_a_branch_that_was_there_and_is_gone_can_be_put_back(over_file: Remote) 
     assert store.load().mark == tip
 
 
+def test_no_new_state_is_begun_where_this_clone_saw_one_unless_it_is_meant(over_file: Remote) -> None:
+    store = over_file.store("mine")
+    tip = store.load().mark
+    git("update-ref", "-d", REF, cwd=over_file.bare)
+    with pytest.raises(StateError, match="had a branch scheduler-state: a new state would send again") as refused:
+        store.create(FIRST)
+    put_back, _, meant = str(refused.value.hint).partition("; or, if it is meant: ")
+    assert put_back == f"put the old one back: git push origin {tip}:{REF}"
+    git(*meant.split()[1:], cwd=over_file.folder / "mine")
+    assert store.create(FIRST).mark == over_file.tip()
+
+
 def test_a_remote_that_is_not_there_is_no_missing_state(over_file: Remote) -> None:
     clone = over_file.clone("mine")
     for address in (str(over_file.folder / "none.git"), "http://127.0.0.1:1/none.git"):

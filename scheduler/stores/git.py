@@ -139,10 +139,21 @@ class GitBranchStore:
         return Snapshot(state, tip)
 
     def create(self, state: State) -> Snapshot:
-        """Start the branch with a commit that has no parent. Raises StateError where it is there."""
+        """Start the branch with a commit that has no parent.
+
+        Raises StateError where it is there, and where this clone knows that it was: a new lineage has new
+        keys, so that not even the channels would notice what is sent again.
+        """
         from scheduler.state import encode
 
         self._demand_branch_name()
+        seen = self._known(self._seen_ref)
+        if seen is not None and self._has_remote() and self._fetch() is None:
+            raise StateError(
+                f"{self._remote} had a {self.name}: a new state would send again what was sent",
+                hint=f"put the old one back: git push {self._remote} {seen}:{self._ref}; "
+                f"or, if it is meant: git update-ref -d {self._seen_ref}",
+            )
         tree = self._tree({}, {STATE_FILE: encode(state)})
         commit = self._commit(tree, None, "Begin the record", state.serial)
         try:
