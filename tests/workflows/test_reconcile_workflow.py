@@ -94,6 +94,16 @@ def test_a_dry_run_writes_and_sends_nothing(home: Home, channel: Repository) -> 
     assert home.state()["schedules"] == {}
 
 
+def test_the_doctor_can_be_asked_with_the_tokens_that_a_tick_has(home: Home, channel: Repository) -> None:
+    begin(home)
+    home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
+    run = home.tick("workflow_dispatch", given={"inputs": {"doctor": "true"}})
+    assert run.said("tech-daily: SCHEDULER_TOKEN may dispatch"), run.log
+    assert run.said("no workflow on the default branch of acme/tech-daily listens to process-video")
+    assert run.conclusion == "failure", "and so the run is red"
+    assert (channel.dispatches, home.state()["schedules"]) == ([], {})
+
+
 def test_a_refused_publication_ends_red_with_an_issue_and_a_retry_closes_it(home: Home) -> None:
     begin(home)
     home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
