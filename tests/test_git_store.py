@@ -534,7 +534,7 @@ def test_no_new_state_is_begun_where_this_clone_saw_one_unless_it_is_meant(over_
     store = over_file.store("mine")
     tip = store.load().mark
     git("update-ref", "-d", REF, cwd=over_file.bare)
-    with pytest.raises(StateError, match="had a branch scheduler-state: a new state would send again") as refused:
+    with pytest.raises(StateError, match="a new state would send again") as refused:
         store.create(FIRST)
     put_back, _, meant = str(refused.value.hint).partition("; or, if it is meant: ")
     assert put_back == f"put the old one back: git push origin {tip}:{REF}"
