@@ -91,9 +91,9 @@ class Context:
     def repository(self) -> Repository:
         return Repository(root_of(self.directory), self.environ, self.clock)
 
-    def texts(self, reconciled: Reconciled) -> Mapping[str, str]:
+    def texts(self, reconciled: Reconciled | None = None) -> Mapping[str, str]:
         """The text of every file, for the frames around problems."""
-        if reconciled.declared is not None:
+        if reconciled is not None and reconciled.declared is not None:
             return {name: document.text for name, document in reconciled.declared.documents.items()}
         from scheduler import documents
 
@@ -212,7 +212,11 @@ def validate(context: Context, form: str | None) -> None:
     """Check every file and every rule; send and write nothing."""
     from scheduler.reports.views import for_validate
 
-    reconciled, _ = context.repository.look(proposal=True, only_check=True)
+    try:
+        reconciled, _ = context.repository.look(proposal=True, only_check=True)
+    except StateError:
+        _tell_files(context)
+        raise
     chosen = form or ("github" if context.environ.get("GITHUB_ACTIONS") == "true" else "text")
     write(for_validate(chosen, reconciled, context.texts(reconciled), colour=context.colour))
     sys.exit(PROBLEMS if reconciled.is_red else FINE)
@@ -415,6 +419,17 @@ def _tell_report(context: Context, report: Report, form: str) -> None:
 
     texts = {} if report.last is None else context.texts(report.last)
     write(for_run(form, report, texts, colour=context.colour))
+
+
+def _tell_files(context: Context) -> None:
+    """What is wrong in the files themselves, where the record is out of reach: an editor may be offline."""
+    from scheduler.declarations import declare
+    from scheduler.diagnostics import in_order
+
+    _, faults = declare(context.repository.sources())
+    if faults:
+        _tell_problems(in_order(faults), context.texts())
+        click.echo("\nThese are of the files alone; the rules also need the record.\n", err=True)
 
 
 def _tell_problems(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> None:

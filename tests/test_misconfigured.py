@@ -225,3 +225,21 @@ def test_a_current_folder_that_was_removed_is_a_wrong_use(due: Miniature, tmp_pa
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "cannot be opened: No such file or directory" in ended.stderr
+
+
+def test_without_the_record_an_editor_is_told_at_least_what_is_wrong_in_the_files(mini: Miniature) -> None:
+    mini.channels("alpha").write(
+        {
+            "scheduler.yaml": "state: branch:scheduler-state\n",
+            "waves/spring.yaml": "titel: Spring\nschedules: []\n",
+        }
+    )
+    git(mini.root, "init", "-q", "-b", "main")
+    git(mini.root, "remote", "add", "origin", str(mini.root / "nowhere.git"))
+    outcome = mini.run("validate")
+    assert outcome.code == 3
+    assert "waves/spring.yaml:1:1: error: unknown key `titel`; did you mean `title`?" in outcome.err
+    assert "These are of the files alone" in outcome.err
+    assert "error: branch scheduler-state of origin cannot be read" in outcome.err
+    mini.write({"waves/spring.yaml": "title: Spring\nschedules: []\n"})
+    assert "of the files alone" not in mini.run("validate").err
