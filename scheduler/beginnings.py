@@ -17,6 +17,8 @@ from scheduler.times import Instant, instant_text, read_zone
 
 FAR_BACK = 5 * 366 * 86_400
 """Seconds to look back for the slots that a lineup has used up already."""
+NAMED = 5
+"""Schedules that one line names."""
 NEAR = 14 * 86_400
 """Seconds of the first look, which each further one doubles: calendars differ from minutely to yearly."""
 
@@ -47,6 +49,7 @@ def begin(
     words = (
         [f"{len(records)} schedules in the past are recorded as cancelled (before_init)"] if records else []
     )
+    words += _already_due(declared, now)
     for channel_id, video in lineup_from.items():
         used = list(_used_up(declared, channel_id, video, now, records))
         records |= dict(used)
@@ -60,6 +63,24 @@ def _past(declared: Declarations, now: Instant) -> Iterator[tuple[str, Record]]:
     for schedule in schedules.expand(declared, {}).schedules.values():
         if schedule.at < now:
             yield schedule.id, _closed(new_record(schedule), now)
+
+
+def _already_due(declared: Declarations, now: Instant) -> list[str]:
+    """Those that a `lead` lets go out at once: somebody may have sent them before there was a record."""
+    due = sorted(
+        schedule.id
+        for schedule in schedules.expand(declared, {}).schedules.values()
+        if not schedule.cancelled
+        and (channel := declared.channels.get(schedule.channel)) is not None
+        and schedule.at - channel.lead <= now <= schedule.at
+    )
+    if not due:
+        return []
+    more = f" and {len(due) - NAMED:,} more" if len(due) > NAMED else ""
+    return [
+        f"due already, and sent by the next run: {', '.join(due[:NAMED])}{more}; "
+        "cancel what was sent before this record began"
+    ]
 
 
 def _closed(record: Record, now: Instant) -> Record:

@@ -519,12 +519,22 @@ def test_a_clone_that_has_no_remote_at_all_has_no_state(over_file: Remote) -> No
         store.create(FIRST)
 
 
+def test_a_folder_that_is_called_as_the_remote_is_none(over_file: Remote) -> None:
+    store = over_file.store("mine")
+    clone = over_file.folder / "mine"
+    git("remote", "remove", "origin", cwd=clone)
+    git("clone", "-q", "--bare", str(over_file.bare), "origin.git", cwd=clone)
+    with pytest.raises(StateMissing, match="no remote that is called origin"):
+        store.load()
+
+
 def test_a_branch_that_was_there_and_is_gone_can_be_put_back(over_file: Remote) -> None:
     store = over_file.store("mine")
     tip = store.load().mark
     git("update-ref", "-d", REF, cwd=over_file.bare)
-    with pytest.raises(StateMissing, match="the state is gone") as missing:
+    with pytest.raises(StateError, match="the state is gone") as missing:
         store.load()
+    assert not isinstance(missing.value, StateMissing), "a lost record is not taken for one that never was"
     hint = str(missing.value.hint).removeprefix("put it back: ")
     git(*hint.split()[1:], cwd=over_file.folder / "mine")
     assert store.load().mark == tip

@@ -442,6 +442,13 @@ def test_init_records_what_lies_in_the_past_and_it_is_never_sent(mini: Miniature
     assert mini.json("plan", now=SUNDAY).actions == ["create alpha/2026-03-09T00:00:00Z"]
 
 
+def test_init_names_what_a_lead_lets_go_out_at_once(mini: Miniature) -> None:
+    mini.channels("alpha", lead="6h").channels("beta")
+    mini.write({"waves/a.yaml": one("v", "2026-03-01T05:00:00Z", "alpha, beta")})
+    made = mini.run("state", "init", now=SUNDAY)
+    assert "due already, and sent by the next run: a/v/alpha; cancel what was sent before" in made.out
+
+
 def test_what_init_finds_due_at_this_very_second_is_sent(live: Miniature, github: GitHub) -> None:
     (live.root / "state.json").unlink()
     live.write({"waves/a.yaml": one("v", SUNDAY, "alpha")})

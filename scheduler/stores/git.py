@@ -211,6 +211,9 @@ class GitBranchStore:
 
     def _fetch(self) -> str | None:
         """The remote branch's commit, fetched; None where there is no such branch."""
+        if not self._has_remote():  # git would take a folder of that name for it
+            self._git.demand("rev-parse", "--git-dir")
+            return None
         for attempt in range(self._attempts):
             self._back_off(attempt)
             output = self._fetch_once()
@@ -219,7 +222,7 @@ class GitBranchStore:
                 tip = self._git.line("rev-parse", "--verify", f"{self._fetch_ref}^{{commit}}")
                 self._git.run("update-ref", "-d", self._fetch_ref)
                 return tip
-            if "couldn't find remote ref" in output.error or not self._has_remote():
+            if "couldn't find remote ref" in output.error:
                 return None
             if not _BUSY.search(output.error):
                 break
@@ -242,7 +245,8 @@ class GitBranchStore:
             *depth, "--", self._remote, f"+{self._ref}:{self._fetch_ref}", network=True,
         )  # fmt: skip
 
-    def _missing(self) -> StateMissing:
+    def _missing(self) -> StateError:
+        """Why nothing is there. What was there and is gone is not absent: nobody may go on without it."""
         if not self._has_remote():
             return StateMissing(f"there is no state: {self._no_remote}", hint=self._name_one)
         seen = self._known(self._seen_ref)
@@ -251,7 +255,7 @@ class GitBranchStore:
                 f"there is no state: {self._remote} has no {self.name}",
                 hint="for the very first run: scheduler state init",
             )
-        return StateMissing(
+        return StateError(
             f"the state is gone: {self._remote} had a {self.name} and has it no more",
             hint=f"put it back: git push {self._remote} {seen}:{self._ref}",
         )
