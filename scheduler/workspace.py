@@ -119,6 +119,13 @@ def digest(sources: Sequence[Source]) -> str:
 
 # --- git ------------------------------------------------------------------------------------------------
 
+FROM_A_HOOK = frozenset(
+    {
+        "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR",
+        "GIT_NAMESPACE", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH",
+    }
+)  # fmt: skip
+"""What git tells its hooks: with it, git would look into their repository whatever folder is named."""
 Ancestry = Literal["same", "newer", "older", "unrelated", "unknown"]
 
 
@@ -126,7 +133,8 @@ def git(root: Path | str, *arguments: str, timeout: float = 30.0) -> subprocess.
     """Run git in `root`, quietly and without prompts. Raises OSError where there is no git."""
     import subprocess  # late: an idle tick does without
 
-    environment = {**os.environ, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    environment = {name: value for name, value in os.environ.items() if name not in FROM_A_HOOK}
+    environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
     return subprocess.run(  # noqa: S603 - a fixed program, arguments never from a shell
         ["git", "-C", str(root), *arguments],  # noqa: S607 - the operator's git
         capture_output=True,

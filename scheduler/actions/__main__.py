@@ -15,11 +15,12 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from scheduler.actions import issues, outcomes, ticks
-from scheduler.actions.rest import Repository
+from scheduler.actions.rest import ApiError, Repository
 from scheduler.actions.texts import SUMMARY_LIMIT, command, fit
 from scheduler.errors import SchedulerError
 from scheduler.times import TimeError, duration_text, read_duration
@@ -141,8 +142,19 @@ def _keep_issues(repository: Repository, printed: outcomes.Printed, exit_code: i
     stopped = {} if printed.complete else {"exit code": str(exit_code)}
     concerns = {outcomes.BROKEN: (stopped, [] if stopped else ["exit code"]), **outcomes.by_topic(printed)}
     for topic, (wrong, settled) in concerns.items():
-        _settle(repository, known, topic, wrong, settled)
-    _settle(repository, known, outcomes.TICKS, *_tick_gap(repository, tick_gap))
+        with _apart(topic):
+            _settle(repository, known, topic, wrong, settled)
+    with _apart(outcomes.TICKS):
+        _settle(repository, known, outcomes.TICKS, *_tick_gap(repository, tick_gap))
+
+
+@contextmanager
+def _apart(topic: issues.Topic) -> Iterator[None]:
+    """Where GitHub refuses something of one topic, the others are told all the same."""
+    try:
+        yield
+    except ApiError as refusal:
+        _say(command("warning", f"{topic.title}: {refusal}", title="Not all was reported"))
 
 
 def _settle(

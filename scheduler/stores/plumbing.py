@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scheduler.errors import StateError
+from scheduler.workspace import FROM_A_HOOK
 
 _QUIET = (
     "-c", "core.hooksPath=/dev/null",  # a pre-push hook of this clone is about its code
@@ -22,9 +23,6 @@ _QUIET = (
     "-c", "maintenance.auto=false",
     "-c", "i18n.commitEncoding=UTF-8",
 )  # fmt: skip
-_FROM_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY",
-                "GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-                "GIT_QUARANTINE_PATH")  # fmt: skip
 _GRACE = 2  # seconds in which a git that is told to stop can remove its lock files
 _USERINFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
 _QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
@@ -115,7 +113,7 @@ def _environment() -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in _FROM_A_HOOK and not name.startswith(("GIT_TRACE", "GIT_CURL_VERBOSE"))
+        if name not in FROM_A_HOOK and not name.startswith(("GIT_TRACE", "GIT_CURL_VERBOSE"))
     }
     kept.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
     return kept | {"LC_ALL": "C", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never"}

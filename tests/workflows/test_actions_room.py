@@ -223,6 +223,26 @@ def test_a_tick_that_brings_nothing_new_touches_no_issue(
     assert [request.method for request in github.requests if request.method != "GET"] == ["POST"]
 
 
+def test_a_refusal_about_one_issue_keeps_no_other_from_being_told(
+    home: Repository,
+    github: LoopbackGitHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answered = github.answer
+
+    def refusing(request: Any) -> Any:
+        if request.method == "POST" and "spring" in str(request.body):
+            return 422, b'{"message": "Validation Failed"}'
+        return answered(request)
+
+    monkeypatch.setattr(github, "answer", refusing)
+    report(tmp_path, ("spring/g/alpha", "failed", "no"), ("winter/g/alpha", "failed", "no"), exit_code=1)
+    assert [issue["title"] for issue in home.issues] == ["Wave winter: not all was published"]
+    assert "title=Not all was reported::Wave spring: not all was published" in capsys.readouterr().out
+
+
 def test_what_was_only_sent_is_not_yet_well(home: Repository, tmp_path: Path) -> None:
     report(tmp_path, ("spring/teaser/alpha", "failed", "run_failed"), exit_code=1)
     report(tmp_path, ("spring/teaser/alpha", "executing", None))
