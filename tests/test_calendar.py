@@ -169,6 +169,20 @@ def test_a_folder_that_is_a_link_or_a_file_is_refused(mini: Miniature, tmp_path:
     assert "is no plain file" in publish(mini).err
 
 
+def test_the_folder_may_be_the_one_that_one_stands_in(
+    mini: Miniature, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mini.channels("alpha").write(PLAIN)
+    (mini.root / "public").mkdir()
+    monkeypatch.chdir(mini.root / "public")
+    for name in (".", "../public/.", "./below"):
+        outcome = mini.run("calendar", "--output", name, now=NOW)
+        assert (outcome.code, outcome.err) == (0, "")
+    files = ["calendar.ics", "index.html", "schedules.json"]
+    for folder in (Path(), Path("below")):
+        assert sorted(path.name for path in folder.iterdir() if path.is_file()) == files
+
+
 # --- the span and the filters -----------------------------------------------------------------------
 
 

@@ -93,4 +93,4 @@ def _write(folder: Path, before: Mapping[str, bytes | None], contents: Mapping[s
     """Replace each file whole or not at all; one that would stay the same is left alone."""
     for name, content in contents.items():
         if before[name] != content:
-            worktree.replace(folder.parent, f"{folder.name}/{name}", before[name], content)
+            worktree.replace(Path(), str(folder / name), before[name], content)
