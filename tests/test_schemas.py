@@ -177,6 +177,9 @@ BEYOND_A_SCHEMA = {
     "a zone for each channel",
     "a branch that git refuses",
     "a folder",
+    "a queue on a port that is not there",
+    "a queue on a port that is no number",
+    "a queue whose brackets do not close",
     "a freeze that ends when it begins",
     "a number with a leading zero",
 }

@@ -644,6 +644,9 @@ BAD_SETTINGS = {
     "a branch that git refuses": ("state: branch:a..b", "'a..b' is not the name of a branch"),
     "a folder": ("state: states/", "'states/' is a folder"),
     "a queue that is no URL": ("queue: publications", "'publications' is not a queue's URL"),
+    "a queue on a port that is not there": ("queue: redis://h:99999/0", "'redis://h:99999/0' is not a queue"),
+    "a queue on a port that is no number": ("queue: redis://h:port/0", "'redis://h:port/0' is not a queue"),
+    "a queue whose brackets do not close": ('queue: "redis://[::1/0"', "'redis://[::1/0' is not a queue"),
     "a freeze that ends when it begins": (
         "freezes: [{from: 2026-03-01T18:00Z, until: 2026-03-01T18:00Z}]",
         "the freeze ends before it begins",

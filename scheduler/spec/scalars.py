@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import GetJsonSchemaHandler, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -311,17 +313,27 @@ def _read_variable(value: object) -> str:
     return text
 
 
-def _pattern(pattern: str, what: str, hint: str) -> PlainValidator:
-    """How a text of one form is read."""
+def _pattern(
+    pattern: str, what: str, hint: str, holds: Callable[[str], bool] = lambda _: True
+) -> PlainValidator:
+    """How a text of one form is read; `holds` says of one that has it what no pattern can."""
     compiled = re.compile(pattern)
 
     def read(value: object) -> str:
         text = read_text(value, 1_000)
-        if compiled.fullmatch(text) is None:
+        if compiled.fullmatch(text) is None or not holds(text):
             raise fault(f"{quoted(text)} is not {what}", hint)
         return text
 
     return PlainValidator(read)
+
+
+def _has_an_address(url: str) -> bool:
+    """Whether a host and a port can be made of a URL: nobody should learn of that at 18:00."""
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:  # a port that is no number or too high, brackets that do not close
+        return False
 
 
 def _read_workflow(value: object) -> str:
@@ -502,7 +514,7 @@ Lineage = Annotated[
 _QUEUE_HINT = "write a URL, such as sqlite:///queue.db or redis://queue.internal/0"
 QueueUrl = Annotated[
     str,
-    _pattern(_QUEUE_URL, "a queue's URL", _QUEUE_HINT),
+    _pattern(_QUEUE_URL, "a queue's URL", _QUEUE_HINT, _has_an_address),
     Shown(text_schema(pattern=_QUEUE_URL, hint=_QUEUE_HINT)),
 ]
 Metadata = Annotated[dict[str, Any], PlainValidator(_read_metadata), Shown({"type": "object"})]
