@@ -6,6 +6,7 @@ before goes on as recorded and nobody is told of a second, false fault.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -15,6 +16,10 @@ import msgspec
 from scheduler import documents, spec
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, error
 from scheduler.sources import SETTINGS, SETTINGS_TOO, SUFFIXES, Source
+
+_RENAMED_FROM = re.compile(
+    rb"""^renamed_from:[ \t]*["']?([A-Za-z0-9][A-Za-z0-9._-]{0,63})["']?[ \t\r]*(?:#|$)""", re.M
+)
 
 
 class Declarations(msgspec.Struct, kw_only=True):
@@ -27,7 +32,8 @@ class Declarations(msgspec.Struct, kw_only=True):
     """(kind, id) -> file, readable or not."""
     documents: dict[str, documents.Document]
     unreadable: dict[tuple[str, str], Code]
-    """(kind, id) -> the code of the fault, for files that cannot be read or that share a stem."""
+    """(kind, id) -> the code of the fault, for files that cannot be read or that share a stem, and for
+    the ids that such files say they were renamed from."""
 
     hidden: set[str]
     """Kinds of which a whole folder cannot be read: any file that is not known may be in there."""
@@ -73,7 +79,8 @@ def declare(sources: Iterable[Source]) -> tuple[Declarations | None, list[Diagno
         hidden=set(), refused={},
     )  # fmt: skip
     twins: dict[tuple[str, str], str] = {}
-    for source in sorted(sources, key=lambda source: (source.kind, source.file)):
+    in_order = sorted(sources, key=lambda source: (source.kind, source.file))
+    for source in in_order:
         document = _document(source, declared, found)
         if source.kind == "scheduler":
             settings = None
@@ -100,7 +107,24 @@ def declare(sources: Iterable[Source]) -> tuple[Declarations | None, list[Diagno
     if settings is None:
         return None, found
     declared.settings = settings
+    _note_former_names(declared, in_order)
     return declared, found
+
+
+def _note_former_names(declared: Declarations, sources: Iterable[Source]) -> None:
+    """What a file that cannot be read says it was renamed from cannot be read either: it is not withdrawn.
+
+    Such a file may be no YAML at all, so the line is looked for in its text.
+    """
+    for source in sources:
+        if source.kind == "scheduler":
+            continue
+        stem = PurePosixPath(source.file).stem
+        is_read = stem in (declared.waves if source.kind == "wave" else declared.channels)
+        line = None if is_read else _RENAMED_FROM.search(source.content)
+        if line is not None and (source.kind, former := line[1].decode()) not in declared.files:
+            fault = declared.unreadable.get((source.kind, stem), "invalid-value")
+            declared.unreadable.setdefault((source.kind, former), fault)
 
 
 def _document(source: Source, declared: Declarations, found: list[Diagnostic]) -> documents.Document | None:

@@ -70,6 +70,7 @@ def reconcile(
         records=renaming.records,
         archive=renames.without_former(archive, renaming.records),
         renamed=renaming.renamed,
+        refused=renaming.refused,
         now=now,
         surroundings=surroundings,
         proposal=proposal,
@@ -101,6 +102,7 @@ class _Situation(msgspec.Struct, frozen=True, kw_only=True):
     records: Mapping[str, Record]
     archive: Mapping[str, Record]
     renamed: Mapping[str, str]
+    refused: renames.Names
     now: Instant
     surroundings: Surroundings
     proposal: bool
@@ -167,6 +169,7 @@ def _decide(situation: _Situation, before: _Decided | None = None) -> _Decided:
     as_recorded = _as_recorded(declared, records, expansion)
     calendar = lineup.fill(declared, coming, expansion, now, as_recorded.difference(over))
     limits.block_refused(declared, expansion)
+    renames.hold_back(situation.refused, known, expansion)
     as_recorded |= {i for i in over if i in records and records[i].slot} - expansion.schedules.keys()
     as_recorded |= renames.check_former_ids(declared, known, expansion)
     kept = limits.brake(

@@ -15,7 +15,16 @@ from scheduler.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Related, error
 from scheduler.schedules import Expansion, Loc, Schedule, member_place
 from scheduler.state import Record, note
-from scheduler.times import Instant
+from scheduler.times import Instant, instant_text
+
+
+class Names(msgspec.Struct, kw_only=True):
+    """Former name -> new name; of those that were refused, new name -> former name."""
+
+    waves: dict[str, str]
+    groups: dict[str, str]
+    """Of coordination group ids, after waves were renamed."""
+    channels: dict[str, str]
 
 
 class Renaming(msgspec.Struct, kw_only=True):
@@ -25,42 +34,50 @@ class Renaming(msgspec.Struct, kw_only=True):
     renamed: dict[str, str]
     """New id -> former id."""
     faults: list[Diagnostic]
-
-
-class _Names(msgspec.Struct, kw_only=True):
-    """Former name -> new name."""
-
-    waves: dict[str, str]
-    groups: dict[str, str]
-    """Of coordination group ids, after waves were renamed."""
-    channels: dict[str, str]
+    refused: Names
+    """New name -> the former one that it claims, which is declared still or was claimed before."""
 
 
 def rename(
     declared: Declarations, records: Mapping[str, Record], archive: Mapping[str, Record], now: Instant
 ) -> Renaming:
     """Apply every `renamed_from` that the repository declares."""
-    result = Renaming(records=dict(records), renamed={}, faults=[])
-    names = _names(declared, result.faults)
+    refused = Names(waves={}, groups={}, channels={})
+    result = Renaming(records=dict(records), renamed={}, faults=[], refused=refused)
+    names = _names(declared, result)
     if not (names.waves or names.groups or names.channels):
         return result
+    moved: dict[str, tuple[str, Record]] = {}
     for schedule_id, record in {**archive, **records}.items():
         renamed = _renamed(schedule_id, record, names, now)
         if renamed is None or renamed[0] in records or renamed[0] in archive:
             continue
         new_id, after = renamed
+        moved[new_id] = min(moved.get(new_id, (schedule_id, after)), (schedule_id, after), key=_claim)
+    for new_id, (schedule_id, after) in moved.items():
         result.records.pop(schedule_id, None)
         result.records[new_id] = after
         result.renamed[new_id] = schedule_id
     return result
 
 
-def _names(declared: Declarations, faults: list[Diagnostic]) -> _Names:
-    names = _Names(waves={}, groups={}, channels={})
+def _claim(candidate: tuple[str, Record]) -> tuple[bool, bool, str]:
+    """Of two records that one new id was given to, the lesser gets it; the other keeps its former id.
+
+    What was sent comes first: as somebody else's record it would be forgotten, and sent again.
+    """
+    schedule_id, record = candidate
+    return (not record.was_sent, not record.is_live, schedule_id)
+
+
+def _names(declared: Declarations, result: Renaming) -> Names:
+    names, faults, refused = Names(waves={}, groups={}, channels={}), result.faults, result.refused
     for wave_id, wave in declared.waves.items():
         file = declared.files["wave", wave_id]
-        if wave.renamed_from is not None:
-            _take(declared, "wave", wave.renamed_from, wave_id, file, names.waves, faults)
+        former = wave.renamed_from
+        if former is not None and (fault := _take(declared, "wave", former, wave_id, file, names.waves)):
+            faults.append(fault)
+            refused.waves[wave_id] = former
         own = {entry.group for entry in wave.schedules}
         for index, entry in enumerate(wave.schedules):
             if entry.renamed_from is None:
@@ -68,12 +85,16 @@ def _names(declared: Declarations, faults: list[Diagnostic]) -> _Names:
             if entry.renamed_from in own:
                 route: Loc = ("schedules", index, "renamed_from")
                 faults.append(_still_there(declared, "group", entry.renamed_from, file, route, file))
+                refused.groups[f"{wave_id}/{entry.group}"] = f"{wave_id}/{entry.renamed_from}"
             else:
                 names.groups[f"{wave_id}/{entry.renamed_from}"] = f"{wave_id}/{entry.group}"
     for channel_id, channel in declared.channels.items():
-        if channel.renamed_from is not None:
-            file = declared.files["channel", channel_id]
-            _take(declared, "channel", channel.renamed_from, channel_id, file, names.channels, faults)
+        file, former = declared.files["channel", channel_id], channel.renamed_from
+        if former is not None and (
+            fault := _take(declared, "channel", former, channel_id, file, names.channels)
+        ):
+            faults.append(fault)
+            refused.channels[channel_id] = former
     return names
 
 
@@ -84,13 +105,13 @@ def _take(
     name: str,
     file: str,
     names: dict[str, str],
-    faults: list[Diagnostic],
-) -> None:
+) -> Diagnostic | None:
+    """Note a new name; the fault, where the former one is declared still or was taken before."""
     other = declared.files.get((kind, former)) or declared.files.get((kind, names.get(former, "")))
     if other is not None:
-        faults.append(_still_there(declared, kind, former, file, ("renamed_from",), other))
-    else:
-        names[former] = name
+        return _still_there(declared, kind, former, file, ("renamed_from",), other)
+    names[former] = name
+    return None
 
 
 def _still_there(
@@ -109,7 +130,7 @@ def _still_there(
     )
 
 
-def _renamed(schedule_id: str, record: Record, names: _Names, now: Instant) -> tuple[str, Record] | None:
+def _renamed(schedule_id: str, record: Record, names: Names, now: Instant) -> tuple[str, Record] | None:
     wave, group, channel = record.wave_id, record.coordination_group_id, record.channel_id
     if wave is not None and wave in names.waves:
         wave = names.waves[wave]
@@ -131,6 +152,31 @@ def _renamed(schedule_id: str, record: Record, names: _Names, now: Instant) -> t
         former_ids=(*record.former_ids, schedule_id),
     )
     return new_id, after
+
+
+def hold_back(refused: Names, records: Mapping[str, Record], expansion: Expansion) -> None:
+    """Adopt nothing new that says it was renamed from what is declared still.
+
+    It is either a copy, which would publish the same once more, or the original: a person has to say.
+    """
+    if not (refused.waves or refused.groups or refused.channels):
+        return
+    for schedule_id, schedule in expansion.schedules.items():
+        former = _former_id(schedule, refused)
+        if schedule_id not in records and (former in records or former in expansion.schedules):
+            expansion.blocked.setdefault(schedule_id, "duplicate-id")
+
+
+def _former_id(schedule: Schedule, refused: Names) -> str | None:
+    """The id that a schedule had, if what its file says of its name is true."""
+    channel = refused.channels.get(schedule.channel, schedule.channel)
+    if schedule.group.id is None:
+        former = f"{channel}/{instant_text(schedule.at)}"
+    else:
+        group = refused.groups.get(schedule.group.id, schedule.group.id)
+        wave, name = group.split("/", 1)
+        former = f"{refused.waves.get(wave, wave)}/{name}/{channel}"
+    return None if former == schedule.id else former
 
 
 def without_former(archive: Mapping[str, Record], records: Mapping[str, Record]) -> Mapping[str, Record]:

@@ -291,12 +291,15 @@ def _stays(declared: Declarations, record: Record, wanted: set[str]) -> bool:
     """Whether a recorded member waits although its channel is not chosen now.
 
     So it is while the channel's file cannot be read, and when the channel became inactive: that is told
-    as an error, and nothing is cancelled silently.
+    as an error, and nothing is cancelled silently. What is over by then, failed or cancelled, keeps its
+    place as well: others must neither move up in a stagger nor be let go after a failure.
     """
     if declared.fault_of("channel", record.channel_id):
         return True
     channel = declared.channels.get(record.channel_id)
-    return channel is not None and not channel.active and record.is_live and wanted <= set(channel.tags)
+    if channel is None or channel.active or not wanted <= set(channel.tags):
+        return False
+    return record.reason != "before_init"
 
 
 def _is_any_channel_unreadable(declared: Declarations) -> bool:
@@ -315,7 +318,9 @@ def _tags_match_nothing(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
         (unused and did_you_mean(unused, in_use)) or f"the tags in use: {', '.join(in_use) or 'none'}",
     )
     waiting = sorted(
-        record.channel_id for record in entry.recorded.members(entry.group_id) if record.is_unsent_live
+        record.channel_id
+        for record in entry.recorded.members(entry.group_id)
+        if record.status != "cancelled" or record.reason == "declared"
     )
     for name in waiting:
         entry.result.blocked.setdefault(f"{entry.group.id}/{name}", "unknown-channel")

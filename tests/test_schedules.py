@@ -257,6 +257,26 @@ def test_a_channel_that_loses_the_tag_leaves_the_group(live: Miniature) -> None:
     }
 
 
+def test_what_was_missed_on_an_inactive_channel_keeps_its_place_in_its_group(live: Miniature) -> None:
+    tagged(live, "alpha", "gamma").write({"waves/a.yaml": by_tags(delay="3h")})
+    live.run("run", now=JANUARY)
+    tagged(live, "alpha", active="false")
+    live.run("run", now="2026-03-01T19:30:00Z")
+    assert live.statuses["a/v/alpha"] == "failed (missed)"
+    assert updates(live, now="2026-03-01T19:31:00Z") == {}, "nobody moves up"
+
+
+def test_what_failed_halts_its_wave_though_a_tag_is_mistyped(live: Miniature) -> None:
+    halting = "on_failure: halt\n" + by_tags()
+    tagged(live, "alpha").write({"waves/a.yaml": halting + entry("w", "2026-03-02T18:00:00Z", "beta")})
+    live.run("run", now=JANUARY)
+    live.run("run", now="2026-03-01T19:30:00Z")
+    assert live.records["a/w/beta"]["is_paused"] is True
+    mistyped = by_tags(tags="[gamin]")
+    live.write({"waves/a.yaml": f"on_failure: halt\n{mistyped}" + entry("w", "2026-03-02T18:00:00Z", "beta")})
+    assert updates(live, now="2026-03-01T19:31:00Z") == {}
+
+
 def test_an_unreadable_channel_keeps_its_place_in_a_group_by_tags(live: Miniature, github: GitHub) -> None:
     tagged(live, "alpha", "gamma").write({"waves/a.yaml": by_tags()})
     live.run("run", now=JANUARY)
@@ -535,6 +555,75 @@ def test_a_name_that_is_declared_still_cannot_be_a_former_one(live: Miniature, g
     outcome = live.json("validate", now=JANUARY)
     assert outcome.places == ["waves/b.yaml:1:15 [duplicate-id]"]
     assert updates(live) == {"b/w/alpha": "create: declared in waves/b.yaml"}
+
+
+def test_a_copy_that_says_it_was_renamed_is_not_adopted(live: Miniature, github: GitHub) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=EVENING)
+    live.write({"waves/b.yaml": "renamed_from: a\n" + one("v", "2026-03-04T18:00:00Z", "alpha")})
+    outcome = live.json("run", now="2026-03-04T18:00:00Z")
+    assert (outcome.code, outcome.places, outcome.results) == (1, ["waves/b.yaml:1:15 [duplicate-id]"], {})
+    assert len(github.dispatches) == 1
+    live.remove("waves/a.yaml")
+    assert "b/v/alpha" in live.run("run", now="2026-03-04T18:05:00Z").out
+    assert len(github.dispatches) == 1, "it was sent as a/v/alpha"
+
+
+def test_a_copied_channel_and_a_copied_group_are_not_adopted_either(live: Miniature) -> None:
+    slots = "repository: acme/alpha\nslots: ['*-*-* 18:00']\nlineup: [one]\n"
+    live.write({"channels/alpha.yaml": slots, "waves/a.yaml": wave(entry("v", LATER, "beta"))})
+    live.run("run", now="2026-03-01T12:00:00Z")
+    again = entry("v", "2026-03-05T18:00:00Z", "beta", group="w", renamed_from="v")
+    live.write({"channels/copy.yaml": "renamed_from: alpha\n" + slots})
+    live.write({"waves/a.yaml": wave(entry("v", LATER, "beta"), again)})
+    assert live.json("validate", now="2026-03-01T12:00:00Z").codes == ["duplicate-id"] * 2
+    assert updates(live, now="2026-03-01T12:00:00Z") == {}
+
+
+def test_of_two_that_get_one_id_the_one_that_was_sent_has_it(live: Miniature, github: GitHub) -> None:
+    late = "{ id: gamma, paused: true }"
+    live.write({"waves/a.yaml": one("v", EVENING, f"beta, {late}")})
+    assert live.json("run", now=EVENING).results == {"a/v/beta": "completed"}
+    live.remove("waves/a.yaml").remove("channels/gamma.yaml").channels("beta", renamed_from="gamma")
+    live.write({"waves/b.yaml": "renamed_from: a\n" + one("v", EVENING, "beta")})
+    assert updates(live, now=LATER) == {
+        "b/v/beta": "update: renamed from a/v/beta",
+        "a/v/gamma": "cancel: no longer declared",
+    }
+    live.run("run", now=LATER)
+    assert live.statuses == {"b/v/beta": "completed", "a/v/gamma": "cancelled (withdrawn)"}
+    assert len(github.dispatches) == 1
+
+
+@pytest.mark.parametrize("fault", ["titel: Spring\n", "title: [\n"])
+def test_renamed_in_a_file_that_cannot_be_read_it_is_not_withdrawn(
+    live: Miniature, github: GitHub, fault: str
+) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.remove("waves/a.yaml")
+    live.write({"waves/b.yaml": "renamed_from: a\n" + fault + one("v", EVENING, "alpha")})
+    outcome = live.json("run", now=EVENING)
+    assert (outcome.code, outcome.results) == (1, {"a/v/alpha": "completed"})
+    live.write({"waves/b.yaml": "renamed_from: a\n" + one("v", EVENING, "alpha")})
+    live.run("run", now=LATER)
+    assert live.statuses == {"b/v/alpha": "completed"}
+    assert len(github.dispatches) == 1
+
+
+def test_what_is_on_a_channel_that_is_renamed_in_an_unreadable_file_waits(live: Miniature) -> None:
+    own = f"repository: acme/alpha\ntoken: ACME_TOKEN\nschedules: [{{ video: w, at: {LATER} }}]\n"
+    live.write({"channels/alpha.yaml": own, "waves/a.yaml": one("v", EVENING, "alpha")})
+    live.run("run", now=JANUARY)
+    live.remove("channels/alpha.yaml")
+    live.write({"channels/anew.yaml": "renamed_from: alpha\nowner: acme\n" + own})
+    outcome = live.json("run", now=LATER)
+    assert outcome.places == ["channels/anew.yaml:2:1 [unknown-key]"], "and no second, false fault"
+    assert live.statuses == {"a/v/alpha": "pending", f"alpha/{LATER}": "pending"}
+    live.write(
+        {"channels/anew.yaml": "renamed_from: alpha\n" + own, "waves/a.yaml": one("v", EVENING, "anew")}
+    )
+    assert live.json("run", now=LATER).results == {f"anew/{LATER}": "completed", "a/v/anew": "completed"}
 
 
 def test_an_archived_schedule_is_renamed_too_and_counted_once(live: Miniature, github: GitHub) -> None:
