@@ -8,7 +8,7 @@ recorded and unchanged goes on.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from functools import partial
 from itertools import pairwise
 from operator import sub
@@ -321,6 +321,8 @@ def _quick_lines(inquiry: Inquiry) -> dict[str, _Quick]:
         if line is None:
             line = lines[schedule.channel] = _Quick([], [])
         line.instants.append(at)
+        if record is not None and record.at != at and record.is_unsent_live:
+            line.instants.append(record.at)
         if schedule.video is not None:
             line.videos.append(schedule.video)
         if record is not None and record.video_id is not None and record.video_id != schedule.video:
@@ -345,32 +347,25 @@ def _suspicious(inquiry: Inquiry) -> set[str]:
     return result
 
 
-def _time_lines(inquiry: Inquiry) -> dict[str, list[_Booking]]:
-    """The publications of the suspicious channels, by time, then id."""
+def _time_lines(inquiry: Inquiry, suspicious: Set[str], held: Set[str]) -> dict[str, list[_Booking]]:
+    """The publications of the suspicious channels, by time, then id.
+
+    Those that are held, their edit being refused, stand there twice: the edit may be mended, or taken back.
+    """
     lines: dict[str, list[_Booking]] = defaultdict(list)
-    suspicious = _suspicious(inquiry)
-    if not suspicious:
-        return lines
     for schedule in inquiry.one_of_a_kind():
         if schedule.channel in suspicious:
             record = inquiry.coming.get(schedule.id)
             at = occupied_instant(schedule, record, inquiry.now)
             if at is not None:
                 lines[schedule.channel].append(_declared_booking(schedule, record, at))
+            if record is not None and schedule.id in held:
+                lines[schedule.channel].append(_recorded_booking(schedule.id, record))
     for schedule_id, record in inquiry.undeclared.items():
         if record.channel_id in suspicious:
-            lines[record.channel_id].append(
-                _Booking(
-                    at=record.at,
-                    video=record.video_id,
-                    id=schedule_id,
-                    schedule=None,
-                    changeable=False,
-                    fresh=False,
-                    settled=record.was_sent,
-                    vanished=record.was_sent and not record.slot and not _is_unreadable(inquiry, record),
-                )
-            )
+            booking = _recorded_booking(schedule_id, record)
+            vanished = record.was_sent and not record.slot and not _is_unreadable(inquiry, record)
+            lines[record.channel_id].append(msgspec.structs.replace(booking, vanished=vanished))
     for line in lines.values():
         line.sort(key=lambda booking: (booking.at, booking.id))
     return lines
@@ -381,6 +376,18 @@ def _is_unreadable(inquiry: Inquiry, record: Record) -> bool:
     if record.wave_id is not None:
         return inquiry.declared.fault_of("wave", record.wave_id) is not None
     return inquiry.declared.fault_of("channel", record.channel_id) is not None
+
+
+def _recorded_booking(schedule_id: str, record: Record) -> _Booking:
+    return _Booking(
+        at=record.at,
+        video=record.video_id,
+        id=schedule_id,
+        schedule=None,
+        changeable=False,
+        fresh=False,
+        settled=record.was_sent,
+    )
 
 
 def _declared_booking(schedule: Schedule, record: Record | None, at: Instant) -> _Booking:
@@ -423,17 +430,33 @@ class _Clash(msgspec.Struct, frozen=True, kw_only=True):
 
 def neighbours(inquiry: Inquiry) -> None:
     """min-gap and repeat-video: what two publications on one channel must keep."""
-    clashes: list[_Clash] = []
-    for line in _time_lines(inquiry).values():
-        clashes += _too_near(inquiry.declared.settings.min_gap, line)
-        clashes += _repeated(inquiry.declared.settings.repeat_window, line)
+    suspicious = _suspicious(inquiry)
+    if not suspicious:
+        return
+    blocked = set(inquiry.expansion.blocked)
+    while True:
+        held = {name for name in blocked if _is_moved(inquiry, name)}
+        clashes: list[_Clash] = []
+        for line in _time_lines(inquiry, suspicious, held).values():
+            clashes += _too_near(inquiry.declared.settings.min_gap, line)
+            clashes += _repeated(inquiry.declared.settings.repeat_window, line)
+        now_blocked = blocked | {b.id for c in clashes for b in (c.first, c.second) if b.changeable}
+        if now_blocked == blocked:
+            break
+        blocked = now_blocked
     _report(inquiry, clashes)
+
+
+def _is_moved(inquiry: Inquiry, schedule_id: str) -> bool:
+    """Whether a live schedule is declared for another time than it is recorded for."""
+    record, schedule = inquiry.coming.get(schedule_id), inquiry.expansion.schedules.get(schedule_id)
+    return record is not None and schedule is not None and record.is_unsent_live and record.at != schedule.at
 
 
 def _too_near(gap: int, line: list[_Booking]) -> Iterator[_Clash]:
     for before, after in pairwise(line):
         apart = after.at - before.at
-        if apart >= gap or (before.settled and after.settled):
+        if apart >= gap or (before.settled and after.settled) or before.id == after.id:
             continue
         shown = "at the same time" if apart == 0 else f"{duration_text(apart)} apart"
         yield _Clash(
@@ -457,10 +480,10 @@ def _repeated(window: int, line: list[_Booking]) -> Iterator[_Clash]:
         before = latest.get(booking.video)
         latest[booking.video] = booking
         first = gone.get(booking.video)
-        if before is not None and booking.at - before.at < window:
+        if before is not None and before.id != booking.id and booking.at - before.at < window:
             if not ((before.settled and booking.settled) or _repeats(before) or _repeats(booking)):
                 yield _repeated_soon(window, before, booking)
-        elif first is not None and first is not booking and booking.fresh and not _repeats(booking):
+        elif first is not None and first.id != booking.id and booking.fresh and not _repeats(booking):
             yield _repeated_after_all(first, booking)
 
 

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.usefixtures("still_clock")
 
 JANUARY = "2026-01-01T00:00:00Z"
 A_DAY_BEFORE = "2026-02-28T18:00:00Z"
+MORNING = "2026-03-01T08:00:00Z"
 EVENING = "2026-03-01T18:00:00Z"
 THREE_MINUTES_LATE = "2026-03-01T18:03:00Z"
 TWO_HOURS_LATE = "2026-03-01T20:00:00Z"
@@ -365,6 +366,50 @@ def test_exactly_min_gap_is_allowed_also_beside_a_fault(mini: Miniature) -> None
         }
     )
     assert validate(mini).places == ["waves/c.yaml:5:16 [min-gap]"]
+
+
+@pytest.mark.parametrize("fault", ["frozen", "too near"])
+def test_while_an_edit_is_refused_nobody_takes_the_time_that_it_would_leave(
+    live: Miniature, github: GitHub, fault: str
+) -> None:
+    live.channels("alpha", "beta").write(
+        {
+            "waves/a.yaml": one("v", "2026-03-01T18:30:00Z", "alpha"),
+            "waves/b.yaml": one("w", EVENING, "alpha"),
+        }
+    )
+    live.run("run", now=MORNING)
+    if fault == "frozen":
+        freeze = "{ reason: Fair, from: 2026-03-01T20:00:00Z, until: 2026-03-01T21:00:00Z }"
+        live.write({"scheduler.yaml": f"freezes: [{freeze}]\n"})
+    moved = EVENING if fault == "too near" else "2026-03-01T20:00:00Z"
+    live.write(
+        {
+            "waves/a.yaml": one("v", moved, "alpha"),
+            "waves/c.yaml": one("x", "2026-03-01T18:30:00Z", "alpha"),
+        }
+    )
+    outcome = live.json("run", now=MORNING)
+    assert "c/x/alpha" not in live.statuses, "the edit may be taken back"
+    if fault == "too near":
+        assert outcome.places == ["waves/a.yaml:5:16 [min-gap]", "waves/c.yaml:5:16 [min-gap]"]
+        assert "a/v/alpha (2026-03-01T18:30:00Z)" in outcome.json["diagnostics"][1]["message"]
+
+
+def test_two_may_change_places(live: Miniature, github: GitHub) -> None:
+    texts = {
+        "waves/a.yaml": one("v", "2026-03-01T18:30:00Z", "alpha"),
+        "waves/b.yaml": one("w", EVENING, "alpha"),
+    }
+    live.channels("alpha").write(texts)
+    live.run("run", now=MORNING)
+    live.write(
+        {
+            "waves/a.yaml": one("v", EVENING, "alpha"),
+            "waves/b.yaml": one("w", "2026-03-01T18:30:00Z", "alpha"),
+        }
+    )
+    assert live.json("run", now=MORNING).places == []
 
 
 def test_what_was_sent_too_near_each_other_is_nobodys_fault_any_more(live: Miniature, github: GitHub) -> None:
