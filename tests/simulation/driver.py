@@ -252,7 +252,8 @@ class History:
     def settle(self) -> None:
         """Run after run, each to its end, until nothing is to come any more."""
         world, begun, pause = self.world, self.world.now, 61.0
-        for _ in range(QUIET_ROUNDS):
+        for number in range(QUIET_ROUNDS):
+            reach = DAY if number < QUIET_ROUNDS / 2 else 30 * DAY  # what ended late is archived months later
             before = world.version
             process = self.start()
             self.finish(process)
@@ -264,7 +265,7 @@ class History:
             if world.version == before and not self._waiting(last):
                 return
             pause = min(pause * 1.2, 7200.0)
-            soonest = max(world.now + pause, min(last.plan.wake or 0, world.now + DAY))
+            soonest = max(world.now + pause, min(last.plan.wake or 0, world.now + reach))
             due = last.plan.next_due
             world.now = min(soonest, max(due, world.now + 1)) if due is not None else soonest
         world.judge.fail("nothing lost", "it never comes to rest")

@@ -150,8 +150,9 @@ class Judge:
         denied = old.status == "executing" and not new.was_sent
         if denied and not self._is_no(process, old):
             self.fail("monotone", f"{where}: it may have been sent")
+        came_back = any(event.status == "pending" for event in new.history[len(old.history) :])
         if new.attempts < old.attempts and not (
-            (old.status in ("failed", "cancelled") and new.status == "pending")
+            (old.status in ("failed", "cancelled") and came_back)  # with a lead it may leave in the same save
             or (new.attempts == old.attempts - 1 and not self._left(old.intent) and self._owns(process, old))
         ):
             self.fail("monotone", f"{where}: attempts fell from {old.attempts} to {new.attempts}")
@@ -355,7 +356,8 @@ class Judge:
         earlier = self.effects.setdefault(intent.key, [])
         if intent.delivery == "at-most-once" and any(effect.verdict not in DEFINITE for effect in earlier):
             self.fail("at most once", f"{where}: an earlier request may have been accepted")
-        self._see_place(process, request, version)
+        if intent.key not in self.doubts:  # else it was begun before, in the place that it had then
+            self._see_place(process, request, version)
         earlier.append(Effect(request.schedule_id, intent, is_accepted, verdict))
 
     def _see_place(self, process: Process, request: Request, version: Version) -> None:
