@@ -230,6 +230,7 @@ class _Lineup:
             record.video_id
             for record in channel.slots.values()
             if record.was_sent
+            or record.resends > 0  # it may have been published before somebody had it sent again
             or record.reason == "before_init"
             or (record.is_unsent_live and record.retried_at)  # `retry` took its video back
         )

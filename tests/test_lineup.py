@@ -6,8 +6,10 @@ import json
 
 import pytest
 from declaring import one
-from github_stand_in import GitHub
+from github_stand_in import Fault, GitHub
 from miniature import Miniature
+
+from scheduler.times import read_utc
 
 pytestmark = pytest.mark.usefixtures("still_clock")
 
@@ -421,6 +423,24 @@ def test_slots_of_a_channel_whose_former_id_they_have_are_refused(live: Miniatur
     alpha(live, "[other]")
     outcome = live.json("validate", now=SUNDAY)
     assert outcome.places == ["channels/alpha.yaml:4:10 [duplicate-id]"]
+
+
+def test_what_may_have_been_published_is_used_up_also_when_its_resend_is_cancelled(
+    live: Miniature, github: GitHub
+) -> None:
+    alpha(live, "[one, two, three]")
+    live.run("run", now=noon(1))
+    github.repository("acme/alpha").faults = [Fault(status=502)]
+    for now in (evening(1), "2026-03-01T18:20:00Z"):
+        github.clock = lambda now=now: float(read_utc(now))
+        live.run("run", now=now)
+    slot = f"alpha/{evening(1)}"
+    assert live.statuses[slot] == "failed (unknown_outcome)"
+    assert live.run("retry", slot, "--resend", now="2026-03-01T18:30:00Z").code == 0
+    assert live.run("cancel", slot, now="2026-03-01T18:31:00Z").code == 0
+    live.run("run", now="2026-03-01T18:32:00Z")
+    assert live.statuses[slot].startswith("cancelled")
+    assert filled(live, now=noon(2)) == ["02 two", "03 three", "04 -", "05 -"]
 
 
 # --- state init -------------------------------------------------------------------------------------
