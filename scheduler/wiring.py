@@ -353,6 +353,7 @@ class Repository:
 
         queue = self.queue(settings)
         if isinstance(queue, SqliteQueue):
+            queue.check_place()
             return QueueDispatcher(queue, now=self.clock.now)
         return BrokerDispatcher(queue, functools.cache(lambda: self.store(settings).load().state.lineage))
 

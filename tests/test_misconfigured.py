@@ -59,6 +59,23 @@ def test_a_queue_that_cannot_be_opened_keeps_back_its_own_channel_alone(
     assert len(github.dispatches) == 1
 
 
+@pytest.mark.parametrize(
+    "file", ["waves", "state.json", "/dev/null", "missing/queue.db", "q" * 300, "q" * 300 + "/queue.db"]
+)
+def test_a_file_that_can_be_no_queue_leaves_no_possible_publication(due: Miniature, file: str) -> None:
+    due.write({"channels/beta.yaml": "name: A screen\n", "scheduler.yaml": f"queue: sqlite:///{file}\n"})
+    broken = due.run("run", now=DUE)
+    assert broken.code == 1
+    assert "Traceback" not in broken.err
+    record = due.records["spring/teaser/beta"]
+    assert (record["status"], record.get("intent")) == ("pending", None)
+    assert due.run("show", "spring/teaser/beta", now=DUE).code == 0
+    assert "the queue " in due.run("doctor", now=DUE).out
+    due.remove("scheduler.yaml")
+    due.run("run", now="2026-03-01T18:05:00Z")
+    assert due.statuses["spring/teaser/beta"] == "completed"
+
+
 @pytest.mark.parametrize("token", ["ghp_x y", "ghp_ü", "ghp_x\r\ny"])
 def test_a_token_that_no_header_can_carry_counts_as_not_set(
     due: Miniature, github: GitHub, token: str

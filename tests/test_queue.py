@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +283,13 @@ def test_a_missing_folder_is_told_with_the_setting_to_look_at(tmp_path: Path) ->
     assert ready.problem == "the queue queue.db cannot be made"
 
 
+def test_the_place_of_a_queue_is_looked_at_without_waiting_for_its_lock(queue: SqliteQueue) -> None:
+    queue.enqueue([request()])
+    with closing(sqlite3.connect(queue.path, isolation_level=None)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        queue.check_place()
+
+
 # --- the dispatcher ---------------------------------------------------------------------------------
 
 
@@ -336,7 +344,7 @@ def test_a_job_of_another_lineage_is_not_ours(tmp_path: Path) -> None:
     assert way.look_up({"a": request("a", key="gs1-foreign").intent})["a"].runs == ()
 
 
-def test_a_queue_that_cannot_be_written_is_not_now_and_one_that_cannot_be_asked_unknown(
+def test_a_queue_that_cannot_be_opened_is_not_now_and_one_that_cannot_be_asked_unknown(
     tmp_path: Path,
 ) -> None:
     way = QueueDispatcher(SqliteQueue(tmp_path / "nowhere" / "queue.db"))
@@ -344,6 +352,12 @@ def test_a_queue_that_cannot_be_written_is_not_now_and_one_that_cannot_be_asked_
     assert answer.verdict == "not-now"
     _garbage(tmp_path / "queue.db")
     ((_, answer),) = dispatcher(tmp_path).send([request()])
+    assert answer.verdict == "not-now"
+    broken = SqliteQueue(tmp_path / "broken.db")
+    broken.enqueue([request()])
+    with closing(sqlite3.connect(broken.path)) as db:
+        db.execute("DROP TABLE jobs")
+    ((_, answer),) = QueueDispatcher(broken).send([request()])
     assert answer.verdict == "unknown"
     assert dispatcher(tmp_path).look_up({"a": request().intent})["a"].error
     assert not dispatcher(tmp_path).ask_ready({"a": request().intent})["a"].ready

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -72,6 +73,13 @@ _COLUMNS = (
     "number, job_id, key, queue, schedule_id, payload, command, repeatable, state, attempts, "
     "enqueued_at, available_at, not_after, worker, lease_until, started_at, finished_at, words"
 )
+
+
+_OTHER_FILE = "name another file in `queue:`, such as sqlite:///queue.db"
+
+
+class NothingBegun(QueueError):
+    """The file could not be opened as a queue, or not locked in time: nothing in it was changed."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -173,7 +181,7 @@ class SqliteQueue:
 
     def find(self, job_ids: Iterable[str]) -> dict[str, Job]:
         """The jobs of those ids that the queue knows, ended ones too."""
-        if not self.path.exists():
+        if not self._exists():
             return {}
         with self._transaction() as db:
             return _find(db, job_ids)
@@ -242,14 +250,14 @@ class SqliteQueue:
 
     def reap(self, now: Instant) -> list[Job]:
         """What time itself does: lost workers and jobs past their `not_after`. The jobs that changed."""
-        if not self.path.exists():
+        if not self._exists():
             return []
         with self._transaction() as db:
             return self._reap(db, now)
 
     def strays(self) -> list[Job]:
         """The jobs that were put aside because no record knows them, in the order in which they came."""
-        if not self.path.exists():
+        if not self._exists():
             return []
         with self._transaction() as db:
             return _select(db, "state = 'stray' ORDER BY number")
@@ -271,7 +279,7 @@ class SqliteQueue:
 
     def unreported(self) -> list[Job]:
         """The jobs that have ended and of which the record has not been told yet."""
-        if not self.path.exists():
+        if not self._exists():
             return []
         with self._transaction() as db:
             return _select(db, "finished_at IS NOT NULL AND NOT reported ORDER BY number")
@@ -285,11 +293,40 @@ class SqliteQueue:
             )
 
     def check(self) -> None:
-        if self.path.exists():
+        self.check_place()
+        if self._exists():
             with self._transaction():
                 return
-        if not self.path.parent.is_dir() or not os.access(self.path.parent, os.W_OK):
-            raise QueueError(f"the queue {self.name} cannot be made", hint=self._hint())
+
+    def check_place(self) -> None:
+        """Raise QueueError where no queue can be at its path. Makes nothing, and waits for nobody."""
+        try:
+            mode = self.path.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            if not _is_folder(self.path.parent) or not os.access(self.path.parent, os.W_OK):
+                raise QueueError(f"the queue {self.name} cannot be made", hint=self._hint()) from None
+            return
+        except OSError as problem:
+            raise self._unreachable(problem) from None
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "no plain file"
+            raise QueueError(f"the queue {self.name} is {what}", hint=_OTHER_FILE)
+        try:
+            with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as db:
+                self._is_made(db)
+        except sqlite3.Error as problem:
+            if _code_of(problem) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise self._failed(problem) from None
+
+    def _exists(self) -> bool:
+        try:
+            return self.path.exists()
+        except OSError as problem:
+            raise self._unreachable(problem) from None
+
+    def _unreachable(self, problem: OSError) -> QueueError:
+        """A name that is too long, a folder that is closed to us."""
+        return QueueError(f"the queue {self.name} cannot be opened: {problem.strerror}", hint=_OTHER_FILE)
 
     def _end(
         self,
@@ -344,13 +381,18 @@ class SqliteQueue:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that alone may write, committed at the end. Raises QueueError."""
+        """A transaction that alone may write, committed at the end.
+
+        Raises QueueError, and of that NothingBegun where it never came to do anything.
+        """
+        has_begun = False
         try:
             with self._turn, closing(sqlite3.connect(self.path, timeout=BUSY, isolation_level=None)) as db:
                 db.execute("PRAGMA synchronous = EXTRA")
                 db.execute("BEGIN IMMEDIATE")
                 try:
-                    self._demand_our_file(db)
+                    self._make_tables(db)
+                    has_begun = True
                     yield db
                     db.execute("COMMIT")
                 except BaseException:
@@ -358,32 +400,57 @@ class SqliteQueue:
                         db.execute("ROLLBACK")
                     raise
         except sqlite3.Error as problem:
-            raise QueueError(f"the queue {self.path.name} failed: {problem}", hint=self._hint()) from None
+            raise self._failed(problem, QueueError if has_begun else NothingBegun) from None
+
+    def _failed(self, problem: sqlite3.Error, kind: type[QueueError] = QueueError) -> QueueError:
+        hint = _OTHER_FILE if _code_of(problem) == sqlite3.SQLITE_NOTADB else self._hint()
+        return kind(f"the queue {self.name} failed: {problem}", hint=hint)
 
     def _hint(self) -> str:
-        if not self.path.parent.is_dir():
+        if not _is_folder(self.path.parent):
             return f"make the folder {self.path.parent} first, or correct `queue:` in scheduler.yaml"
         return "see that the disk has room and the file may be written, and that no other program holds it"
 
-    def _demand_our_file(self, db: sqlite3.Connection) -> None:
-        """Make the table in a new file; refuse a file of another program or of a later version."""
+    def _is_made(self, db: sqlite3.Connection) -> bool:
+        """Whether the file has our tables; False for a new one.
+
+        Raises NothingBegun for a file of another program, or of a later version.
+        """
         application = db.execute("PRAGMA application_id").fetchone()[0]
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if application == APPLICATION and version == LATEST_VERSION:
-            return
+            return True
         if application == APPLICATION:
-            raise QueueError(
-                f"the queue {self.path.name} has version {version}; this program knows {LATEST_VERSION}",
+            raise NothingBegun(
+                f"the queue {self.name} has version {version}; this program knows {LATEST_VERSION}",
                 hint="upgrade the scheduler, or run the one that wrote it",
             )
         if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise QueueError(
-                f"{self.path.name} is the database of another program", hint="name another file in `queue:`"
-            )
+            raise NothingBegun(f"{self.name} is the database of another program", hint=_OTHER_FILE)
+        return False
+
+    def _make_tables(self, db: sqlite3.Connection) -> None:
+        """Make the tables in a new file."""
+        if self._is_made(db):
+            return
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
         db.execute(f"PRAGMA application_id = {APPLICATION}")
         db.execute(f"PRAGMA user_version = {LATEST_VERSION}")
+
+
+def _code_of(problem: sqlite3.Error) -> int:
+    """The primary result code; 0 for what Python's own module refuses, which has none."""
+    code: int = getattr(problem, "sqlite_errorcode", 0)
+    return code & 0xFF
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is one that can be seen; False for a name that none can have."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _id_of(schedule_id: str, intent: Intent) -> str:
@@ -456,6 +523,9 @@ class QueueDispatcher:
             return
         try:
             jobs = self.queue.enqueue(good)
+        except NothingBegun as problem:
+            yield from ((request, Answer(verdict="not-now", error=str(problem))) for request in good)
+            return
         except QueueError as problem:
             yield from ((request, self._in_doubt(request, problem)) for request in good)
             return
