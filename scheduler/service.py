@@ -9,8 +9,8 @@ Calls that change what is declared edit the YAML in place, comments kept; nobody
 every change can be reviewed and committed as any other. Nothing is kept between calls: each reads the files
 and the record afresh, so one service serves a notebook or all threads of a web backend.
 
-Errors are those of `scheduler.errors`: ScheduleError (a ValueError) for what breaks a rule or is not there,
-with the diagnostics; StateError where the record cannot be reached or trusted.
+Errors are those of `scheduler.errors`: ScheduleError (a ValueError) for what breaks a rule, with the
+diagnostics, for what is not there, and for an argument of a wrong kind; StateError where the record cannot be reached or trusted.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from scheduler import listing, proposals, verbs
+from scheduler import arguments, listing, proposals, verbs
 from scheduler.apply import Look, Runner
 from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic
@@ -39,7 +39,7 @@ from scheduler.plan import PlannedSend
 from scheduler.proposals import Proposal, View
 from scheduler.rows import Row
 from scheduler.state import ScheduleType, Status
-from scheduler.times import Instant, duration_text, instant, instant_text, moment_of, read_utc
+from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc
 from scheduler.wiring import Repository, root_of
 
 _log = logging.getLogger("scheduler")
@@ -108,6 +108,10 @@ class ScheduleRepo:
         Raises ScheduleError for any other change, and for one that may have been published, which only
         `retry_schedule(id, resend=True)` sends again.
         """
+        if not isinstance(schedule, Publication):
+            raise ScheduleError(
+                f"update takes a schedule as `get_schedule` returns it, not a {type(schedule).__name__}"
+            )
         current = self._service.get_schedule(schedule.id)
         changed = {
             field.name
@@ -168,7 +172,7 @@ class SchedulingService:
         writes nothing, where any member breaks a rule.
         """
         return self._create_group(
-            "simultaneous", video_id, channel_ids, scheduled_at, wave_id, metadata, None
+            "simultaneous", video_id, channel_ids, ("scheduled_at", scheduled_at), wave_id, metadata, None
         )
 
     def create_staggered_schedule(
@@ -181,28 +185,32 @@ class SchedulingService:
         metadata: Mapping[str, Any] | None = None,
     ) -> list[Publication]:
         """Publish one video on one channel after the other, `delay_seconds` apart; otherwise as above."""
-        if delay_seconds < 0 or delay_seconds != int(delay_seconds):
-            raise ScheduleError(f"a delay is a whole number of seconds from 0 on, not {delay_seconds!r}")
-        delay = duration_text(int(delay_seconds))
-        return self._create_group("staggered", video_id, channel_ids, start_time, wave_id, metadata, delay)
+        delay = duration_text(arguments.seconds("delay_seconds", delay_seconds))
+        return self._create_group(
+            "staggered", video_id, channel_ids, ("start_time", start_time), wave_id, metadata, delay
+        )
 
     def _create_group(
         self,
         kind: Any,
         video_id: str,
         channel_ids: Sequence[str],
-        at: datetime,
+        at: tuple[str, datetime],
         wave_id: str | None,
         metadata: Mapping[str, Any] | None,
         delay: str | None,
     ) -> list[Publication]:
-        time = instant_text(_instant(at))
+        """`at` has the name of its argument with it, for messages."""
+        video = arguments.text("video_id", video_id)
+        channels = arguments.texts("channel_ids", channel_ids)
+        wave = arguments.text_or_none("wave_id", wave_id)
+        told = arguments.metadata(metadata)
+        time = instant_text(_instant(*at))
         proposal = self._change(
             lambda view: proposals.create_group(
-                view, kind, video=video_id, channels=list(channel_ids), at=time, wave=wave_id, delay=delay,
-                metadata=metadata,
+                view, kind, video=video, channels=channels, at=time, wave=wave, delay=delay, metadata=told
             )
-        )  # fmt: skip
+        )
         return _made(proposal)
 
     def create_independent_schedule(
@@ -213,11 +221,12 @@ class SchedulingService:
         metadata: Mapping[str, Any] | None = None,
     ) -> Publication:
         """Publish once on one channel; the video can be assigned later."""
-        time = instant_text(_instant(scheduled_at))
+        channel = arguments.text("channel_id", channel_id)
+        video = arguments.text_or_none("video_id", video_id)
+        told = arguments.metadata(metadata)
+        time = instant_text(_instant("scheduled_at", scheduled_at))
         proposal = self._change(
-            lambda view: proposals.create_one_off(
-                view, channel_id, at=time, video=video_id, metadata=metadata
-            )
+            lambda view: proposals.create_one_off(view, channel, at=time, video=video, metadata=told)
         )
         return _made(proposal)[0]
 
@@ -225,9 +234,10 @@ class SchedulingService:
 
     def validate_schedule(self, schedule_id: str) -> Validation:
         """Hold one schedule against every rule, as a pull request would be."""
+        name = arguments.text("schedule_id", schedule_id)
         view = self._look()
         try:
-            row = proposals.find_schedule(view, schedule_id)
+            row = proposals.find_schedule(view, name)
         except ScheduleError as problem:
             return {"valid": False, "issues": [str(problem)]}
         issues = [f"{fault.message} [{fault.code}]" for fault in _issues(view, row)]
@@ -239,27 +249,30 @@ class SchedulingService:
         self, schedule_id: str, reason: str | None = None, until: datetime | None = None
     ) -> Publication:
         """Hold one schedule back, for good or `until` an instant."""
-        end = None if until is None else instant_text(_instant(until))
+        why = arguments.text_or_none("reason", reason)
+        end = None if until is None else instant_text(_instant("until", until))
         return self._edit_one(
-            schedule_id, lambda view: proposals.pause(view, schedule_id, reason=reason, until=end)
+            schedule_id, lambda view, name: proposals.pause(view, name, reason=why, until=end)
         )
 
     def resume_schedule(self, schedule_id: str) -> Publication:
         """Lift a schedule's own pause; one of its wave or channel stays (`is_paused` tells)."""
-        return self._edit_one(schedule_id, lambda view: proposals.resume(view, schedule_id))
+        return self._edit_one(schedule_id, proposals.resume)
 
     def cancel_schedule(self, schedule_id: str) -> Publication:
         """Call one schedule off; raises ScheduleError where it was sent already."""
-        return self._edit_one(schedule_id, lambda view: proposals.cancel(view, schedule_id))
+        return self._edit_one(schedule_id, proposals.cancel)
 
     def pause_channel_schedules(self, channel_id: str, reason: str | None = None) -> int:
         """Hold a whole channel back; how many schedules that touches."""
-        name = f"channel:{channel_id}"
-        return len(self._change(lambda view: proposals.pause(view, name, reason=reason)).touched)
+        name = f"channel:{arguments.text('channel_id', channel_id)}"
+        why = arguments.text_or_none("reason", reason)
+        return len(self._change(lambda view: proposals.pause(view, name, reason=why)).touched)
 
     def resume_channel_schedules(self, channel_id: str) -> int:
         """Lift a channel's own pause; how many schedules that touches."""
-        return len(self._change(lambda view: proposals.resume(view, f"channel:{channel_id}")).touched)
+        name = f"channel:{arguments.text('channel_id', channel_id)}"
+        return len(self._change(lambda view: proposals.resume(view, name)).touched)
 
     def retry_schedule(self, schedule_id: str, resend: bool = False) -> Publication:
         """Make a failed schedule pending again, to be sent however late.
@@ -267,7 +280,8 @@ class SchedulingService:
         `resend` sends even what may have been published, under a new key. Raises ScheduleError where it did
         not fail, is no longer declared, or may have been published and `resend` is not set.
         """
-        retried = verbs.retry(self._repository(), schedule_id, resend=resend)
+        name, again = arguments.text("schedule_id", schedule_id), arguments.flag("resend", resend)
+        retried = verbs.retry(self._repository(), name, resend=again)
         return self.get_schedule(retried.retry.schedule_id)
 
     # --- executing ------------------------------------------------------------------------------------
@@ -280,7 +294,7 @@ class SchedulingService:
         they are logged. Raises StateMissing where no state was ever made, and ScheduleError where the
         settings cannot be read.
         """
-        until = None if before is None else _instant(before)
+        until = None if before is None else _instant("before", before)
         repository = self._repository()
         settings = repository.settings()
         if settings is None:
@@ -304,34 +318,36 @@ class SchedulingService:
 
     def get_schedule(self, schedule_id: str) -> Publication:
         """One schedule. Raises ScheduleError, with a suggestion, where there is none."""
-        return _publication(proposals.find_schedule(self._look(), schedule_id))
+        return _publication(proposals.find_schedule(self._look(), arguments.text("schedule_id", schedule_id)))
 
     def get_schedules(self, status: Status | None = None) -> list[Publication]:
         """All schedules, or those of one status, by time, then id."""
-        return self._query(listing.Filter(statuses=_these(status)))
+        return self._query(listing.Filter(statuses=_these(arguments.status(status))))
 
     def get_schedules_by_date_range(
         self, start_date: datetime, end_date: datetime, channel_id: str | None = None
     ) -> list[Publication]:
         """Those published from `start_date` on and before `end_date`, by time, then id."""
-        start, end = _instant(start_date), _instant(end_date)
-        return self._query(listing.Filter(start=start, end=end, channels=_these(channel_id)))
+        start, end = _instant("start_date", start_date), _instant("end_date", end_date)
+        channels = _these(arguments.text_or_none("channel_id", channel_id))
+        return self._query(listing.Filter(start=start, end=end, channels=channels))
 
     def get_schedules_by_channel(self, channel_id: str, status: Status | None = None) -> list[Publication]:
         """Those of one channel, or of one status on it, by time, then id."""
-        return self._query(listing.Filter(channels=frozenset({channel_id}), statuses=_these(status)))
+        channels = _these(arguments.text("channel_id", channel_id))
+        return self._query(listing.Filter(channels=channels, statuses=_these(arguments.status(status))))
 
     def get_schedules_by_wave(self, wave_id: str) -> list[Publication]:
         """Those of one wave, by time; those at one instant in the order of their group."""
         return self._query(
-            listing.Filter(waves=frozenset({wave_id})),
+            listing.Filter(waves=_these(arguments.text("wave_id", wave_id))),
             lambda row: (row.record.at, row.record.coordination_group_id, row.record.position),
         )
 
     def get_schedules_by_group(self, coordination_group_id: str) -> list[Publication]:
         """The members of one coordination group (`<wave>/<group>`), in their order."""
         return self._query(
-            listing.Filter(groups=frozenset({coordination_group_id})),
+            listing.Filter(groups=_these(arguments.text("coordination_group_id", coordination_group_id))),
             lambda row: (row.record.position, row.schedule_id),
         )
 
@@ -347,11 +363,12 @@ class SchedulingService:
     def _change(self, propose: Callable[[View], Proposal]) -> Proposal:
         return verbs.change(self._repository(), propose).proposal
 
-    def _edit_one(self, schedule_id: str, propose: Callable[[View], Proposal]) -> Publication:
+    def _edit_one(self, schedule_id: str, propose: Callable[[View, str], Proposal]) -> Publication:
         """An edit about one schedule, and that schedule after it."""
-        if schedule_id.count("/") == 0 or (schedule_id.count("/") == 1 and ":" not in schedule_id):
-            proposals.find_schedule(self._look(), schedule_id)  # a wave, a channel, a group: says so
-        proposal = self._change(propose)
+        name = arguments.text("schedule_id", schedule_id)
+        if name.count("/") == 0 or (name.count("/") == 1 and ":" not in name):
+            proposals.find_schedule(self._look(), name)  # a wave, a channel, a group: says so
+        proposal = self._change(lambda view: propose(view, name))
         return _publication(proposals.find_schedule(proposal.edited, proposal.target))
 
     def _query(self, wanted: listing.Filter, order: Callable[[Row], Any] | None = None) -> list[Publication]:
@@ -394,8 +411,9 @@ def _due(at: Instant, send: PlannedSend) -> Instant:
 # --- values -----------------------------------------------------------------------------------------
 
 
-def _instant(moment: datetime) -> Instant:
-    """A moment in whole seconds; a naive one is taken as UTC, with a warning."""
+def _instant(name: str, value: datetime) -> Instant:
+    """An argument's moment in whole seconds; a naive one is taken as UTC, with a warning."""
+    moment = arguments.moment(name, value)
     if moment.tzinfo is None:
         warnings.warn(
             f"the datetime {moment.isoformat()} is naive and is taken as UTC; "
@@ -404,7 +422,7 @@ def _instant(moment: datetime) -> Instant:
             stacklevel=_callers(),
         )
         moment = moment.replace(tzinfo=UTC)
-    return instant(moment.astimezone(UTC).replace(microsecond=0))
+    return arguments.instant_of(name, moment)
 
 
 def _callers() -> int:

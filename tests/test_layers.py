@@ -68,6 +68,7 @@ ROOMS = (
     "verbs",
     "doctor",
     "scaffold",
+    "arguments",
     "service",
     "cli",
     "commands",

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import enum
+import functools
+import math
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime, timedelta, timezone
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 from github_stand_in import Fault, GitHub
@@ -130,12 +137,6 @@ def test_a_video_with_a_line_break_in_it_stays_out_of_the_file(
     with pytest.raises(ScheduleError):
         service.create_simultaneous_schedule("a\nrepeat: true", ["alpha"], AT, "spring")
     assert not (live.root / "waves/spring.yaml").exists()
-
-
-@pytest.mark.parametrize("delay", [-1, 0.5])
-def test_a_delay_is_a_whole_number_of_seconds(service: SchedulingService, delay: float) -> None:
-    with pytest.raises(ScheduleError, match="a delay is a whole number of seconds"):
-        service.create_staggered_schedule("premiere", ["alpha", "beta"], AT, delay)  # type: ignore[arg-type]
 
 
 def test_a_naive_datetime_is_utc_and_warned_of_where_it_was_passed(service: SchedulingService) -> None:
@@ -321,6 +322,275 @@ def test_nobody_knows_what_is_not_there(service: SchedulingService) -> None:
     assert service.get_schedules_by_wave("nothing") == []
     with pytest.raises(ScheduleError, match="there is no wave 'nothing'"):
         service.get_schedule("nothing/at/all")
+
+
+# --- arguments of a wrong kind ----------------------------------------------------------------------
+
+
+class NoOffset(tzinfo):
+    """A zone that has no offset for any time."""
+
+    def utcoffset(self, _: datetime | None) -> None:
+        return None
+
+    dst = tzname = utcoffset
+
+
+class Video(enum.Enum):
+    TEASER = "teaser"
+
+
+class Channel(str, enum.Enum):  # noqa: UP042 - the older kind, whose `str` is the member's name
+    ALPHA = "alpha"
+
+
+def nested(levels: int) -> Any:
+    return functools.reduce(lambda inner, _: {"a": inner}, range(levels), "text")
+
+
+def kind_and_words(value: object) -> str:
+    """How a case is called: some of these values cannot be shown."""
+    return value if isinstance(value, str) else type(value).__name__
+
+
+CYCLE: dict[str, Any] = {}
+CYCLE["again"] = [CYCLE]
+WIDE: list[Any] = functools.reduce(lambda inner, _: [inner, inner], range(30), ["a"])
+EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+
+
+def create_each(service: SchedulingService, **arguments: Any) -> Iterator[Callable[[], object]]:
+    """Each way to create that takes these arguments, the others being right ones."""
+    group = {"video_id": "teaser", "channel_ids": ["alpha", "beta"], "wave_id": "spring", "metadata": None}
+    ways: list[tuple[Callable[..., object], dict[str, Any]]] = [
+        (service.create_simultaneous_schedule, {**group, "scheduled_at": AT}),
+        (service.create_staggered_schedule, {**group, "start_time": AT, "delay_seconds": 60}),
+        (
+            service.create_independent_schedule,
+            {"channel_id": "alpha", "scheduled_at": AT, "video_id": "teaser", "metadata": None},
+        ),
+    ]
+    for create, right in ways:
+        if arguments.keys() <= right.keys():
+            yield functools.partial(create, **{**right, **arguments})
+
+
+def written(mini: Miniature) -> dict[str, bytes]:
+    return {
+        str(path): path.read_bytes() for path in mini.root.rglob("*") if path.suffix in (".yaml", ".json")
+    }
+
+
+def refuse_each(mini: Miniature, service: SchedulingService, words: str, **arguments: Any) -> None:
+    """No way to create takes these arguments, and none leaves a trace."""
+    before, tried = written(mini), 0
+    for create in create_each(service, **arguments):
+        with pytest.raises(ScheduleError) as refusal:
+            create()
+        assert words in str(refusal.value)
+        tried += 1
+    assert tried > 0
+    assert written(mini) == before
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"a": object()}, "metadata['a'] must be a text, a number, True"),
+        ({"a": b"bytes"}, "is of the type bytes"),
+        ({"a": (n for n in range(3))}, "is of the type generator"),
+        ({"a": {"b": [0, date(2026, 3, 1)]}}, "metadata['a']['b'][1] must be"),
+        ({"a": {1}}, "is of the type set"),
+        ({1: "a"}, "every key of metadata must be a text, and one is of the type int"),
+        ({"a": {None: 1}}, "every key of metadata['a'] must be a text, and one is None"),
+        ({"a": math.nan}, "metadata['a'] is no number that JSON has"),
+        ({"a": [-math.inf]}, "metadata['a'][0] is no number that JSON has"),
+        ({"a": 10**5_000}, "metadata['a'] has too many digits"),
+        (CYCLE, "metadata['again'][0] contains itself"),
+        (nested(5_000), "nested deeper than 32 levels"),
+        (nested(31), "nested deeper than 32 levels"),
+        ({"a": WIDE}, "has more than 65,535 values"),
+        ({"a": "x" * 70_000}, "the metadata is too long"),
+        ({"a": "\ud800"}, "half a character"),
+        ({"a": "\0"}, "hidden character U+0000"),
+        (["campaign"], "metadata must be a mapping, and is of the type list"),
+        ([], "metadata must be a mapping"),
+        ("campaign", "metadata must be a mapping, and is of the type str"),
+        ("", "metadata must be a mapping"),
+        (False, "metadata must be a mapping"),
+    ],
+    ids=kind_and_words,
+)
+def test_metadata_that_json_cannot_say_is_refused(
+    live: Miniature, service: SchedulingService, metadata: Any, words: str
+) -> None:
+    refuse_each(live, service, words, metadata=metadata)
+
+
+def test_scalars_of_metadata_become_texts_as_in_a_file(service: SchedulingService) -> None:
+    told = {
+        "n": 1,
+        "half": 0.5,
+        "yes": True,
+        "none": None,
+        "list": (1, [2]),
+        "in": MappingProxyType({"a": 1}),
+    }
+    made = service.create_independent_schedule("alpha", AT, "teaser", metadata=told)
+    texts = {"n": "1", "half": "0.5", "yes": "true", "none": "null", "list": ["1", ["2"]], "in": {"a": "1"}}
+    assert made.metadata == texts
+
+
+def test_a_list_that_metadata_holds_twice_is_no_cycle(service: SchedulingService) -> None:
+    both = ["a"]
+    made = service.create_independent_schedule("alpha", AT, "teaser", metadata={"x": both, "y": both})
+    assert made.metadata == {"x": ["a"], "y": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("channels", "words"),
+    [
+        ("alpha", "channel_ids must be a list of texts, and is the one text 'alpha'"),
+        ("", "is the one text ''"),
+        (b"alpha", "is of the type bytes"),
+        (None, "channel_ids must be a list of texts, and is None"),
+        (5, "is of the type int"),
+        ({"alpha": 1}, "is of the type dict"),
+        ({"alpha", "beta"}, "is of the type set"),
+        ((name for name in ["alpha"]), "is of the type generator"),
+        ([None], "channel_ids[0] must be a text, and is None"),
+        (["alpha", {"id": "beta"}], "channel_ids[1] must be a text, and is of the type dict"),
+        ([["alpha"]], "is of the type list"),
+        ([7], "is of the type int"),
+        (["\ud800"], "half a character"),
+    ],
+)
+def test_channels_are_a_list_of_texts(
+    live: Miniature, service: SchedulingService, channels: Any, words: str
+) -> None:
+    refuse_each(live, service, words, channel_ids=channels)
+
+
+def test_a_single_channel_is_shown_as_the_list_to_write(service: SchedulingService) -> None:
+    with pytest.raises(ScheduleError) as refusal:
+        service.create_simultaneous_schedule("teaser", "alpha", AT)
+    assert refusal.value.hint == 'write ["alpha"]'
+
+
+def test_an_enumeration_of_texts_counts_as_its_values(service: SchedulingService) -> None:
+    (made,) = service.create_simultaneous_schedule("teaser", (Channel.ALPHA,), AT, "spring")
+    assert made.id == "spring/teaser/alpha"
+
+
+@pytest.mark.parametrize("wrong", [uuid.UUID(int=7), 7, b"teaser", ["teaser"], Video.TEASER, True])
+@pytest.mark.parametrize("name", ["video_id", "wave_id", "channel_id"])
+def test_an_id_is_a_text(live: Miniature, service: SchedulingService, name: str, wrong: Any) -> None:
+    refuse_each(live, service, f"{name} must be a text, and is of the type", **{name: wrong})
+
+
+def test_only_a_publication_of_one_channel_can_be_without_a_video(
+    live: Miniature, service: SchedulingService
+) -> None:
+    refuse_each(live, service, "video_id must be a text, and is None", video_id=None, channel_ids=["alpha"])
+    assert service.create_independent_schedule("alpha", AT, None).video_id is None
+
+
+@pytest.mark.parametrize("name", ["scheduled_at", "start_time"])
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        (None, "must be a datetime, and is None"),
+        (date(2026, 3, 1), "must be a datetime, and is of the type date"),
+        ("2026-03-01T18:00:00Z", "must be a datetime, and is of the type str"),
+        (AT.timestamp(), "must be a datetime, and is of the type float"),
+        (datetime.min.replace(tzinfo=EAST), "is no instant that can be told in UTC"),
+        (datetime.max.replace(tzinfo=WEST), "is no instant that can be told in UTC"),
+        (AT.replace(tzinfo=NoOffset()), "its zone has no offset for it"),
+        (datetime.min.replace(tzinfo=UTC), "outside the years 1971 to 2998"),
+        (datetime.max.replace(tzinfo=UTC), "outside the years 1971 to 2998"),
+    ],
+)
+def test_a_time_is_a_datetime_of_these_centuries(
+    live: Miniature, service: SchedulingService, name: str, time: Any, words: str
+) -> None:
+    refuse_each(live, service, words, **{name: time})
+
+
+@pytest.mark.parametrize(
+    ("delay", "words"),
+    [
+        (math.inf, "not inf"),
+        (math.nan, "not nan"),
+        (0.5, "not 0.5"),
+        ("60", "delay_seconds is of the type str"),
+        (None, "delay_seconds is None"),
+        (True, "delay_seconds is of the type bool"),
+        (timedelta(minutes=1), "delay_seconds is a timedelta"),
+        (-60, "delay_seconds is negative"),
+        (-(10**5_000), "delay_seconds is negative"),
+        (10**5_000, "delay_seconds is longer than ten years"),
+        (1e300, "delay_seconds is longer than ten years"),
+    ],
+    ids=kind_and_words,
+)
+def test_a_delay_is_a_number_of_whole_seconds(
+    live: Miniature, service: SchedulingService, delay: Any, words: str
+) -> None:
+    refuse_each(live, service, words, delay_seconds=delay)
+
+
+def test_the_seconds_of_a_timedelta_are_a_delay(service: SchedulingService) -> None:
+    pair = ["alpha", "beta"]
+    made = service.create_staggered_schedule("teaser", pair, AT, HOUR.total_seconds())  # type: ignore[arg-type]
+    assert made[1].scheduled_at == AT + HOUR
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda s: s.get_schedules("nonsense"),
+            "there is no status 'nonsense': the statuses are pending, sch",
+        ),
+        (lambda s: s.get_schedules_by_channel("alpha", "PENDING"), "there is no status 'PENDING'"),
+        (lambda s: s.get_schedules(""), "there is no status ''"),
+        (lambda s: s.get_schedules(["pending"]), "status must be a text"),
+        (lambda s: s.schedule_repo.get_all("done"), "there is no status 'done'"),
+        (lambda s: s.get_schedules_by_channel(None), "channel_id must be a text"),
+        (lambda s: s.get_schedules_by_wave(["spring"]), "wave_id must be a text"),
+        (lambda s: s.get_schedules_by_group({}), "coordination_group_id must be a text"),
+        (lambda s: s.get_schedules_by_date_range(AT, "2026-03-02"), "end_date must be a datetime"),
+        (lambda s: s.get_schedules_by_date_range(AT, AT, ["alpha"]), "channel_id must be a text"),
+        (lambda s: s.get_schedule(None), "schedule_id must be a text"),
+        (lambda s: s.validate_schedule(5), "schedule_id must be a text"),
+        (lambda s: s.pause_schedule(None), "schedule_id must be a text"),
+        (lambda s: s.pause_schedule("spring/teaser/alpha", reason=5), "reason must be a text"),
+        (lambda s: s.pause_schedule("spring/teaser/alpha", until="tomorrow"), "until must be a datetime"),
+        (lambda s: s.resume_schedule(b"spring/teaser/alpha"), "schedule_id must be a text"),
+        (lambda s: s.cancel_schedule(("spring/teaser/alpha",)), "schedule_id must be a text"),
+        (lambda s: s.pause_channel_schedules(None), "channel_id must be a text"),
+        (lambda s: s.pause_channel_schedules("alpha", {"why": "legal"}), "reason must be a text"),
+        (lambda s: s.resume_channel_schedules(None), "channel_id must be a text"),
+        (lambda s: s.retry_schedule(5), "schedule_id must be a text"),
+        (lambda s: s.retry_schedule("spring/teaser/alpha", "no"), "resend must be True or False"),
+        (lambda s: s.execute_pending_schedules("now"), "before must be a datetime"),
+        (lambda s: s.schedule_repo.update("spring/teaser/alpha"), "not a str"),
+    ],
+)
+def test_every_other_method_refuses_a_wrong_kind_of_argument(
+    live: Miniature, spring: SchedulingService, call: Callable[[Any], object], words: str
+) -> None:
+    before = written(live)
+    with pytest.raises(ScheduleError) as refusal:
+        call(spring)
+    assert words in str(refusal.value)
+    assert written(live) == before
+
+
+def test_a_status_in_capitals_gets_the_right_one_as_its_hint(service: SchedulingService) -> None:
+    with pytest.raises(ScheduleError) as refusal:
+        service.get_schedules("PENDING")  # type: ignore[arg-type]
+    assert refusal.value.hint == "did you mean pending?"
 
 
 # --- threads ----------------------------------------------------------------------------------------
