@@ -376,6 +376,18 @@ def test_a_second_group_is_appended_to_its_wave_in_the_waves_own_style(desk: Min
     assert spring(desk).startswith(SPRING)
 
 
+def test_a_title_is_that_of_a_new_wave_and_is_not_dropped_in_silence(desk: Miniature) -> None:
+    group = (
+        "create", "simultaneous", "trailer", "--at", "2026-03-03T18:00:00Z", "--channels", "alpha",
+        "--wave", "spring", "--title",
+    )  # fmt: skip
+    wrong = do(desk, *group, "New title", code=2)
+    assert "the wave spring is there already, and a title belongs to a new wave" in wrong.err
+    assert "edit `title:` in waves/spring.yaml" in wrong.err
+    assert spring(desk) == SPRING
+    do(desk, *group, "Spring: launch")
+
+
 def test_a_group_that_conflicts_in_one_member_is_not_created_at_all(desk: Miniature) -> None:
     outcome = do(
         desk, "create", "simultaneous", "clash", "--at", "2026-03-01T18:00:30Z", "--channels", "gamma,alpha",

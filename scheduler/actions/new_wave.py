@@ -19,7 +19,7 @@ from scheduler.actions.comments import put_comment
 from scheduler.actions.rest import ApiError, Repository
 from scheduler.actions.texts import COMMENT_LIMIT, code, fit
 from scheduler.errors import ScheduleError, SchedulerError
-from scheduler.proposals import Proposal, Refused
+from scheduler.proposals import Proposal, Refused, title_left_out
 from scheduler.reports.characters import visible
 from scheduler.reports.edits import edit_text
 from scheduler.reports.text import diagnostics_text
@@ -139,7 +139,7 @@ def _propose(
         where = f"The branch {code(issue.branch)} has the wave: **[open its pull request]({link})**."
     else:
         where = f"#{number} has the wave."
-    told = f"{where} Edit the form above, and it follows.\n\n{block(edit_text(proposal))}"
+    told = f"{where} Edit the form above, and it follows.\n\n{_what_is_done(form, proposal)}"
     return f"branch {done}, pull request {number or 'not allowed'}, comment {_comment(client, issue, told)}"
 
 
@@ -148,9 +148,16 @@ def _description(issue: Issue, form: forms.Form, proposal: Proposal) -> str:
     parts = [f"Closes #{issue.number}, asked for by {code(issue.sender)}."]
     if form.reason is not None:
         parts.append(block("\n".join(map(visible, form.reason.splitlines()))))
-    parts.append(block(edit_text(proposal)))
+    parts.append(_what_is_done(form, proposal))
     parts.append(_NO_CHECK)
     return "\n\n".join(parts)
+
+
+def _what_is_done(form: forms.Form, proposal: Proposal) -> str:
+    """The edit, and before it what of the form is not in it."""
+    why = title_left_out(proposal, form.title)
+    note = "" if why is None else f"**The title was left out:** {why}.\n\n"
+    return note + block(edit_text(proposal))
 
 
 def _comment(

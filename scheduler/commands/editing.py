@@ -15,6 +15,7 @@ from scheduler import proposals, verbs
 from scheduler.cli import PROBLEMS, Context, DurationArgument, guarded, pass_context, write
 from scheduler.commands import completion
 from scheduler.proposals import Proposal, Refused, View
+from scheduler.reports.characters import visible
 from scheduler.reports.edits import edit_text
 from scheduler.reports.text import diagnostics_text
 from scheduler.times import TimeError, duration_text, read_duration
@@ -194,10 +195,14 @@ def _create_group(
     told = _pairs(metadata)
 
     def propose(view: View) -> Proposal:
-        return proposals.create_group(
+        proposal = proposals.create_group(
             view, kind, video=video, channels=chosen, at=at, wave=wave, group=group, title=title,
             delay=delay, timezone=timezone, metadata=told,
         )  # fmt: skip
+        why = proposals.title_left_out(proposal, title)
+        if why is not None:
+            raise click.UsageError(f"{visible(why)}: leave --title out, or edit `title:` in {proposal.file}")
+        return proposal
 
     _carry_out(context, propose, commit=commit)
 

@@ -10,7 +10,7 @@ changes    the proposal: the difference that an edit makes
 switches, times, additions    the verbs
 """
 
-from scheduler.proposals.additions import assign, create_group, create_one_off
+from scheduler.proposals.additions import assign, create_group, create_one_off, title_left_out
 from scheduler.proposals.changes import Proposal, Refused, Shift, Verb
 from scheduler.proposals.switches import cancel, pause, resume
 from scheduler.proposals.targets import Target, find_schedule, resolve
@@ -35,4 +35,5 @@ __all__ = [
     "resolve",
     "resume",
     "shift",
+    "title_left_out",
 ]

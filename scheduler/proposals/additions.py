@@ -52,8 +52,9 @@ def create_group(
     """Add an entry to a wave, or begin a new one.
 
     `channels` are ids, or `{"tags": [...]}`. `at` is a time with an offset, or a local one beside a
-    `timezone`. Without `wave` the wave is `<video>-<UTC time>`. Whole or not at all: raises ScheduleError
-    where any member breaks a rule.
+    `timezone`. Without `wave` the wave is `<video>-<UTC time>`. `title` is that of a new wave; one that is
+    there keeps its own, which `title_left_out` tells. Whole or not at all: raises ScheduleError where any
+    member breaks a rule.
     """
     starts = _instant(at, timezone, "name its zone: --timezone Europe/Berlin")
     wave_id = _wave_id(video, starts) if wave is None else wave
@@ -86,6 +87,15 @@ def create_group(
     )  # fmt: skip
     _demand_unblocked(proposal)
     return proposal
+
+
+def title_left_out(proposal: Proposal, title: str | None) -> str | None:
+    """Why a new group's wave does not get the title that was asked for, in words; None where it has it."""
+    wave_id = proposal.target.split("/", 1)[0]
+    wave = proposal.edited.declared.waves.get(wave_id)
+    if title is None or wave is None or wave.title == title:
+        return None
+    return f"the wave {wave_id} is there already, and a title belongs to a new wave"
 
 
 def _demand_unblocked(proposal: Proposal) -> None:

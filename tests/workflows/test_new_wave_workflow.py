@@ -164,6 +164,17 @@ def test_local_time_and_channels_by_tag(home: Home) -> None:
     assert f"at: {AT[:10]}T20:00\n    timezone: channel\n    channels: {{ tags: [gaming] }}\n" in text
 
 
+def test_the_title_of_a_wave_that_is_there_stays_and_the_comment_says_so(
+    home: Home, submit_here: Callable[[str], int]
+) -> None:
+    home.commit({"waves/spring.yaml": "title: Spring\nschedules: []\n"}, "Begin a wave")
+    assert submit_here(filled(Name_of_the_file="spring", Title="Summer")) == 0
+    assert "title: Spring\n" in proposed(home)["waves/spring.yaml"]
+    note = "**The title was left out:** the wave spring is there already, and a title belongs to a new wave."
+    assert note in said(home)
+    assert note in home.api.pulls[0]["body"]
+
+
 def test_where_workflows_may_open_no_pull_request_a_link_does(home: Home) -> None:
     home.api.workflows_may_open_pulls = False
     assert submit(home, filled(Name_of_the_file="spring")).conclusion == "success"
