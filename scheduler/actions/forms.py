@@ -22,8 +22,8 @@ REQUIRED = ("Type", "Video", "Time", "Channels")
 EMPTY = "_No response_"
 """What GitHub writes for a field that was left empty."""
 _REASON = "Reason"
-_HEADING = re.compile(r"###[ \t]+(.*?)[ \t]*")
-_TAGS = re.compile(r"\{?\s*tags?(?:\s*:\s*|\s+)\[?(.+?)\]?\s*\}?", re.IGNORECASE)
+_HEADING = re.compile(r"###(?=[ \t])")
+_TAGS = re.compile(r"\{?\s*tags?(?:\s*:|\s)\s*", re.IGNORECASE)
 
 Type = Literal["simultaneous", "staggered", "local time"]
 _TYPES: tuple[Type, ...] = ("simultaneous", "staggered", "local time")
@@ -97,9 +97,9 @@ def _answers(body: str) -> tuple[dict[str, str], list[str]]:
     problems: list[str] = []
     label = None
     for line in body.splitlines():
-        heading = _HEADING.fullmatch(line)
-        if heading and heading[1] in FIELDS and label != _REASON:
-            label = heading[1]
+        heading = line[3:].strip(" \t") if _HEADING.match(line) else None
+        if heading in FIELDS and label != _REASON:
+            label = heading
             if label in found:
                 problems.append(f"the heading “{label}” is there twice: keep one of them")
             found[label] = []
@@ -128,6 +128,15 @@ def _one_sign_between(time: str) -> str:
 
 
 def _channels(text: str) -> Sequence[str] | Mapping[str, Any]:
-    tags = _TAGS.fullmatch(text)
-    names = [name for name in re.split(r"[,\s]+", tags[1] if tags else text) if name]
-    return {"tags": names} if tags else names
+    """Ids; or tags in YAML's words or in a person's: `{ tags: [gaming, german] }`, `tag gaming`."""
+    opening = _TAGS.match(text)
+    if opening:
+        listed = text[opening.end() :].removesuffix("}").rstrip()
+        tags = _names(listed.removeprefix("[").removesuffix("]"))
+        if tags:
+            return {"tags": tags}
+    return _names(text)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in re.split(r"[,\s]+", text) if name]

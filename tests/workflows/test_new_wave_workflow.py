@@ -15,7 +15,7 @@ from miniature import Miniature
 from waves_home import NAME, Home, in_minutes
 
 from scheduler.actions.__main__ import main
-from scheduler.actions.forms import EMPTY, FIELDS, REQUIRED
+from scheduler.actions.forms import EMPTY, FIELDS, REQUIRED, read_form
 
 AT = in_minutes(7 * 24 * 60)
 FORM = yaml.safe_load((PROJECT / ".github/ISSUE_TEMPLATE/new-wave.yml").read_text())
@@ -173,6 +173,28 @@ def test_the_title_of_a_wave_that_is_there_stays_and_the_comment_says_so(
     note = "**The title was left out:** the wave spring is there already, and a title belongs to a new wave."
     assert note in said(home)
     assert note in home.api.pulls[0]["body"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "channels"),
+    [
+        ("a, b c", ["a", "b", "c"]),
+        ("tag gaming", {"tags": ["gaming"]}),
+        ("Tags: gaming, german", {"tags": ["gaming", "german"]}),
+        ("{ tags: [gaming, german] }", {"tags": ["gaming", "german"]}),
+        ("{tags:[gaming]}", {"tags": ["gaming"]}),
+        ("tags : gaming", {"tags": ["gaming"]}),
+        ("tags", ["tags"]),
+        ("tagsgaming", ["tagsgaming"]),
+        ("tags: x" + " " * 60_000 + "\x01", {"tags": ["x", "\x01"]}),
+        ("tags" + " " * 60_000 + "x", {"tags": ["x"]}),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_channels_are_ids_or_tags_however_they_are_written(typed: str, channels: object) -> None:
+    form, problems = read_form(filled(Channels=typed, Reason="### a" + " " * 60_000 + "b"))
+    assert form is not None, problems
+    assert form.channels == channels
 
 
 def test_where_workflows_may_open_no_pull_request_a_link_does(home: Home) -> None:
