@@ -10,7 +10,8 @@ every change can be reviewed and committed as any other. Nothing is kept between
 and the record afresh, so one service serves a notebook or all threads of a web backend.
 
 Errors are those of `scheduler.errors`: ScheduleError (a ValueError) for what breaks a rule, with the
-diagnostics, for what is not there, and for an argument of a wrong kind; StateError where the record cannot be reached or trusted.
+diagnostics, for what is not there, and for an argument of a wrong kind; StateError where the record cannot
+be reached or trusted.
 """
 
 from __future__ import annotations

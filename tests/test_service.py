@@ -345,7 +345,10 @@ class Channel(str, enum.Enum):  # noqa: UP042 - the older kind, whose `str` is t
 
 
 def nested(levels: int) -> Any:
-    return functools.reduce(lambda inner, _: {"a": inner}, range(levels), "text")
+    value: Any = "text"
+    for _ in range(levels):
+        value = {"a": value}
+    return value
 
 
 def kind_and_words(value: object) -> str:
@@ -355,7 +358,9 @@ def kind_and_words(value: object) -> str:
 
 CYCLE: dict[str, Any] = {}
 CYCLE["again"] = [CYCLE]
-WIDE: list[Any] = functools.reduce(lambda inner, _: [inner, inner], range(30), ["a"])
+WIDE: Any = "text"
+for _ in range(30):
+    WIDE = [WIDE, WIDE]
 EAST, WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
 
 
