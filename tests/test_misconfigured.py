@@ -223,14 +223,21 @@ def test_closed_input_and_output_hinder_no_run(due: Miniature, github: GitHub, c
         ("calendar", "--output", "x" * 300),
         ("simulate", "--pace", "60/min\udcff"),
         ("-C", "x" * 300, "list"),
+        ("calendar", "--output", ""),
+        ("list", "--from", "2026-03-02", "--to", "2026-03-01"),
+        ("calendar", "--output", "site", "--from", "2026-03-02", "--to", "2026-03-01"),
+        ("calendar", "--output", "site", "--to", "2020-01-01"),
     ],
 )
-def test_an_argument_that_no_file_or_file_system_can_hold_is_a_wrong_use(
-    due: Miniature, command: tuple[str, ...]
+def test_an_argument_that_nothing_can_be_made_of_is_a_wrong_use(
+    due: Miniature, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
     wrong = due.run(*command)
     assert (wrong.code, wrong.out) == (2, "")
     assert wrong.err
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_current_folder_that_was_removed_is_a_wrong_use(due: Miniature, tmp_path: Path) -> None:

@@ -26,12 +26,20 @@ _BEGINNING = 16_384
 """Bytes of a file in which its mark must stand."""
 
 
+def _named_folder(_context: click.Context, _option: click.Parameter, name: str) -> Path:
+    """The folder; an empty name, as of a variable that is not set, is not the current one."""
+    if not name:
+        raise click.BadParameter("it names no folder; write . for the one you stand in")
+    return Path(name)
+
+
 @click.command()
 @click.option(
     "--output",
     "folder",
     required=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(),
+    callback=_named_folder,
     help="Write the files into this folder.",
 )
 @filtered
@@ -54,6 +62,10 @@ def calendar(context: Context, folder: Path, wanted: Filter) -> None:
         sys.exit(PROBLEMS)
     if wanted.start is None:
         wanted = msgspec.structs.replace(wanted, start=reconciled.plan.now - BACK)
+        if wanted.end is not None and wanted.end <= reconciled.plan.now - BACK:
+            raise click.UsageError(
+                "without --from it begins 90 days back, which is after --to: give --from too"
+            )
     jobs = [] if state is None else filter(waits_for_worker, state.schedules.values())
     claims = verbs.claims(context.repository, reconciled.declared, jobs)
     found = gather(reconciled, state, wanted, claims)

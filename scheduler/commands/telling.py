@@ -13,7 +13,7 @@ from scheduler import listing, verbs
 from scheduler.cli import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
 from scheduler.commands import completion
 from scheduler.reports.characters import visible
-from scheduler.times import Instant
+from scheduler.times import Instant, instant_text
 
 _STATUSES = ("pending", "scheduled", "executing", "completed", "failed", "cancelled")
 _TYPES = ("simultaneous", "staggered", "independent")
@@ -40,6 +40,15 @@ _FILTERS = (
 )
 
 
+def _demand_span(start: Instant | None, end: Instant | None) -> None:
+    """Refuse a span in which nothing can lie. Raises UsageError."""
+    if start is not None and end is not None and end <= start:
+        raise click.UsageError(
+            f"nothing can lie between --from {instant_text(start)} and --to {instant_text(end)}: --to is a "
+            "later time"
+        )
+
+
 def filtered(command: F) -> F:
     """Give a command the options that choose schedules, together as its argument `wanted`."""
 
@@ -55,6 +64,7 @@ def filtered(command: F) -> F:
         end: Instant | None,
         **options: Any,
     ) -> Any:
+        _demand_span(start, end)
         wanted = listing.Filter(
             channels=frozenset(channel),
             waves=frozenset(wave),
