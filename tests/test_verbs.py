@@ -214,6 +214,13 @@ def test_cancelling_a_group_leaves_the_members_that_were_sent_as_they_are(desk: 
     ]
 
 
+def test_a_blank_reason_is_none(desk: Miniature) -> None:
+    assert changed_lines(do(desk, "pause", "wave:spring", "--reason", "   ")) == ["+paused: true"]
+    do(desk, "pause", "channel:daily", "--reason", "strike")
+    assert changed_lines(do(desk, "pause", "channel:daily", "--reason", " ")) == []
+    assert "The reason is not kept" not in do(desk, "resume", "wave:spring", "--reason", "").out
+
+
 def test_a_reason_that_is_not_kept_is_told_to_be_lost(desk: Miniature) -> None:
     outcome = do(desk, "cancel", "spring/teaser/beta", "--reason", "a typing error in it")
     assert "The reason is not kept" in outcome.out

@@ -76,7 +76,7 @@ def cancel(context: Context, target: str, reason: str | None, commit: bool) -> N
 
 
 def _tell_lost_reason(reason: str | None, *, commit: bool) -> None:
-    if reason is not None and not commit:
+    if reason is not None and reason.strip() and not commit:
         click.echo("The reason is not kept: the file has no place for it, and --commit writes it into git.")
 
 

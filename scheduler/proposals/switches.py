@@ -14,7 +14,9 @@ def pause(view: View, name: str, *, reason: str | None = None, until: str | None
     """Hold a target back; `until` (a time with an offset) is when that ends by itself.
 
     Raises ScheduleError for an unknown target, for one schedule that is over, and for an `until` that is.
+    A blank reason is none.
     """
+    reason = _reason(reason)
     target = resolve(view, name)
     _demand_open(view, target, "paused")
     if until is not None:
@@ -63,8 +65,12 @@ def _proposal(view: View, verb: Verb, target: Target, after: str, reason: str | 
     about = [row.schedule_id for row in target.rows(view)]
     return propose(
         view, verb, target.name, kind=target.file_kind, file=target.file, after=after,
-        about=lambda _: about, reason=reason,
+        about=lambda _: about, reason=_reason(reason),
     )  # fmt: skip
+
+
+def _reason(typed: str | None) -> str | None:
+    return typed if typed and not typed.isspace() else None
 
 
 def _demand_open(view: View, target: Target, what: str) -> None:
