@@ -386,7 +386,9 @@ def test_a_queue_that_is_damaged_is_told_with_what_to_do_and_nothing_is_begun(mi
         {"channels/lobby.yaml": "queue: screens\nschedules: [{ video: b, at: 2030-03-01T12:10:00Z }]\n"}
     )
     run = mini.run("run", now="2030-03-01T12:10:00Z")
-    assert "executing" in run.out, "whether the job is on it cannot be told"
+    assert run.code == 1
+    assert "the queue queue.db failed: " in run.out + run.err
+    assert mini.statuses["lobby/2030-03-01T12:10:00Z"] == "pending", "nothing was put on it"
 
 
 def test_a_queue_that_cannot_be_written_is_told_and_nothing_is_begun(mini: Miniature) -> None:
