@@ -167,7 +167,7 @@ def test_a_claim_is_looked_for_where_a_second_delivery_relies_on_it(live: Miniat
 def test_a_claim_in_a_comment_is_none(live: Miniature, github: GitHub) -> None:
     pin(live)
     live.channels("alpha", delivery="at-least-once")
-    github.repository("acme/alpha").workflows = {"publish.yml": PUBLISH + "# TODO wave-claims/KEY\n"}
+    github.repository("acme/alpha").workflows = {"publish.yml": PUBLISH + "# some day: wave-claims/KEY\n"}
     assert verdicts(live.json("doctor"))["alpha", "claim"] == "warning"
 
 

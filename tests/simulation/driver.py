@@ -8,6 +8,7 @@ From `tests/`: `python -m simulation.driver 1 100000` plays a range of seeds and
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -177,7 +178,7 @@ def simulated() -> Iterator[None]:
 # --- one history ------------------------------------------------------------------------------------------
 
 
-class History:
+class History(ABC):
     """A world and the processes in it. `play` ends with a Violation, or with everything settled."""
 
     batch = runner.BATCH
@@ -223,9 +224,9 @@ class History:
                 self.world.now = process.wake
             self.step(process)
 
+    @abstractmethod
     def trouble(self) -> None:
         """What happens before it is quiet."""
-        raise NotImplementedError
 
     def play(self) -> None:
         """A stretch of trouble, then quiet; then everything must have come to an end."""
