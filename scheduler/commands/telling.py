@@ -10,12 +10,12 @@ from typing import Any, cast
 import click
 
 from scheduler import listing, verbs
+from scheduler.arguments import STATUSES
 from scheduler.cli import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
 from scheduler.commands import completion
 from scheduler.reports.characters import visible
 from scheduler.times import Instant, instant_text
 
-_STATUSES = ("pending", "scheduled", "executing", "completed", "failed", "cancelled")
 _TYPES = ("simultaneous", "staggered", "independent")
 
 
@@ -33,7 +33,7 @@ _FILTERS = (
         shell_complete=completion.groups,
         help="Only this coordination group, <wave>/<group>.",
     ),
-    click.option("--status", multiple=True, type=click.Choice(_STATUSES)),
+    click.option("--status", multiple=True, type=click.Choice(STATUSES)),
     click.option("--type", "kind", multiple=True, type=click.Choice(_TYPES)),
     click.option("--from", "start", type=TimeArgument(dates=True), help="Published at this time or later."),
     click.option("--to", "end", type=TimeArgument(dates=True), help="Published before this time."),
