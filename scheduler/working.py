@@ -20,11 +20,11 @@ from typing import TypeVar
 import msgspec
 
 from scheduler.apply import Waiter
-from scheduler.boundaries import boundary
 from scheduler.dispatchers import Pointer
 from scheduler.dispatchers.deliveries import Delivery
 from scheduler.dispatchers.queue import Job, SqliteQueue
 from scheduler.errors import QueueError, SchedulerError, StateError
+from scheduler.failpoints import boundary
 from scheduler.jobs import Begun, Conclusion, End, Records, Work, begin, end, may_begin, renew, report
 from scheduler.ledger import Ledger
 from scheduler.state import Record

@@ -23,7 +23,7 @@ from miniature import Miniature
 from state_branch import put_on_a_branch
 
 import scheduler
-from scheduler.boundaries import BOUNDARIES
+from scheduler.failpoints import BOUNDARIES
 from scheduler.times import read_utc
 
 ALPHA = "spring/teaser/alpha"

@@ -21,8 +21,8 @@ from git_http_server import Fault, GitServer, serve
 from miniature import Miniature
 from store_writer import added, record
 
-from scheduler.boundaries import BOUNDARIES
 from scheduler.errors import LostRace, StateError, StateMissing
+from scheduler.failpoints import BOUNDARIES
 from scheduler.state import State, encode
 from scheduler.stores import Snapshot
 from scheduler.stores.git import GitBranchStore, classify

@@ -19,8 +19,8 @@ import msgspec
 import pytest
 from store_writer import added, record
 
-from scheduler.boundaries import BOUNDARIES
 from scheduler.errors import LostRace, StateError, StateMissing
+from scheduler.failpoints import BOUNDARIES
 from scheduler.state import Idle, State, decode, encode
 from scheduler.stores import open_store
 from scheduler.stores.file import FileStore

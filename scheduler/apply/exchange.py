@@ -6,8 +6,8 @@ import queue
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from scheduler.boundaries import boundary
 from scheduler.dispatchers import Answer, Dispatcher, Request
+from scheduler.failpoints import boundary
 
 Arrival = tuple[Request, Answer] | BaseException | None
 

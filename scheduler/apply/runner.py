@@ -13,11 +13,11 @@ from scheduler.apply.clocks import CLOCK_TRUST, clock_problem
 from scheduler.apply.edge import Edge, Look
 from scheduler.apply.exchange import exchange
 from scheduler.apply.report import Report
-from scheduler.boundaries import boundary
 from scheduler.diagnostics import Diagnostic, Location, error
 from scheduler.dispatchers import Answer, Request
 from scheduler.envelope import intend, intend_again, intent_of, payload_of
 from scheduler.errors import LostRace, StateError
+from scheduler.failpoints import boundary
 from scheduler.outcomes import IN_FLIGHT, after_answer, after_nothing_left
 from scheduler.pace import Sent
 from scheduler.plan import PlannedSend

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduler import heads
-from scheduler.boundaries import boundary
 from scheduler.errors import LostRace, StateError, StateMissing
+from scheduler.failpoints import boundary
 from scheduler.stores import Snapshot, demand_successor
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from scheduler.boundaries import boundary
 from scheduler.errors import LostRace, StateError, StateMissing
+from scheduler.failpoints import boundary
 from scheduler.heads import read_head
 from scheduler.stores import Snapshot, demand_successor
 from scheduler.stores.plumbing import Git, Output
