@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from scheduler import schedules, slots, spec
+from scheduler.checkout.source import Source
 from scheduler.declarations import Declarations, declare
 from scheduler.diagnostics import in_order
 from scheduler.errors import ScheduleError
 from scheduler.plan import new_record
-from scheduler.sources import Source
 from scheduler.state import VERSION, Event, Record, State
 from scheduler.times import Instant, instant_text, read_zone
 

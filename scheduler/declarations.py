@@ -14,8 +14,8 @@ from typing import Any, Literal
 import msgspec
 
 from scheduler import documents, spec
+from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Source
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, error
-from scheduler.sources import SETTINGS, SETTINGS_TOO, SUFFIXES, Source
 
 _RENAMED_FROM = re.compile(
     rb"""^renamed_from:[ \t]*["']?([A-Za-z0-9][A-Za-z0-9._-]{0,63})["']?[ \t\r]*(?:#|$)""", re.M

@@ -16,7 +16,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from scheduler import __version__, workspace
+from scheduler import __version__
+from scheduler.checkout import reading
 from scheduler.errors import SchedulerError
 from scheduler.heads import checksum_holds, read_head
 from scheduler.reports.nothing import NOTHING_JSON, NOTHING_TEXT
@@ -100,7 +101,7 @@ def _archives(folder: str) -> list[bytes]:
 def nothing_to_do(root: str, environ: Mapping[str, str], now: int) -> bool:
     """Whether a plain `run` at `now` (epoch seconds) would find nothing to do and nothing to say."""
     try:
-        sources = workspace.read_sources(root)
+        sources = reading.read_sources(root)
         if any(source.fault is not None for source in sources):
             return False
         settings = next((source.content for source in sources if source.kind == "scheduler"), b"")
@@ -116,7 +117,7 @@ def nothing_to_do(root: str, environ: Mapping[str, str], now: int) -> bool:
                 and head.idle is not None
                 and head.declared is not None
                 and now < _seconds(head.idle.get("until"))
-                and head.declared.get("digest") == workspace.digest(sources)
+                and head.declared.get("digest") == reading.digest(sources)
                 and head.idle.get("surroundings")
                 == surroundings_digest(root, path, environ, head.idle.get("tokens") or ())
                 and _is_whole(file, text, f"{root}/{path}", now)

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 import msgspec
 
 from scheduler import conflicts, limits, lineup, renames, schedules
+from scheduler.checkout.source import Source
 from scheduler.declarations import Declarations, Reader, declare
 from scheduler.diagnostics import Code, Diagnostic, in_order
 from scheduler.plan import Plan, Subject, Surroundings, make_plan
 from scheduler.schedules import Expansion, Schedule
-from scheduler.sources import Source
 from scheduler.state import Record, State
 from scheduler.times import Instant, instant_text
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import msgspec
 
 from scheduler.diagnostics import Location
 from scheduler.state import Record, Status
-from scheduler.times import Instant
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,16 +32,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     schedule_id: str
     status: Status
     error: str | None = None
-
-
-class Origin(NamedTuple):
-    """Where a line of a file comes from; `commit` is None where it is not committed yet."""
-
-    commit: str | None
-    author: str = ""
-    at: Instant = 0
-    """When it was written."""
-    summary: str = ""
 
 
 def is_dead_letter(record: Record) -> bool:

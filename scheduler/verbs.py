@@ -11,8 +11,9 @@ from typing import Literal
 
 import msgspec
 
-from scheduler import audit, proposals, retries, worktree
+from scheduler import audit, proposals, retries
 from scheduler.apply import RACES
+from scheduler.checkout import writing
 from scheduler.declarations import Declarations
 from scheduler.dispatchers.queue import SqliteQueue, claim_of
 from scheduler.envelope import key_of
@@ -52,19 +53,19 @@ def change(repository: Repository, propose: Callable[[View], Proposal], *, commi
     Raises ScheduleError where it is refused, and where the file changed meanwhile.
     """
     root = repository.root
-    with worktree.editing(root):
+    with writing.editing(root):
         proposal = propose(look(repository))
         if proposal.is_empty:
             return Changed(proposal=proposal)
         if commit:
-            worktree.demand_committable(root, proposal.file, is_new=proposal.before is None)
+            writing.demand_committable(root, proposal.file, is_new=proposal.before is None)
         before = None if proposal.before is None else proposal.before.encode()
-        worktree.replace(root, proposal.file, before, proposal.after.encode())
+        writing.replace(root, proposal.file, before, proposal.after.encode())
         if not commit:
             return Changed(proposal=proposal)
         message = audit.edit(proposal.verb, proposal.target, proposal.reason, _ids(proposal))
         return Changed(
-            proposal=proposal, commit=worktree.commit(root, proposal.file, message), message=message
+            proposal=proposal, commit=writing.commit(root, proposal.file, message), message=message
         )
 
 
@@ -174,7 +175,7 @@ def show(repository: Repository, name: str) -> Story:
         key=None
         if view.state is None
         else key_of(view.state.lineage, row.record.first_id or row.schedule_id, row.record.resends),
-        origin=None if place is None else worktree.origin_of(repository.root, place.file, place.line),
+        origin=None if place is None else writing.origin_of(repository.root, place.file, place.line),
         unreadable=None if place is not None or declared is None else _unreadable(declared, row.record),
         claim=claim,
         repository=None if channel is None else channel.repository,

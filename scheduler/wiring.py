@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scheduler import idle, workspace
+from scheduler import idle
+from scheduler.checkout import reading
 from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.environment import on_actions, surroundings_of, token_reader, who_runs
@@ -25,6 +26,8 @@ from scheduler.times import LAST, Instant, instant_text
 
 if TYPE_CHECKING:
     from scheduler.apply import Edge
+    from scheduler.checkout.remote import RemoteTip
+    from scheduler.checkout.source import Source
     from scheduler.dispatchers import Dispatcher
     from scheduler.dispatchers.broker import Broker
     from scheduler.dispatchers.github import GitHubDispatcher
@@ -32,8 +35,6 @@ if TYPE_CHECKING:
     from scheduler.ledger import Ledger
     from scheduler.notifying import Notifier
     from scheduler.reconciler import Reconciled
-    from scheduler.remote_tip import RemoteTip
-    from scheduler.sources import Source
     from scheduler.spec import SettingsSpec
     from scheduler.stores import Store
 
@@ -121,8 +122,8 @@ class Repository:
         Both are held against one record, which is that of the settings without the proposal. Raises
         SchedulerError where there is no such commit.
         """
+        from scheduler.checkout.remote import sources_at
         from scheduler.reconciler import reconcile
-        from scheduler.remote_tip import sources_at
 
         sources, base = self.sources(), sources_at(self.root, revision)
         state, archive = self._recorded_for(base, sources)
@@ -161,7 +162,7 @@ class Repository:
         head = None if recorded is None else self.commit()
         if recorded is None or head is None:
             return None
-        if workspace.ancestry(self.root, recorded, head, fetch=False) != "older":
+        if reading.ancestry(self.root, recorded, head, fetch=False) != "older":
             return None
         return warning(
             "stale-checkout", Location.whole("."), _older(head, recorded), f"{hint}: fetch the branch's tip"
@@ -187,7 +188,7 @@ class Repository:
         self.demand_address()
         ref = self.environ.get("GITHUB_REF", "")
         if follow and on_actions(self.environ) and ref.startswith("refs/heads/"):
-            from scheduler.remote_tip import RemoteTip
+            from scheduler.checkout.remote import RemoteTip
 
             self._desk = RemoteTip(self.root, ref)
         store = self.told_store(settings)
@@ -215,7 +216,7 @@ class Repository:
         return self._desk.remarks
 
     def _declared(self, sources: Sequence[Source], before: Declared | None) -> Declared:
-        digest = workspace.digest(sources)
+        digest = reading.digest(sources)
         if before is not None and before.digest == digest:
             return before
         return Declared(digest=digest, commit=self.commit())
@@ -383,10 +384,10 @@ class _WorkTree:
         self.remarks: list[Diagnostic] = []
 
     def read(self) -> list[Source]:
-        return workspace.read_sources(self._root)
+        return reading.read_sources(self._root)
 
     def commit(self) -> str | None:
-        return workspace.head_commit(self._root)
+        return reading.head_commit(self._root)
 
 
 class _Guard:
@@ -413,7 +414,7 @@ class _Guard:
         return remarks + self._known[recorded, head]
 
     def _compare(self, recorded: str, head: str) -> list[Diagnostic]:
-        found = workspace.ancestry(self._repository.root, recorded, head)
+        found = reading.ancestry(self._repository.root, recorded, head)
         if found == "older":
             raise RunRefused(
                 _older(head, recorded),

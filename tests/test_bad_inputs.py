@@ -25,7 +25,8 @@ import pytest
 from git_repository import commit_all, git
 from miniature import Miniature, Outcome
 
-from scheduler import documents, spec, workspace
+from scheduler import documents, spec
+from scheduler.checkout import reading as workspace
 
 NOW = "2026-01-01T00:00:00Z"
 W, X, C, S = "waves/w.yaml", "waves/x.yaml", "channels/c.yaml", "scheduler.yaml"

@@ -18,12 +18,12 @@ from github_stand_in import GitHub
 from miniature import Miniature
 from state_branch import REF, Branch
 
+from scheduler.checkout.reading import read_sources
 from scheduler.errors import StateError
 from scheduler.plan import Surroundings
 from scheduler.reconciler import reconcile
 from scheduler.state import decode
 from scheduler.times import read_utc
-from scheduler.workspace import read_sources
 
 ALPHA, BETA = "spring/teaser/alpha", "spring/teaser/beta"
 WAVE = """

@@ -21,9 +21,9 @@ from odd_yaml import (
 )
 
 from scheduler import declarations, documents, edits, schedules
+from scheduler.checkout.source import Source
 from scheduler.edits import Channel, Group, Member, Single, Wave
 from scheduler.errors import ScheduleError
-from scheduler.sources import Source
 from scheduler.times import instant_text, read_time
 
 SLOT = Single(read_time("2026-03-02T17:00:00Z"), slot=True)

@@ -21,12 +21,12 @@ from git_http_server import Fault, GitServer, serve
 from miniature import Miniature
 from store_writer import added, record
 
+from scheduler.checkout.git import Output, scrubbed
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import BOUNDARIES
 from scheduler.state import State, encode
 from scheduler.stores import Snapshot
 from scheduler.stores.git import GitBranchStore, classify
-from scheduler.stores.plumbing import Output, scrubbed
 
 ROOT = Path(__file__).parent.parent
 BRANCH = "scheduler-state"

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from declaring import entry, wave
 
+from scheduler.checkout.source import Source
 from scheduler.plan import Plan, Surroundings, ahead
 from scheduler.reconciler import Reconciled, reconcile
-from scheduler.sources import Source
 from scheduler.state import Record, State, advance
 from scheduler.times import Instant, instant_text, read_time
 

@@ -13,9 +13,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scheduler.checkout.source import Source
 from scheduler.plan import Plan, Surroundings
 from scheduler.reconciler import Reconciled, reconcile
-from scheduler.sources import Source
 from scheduler.state import Intent, Record, State, advance, decode, encode
 from scheduler.times import Instant, instant_text, read_time
 

@@ -14,10 +14,10 @@ from git_repository import git
 from github_stand_in import GitHub
 from miniature import TOKEN, Miniature
 
+from scheduler.checkout.reading import LARGEST, digest, read_sources
+from scheduler.checkout.remote import OWN_REF, RemoteTip, sources_at
+from scheduler.checkout.source import Source
 from scheduler.errors import RunRefused, SchedulerError
-from scheduler.remote_tip import OWN_REF, RemoteTip, sources_at
-from scheduler.sources import Source
-from scheduler.workspace import LARGEST, digest, read_sources
 
 MAIN = "refs/heads/main"
 WAVE = "schedules: []\n"

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from miniature import Miniature
 
-from scheduler import workspace
+from scheduler.checkout import reading
+from scheduler.checkout.source import Source
 from scheduler.plan import Surroundings
 from scheduler.reconciler import reconcile
 from scheduler.reports.json import plan_json, validation_json
-from scheduler.sources import Source
 from scheduler.state import State, decode
 from scheduler.times import read_time
 
@@ -384,7 +384,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Source], State,
         mini.remove(name)
     mini.write(REPOSITORY)
     state = decode((mini.root / "state.json").read_bytes(), "state.json")
-    return workspace.read_sources(mini.root), state, mini.root
+    return reading.read_sources(mini.root), state, mini.root
 
 
 def told(sources: list[Source], state: State) -> bytes:

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from miniature import Miniature
 
+from scheduler.checkout.source import Source
 from scheduler.plan import Surroundings
 from scheduler.simulation.conditions import GITHUB, Conditions, Spread, read_spread
 from scheduler.simulation.replay import Stage, replay
 from scheduler.simulation.ticks import ticks
-from scheduler.sources import Source
 from scheduler.state import State
 from scheduler.times import TimeError, instant_text, read_utc
 

@@ -8,12 +8,12 @@ from typing import Protocol
 
 import msgspec
 
+from scheduler.checkout.source import Source
 from scheduler.declarations import Reader, declare
 from scheduler.diagnostics import Diagnostic
 from scheduler.dispatchers import Dispatcher
 from scheduler.plan import Surroundings
 from scheduler.reconciler import Reconciled
-from scheduler.sources import Source
 from scheduler.state import Declared, Idle, Intent, State
 from scheduler.stores import Snapshot, Store
 from scheduler.times import Instant

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 import msgspec
 
-from scheduler import verbs, worktree
+from scheduler import verbs
 from scheduler.calendar import MARK, NAMES, files, gather
+from scheduler.checkout import writing
 from scheduler.cli import FINE, PROBLEMS, Context, guarded, pass_context
 from scheduler.commands.telling import filtered
 from scheduler.errors import SchedulerError
@@ -105,4 +106,4 @@ def _write(folder: Path, before: Mapping[str, bytes | None], contents: Mapping[s
     """Replace each file whole or not at all; one that would stay the same is left alone."""
     for name, content in contents.items():
         if before[name] != content:
-            worktree.replace(Path(), str(folder / name), before[name], content)
+            writing.replace(Path(), str(folder / name), before[name], content)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import get_completion_class
 
-from scheduler import workspace
+from scheduler.checkout import reading
+from scheduler.checkout.source import SUFFIXES
 from scheduler.errors import SchedulerError
-from scheduler.sources import SUFFIXES
 
 if TYPE_CHECKING:
     from scheduler.reconciler import Reconciled
@@ -100,7 +100,7 @@ def _look(context: click.Context, incomplete: str) -> Reconciled:
     stem = incomplete.split("/", 1)[0]
     sources = [
         source
-        for source in workspace.read_sources(_root(context))
+        for source in reading.read_sources(_root(context))
         if source.kind != "wave" or PurePosixPath(source.file).stem == stem
     ]
     now = context.find_root().params.get("now")

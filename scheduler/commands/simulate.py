@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from scheduler import beginnings, documents, spec
+from scheduler.checkout.source import Source
 from scheduler.cli import (
     FINE,
     PROBLEMS,
@@ -28,7 +29,6 @@ from scheduler.reports.text import diagnostics_text
 from scheduler.simulation.conditions import Conditions, Spread, read_spread
 from scheduler.simulation.replay import Stage
 from scheduler.simulation.study import study
-from scheduler.sources import Source
 from scheduler.times import Instant, TimeError
 from scheduler.wiring import Repository
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from scheduler.checkout.source import Kind
 from scheduler.diagnostics import MOST, Diagnostic
 from scheduler.errors import ScheduleError
 from scheduler.proposals.view import View
 from scheduler.rows import Row
-from scheduler.sources import Kind
 from scheduler.state import Pause, Record
 from scheduler.times import read_utc
 

@@ -11,11 +11,11 @@ from typing import Literal
 import msgspec
 
 from scheduler import edits, slots
+from scheduler.checkout.source import Kind
 from scheduler.errors import ScheduleError
 from scheduler.proposals.view import View
 from scheduler.rows import Row
 from scheduler.schedules import did_you_mean
-from scheduler.sources import Kind
 from scheduler.times import Instant, TimeError, instant_text, read_time, read_zone
 
 FORMS = "a target is `channel:ID`, `wave:ID`, a schedule's id, or a group's: `wave/group`"

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from scheduler import listing
+from scheduler.checkout.source import Kind, Source
 from scheduler.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.errors import ScheduleError
 from scheduler.plan import Surroundings
 from scheduler.reconciler import Reconciled, reconcile
 from scheduler.rows import Row
-from scheduler.sources import Kind, Source
 from scheduler.state import Record, State
 from scheduler.times import Instant
 

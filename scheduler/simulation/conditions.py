@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from scheduler.checkout.source import Source
 from scheduler.declarations import Declarations, declare
 from scheduler.diagnostics import Diagnostic
-from scheduler.sources import Source
 from scheduler.spec import Pace
 from scheduler.times import TimeError, duration_text, quoted, read_duration
 

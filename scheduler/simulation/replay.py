@@ -12,6 +12,7 @@ import msgspec
 
 from scheduler import watching
 from scheduler.apply import Edge, Runner
+from scheduler.checkout.source import Source
 from scheduler.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.plan import Surroundings, pauses_text
@@ -20,7 +21,6 @@ from scheduler.simulation.channels import Channels
 from scheduler.simulation.conditions import Conditions, Reading
 from scheduler.simulation.ticks import ticks
 from scheduler.simulation.world import SimulatedClock, SimulatedStore, World, at_once
-from scheduler.sources import Source
 from scheduler.state import Declared, Record, State
 from scheduler.stores import Snapshot
 from scheduler.times import Instant, read_utc

@@ -26,11 +26,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from scheduler.checkout.git import Git, Output
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import boundary
 from scheduler.heads import read_head
 from scheduler.stores import Snapshot, demand_successor
-from scheduler.stores.plumbing import Git, Output
 
 if TYPE_CHECKING:
     from scheduler.state import Record, State

@@ -19,9 +19,9 @@ from unittest import mock
 
 from scheduler import verbs
 from scheduler.apply import Edge, Runner, exchange, runner
+from scheduler.checkout.source import Source
 from scheduler.reconciler import Reconciled, reconcile
 from scheduler.retries import MayBePublished
-from scheduler.sources import Source
 from scheduler.state import Declared, Record
 from scheduler.wiring import Repository
 

@@ -12,8 +12,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
 from scheduler.errors import SchedulerError
-from scheduler.sources import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
 
 if TYPE_CHECKING:
     import subprocess

@@ -15,9 +15,9 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from scheduler.checkout.origin import Origin
+from scheduler.checkout.reading import git, head_commit
 from scheduler.errors import ScheduleError
-from scheduler.rows import Origin
-from scheduler.workspace import git, head_commit
 
 _LONG = 300.0
 """Seconds that a commit may take: hooks run in it."""

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from scheduler.checkout.reading import FROM_A_HOOK
 from scheduler.errors import StateError
-from scheduler.workspace import FROM_A_HOOK
 
 _QUIET = (
     "-c", "core.hooksPath=/dev/null",  # a pre-push hook of this clone is about its code

@@ -13,12 +13,12 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from scheduler import workspace
+from scheduler.checkout import reading
+from scheduler.checkout.git import Git
+from scheduler.checkout.reading import FOLDERS, LARGEST
+from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.errors import RunRefused, SchedulerError, StateError
-from scheduler.sources import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
-from scheduler.stores.plumbing import Git
-from scheduler.workspace import FOLDERS, LARGEST
 
 TIMEOUT = 15.0
 """Seconds that a fetch may take: what falls due must not wait long for it."""
@@ -65,11 +65,11 @@ class RemoteTip:
                 self._sources, self._tip = self._read(tip), tip
         except StateError as problem:
             self.remarks.append(self._remark(str(problem)))
-        return workspace.read_sources(self._root) if self._sources is None else self._sources
+        return reading.read_sources(self._root) if self._sources is None else self._sources
 
     def commit(self) -> str | None:
         """The commit of what was read last."""
-        return workspace.head_commit(self._root) if self._tip is None else self._tip
+        return reading.head_commit(self._root) if self._tip is None else self._tip
 
     def _remark(self, words: str) -> Diagnostic:
         last = "the work tree" if self._tip is None else f"the commit {self._tip[:12]}, which was read last"
