@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, SupportsIndex, cast, get_args
 
-from scheduler.documents import DEEPEST
+from scheduler.desired.yaml_reader import DEEPEST
 from scheduler.envelope import PAYLOAD_LIMIT
 from scheduler.errors import ScheduleError
 from scheduler.schedules import did_you_mean

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from scheduler import schedules, slots, spec
+from scheduler import desired, schedules
 from scheduler.checkout.source import Source
-from scheduler.declarations import Declarations, declare
+from scheduler.desired import calendar_expressions
+from scheduler.desired.declarations import Declarations, declare
 from scheduler.diagnostics import in_order
 from scheduler.errors import ScheduleError
 from scheduler.plan import new_record
@@ -117,13 +118,13 @@ def _used_up(
         yield f"{channel_id}/{instant_text(at)}", _closed(record, now)
 
 
-def _back(channel: spec.ChannelSpec, now: Instant) -> Iterator[Instant]:
+def _back(channel: desired.ChannelSpec, now: Instant) -> Iterator[Instant]:
     """Past slots, the latest first; where the calendar has too few, minutes before the first of them."""
-    rules = [slots.read_slot(text) for text in channel.slots]
+    rules = [calendar_expressions.read_slot(text) for text in channel.slots]
     at = end = now
     span = NEAR
     while end > now - FAR_BACK:
-        past, _ = slots.instants(rules, read_zone(channel.timezone), end - span, end)
+        past, _ = calendar_expressions.instants(rules, read_zone(channel.timezone), end - span, end)
         yield from (at := instant for instant in reversed(past) if instant < now)
         end -= span
         span *= 2

@@ -32,9 +32,9 @@ from scheduler.wiring import Repository, root_of
 
 if TYPE_CHECKING:
     from scheduler.apply import Report, Runner
+    from scheduler.desired import SettingsSpec
     from scheduler.diagnostics import Diagnostic
     from scheduler.reconciler import Reconciled
-    from scheduler.spec import SettingsSpec
 
 FINE, PROBLEMS, USAGE, BROKEN = 0, 1, 2, 3
 CHANGES = 4
@@ -95,10 +95,10 @@ class Context:
         """The text of every file, for the frames around problems."""
         if reconciled is not None and reconciled.declared is not None:
             return {name: document.text for name, document in reconciled.declared.documents.items()}
-        from scheduler import documents
+        from scheduler.desired import yaml_reader
 
         sources = self.repository.sources()
-        return {s.file: documents.read(s.file, s.content).text for s in sources if s.fault is None}
+        return {s.file: yaml_reader.read(s.file, s.content).text for s in sources if s.fault is None}
 
 
 pass_context = click.make_pass_decorator(Context)
@@ -286,7 +286,7 @@ def schema(_: Context, kind: str | None, folder: str | None) -> None:
     """Print the JSON Schema of one kind of file, or write all of them into a folder."""
     from pathlib import Path
 
-    from scheduler.spec import schema_files
+    from scheduler.desired import schema_files
 
     files = schema_files()
     if folder is not None:
@@ -423,7 +423,7 @@ def _tell_report(context: Context, report: Report, form: str) -> None:
 
 def _tell_files(context: Context) -> None:
     """What is wrong in the files themselves, where the record is out of reach: an editor may be offline."""
-    from scheduler.declarations import declare
+    from scheduler.desired.declarations import declare
     from scheduler.diagnostics import in_order
 
     _, faults = declare(context.repository.sources())

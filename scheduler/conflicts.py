@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from scheduler import spec
-from scheduler.declarations import Declarations
+from scheduler import desired
+from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, error, warning
 from scheduler.schedules import Expansion, Loc, Schedule, may_revive, member_place, occupied_instant
 from scheduler.state import Record
@@ -184,13 +184,13 @@ def frozen(inquiry: Inquiry) -> None:
             inquiry.expansion.faults.tell("frozen", group[0].file, word)
 
 
-def _waits_for_thaw(inquiry: Inquiry, freeze: spec.Freeze, group: list[Schedule]) -> Diagnostic:
+def _waits_for_thaw(inquiry: Inquiry, freeze: desired.Freeze, group: list[Schedule]) -> Diagnostic:
     words = f"{_listed(group, 'waits', 'wait')} until {instant_text(freeze.until)}"
     where = time_place(inquiry.declared, group[0])
     return warning("frozen", where, f"{words}: freeze {_name(freeze)!r}")
 
 
-def _is_inside(schedule: Schedule, freeze: spec.Freeze) -> bool:
+def _is_inside(schedule: Schedule, freeze: desired.Freeze) -> bool:
     return (
         freeze.from_ <= schedule.at < freeze.until
         and not schedule.cancelled
@@ -198,14 +198,14 @@ def _is_inside(schedule: Schedule, freeze: spec.Freeze) -> bool:
     )
 
 
-def _refuse_frozen(inquiry: Inquiry, freeze: spec.Freeze, group: list[Schedule]) -> None:
+def _refuse_frozen(inquiry: Inquiry, freeze: desired.Freeze, group: list[Schedule]) -> None:
     for schedule in group:
         inquiry.expansion.blocked.setdefault(schedule.id, "frozen")
     word = partial(_inside_a_freeze, inquiry, freeze, group)
     inquiry.expansion.faults.tell("frozen", group[0].file, word)
 
 
-def _inside_a_freeze(inquiry: Inquiry, freeze: spec.Freeze, group: list[Schedule]) -> Diagnostic:
+def _inside_a_freeze(inquiry: Inquiry, freeze: desired.Freeze, group: list[Schedule]) -> Diagnostic:
     file = inquiry.declared.settings_file
     return error(
         "frozen",
@@ -217,11 +217,11 @@ def _inside_a_freeze(inquiry: Inquiry, freeze: spec.Freeze, group: list[Schedule
     )
 
 
-def _freeze_route(inquiry: Inquiry, freeze: spec.Freeze) -> Loc:
+def _freeze_route(inquiry: Inquiry, freeze: desired.Freeze) -> Loc:
     return ("freezes", inquiry.declared.settings.freezes.index(freeze))
 
 
-def _name(freeze: spec.Freeze) -> str:
+def _name(freeze: desired.Freeze) -> str:
     return freeze.reason or f"from {instant_text(freeze.from_)}"
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from scheduler import spec
+from scheduler import desired
 from scheduler.apply import CLOCK_TOLERANCE
-from scheduler.declarations import Declarations
+from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.dispatchers import Check
 from scheduler.dispatchers.broker import Broker
@@ -131,7 +131,7 @@ def _listed(names: Sequence[str]) -> str:
 # --- the state ----------------------------------------------------------------------------------------
 
 
-def _recorded(repository: Repository, settings: spec.SettingsSpec) -> _Recorded:
+def _recorded(repository: Repository, settings: desired.SettingsSpec) -> _Recorded:
     store = repository.store(settings)
     title = f"{store.name} can be read"
     try:
@@ -147,7 +147,7 @@ def _recorded(repository: Repository, settings: spec.SettingsSpec) -> _Recorded:
     return _Recorded(findings, state, archive)
 
 
-def _lineage(state: State, settings: spec.SettingsSpec) -> Finding:
+def _lineage(state: State, settings: desired.SettingsSpec) -> Finding:
     title = "its lineage is pinned"
     if settings.lineage is not None:
         return _found("state", "lineage", title, "ok", f"it is {state.lineage}, as scheduler.yaml says")
@@ -157,7 +157,7 @@ def _lineage(state: State, settings: spec.SettingsSpec) -> Finding:
     )
 
 
-def _homes(repository: Repository, settings: spec.SettingsSpec) -> Iterator[Finding]:
+def _homes(repository: Repository, settings: desired.SettingsSpec) -> Iterator[Finding]:
     """Tell only where a run would refuse them."""
     try:
         repository.demand_lasting_homes(settings)
@@ -200,7 +200,7 @@ def _missing(repository: Repository, token: str) -> tuple[str, str]:
     return f"there is no {token}{nor}", f"set it, or name a file that holds it in {file}"
 
 
-def _notifications(settings: spec.SettingsSpec, surroundings: Surroundings) -> Iterator[Finding]:
+def _notifications(settings: desired.SettingsSpec, surroundings: Surroundings) -> Iterator[Finding]:
     for name in settings.notify:
         title = f"{name} is set"
         if name in surroundings.tokens:
@@ -356,7 +356,7 @@ def _intent(declared: Declarations, name: str, surroundings: Surroundings, now: 
 
 
 def _ask(
-    repository: Repository, settings: spec.SettingsSpec, intents: Mapping[str, Intent]
+    repository: Repository, settings: desired.SettingsSpec, intents: Mapping[str, Intent]
 ) -> Mapping[str, Sequence[Check]]:
     """Ask all repositories at once."""
     if not intents:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from scheduler import spec
+from scheduler import desired
 from scheduler.state import Intent, Record, advance, note
 from scheduler.times import Instant, instant_text
 
@@ -61,8 +61,8 @@ def payload_problem(metadata: Mapping[str, Any] | None) -> str | None:
 def intent_of(
     schedule_id: str,
     record: Record,
-    channel: spec.ChannelSpec,
-    settings: spec.SettingsSpec,
+    channel: desired.ChannelSpec,
+    settings: desired.SettingsSpec,
     *,
     lineage: str,
     owner: str,

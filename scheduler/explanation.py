@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from scheduler.checkout.origin import Origin
-from scheduler.declarations import Declarations
+from scheduler.desired.declarations import Declarations
 from scheduler.outcomes import LOOKUP_WINDOW, RUN_WINDOW
 from scheduler.plan import PlannedSend, pauses_text
 from scheduler.reconciler import Reconciled

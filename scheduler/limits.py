@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Literal
 
-from scheduler.declarations import Declarations
+from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
 from scheduler.envelope import payload_problem
 from scheduler.pace import Bucket

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from scheduler import slots, spec
-from scheduler.declarations import Declarations
+from scheduler import desired
+from scheduler.desired import calendar_expressions
+from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, error, warning
 from scheduler.schedules import Expansion, Group, Schedule, occupied_instant
 from scheduler.state import Record
@@ -49,7 +50,7 @@ class _Channel:
         self.file = declared.files["channel", name]
         self.place = declared.place
         self.zone = read_zone(self.spec.timezone)
-        self.rules = [slots.read_slot(text) for text in self.spec.slots]
+        self.rules = [calendar_expressions.read_slot(text) for text in self.spec.slots]
         self.min_gap = declared.settings.min_gap
         self.horizon = declared.settings.horizon
         self.freezes = _freezes_of(declared, name)
@@ -66,13 +67,13 @@ class _Channel:
 
     def names(self, at: Instant) -> bool:
         """Whether the calendar has a slot at that instant."""
-        return slots.is_instant(self.rules, self.zone, at)
+        return calendar_expressions.is_instant(self.rules, self.zone, at)
 
     def slot_id(self, at: Instant) -> str:
         return f"{self.id}/{instant_text(at)}"
 
 
-def _freezes_of(declared: Declarations, channel: str) -> Sequence[spec.Freeze]:
+def _freezes_of(declared: Declarations, channel: str) -> Sequence[desired.Freeze]:
     freezes = declared.settings.freezes
     return [freeze for freeze in freezes if freeze.channels is None or channel in freeze.channels]
 
@@ -187,16 +188,16 @@ def _ahead(channel: _Channel, now: Instant) -> Iterable[Instant]:
     """The slots within the horizon; on a channel that is not active nothing new is scheduled."""
     if not channel.spec.active:
         return ()
-    return slots.instants(channel.rules, channel.zone, now, now + channel.horizon)[0]
+    return calendar_expressions.instants(channel.rules, channel.zone, now, now + channel.horizon)[0]
 
 
 def _look_ahead(channel: _Channel, expansion: Expansion, now: Instant, calendar: Calendar) -> None:
     """Warn of slots that a clock change skips, and note when the next slot comes within the horizon."""
     end = now + channel.horizon
-    for gone in slots.instants(channel.rules, channel.zone, now, end)[1]:
+    for gone in calendar_expressions.instants(channel.rules, channel.zone, now, end)[1]:
         expansion.faults.add(_skipped(channel, gone))
     if channel.horizon > 0:
-        later, _ = slots.instants(channel.rules, channel.zone, end, end + channel.horizon)
+        later, _ = calendar_expressions.instants(channel.rules, channel.zone, end, end + channel.horizon)
         entering = (later[0] if later else end + channel.horizon) - channel.horizon
         if calendar.next_slot is None or entering < calendar.next_slot:
             calendar.next_slot = entering
@@ -235,7 +236,7 @@ class _Lineup:
             or (record.is_unsent_live and record.retried_at)  # `retry` took its video back
         )
         used.update(channel.standing_in)
-        self.left: list[tuple[int, spec.LineupEntry]] = []
+        self.left: list[tuple[int, desired.LineupEntry]] = []
         for index, entry in enumerate(channel.spec.lineup):
             if used[entry.video] > 0:
                 used[entry.video] -= 1
@@ -270,7 +271,7 @@ def _slot(channel: _Channel, schedule_id: str, at: Instant, filling: _Filling) -
     )
 
 
-def _skipped(channel: _Channel, gone: slots.Skipped) -> Diagnostic:
+def _skipped(channel: _Channel, gone: calendar_expressions.Skipped) -> Diagnostic:
     return warning(
         "skipped-slot",
         channel.place(channel.file, ("slots", channel.spec.slots.index(gone.rule))),

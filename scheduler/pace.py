@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.spec import Pace
+from scheduler.desired import Pace
 
 
 class Bucket:

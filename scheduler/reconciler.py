@@ -12,7 +12,7 @@ import msgspec
 
 from scheduler import conflicts, limits, lineup, renames, schedules
 from scheduler.checkout.source import Source
-from scheduler.declarations import Declarations, Reader, declare
+from scheduler.desired.declarations import Declarations, Reader, declare
 from scheduler.diagnostics import Code, Diagnostic, in_order
 from scheduler.plan import Plan, Subject, Surroundings, make_plan
 from scheduler.schedules import Expansion, Schedule

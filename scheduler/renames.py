@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from scheduler.declarations import Declarations
+from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Related, error
 from scheduler.schedules import Expansion, Loc, Schedule, member_place
 from scheduler.state import Record, note

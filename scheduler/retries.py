@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from scheduler import slots, spec
+from scheduler import desired
+from scheduler.desired import calendar_expressions
 from scheduler.envelope import key_of
 from scheduler.errors import ScheduleError
 from scheduler.reconciler import Reconciled
@@ -174,11 +175,14 @@ def _demand_declared(
 
 
 def _demand_slot(
-    schedule_id: str, record: Record, channel: spec.ChannelSpec, known: Mapping[str, Record]
+    schedule_id: str, record: Record, channel: desired.ChannelSpec, known: Mapping[str, Record]
 ) -> None:
     """Refuse a slot that is gone, or whose video the lineup does not have to give any more."""
-    rules, zone = [slots.read_slot(text) for text in channel.slots], read_zone(channel.timezone)
-    if not slots.is_instant(rules, zone, record.at):
+    rules, zone = (
+        [calendar_expressions.read_slot(text) for text in channel.slots],
+        read_zone(channel.timezone),
+    )
+    if not calendar_expressions.is_instant(rules, zone, record.at):
         raise ScheduleError(
             f"{schedule_id} is no longer declared: {record.channel_id} has no slot at that time any more",
             hint="create a one-off for its video",
@@ -191,7 +195,7 @@ def _demand_slot(
             hint="put the video back into the lineup, or create a one-off for it",
         )
     others = (other for name, other in known.items() if name != schedule_id)
-    if _used(record, others, lambda at: slots.is_instant(rules, zone, at)) >= there:
+    if _used(record, others, lambda at: calendar_expressions.is_instant(rules, zone, at)) >= there:
         raise ScheduleError(
             f"the video {record.video_id!r} was sent from another slot of {record.channel_id} meanwhile",
             hint="it has been published; leave it, or put it into the lineup once more",

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from scheduler import spec
-from scheduler.declarations import Declarations
+from scheduler import desired
+from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, Tally, error
 from scheduler.state import Pause, Pauser, Record, ScheduleType
 from scheduler.times import LAST, Instant, TimeError, instant_text, read_time, read_zone
@@ -73,7 +73,7 @@ class Expansion(msgspec.Struct, kw_only=True):
         self.blocked.setdefault(schedule.id, code)
 
 
-def pause_of(by: Pauser, paused: spec.PauseSpec | None) -> Pause | None:
+def pause_of(by: Pauser, paused: desired.PauseSpec | None) -> Pause | None:
     """A declared pause as it is recorded."""
     if paused is None:
         return None
@@ -114,7 +114,7 @@ class _Entry(msgspec.Struct, kw_only=True):
     """One entry of a wave, and what its expansion looks at and adds to."""
 
     declared: Declarations
-    spec: spec.EntrySpec
+    spec: desired.EntrySpec
     group: Group
     file: str
     index: int
@@ -230,7 +230,7 @@ def _group_twice(entry: _Entry, first: int) -> Diagnostic:
 
 # --- members of an entry ----------------------------------------------------------------------------
 
-Member = tuple[spec.MemberSpec, Loc]
+Member = tuple[desired.MemberSpec, Loc]
 
 
 def _members(entry: _Entry) -> Iterable[Member]:
@@ -239,7 +239,7 @@ def _members(entry: _Entry) -> Iterable[Member]:
         member.id: (member, (*entry.route, "members", i)) for i, member in enumerate(entry.spec.members)
     }
     channels = entry.spec.channels
-    if isinstance(channels, spec.TagSelector):
+    if isinstance(channels, desired.TagSelector):
         return _chosen(entry, channels, overrides)
     listed = zip(channels, _routes(entry.index, len(channels)), strict=True)
     return [overrides.get(member.id, (member, loc)) for member, loc in listed] if overrides else listed
@@ -251,7 +251,9 @@ def _routes(index: int, members: int) -> tuple[Loc, ...]:
     return tuple(("schedules", index, "channels", i) for i in range(members))
 
 
-def _chosen(entry: _Entry, channels: spec.TagSelector, overrides: Mapping[str, Member]) -> Iterator[Member]:
+def _chosen(
+    entry: _Entry, channels: desired.TagSelector, overrides: Mapping[str, Member]
+) -> Iterator[Member]:
     """The members of a group by tags."""
     names = _tagged(entry, channels.tags)
     if not names and not _is_any_channel_unreadable(entry.declared):
@@ -261,7 +263,7 @@ def _chosen(entry: _Entry, channels: spec.TagSelector, overrides: Mapping[str, M
             if member.id not in names and entry.declared.fault_of("channel", member.id) is None:
                 _tell_not_tagged(entry, channels.tags, names, member.id, loc)
     for name in names:
-        yield overrides.get(name) or (spec.MemberSpec(id=name), (*entry.route, "channels"))
+        yield overrides.get(name) or (desired.MemberSpec(id=name), (*entry.route, "channels"))
 
 
 def _tagged(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
@@ -352,14 +354,14 @@ def _tell_not_tagged(entry: _Entry, tags: tuple[str, ...], names: list[str], cha
 def _timed(entry: _Entry) -> Iterable[Schedule]:
     """The schedules of an entry. One without a readable time stays as recorded, or is none."""
     channels, start = entry.spec.channels, entry.spec.at
-    if isinstance(channels, spec.BareMembers) and not entry.spec.members and start is not None:
+    if isinstance(channels, desired.BareMembers) and not entry.spec.members and start is not None:
         last = start + entry.spec.delay * (len(channels) - 1)
         if start >= 0 and last <= LAST:
             return _timed_at_once(entry, channels, start)
     return _timed_one_by_one(entry)
 
 
-def _timed_at_once(entry: _Entry, channels: spec.BareMembers, start: Instant) -> list[Schedule]:
+def _timed_at_once(entry: _Entry, channels: desired.BareMembers, start: Instant) -> list[Schedule]:
     """The schedules of an entry whose members have nothing of their own: in half the time."""
     group, video, file, delay = entry.group, entry.spec.video, entry.file, entry.spec.delay
     prefix, cancelled = f"{group.id}/", group.cancelled
@@ -408,7 +410,7 @@ def _timed_one_by_one(entry: _Entry) -> Iterator[Schedule]:
         yield schedule
 
 
-def _instant(entry: _Entry, member: spec.MemberSpec, loc: Loc, at: Instant | None) -> Instant | None:
+def _instant(entry: _Entry, member: desired.MemberSpec, loc: Loc, at: Instant | None) -> Instant | None:
     """When a member is published whose time is its own, its channel's, or too far away to be meant."""
     text = member.local_at or entry.spec.local_at
     if member.at is not None:
@@ -426,7 +428,7 @@ def _instant(entry: _Entry, member: spec.MemberSpec, loc: Loc, at: Instant | Non
     return None if record is None else record.at
 
 
-def _local_time(entry: _Entry, member: spec.MemberSpec, loc: Loc, text: str) -> Instant | None:
+def _local_time(entry: _Entry, member: desired.MemberSpec, loc: Loc, text: str) -> Instant | None:
     """A wall-clock time in the zone of the member's channel; None while that cannot be known."""
     channel = entry.declared.channels.get(member.id)
     if channel is None and entry.declared.fault_of("channel", member.id):
@@ -533,7 +535,7 @@ def _check_unreadable(declared: Declarations, result: Expansion) -> None:
     """A wave with other faults is told of its unknown channels too: all faults of a file in one pass."""
     if not declared.unreadable:
         return
-    from scheduler.spec.scalars import is_id  # late: it brings pydantic along
+    from scheduler.desired.fields import is_id  # late: it brings pydantic along
 
     for kind, wave_id in declared.unreadable:
         document = declared.documents.get(declared.files.get((kind, wave_id), ""))

@@ -14,7 +14,7 @@ import msgspec
 from scheduler import audit, proposals, retries
 from scheduler.apply import RACES
 from scheduler.checkout import writing
-from scheduler.declarations import Declarations
+from scheduler.desired.declarations import Declarations
 from scheduler.dispatchers.queue import SqliteQueue, claim_of
 from scheduler.envelope import key_of
 from scheduler.errors import LostRace, ScheduleError, SchedulerError, StateError

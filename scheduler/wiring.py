@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scheduler.apply import Edge
     from scheduler.checkout.remote import RemoteTip
     from scheduler.checkout.source import Source
+    from scheduler.desired import SettingsSpec
     from scheduler.dispatchers import Dispatcher
     from scheduler.dispatchers.broker import Broker
     from scheduler.dispatchers.github import GitHubDispatcher
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from scheduler.ledger import Ledger
     from scheduler.notifying import Notifier
     from scheduler.reconciler import Reconciled
-    from scheduler.spec import SettingsSpec
     from scheduler.stores import Store
 
 DEFAULT_API = "https://api.github.com"
@@ -67,15 +67,16 @@ class Repository:
 
     def settings(self, sources: Sequence[Source] | None = None) -> SettingsSpec | None:
         """The settings, or None where scheduler.yaml is broken."""
-        from scheduler import documents, spec
+        from scheduler import desired
+        from scheduler.desired import yaml_reader
 
         found = self.sources() if sources is None else sources
         source = next((source for source in found if source.kind == "scheduler"), None)
         if source is None:
-            return spec.SettingsSpec()
+            return desired.SettingsSpec()
         if source.fault is not None:
             return None
-        return spec.read_settings(documents.read(source.file, source.content))[0]
+        return desired.read_settings(yaml_reader.read(source.file, source.content))[0]
 
     def store(self, settings: SettingsSpec) -> Store:
         """The home of the state. Always the same object for the same setting."""
@@ -262,7 +263,7 @@ class Repository:
 
     def _channel_on_queue(self) -> str | None:
         """A declared channel whose schedules become jobs; None where there is none."""
-        from scheduler.declarations import declare
+        from scheduler.desired.declarations import declare
 
         declared, _ = declare(self.sources())
         channels = {} if declared is None else declared.channels
@@ -287,7 +288,7 @@ class Repository:
     def demand_right_clock(self) -> None:
         """Refuse to write anything by a clock that is wrong. Raises RunRefused."""
         from scheduler.apply import clock_problem
-        from scheduler.declarations import declare
+        from scheduler.desired.declarations import declare
 
         declared, _ = declare(self.sources())
         channels = {} if declared is None else declared.channels
@@ -319,7 +320,7 @@ class Repository:
 
     def queues(self) -> list[str]:
         """The names of the queues that declared channels use."""
-        from scheduler.declarations import declare
+        from scheduler.desired.declarations import declare
 
         declared, _ = declare(self.sources())
         channels = {} if declared is None else declared.channels

@@ -25,8 +25,9 @@ import pytest
 from git_repository import commit_all, git
 from miniature import Miniature, Outcome
 
-from scheduler import documents, spec
+from scheduler import desired
 from scheduler.checkout import reading as workspace
+from scheduler.desired import yaml_reader
 
 NOW = "2026-01-01T00:00:00Z"
 W, X, C, S = "waves/w.yaml", "waves/x.yaml", "channels/c.yaml", "scheduler.yaml"
@@ -814,7 +815,7 @@ def freezes(*reasons: str) -> str:
 
 def is_reason(text: str) -> bool:
     """Whether a text may be the reason of a freeze."""
-    return spec.read_settings(documents.read(S, freezes(text).encode()))[0] is not None
+    return desired.read_settings(yaml_reader.read(S, freezes(text).encode()))[0] is not None
 
 
 @pytest.mark.parametrize("batch", range(len(BATCHES)))

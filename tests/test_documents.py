@@ -10,8 +10,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from scheduler.desired.yaml_reader import Document, Plain, read
 from scheduler.diagnostics import Location
-from scheduler.documents import Document, Plain, read
 
 WAVE = """\
 # the spring launch

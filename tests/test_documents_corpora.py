@@ -12,7 +12,7 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from scheduler.documents import Plain, read
+from scheduler.desired.yaml_reader import Plain, read
 
 CORPORA = Path(__file__).parent / "corpora"
 SUITE: list[dict[str, Any]] = json.loads((CORPORA / "yaml-test-suite.json").read_text())

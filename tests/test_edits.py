@@ -20,8 +20,9 @@ from odd_yaml import (
     waves,
 )
 
-from scheduler import declarations, documents, edits, schedules
+from scheduler import edits, schedules
 from scheduler.checkout.source import Source
+from scheduler.desired import declarations, yaml_reader
 from scheduler.edits import Channel, Group, Member, Single, Wave
 from scheduler.errors import ScheduleError
 from scheduler.times import instant_text, read_time
@@ -647,7 +648,7 @@ def test_any_title_is_read_back_as_it_was_given_or_refused(
     except ScheduleError as refused:
         assert "result would be wrong" in str(refused) or "half a character" in str(refused)
         return
-    assert documents.read("waves/w.yaml", titled.encode()).data["title"] == title
+    assert yaml_reader.read("waves/w.yaml", titled.encode()).data["title"] == title
     assert comments(titled) == comments(text)
 
 

@@ -24,8 +24,8 @@ from github_stand_in import GitHub
 from miniature import TOKEN, Miniature
 
 from scheduler import scaffold
+from scheduler.desired import schema_files
 from scheduler.scaffold import requirements
-from scheduler.spec import schema_files
 
 PROJECT = Path(__file__).parent.parent
 BEGUN = "2026-03-01T12:00:00Z"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.desired import SettingsSpec
 from scheduler.dispatchers import Answer, Pointer, Sighting
 from scheduler.jobs import Begun, End, Work, begin, end, overdue, renew, report
 from scheduler.outcomes import after_answer, after_lookup
-from scheduler.spec import SettingsSpec
 from scheduler.state import Intent, Record
 from scheduler.times import instant_text
 

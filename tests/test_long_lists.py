@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler import documents
-from scheduler.documents import Plain
+from scheduler.desired import yaml_reader
+from scheduler.desired.yaml_reader import Plain
 
 LONG = "".join(f"  - channel-{number}\n" for number in range(20))
 
@@ -25,21 +25,21 @@ def described(data: Any) -> Any:
     return type(data), data
 
 
-def read_line_by_line(text: str) -> documents.Document:
+def read_line_by_line(text: str) -> yaml_reader.Document:
     """The same text, read the long way."""
-    with patch.object(documents, "_RUN", re.compile("(?!)")):
-        return documents.read("waves/a.yaml", text.encode())
+    with patch.object(yaml_reader, "_RUN", re.compile("(?!)")):
+        return yaml_reader.read("waves/a.yaml", text.encode())
 
 
 def assert_same(text: str) -> None:
-    quick, slow = documents.read("waves/a.yaml", text.encode()), read_line_by_line(text)
+    quick, slow = yaml_reader.read("waves/a.yaml", text.encode()), read_line_by_line(text)
     assert described(quick.data) == described(slow.data)
     assert quick.problems == slow.problems
     assert quick.text == text
 
 
 def test_a_long_list_keeps_every_name_and_its_place() -> None:
-    document = documents.read("waves/a.yaml", f"channels:\n{LONG}title: x\n".encode())
+    document = yaml_reader.read("waves/a.yaml", f"channels:\n{LONG}title: x\n".encode())
     assert document.data["channels"] == [f"channel-{number}" for number in range(20)]
     assert all(type(name) is Plain for name in document.data["channels"])
     assert (document.place(("channels", 19)).line, document.place(("title",)).line) == (21, 22)
@@ -103,5 +103,5 @@ def test_any_text_with_long_lists_reads_as_it_did(text: str) -> None:
 
 
 def test_a_file_of_more_values_than_are_read_is_refused_with_long_lists_too() -> None:
-    text = "".join(f"- c{number % 10}\n" for number in range(documents.MOST)).encode()
-    assert [fault.code for fault in documents.read("waves/a.yaml", text).problems] == ["yaml-syntax"]
+    text = "".join(f"- c{number % 10}\n" for number in range(yaml_reader.MOST)).encode()
+    assert [fault.code for fault in yaml_reader.read("waves/a.yaml", text).problems] == ["yaml-syntax"]

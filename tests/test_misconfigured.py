@@ -11,8 +11,8 @@ from git_repository import commit_all, git
 from github_stand_in import GitHub
 from miniature import Miniature
 
+from scheduler.desired import Pace
 from scheduler.pace import Sent
-from scheduler.spec import Pace
 
 DUE = "2026-03-01T18:00:00Z"
 WAVE = """

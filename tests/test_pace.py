@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from miniature import Miniature
 from simulated_time import Stage
 
+from scheduler.desired import Pace
 from scheduler.pace import Bucket
-from scheduler.spec import Pace
 from scheduler.times import instant_text, read_utc
 
 DUE = "2026-03-01T18:00:00Z"

@@ -25,13 +25,13 @@ from reporting import (
     record,
 )
 
+from scheduler.desired import Pace
 from scheduler.diagnostics import Diagnostic, Location, error
 from scheduler.plan import Plan, PlannedSend, Waiting
 from scheduler.reports.changes import checksum
 from scheduler.reports.characters import clip, visible
 from scheduler.reports.escaping import code
 from scheduler.reports.markdown import MARKER, plan_markdown
-from scheduler.spec import Pace
 
 ZONES = {"alpha": "Europe/Berlin", "tech": "America/New_York"}
 BERLIN = "2026-03-01 19:00 Europe/Berlin<br>2026-03-01 18:00 UTC"

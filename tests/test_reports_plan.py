@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from reporting import HOSTILE, NOW, WRITABLE, assert_harmless, change, one_off, plan_of, plans, record
 
+from scheduler.desired import Pace
 from scheduler.plan import Plan, PlannedSend, Waiting
 from scheduler.reports.changes import checksum, pace_lines, tally_text
 from scheduler.reports.plan_text import plan_text
 from scheduler.reports.results import results_text
 from scheduler.rows import Result
-from scheduler.spec import Pace
 from scheduler.state import Event, Pause
 
 ZONES = {"alpha": "Europe/Berlin"}

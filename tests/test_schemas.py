@@ -14,17 +14,18 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from test_spec import BAD_CHANNELS, BAD_ENTRIES, BAD_SETTINGS, ENTRY
 
-from scheduler import documents, spec, state
-from scheduler.documents import Plain
+from scheduler import desired, state
+from scheduler.desired import yaml_reader
+from scheduler.desired.yaml_reader import Plain
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
 KINDS = ("wave", "channel", "scheduler")
 READERS: dict[str, Any] = {
-    "wave": spec.read_wave,
-    "channel": spec.read_channel,
-    "scheduler": spec.read_settings,
+    "wave": desired.read_wave,
+    "channel": desired.read_channel,
+    "scheduler": desired.read_settings,
 }
-VALIDATORS = {kind: Draft202012Validator(spec.json_schema(kind)) for kind in KINDS}
+VALIDATORS = {kind: Draft202012Validator(desired.schema_of(kind)) for kind in KINDS}
 
 
 def as_editors_read(value: Any) -> Any:
@@ -52,7 +53,7 @@ def as_editors_read(value: Any) -> Any:
 
 def both(kind: str, text: str) -> tuple[bool, bool]:
     """Whether the program and the schema take a text."""
-    document = documents.read(f"{kind}s/x.yaml", text.encode())
+    document = yaml_reader.read(f"{kind}s/x.yaml", text.encode())
     value, _ = READERS[kind](document)
     return value is not None, VALIDATORS[kind].is_valid(as_editors_read(document.data))
 
@@ -60,12 +61,12 @@ def both(kind: str, text: str) -> tuple[bool, bool]:
 @pytest.mark.parametrize("name", ["wave", "channel", "scheduler", "state"])
 def test_the_published_schema_is_the_one_that_the_program_writes(name: str) -> None:
     file = f"{name}.schema.json"
-    assert (SCHEMAS / file).read_text(encoding="utf-8") == spec.schema_files()[file]
+    assert (SCHEMAS / file).read_text(encoding="utf-8") == desired.schema_files()[file]
 
 
 @pytest.mark.parametrize("name", ["wave", "channel", "scheduler", "state"])
 def test_the_schema_is_a_schema_of_its_draft(name: str) -> None:
-    schema = json.loads(spec.schema_files()[f"{name}.schema.json"])
+    schema = json.loads(desired.schema_files()[f"{name}.schema.json"])
     assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$schema"]
     Draft202012Validator.check_schema(schema)
 
@@ -80,7 +81,7 @@ INTERNAL = re.compile(r"pydantic|\b(model|regex|schema|null|None|str|tuple|dict)
 
 def keys_of(kind: Any) -> dict[str, dict[str, Any]]:
     """Every key of a kind of file, with what editors get to know of it."""
-    whole = spec.json_schema(kind)
+    whole = desired.schema_of(kind)
     named = [(kind, whole), *whole["$defs"].items()]
     return {
         f"{name}.{key}": schema for name, part in named for key, schema in part.get("properties", {}).items()
@@ -112,12 +113,12 @@ def test_every_value_of_a_choice_is_explained(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_time_that_editors_are_offered_is_over_already(kind: Any) -> None:
-    times = re.findall(r"\b\d{4}-\d\d-\d\dT", json.dumps(spec.json_schema(kind)))
+    times = re.findall(r"\b\d{4}-\d\d-\d\dT", json.dumps(desired.schema_of(kind)))
     assert {time[:4] for time in times} == {"2030"}
 
 
 def test_every_field_of_the_state_is_described() -> None:
-    schema = json.loads(spec.schema_files()["state.schema.json"])
+    schema = json.loads(desired.schema_files()["state.schema.json"])
     bare = [
         key
         for part in mappings(schema)
@@ -302,19 +303,19 @@ def without_placeholders(body: Any) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_an_editor_offers_for_an_empty_file_is_valid(kind: Any) -> None:
-    for snippet in spec.json_schema(kind)["defaultSnippets"]:
+    for snippet in desired.schema_of(kind)["defaultSnippets"]:
         text = json.dumps(without_placeholders(snippet["body"])).replace('"', "")
         assert both(kind, text) == (True, True), snippet["label"]
 
 
 def test_an_editor_is_offered_a_wave_of_each_type() -> None:
-    bodies = [snippet["body"] for snippet in spec.json_schema("wave")["defaultSnippets"]]
+    bodies = [snippet["body"] for snippet in desired.schema_of("wave")["defaultSnippets"]]
     assert {body["schedules"][0]["type"] for body in bodies} == {"simultaneous", "staggered"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_example_and_default_is_valid(kind: Any) -> None:
-    whole = spec.json_schema(kind)
+    whole = desired.schema_of(kind)
     for part in mappings(whole):
         for key, schema in part["properties"].items():
             validator = Draft202012Validator({**schema, "$defs": whole["$defs"]})
@@ -327,12 +328,12 @@ def test_every_example_and_default_is_valid(kind: Any) -> None:
 
 def test_with_the_channels_of_a_repository_others_are_underlined() -> None:
     channels = {"alpha": "Alpha, Mon 18:00", "2024": "The year", "true": "The truth"}
-    schema = spec.json_schema("wave", channels)
+    schema = desired.schema_of("wave", channels)
     validator = Draft202012Validator(schema)
 
     def takes(ids: str) -> bool:
         text = f"schedules: [{{type: simultaneous, video: v, at: 2026-03-01T18:00Z, channels: {ids}}}]"
-        return validator.is_valid(as_editors_read(documents.read("waves/x.yaml", text.encode()).data))
+        return validator.is_valid(as_editors_read(yaml_reader.read("waves/x.yaml", text.encode()).data))
 
     assert takes("[alpha, 2024, '2024', true, {id: alpha}]")
     assert not takes("[alpha, beta]")
@@ -343,7 +344,7 @@ def test_with_the_channels_of_a_repository_others_are_underlined() -> None:
 
 # --- the recorded state -----------------------------------------------------------------------------
 
-STATE = Draft202012Validator(json.loads(spec.schema_files()["state.schema.json"]))
+STATE = Draft202012Validator(json.loads(desired.schema_files()["state.schema.json"]))
 NOON = "2026-03-01T12:00:00Z"
 
 

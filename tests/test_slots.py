@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from systemd_calendar import Row, ask, installed, questions, table
 
-from scheduler.slots import Skipped, instants, is_instant, read_slot
+from scheduler.desired.calendar_expressions import Skipped, instants, is_instant, read_slot
 from scheduler.times import TimeError, instant, instant_text, read_time, read_utc
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -8,9 +8,9 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from scheduler import documents, spec
+from scheduler import desired
+from scheduler.desired import MemberSpec, PauseSpec, TagSelector, yaml_reader
 from scheduler.diagnostics import Code, Diagnostic
-from scheduler.spec import MemberSpec, PauseSpec, TagSelector
 from scheduler.times import read_utc
 
 SIX_PM = read_utc("2026-03-01T18:00:00Z")
@@ -20,10 +20,12 @@ ENTRY = "type: simultaneous, video: teaser, at: 2026-03-01T18:00:00Z, channels: 
 
 def read(kind: str, text: str) -> tuple[Any, list[Diagnostic]]:
     file = "scheduler.yaml" if kind == "scheduler" else f"{kind}s/spring.yaml"
-    document = documents.read(file, dedent(text).lstrip("\n").encode())
-    reader: Any = {"wave": spec.read_wave, "channel": spec.read_channel, "scheduler": spec.read_settings}[
-        kind
-    ]
+    document = yaml_reader.read(file, dedent(text).lstrip("\n").encode())
+    reader: Any = {
+        "wave": desired.read_wave,
+        "channel": desired.read_channel,
+        "scheduler": desired.read_settings,
+    }[kind]
     value, problems = reader(document)
     assert (value is None) == any(problem.is_error for problem in problems)
     return value, problems
@@ -153,10 +155,10 @@ def test_a_channel_says_what_its_editor_wrote() -> None:
     assert channel.paused == PauseSpec("moving", SIX_PM)
     assert channel.slots == ("Mon,Wed,Fri 18:00", "Mon *-*-1..7 09:30")
     assert channel.lineup == (
-        spec.LineupEntry(video="intro-to-git"),
-        spec.LineupEntry(video="rebase-explained", not_before=SIX_PM, repeat=True),
+        desired.LineupEntry(video="intro-to-git"),
+        desired.LineupEntry(video="rebase-explained", not_before=SIX_PM, repeat=True),
     )
-    assert channel.schedules[0] == spec.OneOff(video="anniversary", at=SIX_PM, cancelled=True)
+    assert channel.schedules[0] == desired.OneOff(video="anniversary", at=SIX_PM, cancelled=True)
     assert channel.schedules[1].video is None
 
 
@@ -179,7 +181,7 @@ def test_settings_that_say_the_defaults_are_the_defaults() -> None:
         notify: []
         """,
     )
-    assert written == spec.read_settings(None)[0] == spec.SettingsSpec() == fine("scheduler", "{}")
+    assert written == desired.read_settings(None)[0] == desired.SettingsSpec() == fine("scheduler", "{}")
 
 
 def test_no_setting_is_read_in_vain() -> None:
@@ -202,16 +204,16 @@ def test_no_setting_is_read_in_vain() -> None:
         notify: [SLACK_URL]
         """,
     )
-    default = spec.SettingsSpec()
+    default = desired.SettingsSpec()
     same = [name for name in default.__struct_fields__ if getattr(changed, name) == getattr(default, name)]
     assert same == []
     assert changed.freezes[0].from_ == SIX_PM
-    assert changed.pace == spec.Pace(2, 1)
+    assert changed.pace == desired.Pace(2, 1)
 
 
 def test_values_hold_bare_texts_that_any_encoder_takes() -> None:
     wave = fine("wave", f"title: x\nschedules: [{{{ENTRY}, metadata: {{a: [b, {{c: no}}]}}}}]")
-    assert msgspec.json.decode(msgspec.json.encode(wave), type=spec.WaveSpec) == wave
+    assert msgspec.json.decode(msgspec.json.encode(wave), type=desired.WaveSpec) == wave
 
     def texts(value: Any) -> Any:
         if isinstance(value, msgspec.Struct):
@@ -695,14 +697,14 @@ def test_a_token_in_a_file_is_not_repeated_by_any_message(secret: str, line: str
     "path", ["waves/a.yaml", "waves/2026/spring-launch.v2.yml", "waves/" + "x" * 64 + ".yaml"]
 )
 def test_the_stem_of_a_file_is_its_id(path: str) -> None:
-    assert spec.stem_problem("wave", path) is None
+    assert desired.stem_problem("wave", path) is None
 
 
 @pytest.mark.parametrize(
     "path", ["waves/spring launch.yaml", "waves/.yaml", "waves/" + "x" * 65 + ".yaml", "waves/é.yml"]
 )
 def test_a_file_whose_name_is_no_id_is_told(path: str) -> None:
-    problem = spec.stem_problem("wave", path)
+    problem = desired.stem_problem("wave", path)
     assert problem is not None
     assert (problem.code, problem.location.file) == ("invalid-value", path)
 
@@ -732,21 +734,23 @@ def test_what_a_word_processor_or_a_hasty_hand_makes_gets_a_hint_of_its_own(line
     head += "" if "video" in lines else "video: v\n"
     head += "" if "delay" in lines else "delay: 1h\n"
     entry = "".join(f"    {line}\n" for line in (head + lines).splitlines())
-    _, problems = spec.read_wave(documents.read("waves/a.yaml", f"schedules:\n  -\n{entry}".encode()))
+    _, problems = desired.read_wave(yaml_reader.read("waves/a.yaml", f"schedules:\n  -\n{entry}".encode()))
     assert problems
     assert all(hint in (problem.hint or "") for problem in problems)
 
 
 def test_a_negative_number_is_not_taken_for_a_list_item() -> None:
-    _, problems = spec.read_channel(documents.read("channels/a.yaml", b"lead: -6h\n"))
+    _, problems = desired.read_channel(yaml_reader.read("channels/a.yaml", b"lead: -6h\n"))
     assert "blank" not in (problems[0].hint or "")
 
 
 @pytest.mark.parametrize("key", ["slots", "allow", "freezes"])
 def test_a_list_that_is_gone_through_again_and_again_is_not_too_long(key: str) -> None:
-    kind, reader = ("channels", spec.read_channel) if key == "slots" else ("scheduler", spec.read_settings)
+    kind, reader = (
+        ("channels", desired.read_channel) if key == "slots" else ("scheduler", desired.read_settings)
+    )
     text = f"{key}:\n" + "- nonsense!\n" * 1_001
-    _, problems = reader(documents.read(f"{kind}.yaml", text.encode()))
+    _, problems = reader(yaml_reader.read(f"{kind}.yaml", text.encode()))
     assert [problem.message for problem in problems] == [f"`{key}` has 1,001 items; at most 1,000 are read"]
 
 

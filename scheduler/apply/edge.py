@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from scheduler.checkout.source import Source
-from scheduler.declarations import Reader, declare
+from scheduler.desired.declarations import Reader, declare
 from scheduler.diagnostics import Diagnostic
 from scheduler.dispatchers import Dispatcher
 from scheduler.plan import Surroundings

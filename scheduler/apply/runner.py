@@ -28,7 +28,7 @@ from scheduler.times import Instant, read_utc
 from scheduler.ways import Ways
 
 if TYPE_CHECKING:
-    from scheduler.spec import Pace
+    from scheduler.desired import Pace
 
 RACES = 60
 """How often a save may be lost before the run gives up; four writers were seen to need 33 at worst."""

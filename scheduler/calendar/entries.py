@@ -8,11 +8,11 @@ from typing import Literal
 import msgspec
 
 from scheduler import listing
+from scheduler.desired import Freeze
 from scheduler.diagnostics import Diagnostic
 from scheduler.explanation import Explainer
 from scheduler.reconciler import Reconciled
 from scheduler.rows import Row
-from scheduler.spec import Freeze
 from scheduler.state import Claim, Record, State
 from scheduler.times import Instant, read_utc
 

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 import icalendar
 
 from scheduler.calendar.entries import Calendar, Entry
+from scheduler.desired import Freeze
 from scheduler.reports.characters import visible
 from scheduler.reports.listing import status_text
 from scheduler.reports.moments import local_moment_with_utc
-from scheduler.spec import Freeze
 from scheduler.times import Instant, moment_of
 
 PRODUCT = "-//wave-scheduler calendar//EN"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from scheduler import beginnings, documents, spec
+from scheduler import beginnings, desired
 from scheduler.checkout.source import Source
 from scheduler.cli import (
     FINE,
@@ -22,7 +22,8 @@ from scheduler.cli import (
     readable_settings,
     write,
 )
-from scheduler.declarations import declare
+from scheduler.desired import yaml_reader
+from scheduler.desired.declarations import declare
 from scheduler.plan import Surroundings
 from scheduler.reports.simulation import simulation_json, simulation_text
 from scheduler.reports.text import diagnostics_text
@@ -64,16 +65,16 @@ class ShareArgument(click.ParamType[float]):
         return float(number) / 100
 
 
-class PaceArgument(click.ParamType[spec.Pace]):
+class PaceArgument(click.ParamType[desired.Pace]):
     """`60/min`, as in scheduler.yaml."""
 
     name = "pace"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> spec.Pace:
-        if isinstance(value, spec.Pace):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> desired.Pace:
+        if isinstance(value, desired.Pace):
             return value
         line = f"pace: {value}\n".encode(errors="replace")
-        settings, faults = spec.read_settings(documents.read("--pace", line))
+        settings, faults = desired.read_settings(yaml_reader.read("--pace", line))
         if settings is None:
             self.fail("; ".join(filter(None, (faults[0].message, faults[0].hint))), param, ctx)
         return settings.pace
@@ -156,7 +157,7 @@ def simulate(
     sys.exit(PROBLEMS if any(fault.is_error for fault in found.diagnostics) else FINE)
 
 
-def _stage(repository: Repository, settings: spec.SettingsSpec, start: Instant, end: Instant) -> Stage:
+def _stage(repository: Repository, settings: desired.SettingsSpec, start: Instant, end: Instant) -> Stage:
     """What is declared and recorded now. Without a record it begins as `state init` would begin it.
 
     Raises StateError where the state can't be reached, and ScheduleError where one cannot begin.

@@ -17,9 +17,9 @@ from scheduler.errors import SchedulerError
 from scheduler.reports.characters import visible
 
 if TYPE_CHECKING:
+    from scheduler.desired import SettingsSpec
     from scheduler.dispatchers.broker import Broker
     from scheduler.ledger import Ledger
-    from scheduler.spec import SettingsSpec
     from scheduler.working import Hands, Terms
 
 ALLOWED = "SCHEDULER_ALLOW_COMMANDS"

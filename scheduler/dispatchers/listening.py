@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from scheduler import documents
+from scheduler.desired import yaml_reader
 from scheduler.state import Intent
 
 _KEY_IN_PAYLOAD = re.compile(
@@ -47,7 +47,7 @@ def read_workflow(file: str, raw: bytes, intent: Intent) -> Listening:
 
 
 def _read(file: str, raw: bytes, intent: Intent) -> Listening:
-    document = documents.read(file, raw)
+    document = yaml_reader.read(file, raw)
     if not isinstance(document.data, dict):
         return _by_words(raw.decode("utf-8", "replace"), intent)
     name = document.data.get("run-name")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from scheduler import documents
+from scheduler.desired import yaml_reader
 from scheduler.edits.outline import (
     BREAK,
     Data,
@@ -41,7 +41,7 @@ class Draft:
         self.file = file
         self._mark = "\ufeff" if text.startswith("\ufeff") else ""
         self.text = text[len(self._mark) :]
-        document = documents.read(file, text.encode(errors="surrogatepass"))
+        document = yaml_reader.read(file, text.encode(errors="surrogatepass"))
         if document.problems:
             raise ScheduleError(
                 f"{file} cannot be edited because it cannot be read: {document.problems[0].message}",
@@ -462,7 +462,7 @@ class Draft:
             pieces += [self.text[at:start], new]
             at = end
         text = "".join([*pieces, self.text[at:]])
-        document = documents.read(self.file, text.encode(errors="surrogatepass"))
+        document = yaml_reader.read(self.file, text.encode(errors="surrogatepass"))
         first = min(self._splices)[0]
         if document.problems:
             self._refuse(f"the result would be wrong: {document.problems[0].message}", first)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from scheduler import documents
+from scheduler.desired import yaml_reader
 
 BREAK = re.compile(r"\r\n|\n|\r")
 _LAST_BREAK = re.compile(r"(\r\n|\n|\r)\Z")
@@ -52,7 +52,7 @@ class Node(msgspec.Struct):
 
 def outline(text: str) -> Node | None:
     """The values of a text with their spans; None where it holds none. The text must be readable."""
-    events = iter(documents.CParser(text).get_event, None)  # type: ignore[attr-defined]  # yaml is imported there alone
+    events = iter(yaml_reader.CParser(text).get_event, None)  # type: ignore[attr-defined]  # yaml is imported there alone
     for event in events:
         if _kind(event) in ("Scalar", "MappingStart", "SequenceStart"):
             root = _node(event, events, text)

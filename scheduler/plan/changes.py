@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from scheduler import spec
-from scheduler.declarations import Declarations
+from scheduler import desired
+from scheduler.desired.declarations import Declarations
 from scheduler.schedules import Expansion
 from scheduler.state import Record
 from scheduler.times import Instant
@@ -88,7 +88,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     tokens: frozenset[str] = frozenset()
     """The names of the environment variables in question that are set."""
 
-    def token_for(self, channel: spec.ChannelSpec) -> str | None:
+    def token_for(self, channel: desired.ChannelSpec) -> str | None:
         """The name of the variable that a channel's token is read from."""
         if channel.repository is None:
             return None

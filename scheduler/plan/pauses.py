@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler import spec
+from scheduler import desired
 from scheduler.plan.changes import Subject
 from scheduler.schedules import pause_of
 from scheduler.state import Pause, Record
@@ -19,7 +19,7 @@ class Pauses:
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
         self._channels: dict[str, Pause | None] = {}
-        self._freezes: dict[str, list[spec.Freeze]] = {}
+        self._freezes: dict[str, list[desired.Freeze]] = {}
         self._idle: dict[str, bool] = {}
 
     def of(self, schedule_id: str, record: Record) -> tuple[Pause, ...]:
@@ -80,7 +80,7 @@ class Pauses:
         """When the freezes of a channel end that are not over."""
         return [freeze.until for freeze in self._freezes_of(channel_id)]
 
-    def _freezes_of(self, channel_id: str) -> list[spec.Freeze]:
+    def _freezes_of(self, channel_id: str) -> list[desired.Freeze]:
         """The freezes of a channel that are not over."""
         freezes = self._freezes.get(channel_id)
         if freezes is None:

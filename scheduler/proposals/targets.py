@@ -10,8 +10,9 @@ from typing import Literal
 
 import msgspec
 
-from scheduler import edits, slots
+from scheduler import edits
 from scheduler.checkout.source import Kind
+from scheduler.desired import calendar_expressions
 from scheduler.errors import ScheduleError
 from scheduler.proposals.view import View
 from scheduler.rows import Row
@@ -176,7 +177,9 @@ def _single(view: View, channel: str, time: str) -> Target:
             f"{time!r} is no time", "an id such as tech-daily/2026-03-02T17:00:00Z has the time in UTC"
         )
     spec = view.declared.channels[channel]
-    is_slot = slots.is_instant([slots.read_slot(rule) for rule in spec.slots], read_zone(spec.timezone), at)
+    is_slot = calendar_expressions.is_instant(
+        [calendar_expressions.read_slot(rule) for rule in spec.slots], read_zone(spec.timezone), at
+    )
     schedule_id = f"{channel}/{instant_text(at)}"
     if not is_slot and all(one_off.at != at for one_off in spec.schedules):
         if schedule_id in view.rows:

@@ -8,7 +8,7 @@ import msgspec
 
 from scheduler import listing
 from scheduler.checkout.source import Kind, Source
-from scheduler.declarations import Declarations
+from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.errors import ScheduleError
 from scheduler.plan import Surroundings

@@ -16,7 +16,7 @@ from scheduler.state import Record
 from scheduler.times import duration_text
 
 if TYPE_CHECKING:
-    from scheduler.spec import Pace
+    from scheduler.desired import Pace
 
 SIGNS: Mapping[Action, str] = {
     "create": "+",

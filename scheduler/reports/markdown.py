@@ -35,7 +35,7 @@ from scheduler.review import Review, review_of_plan
 from scheduler.state import Record
 
 if TYPE_CHECKING:
-    from scheduler.spec import Pace
+    from scheduler.desired import Pace
 
 MARKER = "<!-- wave-scheduler:plan"
 """How the one comment that is kept up to date begins."""

@@ -26,7 +26,7 @@ from scheduler.reports.characters import Paint, clip, pad, visible, width
 from scheduler.reports.moments import moment
 
 if TYPE_CHECKING:
-    from scheduler.spec import Pace
+    from scheduler.desired import Pace
 
 _LONGEST = 160
 """Characters of one changed value; whole ones are in the JSON."""

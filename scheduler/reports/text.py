@@ -17,9 +17,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from scheduler.desired.secrets import is_hidden
 from scheduler.diagnostics import Diagnostic, Location, Related
 from scheduler.reports.characters import Paint, count, visible, width
-from scheduler.spec.secrets import is_hidden
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _TAB = 4

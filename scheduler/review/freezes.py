@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from scheduler import spec
-from scheduler.declarations import Declarations
+from scheduler import desired
+from scheduler.desired.declarations import Declarations
 from scheduler.plan import Change
 from scheduler.state import Record
 
@@ -15,7 +15,7 @@ from scheduler.state import Record
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     """A declared freeze, and the changed schedules that it holds back."""
 
-    freeze: spec.Freeze
+    freeze: desired.Freeze
     waiting: Sequence[str]
     """Ids that are published in it, or whose dispatch falls into it: they wait until it ends."""
 

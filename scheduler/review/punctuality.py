@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from scheduler.declarations import Declarations
+from scheduler.desired.declarations import Declarations
 from scheduler.pace import Bucket
 from scheduler.plan import Change, Surroundings
 from scheduler.reconciler import Reconciled

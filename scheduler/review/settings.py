@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from scheduler import spec
+from scheduler import desired
+from scheduler.desired.secrets import without_secrets
 from scheduler.limits import is_allowed
 from scheduler.reconciler import Reconciled
-from scheduler.spec.secrets import without_secrets
 from scheduler.times import duration_text, instant_text
 
 _END = (
@@ -71,7 +71,7 @@ def _differences(file: str, old: Any, new: Any, fields: tuple[str, ...]) -> Iter
             )
 
 
-def _end(channel: spec.ChannelSpec) -> str:
+def _end(channel: desired.ChannelSpec) -> str:
     """`repository acme/alpha, token ACME_TOKEN`."""
     keys = (key for key in _OF_A_WHOLE_ONE if getattr(channel, key) is not None)
     return ", ".join(f"{key} {_words(channel, key)}" for key in keys)
@@ -84,7 +84,7 @@ def _words(owner: Any, field: str) -> str:
         return without_secrets(value)
     if field == "freezes":
         return ", ".join(map(_freeze_text, value)) or "none"
-    if isinstance(value, spec.Pace):
+    if isinstance(value, desired.Pace):
         return f"{value.count} in {duration_text(value.seconds)}"
     if field in _DURATIONS:
         return duration_text(value)
@@ -95,7 +95,7 @@ def _words(owner: Any, field: str) -> str:
     return "none" if value is None else str(value)
 
 
-def _freeze_text(freeze: spec.Freeze) -> str:
+def _freeze_text(freeze: desired.Freeze) -> str:
     channels = "" if freeze.channels is None else f" on {', '.join(freeze.channels)}"
     reason = "" if freeze.reason is None else f" ({freeze.reason})"
     return f"{instant_text(freeze.from_)} to {instant_text(freeze.until)}{channels}{reason}"

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import msgspec
 
 from scheduler.checkout.source import Source
-from scheduler.declarations import Declarations, declare
+from scheduler.desired import Pace
+from scheduler.desired.declarations import Declarations, declare
 from scheduler.diagnostics import Diagnostic
-from scheduler.spec import Pace
 from scheduler.times import TimeError, duration_text, quoted, read_duration
 
 _FORM = "write a duration (20m), the least and the most (0s..20m), or the median between them (0s..2h..5h)"

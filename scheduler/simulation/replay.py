@@ -13,7 +13,7 @@ import msgspec
 from scheduler import watching
 from scheduler.apply import Edge, Runner
 from scheduler.checkout.source import Source
-from scheduler.declarations import Declarations
+from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.plan import Surroundings, pauses_text
 from scheduler.reconciler import Reconciled

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from miniature import Miniature
 
-from scheduler.spec import schema_files
+from scheduler.desired import schema_files
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / ".vscode"

@@ -11,7 +11,7 @@ from functools import lru_cache
 from random import Random
 
 from scheduler.checkout.source import Source
-from scheduler.declarations import declare
+from scheduler.desired.declarations import declare
 from scheduler.times import instant_text, read_utc
 
 START = read_utc("2026-03-01T12:00:00Z")

@@ -14,41 +14,41 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel, ValidationError
 
+from scheduler.desired import models
+from scheduler.desired.fields import is_nothing
+from scheduler.desired.secrets import without_secrets
+from scheduler.desired.yaml_errors import tight_dash
+from scheduler.desired.yaml_reader import Document, Plain, Route
 from scheduler.diagnostics import MOST, Code, Diagnostic, Location, and_more, error, in_order
-from scheduler.documents import Document, Plain, Route
-from scheduler.spec import files
-from scheduler.spec.scalars import is_nothing
-from scheduler.spec.secrets import without_secrets
-from scheduler.syntax import tight_dash
 from scheduler.times import TimeError, quoted, read_zone
 
 Kind = Literal["wave", "channel", "scheduler"]
 Models = Mapping[str, type[BaseModel]]
 
 ROOTS: Mapping[Kind, type[BaseModel]] = {
-    "wave": files.WaveFile,
-    "channel": files.ChannelFile,
-    "scheduler": files.SettingsFile,
+    "wave": models.WaveFile,
+    "channel": models.ChannelFile,
+    "scheduler": models.SettingsFile,
 }
 # The model of the mappings below a key; `[]` stands for the items of its list.
 _BELOW: Mapping[Kind, Models] = {
     "wave": {
-        "schedules[]": files.EntryFile,
-        "channels": files.TagsFile,
-        "channels[]": files.MemberFile,
-        "members[]": files.MemberFile,
-        "paused": files.PauseFile,
+        "schedules[]": models.EntryFile,
+        "channels": models.TagsFile,
+        "channels[]": models.MemberFile,
+        "members[]": models.MemberFile,
+        "paused": models.PauseFile,
     },
     "channel": {
-        "lineup[]": files.LineupFile,
-        "schedules[]": files.OneOffFile,
-        "paused": files.PauseFile,
+        "lineup[]": models.LineupFile,
+        "schedules[]": models.OneOffFile,
+        "paused": models.PauseFile,
     },
     "scheduler": {
-        "conflicts": files.ConflictsFile,
-        "retry": files.RetryFile,
-        "brake": files.BrakeFile,
-        "freezes[]": files.FreezeFile,
+        "conflicts": models.ConflictsFile,
+        "retry": models.RetryFile,
+        "brake": models.BrakeFile,
+        "freezes[]": models.FreezeFile,
     },
 }
 # What people call our keys, where no spelling would find them.
@@ -131,7 +131,7 @@ def translate(kind: Kind, document: Document, problem: ValidationError) -> list[
 def _without_tags(loc: tuple[str | int, ...], code: str) -> Route:
     """The route in the file. The last part of an unknown key's is the key, whatever it looks like."""
     last = len(loc) - (code == "extra_forbidden")
-    return tuple(part for i, part in enumerate(loc) if part not in files.TAGS or i >= last)
+    return tuple(part for i, part in enumerate(loc) if part not in models.TAGS or i >= last)
 
 
 def _missing_route(fault: _Fault) -> Route:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from scheduler.spec.values import ID
+from scheduler.desired.specs import ID
 from scheduler.state import VERSION, State
 
 _TIME = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}

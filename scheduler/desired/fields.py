@@ -3,7 +3,7 @@
 Each type is an `Annotated` one with two voices that say the same: a function for pydantic, which gets the
 text as it was typed, and a JSON Schema for editors, whose YAML 1.2 readers have made numbers and booleans
 of some texts before the schema sees them. That is why the schema of a text allows those too.
-Faults are raised as pydantic errors whose type is one of our codes; `scheduler.spec.faults` words them.
+Faults are raised as pydantic errors whose type is one of our codes; `scheduler.desired.model_errors` words them.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 from pydantic import GetJsonSchemaHandler, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from scheduler import slots
-from scheduler.documents import Plain
-from scheduler.spec.secrets import LOOKS_LIKE_ONE, MIGHT_BE_ONE, SECRET
-from scheduler.spec.values import ID, ID_HINT, Pace
+from scheduler.desired import calendar_expressions
+from scheduler.desired.secrets import LOOKS_LIKE_ONE, MIGHT_BE_ONE, SECRET
+from scheduler.desired.specs import ID, ID_HINT, Pace
+from scheduler.desired.yaml_reader import Plain
 from scheduler.times import (
     IN_A_FILE,
     Instant,
@@ -275,9 +275,9 @@ def _read_entry_zone(value: object) -> str:
 
 
 def _read_slot(value: object) -> str:
-    text = read_text(value, slots.LONGEST_SLOT)
+    text = read_text(value, calendar_expressions.LONGEST_SLOT)
     try:
-        slots.read_slot(text)
+        calendar_expressions.read_slot(text)
     except TimeError as problem:
         raise fault(str(problem), problem.hint) from None
     return text
@@ -482,7 +482,9 @@ Time = Annotated[Instant, PlainValidator(_read_time), Shown(_TIME_SCHEMA)]
 TimeOrLocal = Annotated[Instant | str, PlainValidator(_read_time_or_local), Shown(_TIME_SCHEMA)]
 Zone = Annotated[str, PlainValidator(_read_zone), Shown(string_schema(_ZONE, _ZONE_HINT))]
 EntryZone = Annotated[str, PlainValidator(_read_entry_zone), Shown(string_schema(_ZONE, _ZONE_HINT))]
-Slot = Annotated[str, PlainValidator(_read_slot), Shown(text_schema(longest=slots.LONGEST_SLOT))]
+Slot = Annotated[
+    str, PlainValidator(_read_slot), Shown(text_schema(longest=calendar_expressions.LONGEST_SLOT))
+]
 Repository = Annotated[
     str,
     PlainValidator(_read_repository),

@@ -25,9 +25,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
-from scheduler.spec import scalars
-from scheduler.spec.scalars import CHANNEL_ZONE, fault
-from scheduler.spec.values import BareMembers, MemberSpec, Pace
+from scheduler.desired import fields
+from scheduler.desired.fields import CHANNEL_ZONE, fault
+from scheduler.desired.specs import BareMembers, MemberSpec, Pace
 from scheduler.times import available_zones
 
 HIDDEN: Final = "\ufffd"
@@ -103,11 +103,11 @@ _ZONE_BESIDE = "The time zone (IANA name) of local times in this mapping, such a
 class PauseFile(File):
     """A pause with its reason."""
 
-    timezone: scalars.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
-    reason: scalars.Reason | None = key(
+    timezone: fields.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
+    reason: fields.Reason | None = key(
         "Why it is paused, for whoever asks later.", "waiting for legal", default=None
     )
-    until: scalars.Time | None = key(
+    until: fields.Time | None = key(
         "When the pause ends by itself. Without it, it lasts until the line is removed.",
         "2030-03-01T18:00:00Z",
         default=None,
@@ -115,7 +115,7 @@ class PauseFile(File):
 
 
 Paused = Annotated[
-    Annotated[scalars.Flag, Tag("<flag>")] | Annotated[PauseFile, Tag("<mapping>")],
+    Annotated[fields.Flag, Tag("<flag>")] | Annotated[PauseFile, Tag("<mapping>")],
     Discriminator(_flag_or_mapping),
 ]
 _PAUSED = (
@@ -135,12 +135,12 @@ _RENAMED = "The records move along, so that nothing is sent twice. The line may 
 class MemberFile(File):
     """A channel with something of its own."""
 
-    id: scalars.ChannelId = key("The id of the channel: the name of its file without `.yaml`.", "tech-daily")
-    timezone: scalars.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
-    at: scalars.TimeOrLocal | None = key(
+    id: fields.ChannelId = key("The id of the channel: the name of its file without `.yaml`.", "tech-daily")
+    timezone: fields.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
+    at: fields.TimeOrLocal | None = key(
         "A time of its own for this channel; nobody else's moves.", "2030-03-02T20:00:00Z", default=None
     )
-    shift: scalars.Shift | None = key(
+    shift: fields.Shift | None = key(
         "Moves this channel and all after it in a stagger: `30m` later, `-30m` earlier.",
         "30m",
         "-30m",
@@ -149,7 +149,7 @@ class MemberFile(File):
     paused: Paused = key(
         _PAUSED + " The channel keeps its place in a stagger.", True, _PAUSE, default=False, shown=False
     )
-    cancelled: scalars.Flag = key(
+    cancelled: fields.Flag = key(
         _CANCELLED + " The channel keeps its place in a stagger: nobody else's time moves.",
         True,
         default=False,
@@ -171,7 +171,7 @@ class MemberFile(File):
 class TagsFile(File):
     """Channels chosen by their tags."""
 
-    tags: tuple[scalars.Id, ...] = key(
+    tags: tuple[fields.Id, ...] = key(
         "Chooses all active channels that carry every one of these tags.", ["gaming", "de"], min_length=1
     )
 
@@ -180,7 +180,7 @@ class _PlainMembers(dict[str, MemberSpec]):
     """Members that are an id and nothing else: each is made and checked once."""
 
     def __missing__(self, name: str) -> MemberSpec:
-        if not scalars.is_id(name) or (name in scalars.NOTHING):
+        if not fields.is_id(name) or (name in fields.NOTHING):
             raise KeyError(name)
         member = self[str(name)] = MemberSpec(id=str(name))
         return member
@@ -200,7 +200,7 @@ def _all_plain(value: object, handler: Any) -> Any:
 
 
 _Member = Annotated[
-    Annotated[scalars.ChannelId, Tag("<id>")] | Annotated[MemberFile, Tag("<mapping>")],
+    Annotated[fields.ChannelId, Tag("<id>")] | Annotated[MemberFile, Tag("<mapping>")],
     Discriminator(
         _id_or_mapping,
         custom_error_type="invalid-value",
@@ -232,33 +232,33 @@ class EntryFile(File):
         "simultaneous",
         meanings=("All channels at the same time.", "One channel after the other, a `delay` apart."),
     )
-    video: scalars.Video = key("The id of the video, as the channels know it.", "premiere-4k")
-    group: scalars.Id | None = key(
+    video: fields.Video = key("The id of the video, as the channels know it.", "premiere-4k")
+    group: fields.Id | None = key(
         "The name of this entry within the wave; records are kept under it. "
         "Without it, the video's id, where that is a valid name.",
         "teaser",
         default=None,
         validate_default=True,
     )
-    timezone: scalars.EntryZone | None = key(
+    timezone: fields.EntryZone | None = key(
         "The time zone (IANA name) of local times in this entry. In a simultaneous entry also `channel`: "
         "the same wall-clock time in each channel's own zone.",
         "Europe/Berlin",
         "channel",
         default=None,
     )
-    at: scalars.TimeOrLocal = key(
+    at: fields.TimeOrLocal = key(
         "When to publish; in a staggered entry, on the first channel. RFC 3339 with an offset, "
         "or a local time with a `timezone` beside it.",
         "2030-03-01T18:00:00Z",
         "2030-03-01T19:00:00+01:00",
     )
-    after_success: scalars.Flag = key(
+    after_success: fields.Flag = key(
         "In a staggered entry: `true` makes each channel wait until the one before it is completed.",
         True,
         default=False,
     )
-    delay: scalars.Duration | None = key(
+    delay: fields.Duration | None = key(
         "In a staggered entry: the time from each channel to the next, such as `90s`, `45m`, `1h30m`.",
         "1h",
         "15m",
@@ -276,9 +276,9 @@ class EntryFile(File):
         default=(),
         shown=[],
     )
-    metadata: scalars.Metadata | None = key(_METADATA, {"campaign": "spring"}, default=None)
-    repeat: scalars.Flag = key(_REPEAT, True, default=False)
-    renamed_from: scalars.Id | None = key(
+    metadata: fields.Metadata | None = key(_METADATA, {"campaign": "spring"}, default=None)
+    repeat: fields.Flag = key(_REPEAT, True, default=False)
+    renamed_from: fields.Id | None = key(
         "The former `group` of this entry. " + _RENAMED, "teaser-old", default=None
     )
 
@@ -296,7 +296,7 @@ class EntryFile(File):
     @classmethod
     def _group_or_video(cls, group: str | None, info: ValidationInfo) -> str | None:
         video = info.data.get("video")
-        if group is not None or video is None or scalars.is_id(video):
+        if group is not None or video is None or fields.is_id(video):
             return group or video
         if HIDDEN in video:  # the reader has told of it: one fault is one error
             return str(video).replace(HIDDEN, "-")
@@ -381,10 +381,10 @@ def _misplaced(members: Sequence[MemberFile], channels: Any) -> "list[InitErrorD
 class WaveFile(File):
     """A set of publications that belong together."""
 
-    title: scalars.Title | None = key("A name for people.", "Spring launch", default=None)
+    title: fields.Title | None = key("A name for people.", "Spring launch", default=None)
     paused: Paused = key(_PAUSED, True, _PAUSE, default=False, shown=False)
-    cancelled: scalars.Flag = key(_CANCELLED, True, default=False)
-    catch_up: scalars.Duration | None = key(
+    cancelled: fields.Flag = key(_CANCELLED, True, default=False)
+    catch_up: fields.Duration | None = key(
         "How late something of this wave may be sent at most. Overrides `catch_up` in `scheduler.yaml`.",
         "15m",
         default=None,
@@ -394,7 +394,7 @@ class WaveFile(File):
         default="continue",
         meanings=("The rest goes on.", "What has not been sent yet is paused."),
     )
-    renamed_from: scalars.Id | None = key(
+    renamed_from: fields.Id | None = key(
         "The former name of this file, without `.yaml`. " + _RENAMED, "spring-lanch", default=None
     )
     # The last key, since each entry sets the zone of the times below it (`_tell_those_inside`).
@@ -417,18 +417,18 @@ class WaveFile(File):
 class LineupFile(File):
     """A video of the lineup with something of its own."""
 
-    video: scalars.Video = key("The id of the video, as the channel knows it.", "rebase-explained")
-    timezone: scalars.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
-    not_before: scalars.Time | None = key(
+    video: fields.Video = key("The id of the video, as the channel knows it.", "rebase-explained")
+    timezone: fields.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
+    not_before: fields.Time | None = key(
         "Before this time the entry is passed over, and keeps its place.",
         "2030-03-01T00:00:00Z",
         default=None,
     )
-    repeat: scalars.Flag = key(_REPEAT, True, default=False)
+    repeat: fields.Flag = key(_REPEAT, True, default=False)
 
 
 _LineupItem = Annotated[
-    Annotated[scalars.Video, Tag("<id>")] | Annotated[LineupFile, Tag("<mapping>")],
+    Annotated[fields.Video, Tag("<id>")] | Annotated[LineupFile, Tag("<mapping>")],
     Discriminator(
         _id_or_mapping,
         custom_error_type="invalid-value",
@@ -441,48 +441,48 @@ _LineupItem = Annotated[
 class OneOffFile(File):
     """A single publication."""
 
-    video: scalars.Video | None = key(
+    video: fields.Video | None = key(
         "The id of the video. It can be assigned later; without one at its time, it fails.",
         "anniversary",
         default=None,
     )
-    timezone: scalars.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
-    at: scalars.Time = key(
+    timezone: fields.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
+    at: fields.Time = key(
         "When to publish: with an offset, or local in the channel's `timezone`.", "2030-03-05T09:00:00Z"
     )
     paused: Paused = key(_PAUSED, True, _PAUSE, default=False, shown=False)
-    cancelled: scalars.Flag = key(_CANCELLED + " At a slot's time, it takes that slot.", True, default=False)
-    repeat: scalars.Flag = key(_REPEAT, True, default=False)
-    metadata: scalars.Metadata | None = key(_METADATA, {"campaign": "spring"}, default=None)
+    cancelled: fields.Flag = key(_CANCELLED + " At a slot's time, it takes that slot.", True, default=False)
+    repeat: fields.Flag = key(_REPEAT, True, default=False)
+    metadata: fields.Metadata | None = key(_METADATA, {"campaign": "spring"}, default=None)
 
 
 class ChannelFile(File):
     """A place where videos are published."""
 
-    name: scalars.Title | None = key("A name for people.", "Tech Daily", default=None)
-    repository: scalars.Repository | None = key(
+    name: fields.Title | None = key("A name for people.", "Tech Daily", default=None)
+    repository: fields.Repository | None = key(
         "The GitHub repository whose workflow publishes: `owner/name`. "
         "Without one, schedules become jobs on a queue.",
         "acme/tech-daily",
         default=None,
     )
-    event_type: scalars.EventType | None = key(
+    event_type: fields.EventType | None = key(
         "The `repository_dispatch` type that the workflow listens to, at most 100 characters. "
         "Default: the one in `scheduler.yaml`.",
         "process-video",
         default=None,
     )
-    token: scalars.Variable | None = key(
+    token: fields.Variable | None = key(
         "The NAME of the environment variable that holds the token; never the token itself.",
         "ACME_TOKEN",
         default=None,
     )
-    timezone: scalars.Zone = key(
+    timezone: fields.Zone = key(
         "The time zone (IANA name) of the slots and of local times in this file; times are shown in it.",
         "Europe/Berlin",
         default="UTC",
     )
-    lead: scalars.Duration = key(
+    lead: fields.Duration = key(
         "How long before the publish time the workflow is started, such as `6h`.", "6h", default=0, shown="0s"
     )
     transport: Literal["repository_dispatch", "workflow_dispatch"] = key(
@@ -493,7 +493,7 @@ class ChannelFile(File):
             "By name: needs `workflow`, and GitHub answers with the run.",
         ),
     )
-    workflow: scalars.Workflow | None = key(
+    workflow: fields.Workflow | None = key(
         "With `transport: workflow_dispatch`: the workflow's file below `.github/workflows`.",
         "publish.yml",
         default=None,
@@ -512,18 +512,18 @@ class ChannelFile(File):
             "It is sent again with the same key, for a workflow that claims the key.",
         ),
     )
-    active: scalars.Flag = key("`false`: nothing may be scheduled on it.", False, default=True)
+    active: fields.Flag = key("`false`: nothing may be scheduled on it.", False, default=True)
     paused: Paused = key(_PAUSED, True, _PAUSE, default=False, shown=False)
-    tags: tuple[scalars.Id, ...] = key(
+    tags: tuple[fields.Id, ...] = key(
         "By these, waves can choose channels: `channels: { tags: [gaming] }`.",
         ["gaming", "de"],
         default=(),
         shown=[],
     )
-    renamed_from: scalars.Id | None = key(
+    renamed_from: fields.Id | None = key(
         "The former name of this file, without `.yaml`. " + _RENAMED, "tech-dayly", default=None
     )
-    slots: tuple[scalars.Slot, ...] = key(
+    slots: tuple[fields.Slot, ...] = key(
         "The channel's own schedule, in its `timezone`: systemd calendar expressions. "
         "`Mon *-*-1..7 09:30` is the first Monday of a month.",
         ["Mon,Wed,Fri 18:00"],
@@ -540,12 +540,12 @@ class ChannelFile(File):
         default=(),
         shown=[],
     )
-    queue: scalars.Id | None = key(
+    queue: fields.Id | None = key(
         "Without a `repository`: the name of the queue that gets the jobs. Default: `publications`.",
         "publications",
         default=None,
     )
-    command: scalars.Command | None = key(
+    command: fields.Command | None = key(
         "Without a `repository`: what a worker runs for each job.", "./publish.sh", default=None
     )
 
@@ -589,10 +589,10 @@ class ChannelFile(File):
 class ConflictsFile(File):
     """How near two schedules on one channel may be."""
 
-    min_gap: scalars.Duration = key(
+    min_gap: fields.Duration = key(
         "The least time between two schedules on one channel.", "5m", default=60, shown="1m"
     )
-    repeat_window: scalars.Duration = key(
+    repeat_window: fields.Duration = key(
         "The least time between two publications of one video on one channel.",
         "7d",
         default=86_400,
@@ -603,8 +603,8 @@ class ConflictsFile(File):
 class RetryFile(File):
     """What happens after a definite not-now."""
 
-    attempts: scalars.Count = key("How many requests are made in all.", 5, default=3)
-    backoff: scalars.Duration = key(
+    attempts: fields.Count = key("How many requests are made in all.", 5, default=3)
+    backoff: fields.Duration = key(
         "How long to wait before the second request; doubled each time.", "30s", default=60, shown="1m"
     )
 
@@ -612,20 +612,20 @@ class RetryFile(File):
 class BrakeFile(File):
     """How much may vanish at once."""
 
-    cancel_percent: scalars.Percent = key(
+    cancel_percent: fields.Percent = key(
         "More than this share of the live schedules is not cancelled without `--force`.", 50, default=30
     )
-    at_least: scalars.Least = key("Fewer than this many are never too many.", 20, default=10)
+    at_least: fields.Least = key("Fewer than this many are never too many.", 20, default=10)
 
 
 class FreezeFile(File):
     """A span in which nothing is sent."""
 
-    timezone: scalars.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
-    reason: scalars.Reason | None = key("Why, for whoever asks later.", "Holidays", default=None)
-    from_: scalars.Time = key("When it begins.", "2030-12-24T00:00:00Z", alias="from")
-    until: scalars.Time = key("When it is over; this instant is outside.", "2030-12-27T00:00:00Z")
-    channels: tuple[scalars.ChannelId, ...] | None = key(
+    timezone: fields.Zone | None = key(_ZONE_BESIDE, "Europe/Berlin", default=None)
+    reason: fields.Reason | None = key("Why, for whoever asks later.", "Holidays", default=None)
+    from_: fields.Time = key("When it begins.", "2030-12-24T00:00:00Z", alias="from")
+    until: fields.Time = key("When it is over; this instant is outside.", "2030-12-27T00:00:00Z")
+    channels: tuple[fields.ChannelId, ...] | None = key(
         "The channels it holds for. Without it: all.", ["alpha"], default=None, min_length=1
     )
 
@@ -643,22 +643,22 @@ class SettingsFile(File):
     conflicts: ConflictsFile = key(
         "Which schedules get in each other's way.", {"min_gap": "5m"}, default=ConflictsFile()
     )
-    catch_up: scalars.Duration = key(
+    catch_up: fields.Duration = key(
         "How late something may be sent at most; later, it is missed.", "15m", default=3_600, shown="1h"
     )
-    horizon: scalars.Duration = key(
+    horizon: fields.Duration = key(
         "How far ahead the slots of channels become schedules.", "30d", default=14 * 86_400, shown="14d"
     )
     retry: RetryFile = key(
         "What happens when GitHub says: not now.", {"attempts": 5, "backoff": "30s"}, default=RetryFile()
     )
-    pace: scalars.PaceText = key(
+    pace: fields.PaceText = key(
         "How fast one token may be used: that many at once, refilled evenly. `1/s`, `60/min`, `500/h`.",
         "30/min",
         default=Pace(),
         shown="60/min",
     )
-    allow: tuple[scalars.Allowed, ...] = key(
+    allow: tuple[fields.Allowed, ...] = key(
         "The repositories that channels may point at, as patterns. `[]` allows all.",
         ["acme/*"],
         default=(),
@@ -667,20 +667,20 @@ class SettingsFile(File):
     brake: BrakeFile = key(
         "How many live schedules may vanish at once.", {"cancel_percent": 50}, default=BrakeFile()
     )
-    event_type: scalars.EventType = key(
+    event_type: fields.EventType = key(
         "The `repository_dispatch` type of channels that name none.", "publish", default="process-video"
     )
-    state: scalars.Home = key(
+    state: fields.Home = key(
         "Where the record is kept: a path, or `branch:<name>` on the remote `origin`.",
         "branch:scheduler-state",
         default="state.json",
     )
-    lineage: scalars.Lineage = key(
+    lineage: fields.Lineage = key(
         "The lineage of the state, as `scheduler state init` prints it: another state is refused.",
         "3f2b8c1e-6a51-4c7e-9f0d-2b1a5e8d7c43",
         default=None,
     )
-    queue: scalars.QueueUrl = key(
+    queue: fields.QueueUrl = key(
         "The URL of the queue of channels without a repository; relative paths start at the repository.",
         "redis://queue.internal/0",
         default="sqlite:///queue.db",
@@ -691,7 +691,7 @@ class SettingsFile(File):
         default=(),
         shown=[],
     )
-    notify: tuple[scalars.Variable, ...] = key(
+    notify: tuple[fields.Variable, ...] = key(
         "NAMES of environment variables that hold notification URLs.", ["SLACK_URL"], default=(), shown=[]
     )
 

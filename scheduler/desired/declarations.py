@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from scheduler import documents, spec
+from scheduler import desired
 from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Source
+from scheduler.desired import yaml_reader
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, error
 
 _RENAMED_FROM = re.compile(
@@ -25,12 +26,12 @@ _RENAMED_FROM = re.compile(
 class Declarations(msgspec.Struct, kw_only=True):
     """A repository as it is declared. Ids are file stems."""
 
-    settings: spec.SettingsSpec
-    channels: dict[str, spec.ChannelSpec]
-    waves: dict[str, spec.WaveSpec]
+    settings: desired.SettingsSpec
+    channels: dict[str, desired.ChannelSpec]
+    waves: dict[str, desired.WaveSpec]
     files: dict[tuple[str, str], str]
     """(kind, id) -> file, readable or not."""
-    documents: dict[str, documents.Document]
+    documents: dict[str, yaml_reader.Document]
     unreadable: dict[tuple[str, str], Code]
     """(kind, id) -> the code of the fault, for files that cannot be read or that share a stem, and for
     the ids that such files say they were renamed from."""
@@ -73,9 +74,9 @@ Reader = Callable[[Iterable[Source]], tuple[Declarations | None, list[Diagnostic
 def declare(sources: Iterable[Source]) -> tuple[Declarations | None, list[Diagnostic]]:
     """What the sources declare, and their faults. None where the settings themselves are broken."""
     found: list[Diagnostic] = []
-    settings: spec.SettingsSpec | None = spec.SettingsSpec()
+    settings: desired.SettingsSpec | None = desired.SettingsSpec()
     declared = Declarations(
-        settings=spec.SettingsSpec(), channels={}, waves={}, files={}, documents={}, unreadable={},
+        settings=desired.SettingsSpec(), channels={}, waves={}, files={}, documents={}, unreadable={},
         hidden=set(), refused={},
     )  # fmt: skip
     twins: dict[tuple[str, str], str] = {}
@@ -85,14 +86,14 @@ def declare(sources: Iterable[Source]) -> tuple[Declarations | None, list[Diagno
         if source.kind == "scheduler":
             settings = None
             if document is not None:
-                settings, faults = spec.read_settings(document)
+                settings, faults = desired.read_settings(document)
                 found += faults
             continue
         if source.fault is not None and not source.file.endswith(SUFFIXES):
             declared.hidden.add(source.kind)
             continue
         stem = PurePosixPath(source.file).stem
-        if fault := spec.stem_problem(source.kind, source.file):
+        if fault := desired.stem_problem(source.kind, source.file):
             found.append(fault)
             continue
         if twin := twins.get((source.kind, stem.casefold())):
@@ -127,18 +128,18 @@ def _note_former_names(declared: Declarations, sources: Iterable[Source]) -> Non
             declared.unreadable.setdefault((source.kind, former), fault)
 
 
-def _document(source: Source, declared: Declarations, found: list[Diagnostic]) -> documents.Document | None:
+def _document(source: Source, declared: Declarations, found: list[Diagnostic]) -> yaml_reader.Document | None:
     if source.fault is not None:
         hint = "put a plain file there, committed as it is" if source.kind != "scheduler" else None
         found.append(error("yaml-syntax", Location(source.file), source.fault, hint))
         return None
-    document = documents.read(source.file, source.content)
+    document = yaml_reader.read(source.file, source.content)
     declared.documents[source.file] = document
     return document
 
 
 def _read(
-    declared: Declarations, kind: Literal["wave", "channel"], stem: str, document: documents.Document | None
+    declared: Declarations, kind: Literal["wave", "channel"], stem: str, document: yaml_reader.Document | None
 ) -> list[Diagnostic]:
     """Read one file into its model; a faulty one is unreadable."""
     if document is None:
@@ -147,9 +148,9 @@ def _read(
     faults: list[Diagnostic]
     value: Any
     if kind == "wave":
-        value, faults = spec.read_wave(document)
+        value, faults = desired.read_wave(document)
     else:
-        value, faults = spec.read_channel(document)
+        value, faults = desired.read_channel(document)
     if value is None:
         first = next((fault for fault in faults if fault.is_error), None)
         declared.unreadable[kind, stem] = first.code if first else "invalid-value"

@@ -1,7 +1,7 @@
 """The three kinds of file: what they may say (pydantic models), and what they say (plain values).
 
 A document becomes a `WaveSpec`, a `ChannelSpec` or a `SettingsSpec`, or else diagnostics; a value is there
-only where no error is. `scheduler.spec.files` holds the models and is the one voice about content; the
+only where no error is. `scheduler.desired.models` holds the models and is the one voice about content; the
 JSON Schemas for editors come from it. pydantic is imported when the first file is read: who needs the
 values alone does not pay for it.
 """
@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-from scheduler.diagnostics import Diagnostic, Location, error
-from scheduler.spec.values import (
+from scheduler.desired.specs import (
     DEFAULT_QUEUE,
     ID,
     ID_HINT,
@@ -31,10 +30,11 @@ from scheduler.spec.values import (
     TagSelector,
     WaveSpec,
 )
+from scheduler.diagnostics import Diagnostic, Location, error
 from scheduler.times import quoted
 
 if TYPE_CHECKING:
-    from scheduler.documents import Document
+    from scheduler.desired.yaml_reader import Document
 
 __all__ = [
     "DEFAULT_QUEUE",
@@ -50,7 +50,7 @@ __all__ = [
     "SettingsSpec",
     "TagSelector",
     "WaveSpec",
-    "json_schema",
+    "schema_of",
     "read_channel",
     "read_settings",
     "read_wave",
@@ -61,25 +61,25 @@ __all__ = [
 
 def read_wave(document: Document) -> tuple[WaveSpec | None, list[Diagnostic]]:
     """The wave that a document declares, with the document's own problems; None where any is an error."""
-    from scheduler.spec import reading
+    from scheduler.desired import parse
 
-    return reading.wave(document)
+    return parse.wave(document)
 
 
 def read_channel(document: Document) -> tuple[ChannelSpec | None, list[Diagnostic]]:
     """The channel that a document declares, with the document's own problems; None where any is an error."""
-    from scheduler.spec import reading
+    from scheduler.desired import parse
 
-    return reading.channel(document)
+    return parse.channel(document)
 
 
 def read_settings(document: Document | None) -> tuple[SettingsSpec | None, list[Diagnostic]]:
     """The settings that a document declares, without one the defaults; None where any problem is an error."""
     if document is None:
         return SettingsSpec(), []
-    from scheduler.spec import reading
+    from scheduler.desired import parse
 
-    return reading.settings(document)
+    return parse.settings(document)
 
 
 def stem_problem(kind: Literal["wave", "channel"], path: str) -> Diagnostic | None:
@@ -91,7 +91,7 @@ def stem_problem(kind: Literal["wave", "channel"], path: str) -> Diagnostic | No
     return error("invalid-value", Location(path), message, f"rename the file: {ID_HINT}")
 
 
-def json_schema(
+def schema_of(
     kind: Literal["wave", "channel", "scheduler"], channels: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a kind of file, for editors.
@@ -99,13 +99,13 @@ def json_schema(
     With `channels`, the ids of a repository's channels are an enumeration, each with its description
     (a name, slots): editors complete them and underline others.
     """
-    from scheduler.spec import schemas
+    from scheduler.desired import json_schema as schemas
 
-    return schemas.json_schema(kind, channels)
+    return schemas.schema_of(kind, channels)
 
 
 def schema_files() -> dict[str, str]:
     """The published schemas: the name of each file below `schemas/`, and its text."""
-    from scheduler.spec import schemas
+    from scheduler.desired import json_schema as schemas
 
     return schemas.schema_files()

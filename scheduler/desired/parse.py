@@ -1,4 +1,4 @@
-"""Documents become the values of `scheduler.spec.values`, or the diagnostics that say why not."""
+"""Documents become the values of `scheduler.desired.specs`, or the diagnostics that say why not."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from scheduler.desired import models, specs
+from scheduler.desired.fields import CHANNEL_ZONE, Surroundings, is_nothing
+from scheduler.desired.model_errors import Kind, translate
+from scheduler.desired.yaml_reader import Document
 from scheduler.diagnostics import Diagnostic, error
-from scheduler.documents import Document
-from scheduler.spec import files, values
-from scheduler.spec.faults import Kind, translate
-from scheduler.spec.scalars import CHANNEL_ZONE, Surroundings, is_nothing
 
 M = TypeVar("M", bound=BaseModel)
 S = TypeVar("S")
@@ -24,22 +24,22 @@ _EMPTY = {
 }
 
 
-def wave(document: Document) -> tuple[values.WaveSpec | None, list[Diagnostic]]:
-    return _read("wave", files.WaveFile, _wave, document, Surroundings())
+def wave(document: Document) -> tuple[specs.WaveSpec | None, list[Diagnostic]]:
+    return _read("wave", models.WaveFile, _wave, document, Surroundings())
 
 
-def channel(document: Document) -> tuple[values.ChannelSpec | None, list[Diagnostic]]:
+def channel(document: Document) -> tuple[specs.ChannelSpec | None, list[Diagnostic]]:
     zone = document.data.get("timezone") if isinstance(document.data, dict) else None
-    surroundings = Surroundings(files.known_zone(zone) if zone != CHANNEL_ZONE else None)
+    surroundings = Surroundings(models.known_zone(zone) if zone != CHANNEL_ZONE else None)
 
-    def convert(file: files.ChannelFile) -> values.ChannelSpec:
+    def convert(file: models.ChannelFile) -> specs.ChannelSpec:
         return _channel(file, PurePosixPath(document.file).stem)
 
-    return _read("channel", files.ChannelFile, convert, document, surroundings)
+    return _read("channel", models.ChannelFile, convert, document, surroundings)
 
 
-def settings(document: Document) -> tuple[values.SettingsSpec | None, list[Diagnostic]]:
-    return _read("scheduler", files.SettingsFile, _settings, document, Surroundings())
+def settings(document: Document) -> tuple[specs.SettingsSpec | None, list[Diagnostic]]:
+    return _read("scheduler", models.SettingsFile, _settings, document, Surroundings())
 
 
 def _read(
@@ -62,10 +62,10 @@ def _read(
     return (None if broken else convert(file)), problems
 
 
-def _pause(paused: bool | files.PauseFile) -> values.PauseSpec | None:
-    if isinstance(paused, files.PauseFile):
-        return values.PauseSpec(paused.reason, paused.until)
-    return values.PauseSpec() if paused else None
+def _pause(paused: bool | models.PauseFile) -> specs.PauseSpec | None:
+    if isinstance(paused, models.PauseFile):
+        return specs.PauseSpec(paused.reason, paused.until)
+    return specs.PauseSpec() if paused else None
 
 
 def _split(at: int | str | None) -> tuple[int | None, str | None]:
@@ -73,13 +73,13 @@ def _split(at: int | str | None) -> tuple[int | None, str | None]:
     return (None, at) if isinstance(at, str) else (at, None)
 
 
-def _member(member: files.MemberFile | values.MemberSpec | str) -> values.MemberSpec:
-    if isinstance(member, values.MemberSpec):
+def _member(member: models.MemberFile | specs.MemberSpec | str) -> specs.MemberSpec:
+    if isinstance(member, specs.MemberSpec):
         return member
     if isinstance(member, str):
-        return values.MemberSpec(id=member)
+        return specs.MemberSpec(id=member)
     at, local_at = _split(member.at)
-    return values.MemberSpec(
+    return specs.MemberSpec(
         id=member.id,
         at=at,
         local_at=local_at,
@@ -90,18 +90,18 @@ def _member(member: files.MemberFile | values.MemberSpec | str) -> values.Member
 
 
 def _channels(
-    channels: tuple[files.MemberFile | values.MemberSpec | str, ...] | files.TagsFile,
-) -> tuple[values.MemberSpec, ...] | values.TagSelector:
-    if isinstance(channels, files.TagsFile):
-        return values.TagSelector(channels.tags)
-    if isinstance(channels, values.BareMembers):
+    channels: tuple[models.MemberFile | specs.MemberSpec | str, ...] | models.TagsFile,
+) -> tuple[specs.MemberSpec, ...] | specs.TagSelector:
+    if isinstance(channels, models.TagsFile):
+        return specs.TagSelector(channels.tags)
+    if isinstance(channels, specs.BareMembers):
         return channels
     return tuple(map(_member, channels))
 
 
-def _entry(entry: files.EntryFile) -> values.EntrySpec:
+def _entry(entry: models.EntryFile) -> specs.EntrySpec:
     at, local_at = _split(entry.at)
-    return values.EntrySpec(
+    return specs.EntrySpec(
         type=entry.type,
         group=entry.group or entry.video,
         video=entry.video,
@@ -117,8 +117,8 @@ def _entry(entry: files.EntryFile) -> values.EntrySpec:
     )
 
 
-def _wave(file: files.WaveFile) -> values.WaveSpec:
-    return values.WaveSpec(
+def _wave(file: models.WaveFile) -> specs.WaveSpec:
+    return specs.WaveSpec(
         title=file.title,
         paused=_pause(file.paused),
         cancelled=file.cancelled,
@@ -129,14 +129,14 @@ def _wave(file: files.WaveFile) -> values.WaveSpec:
     )
 
 
-def _lineup_entry(item: files.LineupFile | str) -> values.LineupEntry:
+def _lineup_entry(item: models.LineupFile | str) -> specs.LineupEntry:
     if isinstance(item, str):
-        return values.LineupEntry(video=item)
-    return values.LineupEntry(video=item.video, not_before=item.not_before, repeat=item.repeat)
+        return specs.LineupEntry(video=item)
+    return specs.LineupEntry(video=item.video, not_before=item.not_before, repeat=item.repeat)
 
 
-def _one_off(item: files.OneOffFile) -> values.OneOff:
-    return values.OneOff(
+def _one_off(item: models.OneOffFile) -> specs.OneOff:
+    return specs.OneOff(
         video=item.video,
         at=item.at,
         paused=_pause(item.paused),
@@ -146,8 +146,8 @@ def _one_off(item: files.OneOffFile) -> values.OneOff:
     )
 
 
-def _channel(file: files.ChannelFile, stem: str) -> values.ChannelSpec:
-    return values.ChannelSpec(
+def _channel(file: models.ChannelFile, stem: str) -> specs.ChannelSpec:
+    return specs.ChannelSpec(
         name=file.name or stem,
         repository=file.repository,
         event_type=file.event_type,
@@ -165,13 +165,13 @@ def _channel(file: files.ChannelFile, stem: str) -> values.ChannelSpec:
         slots=file.slots,
         lineup=tuple(map(_lineup_entry, file.lineup)),
         schedules=tuple(map(_one_off, file.schedules)),
-        queue=None if file.repository else file.queue or values.DEFAULT_QUEUE,
+        queue=None if file.repository else file.queue or specs.DEFAULT_QUEUE,
         command=file.command,
     )
 
 
-def _settings(file: files.SettingsFile) -> values.SettingsSpec:
-    return values.SettingsSpec(
+def _settings(file: models.SettingsFile) -> specs.SettingsSpec:
+    return specs.SettingsSpec(
         min_gap=file.conflicts.min_gap,
         repeat_window=file.conflicts.repeat_window,
         catch_up=file.catch_up,
@@ -187,7 +187,7 @@ def _settings(file: files.SettingsFile) -> values.SettingsSpec:
         lineage=file.lineage,
         queue=file.queue,
         freezes=tuple(
-            values.Freeze(reason=span.reason, from_=span.from_, until=span.until, channels=span.channels)
+            specs.Freeze(reason=span.reason, from_=span.from_, until=span.until, channels=span.channels)
             for span in file.freezes
         ),
         notify=file.notify,

@@ -32,9 +32,9 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from scheduler import syntax
+from scheduler.desired import yaml_errors
+from scheduler.desired.yaml_errors import Failure, Fault, shortened
 from scheduler.diagnostics import Diagnostic, Location, Related, Tally, error
-from scheduler.syntax import Failure, Fault, shortened
 
 Route = tuple[str | int, ...]
 """The way from the root to a value: keys of mappings, indexes of lists."""
@@ -371,7 +371,7 @@ class _Reading:
             if key == "<<":
                 message, hint = "merge keys (`<<`) are not read here", "write the merged keys out"
             else:
-                message, hint = syntax.NO_KEY
+                message, hint = yaml_errors.NO_KEY
             raise _refused(event.start_mark, message, hint)
         if not key.isprintable() and _HIDDEN_IN_KEY.search(key):
             raise _refused(
@@ -413,7 +413,7 @@ class _Reading:
         mark = event.start_mark
         lines = _lines(self._text)
         rest = lines[mark.line][mark.column :] if mark.line < len(lines) else ""
-        tell = {"*": syntax.alias, "&": syntax.anchor}.get(rest[:1], syntax.tag)
+        tell = {"*": yaml_errors.alias, "&": yaml_errors.anchor}.get(rest[:1], yaml_errors.tag)
         return _RefusedError(tell(mark.line + 1, mark.column + 1, rest))
 
     def _refuse_hidden_outside_values(self) -> None:
@@ -434,12 +434,12 @@ def _refused_at_sight(raw: bytes, text: str) -> Fault | None:
     if b"<<<<<<<" in raw or b">>>>>>>" in raw:
         marker = _CONFLICT.search(text)
         if marker is not None:
-            return syntax.conflict(_line_and_column(text, marker.start())[0])
+            return yaml_errors.conflict(_line_and_column(text, marker.start())[0])
     if b"%" in raw:
         # libyaml takes seconds for many %TAG lines: each is compared with all before it.
         sign = _DIRECTIVE.search(text)
         if sign is not None:
-            return syntax.directive(*_line_and_column(text, sign.start()))
+            return yaml_errors.directive(*_line_and_column(text, sign.start()))
     return None
 
 
@@ -452,7 +452,7 @@ def _explained(failure: YAMLError, text: str) -> Fault:
         )
     place = failure.problem_mark
     opened = failure.context_mark
-    return syntax.explain(
+    return yaml_errors.explain(
         Failure(
             lines,
             place.line + 1,

@@ -15,10 +15,10 @@ from typing import Any, Literal
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from scheduler.spec import state_schema
-from scheduler.spec.faults import ROOTS
-from scheduler.spec.scalars import ABSOLUTE_TIME, CHANNEL_ID_MARK, text_schema
-from scheduler.spec.values import ID, ID_HINT
+from scheduler.desired import state_schema
+from scheduler.desired.fields import ABSOLUTE_TIME, CHANNEL_ID_MARK, text_schema
+from scheduler.desired.model_errors import ROOTS
+from scheduler.desired.specs import ID, ID_HINT
 
 Kind = Literal["wave", "channel", "scheduler"]
 Schema = dict[str, Any]
@@ -31,7 +31,7 @@ _TITLES: Mapping[Kind, str] = {
 }
 
 
-def json_schema(kind: Kind, channels: Mapping[str, str] | None = None) -> Schema:
+def schema_of(kind: Kind, channels: Mapping[str, str] | None = None) -> Schema:
     """The schema of a kind of file; with the ids of channels and a description of each, where given."""
     made = ROOTS[kind].model_json_schema(schema_generator=_ForEditors)
     definitions: Schema = {name.removesuffix("File"): part for name, part in made.pop("$defs", {}).items()}
@@ -61,7 +61,7 @@ def json_schema(kind: Kind, channels: Mapping[str, str] | None = None) -> Schema
 def schema_files() -> dict[str, str]:
     """The published schemas: the name of each file, and its text."""
     kinds: tuple[Kind, ...] = ("wave", "channel", "scheduler")
-    schemas = {kind: json_schema(kind) for kind in kinds} | {"state": state_schema.state_schema()}
+    schemas = {kind: schema_of(kind) for kind in kinds} | {"state": state_schema.state_schema()}
     return {
         f"{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for name, schema in schemas.items()
