@@ -67,7 +67,7 @@ import gc, sys, time
 gc.disable()  # as the program does
 from pathlib import Path
 import msgspec
-from scheduler.stores.file import FileStore
+from scheduler.state.stores.file import FileStore
 store = FileStore(Path(sys.argv[1]), "state.json")
 begun = time.process_time(), time.perf_counter()
 snapshot = store.load()

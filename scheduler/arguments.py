@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, SupportsIndex, cast, get_args
 
 from scheduler.desired.yaml_reader import DEEPEST
-from scheduler.envelope import PAYLOAD_LIMIT
 from scheduler.errors import ScheduleError
 from scheduler.schedules import did_you_mean
-from scheduler.state import Status
+from scheduler.state.intent import PAYLOAD_LIMIT
+from scheduler.state.record import Status
 from scheduler.times import LONGEST_DURATION, Instant, instant, quoted
 
 STATUSES: list[str] = list(get_args(Status))

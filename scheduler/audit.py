@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from scheduler.plan import Change
-from scheduler.state import Record
+from scheduler.state.record import Record
 
 LINES = 50
 """Lines of detail in one message; a log is read, not searched."""

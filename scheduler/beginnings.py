@@ -13,7 +13,7 @@ from scheduler.desired.declarations import Declarations, declare
 from scheduler.diagnostics import in_order
 from scheduler.errors import ScheduleError
 from scheduler.plan import new_record
-from scheduler.state import VERSION, Event, Record, State
+from scheduler.state.record import VERSION, Event, Record, State
 from scheduler.times import Instant, instant_text, read_zone
 
 FAR_BACK = 5 * 366 * 86_400

@@ -500,7 +500,7 @@ def readable_settings(context: Context) -> SettingsSpec:
 @guarded
 def state_show(context: Context) -> None:
     """Print the state as it is stored."""
-    from scheduler.state import encode
+    from scheduler.state.codec import encode
 
     recorded = _recorded(context)
     write(encode(recorded).decode())

@@ -23,7 +23,7 @@ from scheduler.findings import Finding, Verdict
 from scheduler.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.reconciler import reconcile
 from scheduler.rows import is_dead_letter, waits_for_worker
-from scheduler.state import Intent, Record, State
+from scheduler.state.record import Intent, Record, State
 from scheduler.times import Instant, duration_text, instant_text, read_utc
 from scheduler.wiring import Repository, demand_lineage
 

@@ -13,14 +13,14 @@ import signal
 from collections import Counter
 
 BOUNDARIES = (
-    # scheduler/stores/file.py
+    # scheduler/state/stores/file.py
     "file-locked",
     "file-created",
     "file-written",
     "file-synced",
     "file-replaced",
     "file-folder-synced",
-    # scheduler/stores/git.py
+    # scheduler/state/stores/git_branch.py
     "git-fetched",
     "git-blob-written",
     "git-tree-written",

@@ -15,9 +15,9 @@ import msgspec
 
 from scheduler import audit
 from scheduler.errors import LostRace, StateError
-from scheduler.jobs import Records
-from scheduler.state import State
-from scheduler.stores import Store
+from scheduler.state.jobs import Records
+from scheduler.state.record import State
+from scheduler.state.stores import Store
 from scheduler.times import Instant
 
 T = TypeVar("T")

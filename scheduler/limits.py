@@ -13,11 +13,11 @@ from typing import Literal
 
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
-from scheduler.envelope import payload_problem
 from scheduler.pace import Bucket
 from scheduler.plan import Surroundings
 from scheduler.schedules import Expansion, Schedule
-from scheduler.state import Record
+from scheduler.state.intent import payload_problem
+from scheduler.state.record import Record
 from scheduler.times import Instant, duration_text, instant_text
 
 NAMED = 5

@@ -14,7 +14,7 @@ from scheduler.plan import new_record
 from scheduler.reconciler import Reconciled
 from scheduler.rows import Row
 from scheduler.schedules import did_you_mean, member_place
-from scheduler.state import Record, State
+from scheduler.state.record import Record, State
 from scheduler.times import Instant, instant_text
 
 

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from scheduler.reports.notices import Event, events, message
-from scheduler.state import Record, State
-from scheduler.stores import Snapshot, Store
+from scheduler.state.record import Record, State
+from scheduler.state.stores import Snapshot, Store
 
 PATIENCE = 20.0
 """Seconds for which the end of a run waits for its last messages."""

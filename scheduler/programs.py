@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import IO
 
 from scheduler.errors import SchedulerError
-from scheduler.jobs import End, Work
-from scheduler.outcomes import RUN_WINDOW
+from scheduler.state.jobs import End, Work
+from scheduler.state.outcomes import RUN_WINDOW
 
 PASSED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 """What every command gets of the operator's environment, besides the variables of the locale (LC_*)."""

@@ -16,7 +16,7 @@ from scheduler.desired.declarations import Declarations, Reader, declare
 from scheduler.diagnostics import Code, Diagnostic, in_order
 from scheduler.plan import Plan, Subject, Surroundings, make_plan
 from scheduler.schedules import Expansion, Schedule
-from scheduler.state import Record, State
+from scheduler.state.record import Record, State
 from scheduler.times import Instant, instant_text
 
 

@@ -14,7 +14,7 @@ import msgspec
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Related, error
 from scheduler.schedules import Expansion, Loc, Schedule, member_place
-from scheduler.state import Record, note
+from scheduler.state.record import Record, note
 from scheduler.times import Instant, instant_text
 
 

@@ -12,10 +12,10 @@ import msgspec
 
 from scheduler import desired
 from scheduler.desired import calendar_expressions
-from scheduler.envelope import key_of
 from scheduler.errors import ScheduleError
 from scheduler.reconciler import Reconciled
-from scheduler.state import Record, advance
+from scheduler.state.intent import key_of
+from scheduler.state.record import Record, advance
 from scheduler.times import Instant, instant_text, read_zone
 
 

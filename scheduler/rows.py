@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from scheduler.diagnostics import Location
-from scheduler.state import Record, Status
+from scheduler.state.record import Record, Status
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ import msgspec
 from scheduler import desired
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, Tally, error
-from scheduler.state import Pause, Pauser, Record, ScheduleType
+from scheduler.state.record import Pause, Pauser, Record, ScheduleType
 from scheduler.times import LAST, Instant, TimeError, instant_text, read_time, read_zone
 
 Loc = tuple[str | int, ...]

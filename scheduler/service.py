@@ -39,7 +39,7 @@ from scheduler.errors import ScheduleError
 from scheduler.plan import PlannedSend
 from scheduler.proposals import Proposal, View
 from scheduler.rows import Row
-from scheduler.state import ScheduleType, Status
+from scheduler.state.record import ScheduleType, Status
 from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc
 from scheduler.wiring import Repository, root_of
 

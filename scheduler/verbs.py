@@ -16,11 +16,11 @@ from scheduler.apply import RACES
 from scheduler.checkout import writing
 from scheduler.desired.declarations import Declarations
 from scheduler.dispatchers.queue import SqliteQueue, claim_of
-from scheduler.envelope import key_of
 from scheduler.errors import LostRace, ScheduleError, SchedulerError, StateError
 from scheduler.explanation import Story, explain
 from scheduler.proposals import Proposal, View
-from scheduler.state import Claim, Record
+from scheduler.state.intent import key_of
+from scheduler.state.record import Claim, Record
 from scheduler.wiring import Repository
 
 

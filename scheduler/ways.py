@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from scheduler.dispatchers import Dispatcher
 from scheduler.errors import SchedulerError
-from scheduler.state import Intent
+from scheduler.state.record import Intent
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.environment import on_actions, surroundings_of, token_reader, who_runs
 from scheduler.errors import QueueError, RunRefused, SchedulerError, StateError, StateMissing
 from scheduler.plan import DEFAULT_TOKENS, Surroundings
-from scheduler.state import Declared, Idle, Intent, Record, State
+from scheduler.state.record import Declared, Idle, Intent, Record, State
 from scheduler.times import LAST, Instant, instant_text
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from scheduler.ledger import Ledger
     from scheduler.notifying import Notifier
     from scheduler.reconciler import Reconciled
-    from scheduler.stores import Store
+    from scheduler.state.stores import Store
 
 DEFAULT_API = "https://api.github.com"
 BEHIND = 120
@@ -80,7 +80,7 @@ class Repository:
 
     def store(self, settings: SettingsSpec) -> Store:
         """The home of the state. Always the same object for the same setting."""
-        from scheduler.stores import open_store
+        from scheduler.state.stores import open_store
 
         if self._store is None or self._store[0] != settings.state:
             self._store = settings.state, open_store(self.root, settings.state, who_runs(self.environ))

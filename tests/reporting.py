@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
 from scheduler.plan import Action, Change, Plan
-from scheduler.state import Record
+from scheduler.state.record import Record
 from scheduler.times import read_time
 
 NOW = read_time("2026-02-28T12:00:00Z")

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from scheduler.errors import LostRace
-from scheduler.state import Record, State
-from scheduler.stores import Store, open_store
+from scheduler.state.record import Record, State
+from scheduler.state.stores import Store, open_store
 
 
 def record(channel: str = "alpha", video: str | None = "teaser-4k") -> Record:

@@ -22,7 +22,7 @@ from scheduler.checkout.reading import read_sources
 from scheduler.errors import StateError
 from scheduler.plan import Surroundings
 from scheduler.reconciler import reconcile
-from scheduler.state import decode
+from scheduler.state.codec import decode
 from scheduler.times import read_utc
 
 ALPHA, BETA = "spring/teaser/alpha", "spring/teaser/beta"

@@ -31,9 +31,9 @@ from miniature import Miniature
 from scheduler.clock import Clock
 from scheduler.dispatchers import Request
 from scheduler.dispatchers.broker import Broker, broker_url
-from scheduler.envelope import payload_of
 from scheduler.errors import SchedulerError
-from scheduler.state import decode
+from scheduler.state.codec import decode
+from scheduler.state.intent import payload_of
 from scheduler.times import read_utc
 from scheduler.wiring import Repository
 

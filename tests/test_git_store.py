@@ -24,9 +24,10 @@ from store_writer import added, record
 from scheduler.checkout.git import Output, scrubbed
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import BOUNDARIES
-from scheduler.state import State, encode
-from scheduler.stores import Snapshot
-from scheduler.stores.git import GitBranchStore, classify
+from scheduler.state.codec import encode
+from scheduler.state.record import State
+from scheduler.state.stores import Snapshot
+from scheduler.state.stores.git_branch import GitBranchStore, classify
 
 ROOT = Path(__file__).parent.parent
 BRANCH = "scheduler-state"

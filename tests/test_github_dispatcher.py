@@ -21,14 +21,15 @@ from typing import Any
 import pytest
 from github_stand_in import PUBLISH, Fault, GitHub, rate_limited
 
-from scheduler.dispatchers import Answer, Request, wire
+from scheduler.dispatchers import Request, wire
 from scheduler.dispatchers.address import read_api_url
 from scheduler.dispatchers.github import GitHubDispatcher
 from scheduler.dispatchers.line import Line, Outgoing
 from scheduler.dispatchers.verdicts import scrubber
 from scheduler.dispatchers.wire import Wire
 from scheduler.errors import SchedulerError
-from scheduler.state import Intent
+from scheduler.state.answers import Answer
+from scheduler.state.record import Intent
 from scheduler.times import instant_text
 
 TOKEN = "ghs_CANARY0123456789abcdefCANARY"

@@ -24,9 +24,9 @@ from simulated_time import Stage
 
 from scheduler.apply import LAST_SAVES, RACES, Runner
 from scheduler.errors import LostRace, RunRefused, SchedulerError, StateError, StateMissing
-from scheduler.state import Record, State
-from scheduler.stores import Snapshot
-from scheduler.stores.file import FileStore
+from scheduler.state.record import Record, State
+from scheduler.state.stores import Snapshot
+from scheduler.state.stores.file import FileStore
 from scheduler.times import instant_text
 from scheduler.watching import hold, watch
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.desired import SettingsSpec
-from scheduler.dispatchers import Answer, Pointer, Sighting
-from scheduler.jobs import Begun, End, Work, begin, end, overdue, renew, report
-from scheduler.outcomes import after_answer, after_lookup
-from scheduler.state import Intent, Record
+from scheduler.state.answers import Answer, Pointer, Sighting
+from scheduler.state.jobs import Begun, End, Work, begin, end, overdue, renew, report
+from scheduler.state.outcomes import after_answer, after_lookup
+from scheduler.state.record import Intent, Record
 from scheduler.times import instant_text
 
 NOW = 1_772_388_000  # 2026-03-01T18:00:00Z

@@ -16,7 +16,7 @@ from miniature import Miniature
 
 from scheduler.notifying import Notifier
 from scheduler.reports.notices import MOST, Event, events, message
-from scheduler.state import Pause, Record
+from scheduler.state.record import Pause, Record
 
 need_extra("apprise", "notify")
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise's own

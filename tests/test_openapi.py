@@ -17,7 +17,7 @@ from miniature import TOKEN, Miniature
 from scheduler.dispatchers import Request
 from scheduler.dispatchers import github as github_dispatcher
 from scheduler.dispatchers.github import GitHubDispatcher
-from scheduler.state import Intent
+from scheduler.state.record import Intent
 
 DUE = "2026-03-01T18:00:00Z"
 

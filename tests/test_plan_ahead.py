@@ -12,7 +12,7 @@ from declaring import entry, wave
 from scheduler.checkout.source import Source
 from scheduler.plan import Plan, Surroundings, ahead
 from scheduler.reconciler import Reconciled, reconcile
-from scheduler.state import Record, State, advance
+from scheduler.state.record import Record, State, advance
 from scheduler.times import Instant, instant_text, read_time
 
 NOW = read_time("2026-03-01T12:00:00Z")

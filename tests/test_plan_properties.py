@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from scheduler.checkout.source import Source
 from scheduler.plan import Plan, Surroundings
 from scheduler.reconciler import Reconciled, reconcile
-from scheduler.state import Intent, Record, State, advance, decode, encode
+from scheduler.state.codec import decode, encode
+from scheduler.state.record import Intent, Record, State, advance
 from scheduler.times import Instant, instant_text, read_time
 
 START = read_time("2026-03-01T12:00:00Z")

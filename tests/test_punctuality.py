@@ -7,7 +7,7 @@ from typing import Any
 from scheduler.reports.punctuality import punctuality
 from scheduler.review import Need, Review, Sample
 from scheduler.review.punctuality import SAMPLE, sample_of
-from scheduler.state import Record
+from scheduler.state.record import Record
 
 ROOM = 10_000
 

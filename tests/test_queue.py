@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from scheduler.dispatchers import Answer, Request
+from scheduler.dispatchers import Request
 from scheduler.dispatchers.queue import KEEP_STRAYS, LEASE, Job, QueueDispatcher, SqliteQueue, open_queue
 from scheduler.errors import QueueError, SchedulerError
-from scheduler.state import Intent
+from scheduler.state.answers import Answer
+from scheduler.state.record import Intent
 from scheduler.times import instant_text
 
 NOW = 1_772_388_000  # 2026-03-01T18:00:00Z

@@ -14,7 +14,7 @@ from scheduler.diagnostics import Location
 from scheduler.reports.characters import visible
 from scheduler.reports.listing import COLUMNS, csv_text, table
 from scheduler.rows import Row
-from scheduler.state import Pause
+from scheduler.state.record import Pause
 
 
 def read(text: str) -> list[dict[str, str]]:

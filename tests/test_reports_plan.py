@@ -15,7 +15,7 @@ from scheduler.reports.changes import checksum, pace_lines, tally_text
 from scheduler.reports.plan_text import plan_text
 from scheduler.reports.results import results_text
 from scheduler.rows import Result
-from scheduler.state import Event, Pause
+from scheduler.state.record import Event, Pause
 
 ZONES = {"alpha": "Europe/Berlin"}
 

@@ -18,7 +18,8 @@ from scheduler.checkout.source import Source
 from scheduler.plan import Surroundings
 from scheduler.reconciler import reconcile
 from scheduler.reports.json import plan_json, validation_json
-from scheduler.state import State, decode
+from scheduler.state.codec import decode
+from scheduler.state.record import State
 from scheduler.times import read_time
 
 pytestmark = pytest.mark.usefixtures("still_clock")

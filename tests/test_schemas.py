@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from test_spec import BAD_CHANNELS, BAD_ENTRIES, BAD_SETTINGS, ENTRY
 
-from scheduler import desired, state
+from scheduler import desired
 from scheduler.desired import yaml_reader
 from scheduler.desired.yaml_reader import Plain
+from scheduler.state import record as state
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
 KINDS = ("wave", "channel", "scheduler")

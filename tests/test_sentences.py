@@ -15,7 +15,8 @@ import pytest
 from miniature import Miniature
 from still_clock import StillClock
 
-from scheduler.state import Claim, Event, Intent, Pause, Pauser, Reason, Record, State, Status, encode
+from scheduler.state.codec import encode
+from scheduler.state.record import Claim, Event, Intent, Pause, Pauser, Reason, Record, State, Status
 
 TABLE = Path(__file__).parent / "sentences.txt"
 EARLY, DUE, LATE = "2030-02-25T09:00:00Z", "2030-03-01T18:03:00Z", "2030-03-01T20:00:00Z"

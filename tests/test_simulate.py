@@ -22,7 +22,7 @@ from scheduler.plan import Surroundings
 from scheduler.simulation.conditions import GITHUB, Conditions, Spread, read_spread
 from scheduler.simulation.replay import Stage, replay
 from scheduler.simulation.ticks import ticks
-from scheduler.state import State
+from scheduler.state.record import State
 from scheduler.times import TimeError, instant_text, read_utc
 
 BEGIN = "2026-03-01T00:00:00Z"

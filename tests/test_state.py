@@ -13,21 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler import heads
 from scheduler.errors import StateError
-from scheduler.state import (
-    Declared,
-    Event,
-    Idle,
-    Intent,
-    Pause,
-    Record,
-    State,
-    decode,
-    decode_archive,
-    encode,
-    encode_archive,
-)
+from scheduler.state import header
+from scheduler.state.codec import decode, decode_archive, encode, encode_archive
+from scheduler.state.record import Declared, Event, Idle, Intent, Pause, Record, State
 
 AT = "2026-03-01T18:00:00Z"
 CORPUS = json.loads((Path(__file__).parent / "corpora/json_test_suite.json").read_text())["texts"]
@@ -174,7 +163,7 @@ def test_a_state_is_no_archive_and_an_archive_is_no_state() -> None:
 
 
 def test_the_first_line_can_be_read_alone() -> None:
-    head = heads.read_head(TEXT[: TEXT.index(b"\n") + 1])
+    head = header.read_head(TEXT[: TEXT.index(b"\n") + 1])
     assert head is not None
     assert (head.version, head.lineage, head.serial) == (1, STATE.lineage, 17)
     assert head.idle is not None
@@ -183,17 +172,17 @@ def test_the_first_line_can_be_read_alone() -> None:
 
 
 def test_reading_the_first_line_needs_nothing_but_the_standard_library() -> None:
-    code = "import sys, scheduler.heads, scheduler.stores.file, scheduler.stores.git; print(*sys.modules)"
+    code = "import sys, scheduler.state.header, scheduler.state.stores.file, scheduler.state.stores.git_branch; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"msgspec", "yaml", "pydantic", "github"} & set(ran.stdout.split())
 
 
 def test_the_checksum_holds_for_what_was_written_and_for_no_other_byte() -> None:
-    assert heads.checksum_holds(TEXT)
+    assert header.checksum_holds(TEXT)
     for place in range(len(TEXT)):
         flipped = bytearray(TEXT)
         flipped[place] ^= 1
-        assert not heads.checksum_holds(bytes(flipped)), place
+        assert not header.checksum_holds(bytes(flipped)), place
 
 
 @pytest.mark.parametrize(
@@ -212,7 +201,7 @@ def test_the_checksum_holds_for_what_was_written_and_for_no_other_byte() -> None
     ],
 )
 def test_a_first_line_of_another_form_is_none(text: bytes) -> None:
-    assert heads.read_head(text) is None
+    assert header.read_head(text) is None
 
 
 # --- a hand edit ----------------------------------------------------------------------------------

@@ -21,10 +21,11 @@ from store_writer import added, record
 
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import BOUNDARIES
-from scheduler.state import Idle, State, decode, encode
-from scheduler.stores import open_store
-from scheduler.stores.file import FileStore
-from scheduler.stores.git import GitBranchStore
+from scheduler.state.codec import decode, encode
+from scheduler.state.record import Idle, State
+from scheduler.state.stores import open_store
+from scheduler.state.stores.file import FileStore
+from scheduler.state.stores.git_branch import GitBranchStore
 
 ROOT = Path(__file__).parent.parent
 WRITER = [sys.executable, str(ROOT / "tests/store_writer.py")]

@@ -11,11 +11,12 @@ from typing import TypeVar
 import msgspec
 
 from scheduler.diagnostics import Diagnostic, Location, error, warning
-from scheduler.dispatchers import Dispatcher, Readiness, Sighting
-from scheduler.outcomes import LATE, after_lookup, after_sighting
+from scheduler.dispatchers import Dispatcher, Readiness
 from scheduler.plan import PlannedSend
 from scheduler.reconciler import Reconciled
-from scheduler.state import Intent, Record, advance
+from scheduler.state.answers import Sighting
+from scheduler.state.outcomes import LATE, after_lookup, after_sighting
+from scheduler.state.record import Intent, Record, advance
 from scheduler.times import Instant, instant_text
 from scheduler.ways import Ways
 

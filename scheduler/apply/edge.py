@@ -14,8 +14,8 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.dispatchers import Dispatcher
 from scheduler.plan import Surroundings
 from scheduler.reconciler import Reconciled
-from scheduler.state import Declared, Idle, Intent, State
-from scheduler.stores import Snapshot, Store
+from scheduler.state.record import Declared, Idle, Intent, State
+from scheduler.state.stores import Snapshot, Store
 from scheduler.times import Instant
 
 

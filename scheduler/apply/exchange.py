@@ -6,8 +6,9 @@ import queue
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from scheduler.dispatchers import Answer, Dispatcher, Request
+from scheduler.dispatchers import Dispatcher, Request
 from scheduler.failpoints import boundary
+from scheduler.state.answers import Answer
 
 Arrival = tuple[Request, Answer] | BaseException | None
 

@@ -10,7 +10,7 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.plan import Change
 from scheduler.reconciler import Reconciled
 from scheduler.rows import Result
-from scheduler.state import Record, Status
+from scheduler.state.record import Record, Status
 
 
 class Report(msgspec.Struct, kw_only=True):

@@ -14,16 +14,17 @@ from scheduler.apply.edge import Edge, Look
 from scheduler.apply.exchange import exchange
 from scheduler.apply.report import Report
 from scheduler.diagnostics import Diagnostic, Location, error
-from scheduler.dispatchers import Answer, Request
-from scheduler.envelope import intend, intend_again, intent_of, payload_of
+from scheduler.dispatchers import Request
 from scheduler.errors import LostRace, StateError
 from scheduler.failpoints import boundary
-from scheduler.outcomes import IN_FLIGHT, after_answer, after_nothing_left
 from scheduler.pace import Sent
 from scheduler.plan import PlannedSend
 from scheduler.reconciler import Reconciled, reconcile
-from scheduler.state import Intent, Record, State
-from scheduler.stores import Snapshot
+from scheduler.state.answers import Answer
+from scheduler.state.intent import intend, intend_again, intent_of, payload_of
+from scheduler.state.outcomes import IN_FLIGHT, after_answer, after_nothing_left
+from scheduler.state.record import Intent, Record, State
+from scheduler.state.stores import Snapshot
 from scheduler.times import Instant, read_utc
 from scheduler.ways import Ways
 

@@ -13,7 +13,7 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.explanation import Explainer
 from scheduler.reconciler import Reconciled
 from scheduler.rows import Row
-from scheduler.state import Claim, Record, State
+from scheduler.state.record import Claim, Record, State
 from scheduler.times import Instant, read_utc
 
 Kind = Literal[

@@ -15,10 +15,10 @@ from typing import Any, Literal
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from scheduler.desired import state_schema
 from scheduler.desired.fields import ABSOLUTE_TIME, CHANNEL_ID_MARK, text_schema
 from scheduler.desired.model_errors import ROOTS
 from scheduler.desired.specs import ID, ID_HINT
+from scheduler.state import json_schema
 
 Kind = Literal["wave", "channel", "scheduler"]
 Schema = dict[str, Any]
@@ -61,7 +61,7 @@ def schema_of(kind: Kind, channels: Mapping[str, str] | None = None) -> Schema:
 def schema_files() -> dict[str, str]:
     """The published schemas: the name of each file, and its text."""
     kinds: tuple[Kind, ...] = ("wave", "channel", "scheduler")
-    schemas = {kind: schema_of(kind) for kind in kinds} | {"state": state_schema.state_schema()}
+    schemas = {kind: schema_of(kind) for kind in kinds} | {"state": json_schema.state_schema()}
     return {
         f"{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for name, schema in schemas.items()

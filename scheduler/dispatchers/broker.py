@@ -2,7 +2,7 @@
 
 A message carries the name of one saved intent and nothing else: no command, no payload, no secret. Whoever
 can write to the broker can make a worker look at the record, and no more. Whether a job may begin is decided
-on the record (`scheduler.jobs`), which is why nothing here has to be exactly once: Celery delivers late
+on the record (`scheduler.state.jobs`), which is why nothing here has to be exactly once: Celery delivers late
 acknowledged messages at least once, and a message that is sent twice is one job.
 
 The queues of two repositories on one broker are kept apart by the lineage of their states.
@@ -17,9 +17,10 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from scheduler.dispatchers import Answer, Check, Pointer, Readiness, Request, Sighting
+from scheduler.dispatchers import Check, Readiness, Request
 from scheduler.errors import QueueError, SchedulerError
-from scheduler.state import Intent
+from scheduler.state.answers import Answer, Pointer, Sighting
+from scheduler.state.record import Intent
 
 SCHEMES = ("redis", "rediss", "amqp", "amqps")
 TASK = "scheduler.publish"

@@ -3,7 +3,7 @@
 A message is acknowledged late: not before its job has ended, or, where that takes long, not before a copy is
 on the queue that comes back later. No broker waits for hours for an acknowledgement: RabbitMQ closes the
 connection after half an hour, and Redis gives the message to somebody else. So a message that is delivered
-twice is nothing out of the ordinary, and the record decides what it means (`scheduler.jobs`).
+twice is nothing out of the ordinary, and the record decides what it means (`scheduler.state.jobs`).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 
 import msgspec
 
-from scheduler.dispatchers import Pointer
 from scheduler.dispatchers.broker import TASK, Broker, queue_name
 from scheduler.errors import QueueError, SchedulerError
+from scheduler.state.answers import Pointer
 
 TICK = 0.3
 """Seconds after which Celery's loop looks up at the latest."""

@@ -22,14 +22,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from scheduler.dispatchers import Answer, Check, Readiness, Request, Sighting
+from scheduler.dispatchers import Check, Readiness, Request
 from scheduler.dispatchers.address import ApiUrl, read_api_url
 from scheduler.dispatchers.line import Lost, NothingLeft, Outcome, Outgoing, Reply
 from scheduler.dispatchers.readiness import inspect, readiness
 from scheduler.dispatchers.runs import Ask, NoAnswerError, Told, sight
 from scheduler.dispatchers.verdicts import Scrub, judge, refuses_run_details, scrubber, server_time, told
 from scheduler.dispatchers.wire import ANSWER_TIMEOUT, AT_ONCE, CONNECT_TIMEOUT, Wire, trust
-from scheduler.state import Intent
+from scheduler.state.answers import Answer, Sighting
+from scheduler.state.record import Intent
 from scheduler.times import Instant
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from scheduler.desired import yaml_reader
-from scheduler.state import Intent
+from scheduler.state.record import Intent
 
 _KEY_IN_PAYLOAD = re.compile(
     r"client_payload\s*(\.\s*key\b|\[\s*['\"]key['\"]\s*\])|tojson\([^)]*client_payload\s*\)", re.IGNORECASE

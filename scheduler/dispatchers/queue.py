@@ -25,10 +25,11 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from scheduler.dispatchers import Answer, Check, Readiness, Request, Run, Sighting
+from scheduler.dispatchers import Check, Readiness, Request
 from scheduler.dispatchers.broker import SCHEMES, Broker
 from scheduler.errors import QueueError, SchedulerError
-from scheduler.state import Claim, Intent
+from scheduler.state.answers import Answer, Run, Sighting
+from scheduler.state.record import Claim, Intent
 from scheduler.times import Instant, instant_text, read_utc
 
 LEASE = 60

@@ -17,7 +17,7 @@ import msgspec
 from scheduler.dispatchers import Check, Readiness
 from scheduler.dispatchers.listening import Listening, read_workflow
 from scheduler.dispatchers.runs import Ask, NoAnswerError
-from scheduler.state import Intent
+from scheduler.state.record import Intent
 
 FOLDER = ".github/workflows"
 MOST_FILES = 60

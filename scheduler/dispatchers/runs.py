@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from scheduler.dispatchers import Run, Sighting
 from scheduler.dispatchers.verdicts import Scrub, page
-from scheduler.state import Intent
+from scheduler.state.answers import Run, Sighting
+from scheduler.state.record import Intent
 from scheduler.times import Instant, instant, instant_text, read_utc
 
 T = TypeVar("T")

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 
-from scheduler.dispatchers import Answer
 from scheduler.dispatchers.line import Lost, NothingLeft, Outcome, Reply
+from scheduler.state.answers import Answer
 from scheduler.times import Instant, instant
 
 LONGEST_WORDS = 500

@@ -26,7 +26,7 @@ from scheduler.plan.departures import order
 from scheduler.plan.halts import find_halts
 from scheduler.plan.pauses import Pauses, pauses_text
 from scheduler.plan.situation import Situation
-from scheduler.state import Record
+from scheduler.state.record import Record
 
 __all__ = [
     "DEFAULT_TOKENS",

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from scheduler.plan.changes import Draft
 from scheduler.plan.pauses import Pauses
 from scheduler.schedules import Group, Schedule, may_revive
-from scheduler.state import Event, Record, advance, note
+from scheduler.state.record import Event, Record, advance, note
 from scheduler.times import instant_text
 
 UNSENT: Mapping[str, Any] = {

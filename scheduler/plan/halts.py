@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from scheduler.plan.situation import Situation
-from scheduler.state import Pause, Record
+from scheduler.state.record import Pause, Record
 from scheduler.times import Instant
 
 Place = tuple[Instant, int, str]

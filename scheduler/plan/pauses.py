@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from scheduler import desired
 from scheduler.plan.changes import Subject
 from scheduler.schedules import pause_of
-from scheduler.state import Pause, Record
+from scheduler.state.record import Pause, Record
 from scheduler.times import Instant, instant_text, read_utc
 
 OPERATOR = Pause("operator", "SCHEDULER_PAUSED=1")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from scheduler.jobs import overdue
-from scheduler.outcomes import IN_FLIGHT, LOOKUP_WINDOW, RUN_WINDOW, awaited
 from scheduler.plan.situation import Due, Situation
 from scheduler.plan.unsent import may_ask_for
-from scheduler.state import Intent, Record, advance
+from scheduler.state.jobs import overdue
+from scheduler.state.outcomes import IN_FLIGHT, LOOKUP_WINDOW, RUN_WINDOW, awaited
+from scheduler.state.record import Intent, Record, advance
 from scheduler.times import duration_text, read_utc
 
 LOOK_AGAIN = 60

@@ -9,7 +9,7 @@ import msgspec
 
 from scheduler.plan.changes import Draft
 from scheduler.plan.pauses import Pauses
-from scheduler.state import Record
+from scheduler.state.record import Record
 from scheduler.times import Instant, read_utc
 
 

@@ -6,7 +6,7 @@ from scheduler.plan.changes import Waiting
 from scheduler.plan.halts import Halts
 from scheduler.plan.pauses import pauses_text, until_when
 from scheduler.plan.situation import Due, Situation, Timing
-from scheduler.state import Pause, Record, advance, note
+from scheduler.state.record import Pause, Record, advance, note
 from scheduler.times import duration_text, instant_text, read_utc
 
 CONFIRM_AHEAD = 24 * 3600

@@ -14,7 +14,7 @@ from scheduler.diagnostics import MOST, Diagnostic
 from scheduler.errors import ScheduleError
 from scheduler.proposals.view import View
 from scheduler.rows import Row
-from scheduler.state import Pause, Record
+from scheduler.state.record import Pause, Record
 from scheduler.times import read_utc
 
 Verb = Literal["pause", "resume", "cancel", "move", "assign", "create"]

@@ -14,7 +14,7 @@ from scheduler.errors import ScheduleError
 from scheduler.plan import Surroundings
 from scheduler.reconciler import Reconciled, reconcile
 from scheduler.rows import Row
-from scheduler.state import Record, State
+from scheduler.state.record import Record, State
 from scheduler.times import Instant
 
 

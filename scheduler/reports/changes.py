@@ -12,7 +12,7 @@ import msgspec
 from scheduler.plan import Action, Change, Plan, PlannedSend, pauses_text
 from scheduler.reports.characters import count
 from scheduler.reports.moments import moment
-from scheduler.state import Record
+from scheduler.state.record import Record
 from scheduler.times import duration_text
 
 if TYPE_CHECKING:

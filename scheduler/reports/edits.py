@@ -10,7 +10,7 @@ from scheduler.proposals.changes import Held
 from scheduler.reports.characters import Paint, count, pad, visible, width
 from scheduler.reports.moments import moment
 from scheduler.reports.text import diagnostics_text
-from scheduler.state import Record
+from scheduler.state.record import Record
 
 _DONE = {
     "pause": "Paused",

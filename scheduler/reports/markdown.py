@@ -32,7 +32,7 @@ from scheduler.reports.punctuality import punctuality
 from scheduler.reports.text import Teller, weights
 from scheduler.reports.timeline import timeline
 from scheduler.review import Review, review_of_plan
-from scheduler.state import Record
+from scheduler.state.record import Record
 
 if TYPE_CHECKING:
     from scheduler.desired import Pace

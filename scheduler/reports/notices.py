@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from scheduler.reports.characters import visible
-from scheduler.state import Record
+from scheduler.state.record import Record
 
 Kind = Literal["failed", "missed", "halted", "completed"]
 MOST = 20

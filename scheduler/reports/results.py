@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from scheduler.reports.characters import Paint, pad, visible, width
 from scheduler.rows import Result
-from scheduler.state import Status
+from scheduler.state.record import Status
 
 SIGNS: Mapping[Status, str] = {
     "completed": "+",

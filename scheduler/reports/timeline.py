@@ -15,7 +15,7 @@ from scheduler.reports.characters import count
 from scheduler.reports.escaping import code, folded, some, that_fit, zone_name
 from scheduler.reports.moments import day_and_time, local_clock
 from scheduler.review import BOOKINGS
-from scheduler.state import Record
+from scheduler.state.record import Record
 from scheduler.times import Instant, duration_text
 
 _ZONES = 4

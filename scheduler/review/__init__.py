@@ -19,7 +19,7 @@ from scheduler.review.freezes import Frozen, frozen
 from scheduler.review.neighbours import Neighbour, near, span_of
 from scheduler.review.punctuality import Need, Sample, needs_of, sample_of
 from scheduler.review.settings import Setting, beyond, other_record, settings_changed
-from scheduler.state import Record
+from scheduler.state.record import Record
 
 __all__ = [
     "BOOKINGS",

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from scheduler.plan import Action, Change, Plan
 from scheduler.reconciler import Reconciled
-from scheduler.state import Record
+from scheduler.state.record import Record
 
 BOOKINGS: frozenset[Action] = frozenset({"create", "update", "cancel", "pause", "resume", "reopen"})
 """Steps that follow from what is declared; the others follow from the clock."""

@@ -9,7 +9,7 @@ import msgspec
 from scheduler import desired
 from scheduler.desired.declarations import Declarations
 from scheduler.plan import Change
-from scheduler.state import Record
+from scheduler.state.record import Record
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from scheduler.plan import Change
-from scheduler.state import Record
+from scheduler.state.record import Record
 from scheduler.times import Instant
 
 _LEAST = 3_600

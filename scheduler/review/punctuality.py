@@ -16,7 +16,7 @@ from scheduler.pace import Bucket
 from scheduler.plan import Change, Surroundings
 from scheduler.reconciler import Reconciled
 from scheduler.schedules import Schedule
-from scheduler.state import Record
+from scheduler.state.record import Record
 
 SAMPLE = 50
 """Publications that are looked back at."""

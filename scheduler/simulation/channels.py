@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from scheduler.dispatchers import Answer, Request
+from scheduler.dispatchers import Request
 from scheduler.simulation.conditions import Conditions
 from scheduler.simulation.world import SimulatedWay, World
+from scheduler.state.answers import Answer
 from scheduler.times import Instant
 
 RUN_TAKES = 60

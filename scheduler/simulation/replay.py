@@ -21,8 +21,8 @@ from scheduler.simulation.channels import Channels
 from scheduler.simulation.conditions import Conditions, Reading
 from scheduler.simulation.ticks import ticks
 from scheduler.simulation.world import SimulatedClock, SimulatedStore, World, at_once
-from scheduler.state import Declared, Record, State
-from scheduler.stores import Snapshot
+from scheduler.state.record import Declared, Record, State
+from scheduler.state.stores import Snapshot
 from scheduler.times import Instant, read_utc
 
 AFTERWARDS = 7 * 86_400

@@ -10,10 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scheduler.dispatchers import Check, Readiness, Request, Run, Sighting
+from scheduler.dispatchers import Check, Readiness, Request
 from scheduler.errors import LostRace, StateError
-from scheduler.state import Intent, Record, State
-from scheduler.stores import Snapshot
+from scheduler.state.answers import Run, Sighting
+from scheduler.state.record import Intent, Record, State
+from scheduler.state.stores import Snapshot
 from scheduler.times import Instant
 
 

@@ -22,7 +22,7 @@ from scheduler.apply import Edge, Runner, exchange, runner
 from scheduler.checkout.source import Source
 from scheduler.reconciler import Reconciled, reconcile
 from scheduler.retries import MayBePublished
-from scheduler.state import Declared, Record
+from scheduler.state.record import Declared, Record
 from scheduler.wiring import Repository
 
 from .declared import NAMES, START, Channel, Wave, declare_once, version_of

@@ -15,7 +15,8 @@ import msgspec
 
 from scheduler.dispatchers import Request
 from scheduler.reconciler import reconcile
-from scheduler.state import Intent, Record, State, encode
+from scheduler.state.codec import encode
+from scheduler.state.record import Intent, Record, State
 from scheduler.times import instant_text, read_utc
 
 from .declared import Member, Version, declare_once

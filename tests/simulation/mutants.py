@@ -10,17 +10,18 @@ from unittest import mock
 
 import msgspec
 
-import scheduler.outcomes as outcomes
 import scheduler.plan as plan
 import scheduler.plan.departures as departures
 import scheduler.plan.sent as sent
+import scheduler.state.outcomes as outcomes
 from scheduler.apply import Runner, asking, runner
-from scheduler.dispatchers import Sighting, verdicts
+from scheduler.dispatchers import verdicts
 from scheduler.errors import LostRace
 from scheduler.plan.pauses import Pauses
 from scheduler.plan.situation import Situation
-from scheduler.state import Record, State, advance
-from scheduler.stores import Snapshot
+from scheduler.state.answers import Sighting
+from scheduler.state.record import Record, State, advance
+from scheduler.state.stores import Snapshot
 
 from .invariants import Rule, Violation
 from .world import Process, SimulatedStore

@@ -16,12 +16,13 @@ import msgspec
 from greenlet import getcurrent, greenlet
 
 import scheduler.simulation.world as plain
-from scheduler.dispatchers import Answer, Readiness, Request, Sighting, verdicts
+from scheduler.dispatchers import Readiness, Request, verdicts
 from scheduler.dispatchers.line import Lost, NothingLeft, Outcome, Reply
 from scheduler.errors import LostRace, ScheduleError, StateError
 from scheduler.plan import Surroundings
-from scheduler.state import Intent, Record, State
-from scheduler.stores import Snapshot
+from scheduler.state.answers import Answer, Sighting
+from scheduler.state.record import Intent, Record, State
+from scheduler.state.stores import Snapshot
 from scheduler.times import read_utc
 
 from .declared import TOKENS, Version

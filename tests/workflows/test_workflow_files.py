@@ -12,7 +12,7 @@ import pytest
 from acting import PROJECT
 
 from scheduler.dispatchers.listening import Listening, read_workflow
-from scheduler.state import Intent
+from scheduler.state.record import Intent
 
 WORKFLOWS = [
     *sorted((PROJECT / ".github" / "workflows").glob("*.yml")),

@@ -5,7 +5,7 @@ from, and raises `LostRace` otherwise. Nothing is ever merged: whoever loses rea
 again.
 
 The records are decoded where they are needed and not on import, because the tick that finds nothing to
-do reads a state's first line alone (`scheduler.heads`).
+do reads a state's first line alone (`scheduler.state.header`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scheduler.state import Record, State
+    from scheduler.state.record import Record, State
 
 
 class Snapshot(NamedTuple):
@@ -73,10 +73,10 @@ def open_store(root: Path, setting: str, who: Mapping[str, str] | None = None) -
     """
     kind, colon, branch = setting.partition(":")
     if colon and kind == "branch":
-        from scheduler.stores.git import GitBranchStore
+        from scheduler.state.stores.git_branch import GitBranchStore
 
         return GitBranchStore(root, branch, who=who or {})
-    from scheduler.stores.file import FileStore
+    from scheduler.state.stores.file import FileStore
 
     return FileStore(root / setting, setting)
 

@@ -29,11 +29,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from scheduler.checkout.git import Git, Output
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import boundary
-from scheduler.heads import read_head
-from scheduler.stores import Snapshot, demand_successor
+from scheduler.state.header import read_head
+from scheduler.state.stores import Snapshot, demand_successor
 
 if TYPE_CHECKING:
-    from scheduler.state import Record, State
+    from scheduler.state.record import Record, State
 
 STATE_FILE = "state.json"
 _MONTH_FILE = re.compile(r"\d{4}-\d{2}\.json", re.ASCII)
@@ -129,7 +129,7 @@ class GitBranchStore:
 
     def load(self) -> Snapshot:
         """The stored state. Raises StateMissing or StateError."""
-        from scheduler.state import decode
+        from scheduler.state.codec import decode
 
         seen = self._known(self._seen_ref)  # before the fetch: another process may move it meanwhile
         text, tip = self._fetch_text()
@@ -144,7 +144,7 @@ class GitBranchStore:
         Raises StateError where it is there, and where this clone knows that it was: a new lineage has new
         keys, so that not even the channels would notice what is sent again.
         """
-        from scheduler.state import encode
+        from scheduler.state.codec import encode
 
         self._demand_branch_name()
         seen = self._known(self._seen_ref)
@@ -184,7 +184,7 @@ class GitBranchStore:
         message: str,
     ) -> Snapshot:
         """Like `save`, with the archive in the same commit."""
-        from scheduler.state import encode
+        from scheduler.state.codec import encode
 
         demand_successor(state, snapshot)
         parent = snapshot.mark
@@ -312,7 +312,7 @@ class GitBranchStore:
     # --- the archive ------------------------------------------------------------------------------
 
     def _read_month(self, commit: str, file: str) -> dict[str, Record]:
-        from scheduler.state import decode_archive
+        from scheduler.state.codec import decode_archive
 
         name = f"archive/{file} on {self.name}"
         text = self._git.demand("cat-file", "blob", f"{commit}:archive/{file}")
@@ -325,7 +325,7 @@ class GitBranchStore:
         return records
 
     def _month_text(self, parent: str, lineage: str, month: str, records: Mapping[str, Record]) -> bytes:
-        from scheduler.state import encode_archive
+        from scheduler.state.codec import encode_archive
 
         if not _MONTH.fullmatch(month):
             raise ValueError(f"not a month of the archive: {month!r}")

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from scheduler import desired
-from scheduler.state import Intent, Record, advance, note
+from scheduler.state.record import Intent, Record, advance, note
 from scheduler.times import Instant, instant_text
 
 PAYLOAD_LIMIT = 65_535

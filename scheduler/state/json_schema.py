@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from scheduler.desired.specs import ID
-from scheduler.state import VERSION, State
+from scheduler.state.record import VERSION, State
 
 _TIME = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}

@@ -9,8 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from scheduler.desired import SettingsSpec
-from scheduler.dispatchers import Answer, Run, Sighting
-from scheduler.state import Intent, Reason, Record, advance, note
+from scheduler.state.answers import Answer, Run, Sighting
+from scheduler.state.record import Intent, Reason, Record, advance, note
 from scheduler.times import Instant, instant_text, read_utc
 
 IN_FLIGHT = 120

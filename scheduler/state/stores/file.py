@@ -20,13 +20,13 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scheduler import heads
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import boundary
-from scheduler.stores import Snapshot, demand_successor
+from scheduler.state import header
+from scheduler.state.stores import Snapshot, demand_successor
 
 if TYPE_CHECKING:
-    from scheduler.state import Record, State
+    from scheduler.state.record import Record, State
 
 _MONTH_FILE = re.compile(r"\d{4}-\d{2}\.json", re.ASCII)
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
@@ -80,7 +80,7 @@ class FileStore:
 
     def load(self) -> Snapshot:
         """The stored state. Raises StateMissing or StateError."""
-        from scheduler.state import decode
+        from scheduler.state.codec import decode
 
         text, mark = self._read()
         state = decode(text, self._name, is_whole=not mark.startswith(_EDITED))
@@ -89,7 +89,7 @@ class FileStore:
 
     def create(self, state: State) -> Snapshot:
         """Store the very first state. Raises StateError where one is there, or an archive of another."""
-        from scheduler.state import encode_parts
+        from scheduler.state.codec import encode_parts
 
         with self._locked():
             if os.path.lexists(self._path):
@@ -101,7 +101,7 @@ class FileStore:
             self.load_archive()  # refuses the archive of another lineage
             parts = encode_parts(state)
             self._replace(self._path, parts)
-        return Snapshot(state, heads.sealed_with(parts[0]))
+        return Snapshot(state, header.sealed_with(parts[0]))
 
     def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
         """Replace the snapshot's version by `state`. The file has no log: `message` is not kept."""
@@ -119,11 +119,11 @@ class FileStore:
         message: str,  # noqa: ARG002 - a file has no log
     ) -> Snapshot:
         """Like `save`, and adds records to archive months, which are written first."""
-        from scheduler.state import encode_parts
+        from scheduler.state.codec import encode_parts
 
         demand_successor(state, snapshot)
         parts = encode_parts(state)
-        mark = heads.sealed_with(parts[0])
+        mark = header.sealed_with(parts[0])
         with self._locked():
             if self._stored_mark() != snapshot.mark:
                 raise LostRace(f"another runner saved {self._name} meanwhile", hint="run it again")
@@ -148,7 +148,7 @@ class FileStore:
             yield self._read_month(path)
 
     def _read_month(self, path: Path) -> dict[str, Record]:
-        from scheduler.state import decode_archive
+        from scheduler.state.codec import decode_archive
 
         name = f"archive/{path.name}"
         text = _read_file(path, name)
@@ -163,7 +163,7 @@ class FileStore:
         return records
 
     def _add_to_month(self, month: str, records: Mapping[str, Record]) -> None:
-        from scheduler.state import encode_archive
+        from scheduler.state.codec import encode_archive
 
         if not _MONTH.fullmatch(month):
             raise ValueError(f"not a month of the archive: {month!r}")
@@ -220,7 +220,7 @@ class FileStore:
         """The mark of what is stored, without a copy of it in memory; None where there is nothing."""
         try:
             with _open_plain(self._path, self._name) as file:
-                own = heads.own_checksum(file.read(_CHUNK), iter(lambda: file.read(_CHUNK), b""))
+                own = header.own_checksum(file.read(_CHUNK), iter(lambda: file.read(_CHUNK), b""))
                 file.seek(0)
                 return own or _EDITED + hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
@@ -266,7 +266,7 @@ def _mark(text: bytes) -> str:
 
     The checksum covers every byte, so that a text is digested once, however often its mark is asked for.
     """
-    return heads.own_checksum(text) or _EDITED + hashlib.sha256(text).hexdigest()
+    return header.own_checksum(text) or _EDITED + hashlib.sha256(text).hexdigest()
 
 
 def _read_file(path: Path, name: str) -> bytes | None:

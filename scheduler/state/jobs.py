@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from scheduler.dispatchers import Pointer
-from scheduler.envelope import payload_of
-from scheduler.state import Claim, Intent, Reason, Record, advance, note
+from scheduler.state.answers import Pointer
+from scheduler.state.intent import payload_of
+from scheduler.state.record import Claim, Intent, Reason, Record, advance, note
 from scheduler.times import Instant, instant_text, read_utc
 
 Conclusion = Literal["success", "failure", "lost", "expired"]
