@@ -14,7 +14,7 @@ from typing import Any, SupportsIndex, cast, get_args
 
 from scheduler.desired.yaml_reader import DEEPEST
 from scheduler.errors import ScheduleError
-from scheduler.schedules import did_you_mean
+from scheduler.planning.expand import did_you_mean
 from scheduler.state.intent import PAYLOAD_LIMIT
 from scheduler.state.record import Status
 from scheduler.times import LONGEST_DURATION, Instant, instant, quoted

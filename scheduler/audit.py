@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from scheduler.plan import Change
+from scheduler.planning.plan import Change
 from scheduler.state.record import Record
 
 LINES = 50

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from scheduler.apply import Report, Runner
     from scheduler.desired import SettingsSpec
     from scheduler.diagnostics import Diagnostic
-    from scheduler.reconciler import Reconciled
+    from scheduler.planning.reconcile import Reconciled
 
 FINE, PROBLEMS, USAGE, BROKEN = 0, 1, 2, 3
 CHANGES = 4
@@ -457,13 +457,13 @@ def state() -> None:
 @guarded
 def state_init(context: Context, lineup_from: Sequence[str]) -> None:
     """Make the first state; what lies in the past is recorded as cancelled, so that it is never sent."""
-    from scheduler import beginnings
+    from scheduler.planning import first_state
 
     repository = context.repository
     settings = readable_settings(context)
     store = repository.store(settings)
     repository.demand_right_clock()
-    begun = beginnings.begin(
+    begun = first_state.begin(
         repository.sources(),
         lineage=settings.lineage or str(uuid.uuid4()),
         now=context.clock.now(),

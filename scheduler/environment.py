@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from scheduler.plan import Surroundings
+from scheduler.planning.plan import Surroundings
 
 FILE_SUFFIX = "_FILE"
 LONGEST_TOKEN = 16_384

@@ -14,10 +14,10 @@ import msgspec
 
 from scheduler.checkout.origin import Origin
 from scheduler.desired.declarations import Declarations
-from scheduler.plan import PlannedSend, pauses_text
-from scheduler.reconciler import Reconciled
-from scheduler.rows import Row
-from scheduler.schedules import Schedule
+from scheduler.planning.expand import Schedule
+from scheduler.planning.plan import PlannedSend, pauses_text
+from scheduler.planning.reconcile import Reconciled
+from scheduler.planning.rows import Row
 from scheduler.state.outcomes import LOOKUP_WINDOW, RUN_WINDOW
 from scheduler.state.record import Claim, Event, Record
 from scheduler.times import Instant, duration_text, instant_text, read_utc

@@ -13,7 +13,7 @@ import msgspec
 from scheduler import desired
 from scheduler.desired import calendar_expressions
 from scheduler.errors import ScheduleError
-from scheduler.reconciler import Reconciled
+from scheduler.planning.reconcile import Reconciled
 from scheduler.state.intent import key_of
 from scheduler.state.record import Record, advance
 from scheduler.times import Instant, instant_text, read_zone

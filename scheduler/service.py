@@ -31,14 +31,15 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from scheduler import arguments, listing, proposals, verbs
+from scheduler import arguments, proposals, verbs
 from scheduler.apply import Look, Runner
 from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic
 from scheduler.errors import ScheduleError
-from scheduler.plan import PlannedSend
+from scheduler.planning import query
+from scheduler.planning.plan import PlannedSend
+from scheduler.planning.rows import Row
 from scheduler.proposals import Proposal, View
-from scheduler.rows import Row
 from scheduler.state.record import ScheduleType, Status
 from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc
 from scheduler.wiring import Repository, root_of
@@ -323,7 +324,7 @@ class SchedulingService:
 
     def get_schedules(self, status: Status | None = None) -> list[Publication]:
         """All schedules, or those of one status, by time, then id."""
-        return self._query(listing.Filter(statuses=_these(arguments.status(status))))
+        return self._query(query.Filter(statuses=_these(arguments.status(status))))
 
     def get_schedules_by_date_range(
         self, start_date: datetime, end_date: datetime, channel_id: str | None = None
@@ -331,24 +332,24 @@ class SchedulingService:
         """Those published from `start_date` on and before `end_date`, by time, then id."""
         start, end = _instant("start_date", start_date), _instant("end_date", end_date)
         channels = _these(arguments.text_or_none("channel_id", channel_id))
-        return self._query(listing.Filter(start=start, end=end, channels=channels))
+        return self._query(query.Filter(start=start, end=end, channels=channels))
 
     def get_schedules_by_channel(self, channel_id: str, status: Status | None = None) -> list[Publication]:
         """Those of one channel, or of one status on it, by time, then id."""
         channels = _these(arguments.text("channel_id", channel_id))
-        return self._query(listing.Filter(channels=channels, statuses=_these(arguments.status(status))))
+        return self._query(query.Filter(channels=channels, statuses=_these(arguments.status(status))))
 
     def get_schedules_by_wave(self, wave_id: str) -> list[Publication]:
         """Those of one wave, by time; those at one instant in the order of their group."""
         return self._query(
-            listing.Filter(waves=_these(arguments.text("wave_id", wave_id))),
+            query.Filter(waves=_these(arguments.text("wave_id", wave_id))),
             lambda row: (row.record.at, row.record.coordination_group_id, row.record.position),
         )
 
     def get_schedules_by_group(self, coordination_group_id: str) -> list[Publication]:
         """The members of one coordination group (`<wave>/<group>`), in their order."""
         return self._query(
-            listing.Filter(groups=_these(arguments.text("coordination_group_id", coordination_group_id))),
+            query.Filter(groups=_these(arguments.text("coordination_group_id", coordination_group_id))),
             lambda row: (row.record.position, row.schedule_id),
         )
 
@@ -372,12 +373,12 @@ class SchedulingService:
         proposal = self._change(lambda view: propose(view, name))
         return _publication(proposals.find_schedule(proposal.edited, proposal.target))
 
-    def _query(self, wanted: listing.Filter, order: Callable[[Row], Any] | None = None) -> list[Publication]:
+    def _query(self, wanted: query.Filter, order: Callable[[Row], Any] | None = None) -> list[Publication]:
         """Rows as `list` shows them, but for open slots, which are no schedules yet."""
         repository = self._repository()
         reconciled, state = repository.look()
         open_slots = {slot.id for slot in reconciled.open_slots}
-        rows = [row for row in listing.rows(reconciled, state, wanted) if row.schedule_id not in open_slots]
+        rows = [row for row in query.rows(reconciled, state, wanted) if row.schedule_id not in open_slots]
         return [_publication(row) for row in (rows if order is None else sorted(rows, key=order))]
 
 

@@ -20,7 +20,7 @@ from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.environment import on_actions, surroundings_of, token_reader, who_runs
 from scheduler.errors import QueueError, RunRefused, SchedulerError, StateError, StateMissing
-from scheduler.plan import DEFAULT_TOKENS, Surroundings
+from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.state.record import Declared, Idle, Intent, Record, State
 from scheduler.times import LAST, Instant, instant_text
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from scheduler.dispatchers.queue import SqliteQueue
     from scheduler.ledger import Ledger
     from scheduler.notifying import Notifier
-    from scheduler.reconciler import Reconciled
+    from scheduler.planning.reconcile import Reconciled
     from scheduler.state.stores import Store
 
 DEFAULT_API = "https://api.github.com"
@@ -101,7 +101,7 @@ class Repository:
 
     def look(self, *, proposal: bool = False, only_check: bool = False) -> tuple[Reconciled, State | None]:
         """What a run would decide now, without doing anything; with `only_check`, without a plan."""
-        from scheduler.reconciler import reconcile
+        from scheduler.planning.reconcile import reconcile
 
         sources = self.sources()
         settings = self.settings(sources)
@@ -124,7 +124,7 @@ class Repository:
         SchedulerError where there is no such commit.
         """
         from scheduler.checkout.remote import sources_at
-        from scheduler.reconciler import reconcile
+        from scheduler.planning.reconcile import reconcile
 
         sources, base = self.sources(), sources_at(self.root, revision)
         state, archive = self._recorded_for(base, sources)

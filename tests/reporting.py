@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
-from scheduler.plan import Action, Change, Plan
+from scheduler.planning.plan import Action, Change, Plan
 from scheduler.state.record import Record
 from scheduler.times import read_time
 

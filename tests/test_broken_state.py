@@ -20,8 +20,8 @@ from state_branch import REF, Branch
 
 from scheduler.checkout.reading import read_sources
 from scheduler.errors import StateError
-from scheduler.plan import Surroundings
-from scheduler.reconciler import reconcile
+from scheduler.planning.plan import Surroundings
+from scheduler.planning.reconcile import reconcile
 from scheduler.state.codec import decode
 from scheduler.times import read_utc
 

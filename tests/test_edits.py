@@ -20,11 +20,12 @@ from odd_yaml import (
     waves,
 )
 
-from scheduler import edits, schedules
+from scheduler import edits
 from scheduler.checkout.source import Source
 from scheduler.desired import declarations, yaml_reader
 from scheduler.edits import Channel, Group, Member, Single, Wave
 from scheduler.errors import ScheduleError
+from scheduler.planning import expand
 from scheduler.times import instant_text, read_time
 
 SLOT = Single(read_time("2026-03-02T17:00:00Z"), slot=True)
@@ -500,7 +501,7 @@ def published(text: str) -> dict[str, tuple[int, bool, bool]]:
     declared, faults = declarations.declare(sources)
     assert declared is not None
     assert not faults, (text, faults)
-    expansion = schedules.expand(declared, {})
+    expansion = expand.expand(declared, {})
     assert not expansion.faults
     return {
         name: (one.at, one.paused is not None or one.group.paused is not None, one.cancelled)

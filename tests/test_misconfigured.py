@@ -12,7 +12,7 @@ from github_stand_in import GitHub
 from miniature import Miniature
 
 from scheduler.desired import Pace
-from scheduler.pace import Sent
+from scheduler.planning.rate_limit import Sent
 
 DUE = "2026-03-01T18:00:00Z"
 WAVE = """

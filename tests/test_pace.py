@@ -12,7 +12,7 @@ from miniature import Miniature
 from simulated_time import Stage
 
 from scheduler.desired import Pace
-from scheduler.pace import Bucket
+from scheduler.planning.rate_limit import Bucket
 from scheduler.times import instant_text, read_utc
 
 DUE = "2026-03-01T18:00:00Z"

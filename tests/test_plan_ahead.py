@@ -10,8 +10,8 @@ import pytest
 from declaring import entry, wave
 
 from scheduler.checkout.source import Source
-from scheduler.plan import Plan, Surroundings, ahead
-from scheduler.reconciler import Reconciled, reconcile
+from scheduler.planning.plan import Plan, Surroundings, not_yet_due
+from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.state.record import Record, State, advance
 from scheduler.times import Instant, instant_text, read_time
 
@@ -61,7 +61,7 @@ def look(sources: list[Source], state: State, now: Instant, stopped: bool) -> Re
 
 
 def look_closely(sources: list[Source], state: State, now: Instant, stopped: bool) -> Reconciled:
-    with patch.object(ahead, "_unheld_channels", lambda _: {}):
+    with patch.object(not_yet_due, "_unheld_channels", lambda _: {}):
         return look(sources, state, now, stopped)
 
 
@@ -101,7 +101,7 @@ def test_what_lies_far_ahead_is_not_looked_at() -> None:
             content=wave(entry("v", instant_text(NOW + 50 * HOUR), "alpha")).encode(),
         ),
     ]
-    with patch("scheduler.plan.unsent.proceed", side_effect=AssertionError("a closer look")):
+    with patch("scheduler.planning.plan.pending.proceed", side_effect=AssertionError("a closer look")):
         plan: Plan = look(sources, NEVER, NOW, False).plan
     assert plan.next_due == NOW + 49 * HOUR
     assert plan.wake == NOW + 25 * HOUR

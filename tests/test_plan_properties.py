@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduler.checkout.source import Source
-from scheduler.plan import Plan, Surroundings
-from scheduler.reconciler import Reconciled, reconcile
+from scheduler.planning.plan import Plan, Surroundings
+from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.state.codec import decode, encode
 from scheduler.state.record import Intent, Record, State, advance
 from scheduler.times import Instant, instant_text, read_time

@@ -9,9 +9,9 @@ from hypothesis import given
 from reporting import HOSTILE, assert_harmless, change, diagnostics, encodable_texts, plan_of, plans, record
 
 from scheduler.diagnostics import Diagnostic, Location, Related, error
-from scheduler.plan import Plan
+from scheduler.planning.plan import Plan
+from scheduler.planning.rows import Result, Row
 from scheduler.reports.json import listing_json, plan_json, results_json, safe, validation_json
-from scheduler.rows import Result, Row
 from scheduler.times import instant_text
 
 PROBLEM = error(

@@ -11,9 +11,9 @@ from hypothesis import given
 from reporting import WRITABLE, assert_harmless, encodable_texts, one_off, record
 
 from scheduler.diagnostics import Location
+from scheduler.planning.rows import Row
 from scheduler.reports.characters import visible
 from scheduler.reports.listing import COLUMNS, csv_text, table
-from scheduler.rows import Row
 from scheduler.state.record import Pause
 
 

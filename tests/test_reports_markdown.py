@@ -27,7 +27,7 @@ from reporting import (
 
 from scheduler.desired import Pace
 from scheduler.diagnostics import Diagnostic, Location, error
-from scheduler.plan import Plan, PlannedSend, Waiting
+from scheduler.planning.plan import Plan, PlannedSend, Waiting
 from scheduler.reports.changes import checksum
 from scheduler.reports.characters import clip, visible
 from scheduler.reports.escaping import code

@@ -10,11 +10,11 @@ from hypothesis import given
 from reporting import HOSTILE, NOW, WRITABLE, assert_harmless, change, one_off, plan_of, plans, record
 
 from scheduler.desired import Pace
-from scheduler.plan import Plan, PlannedSend, Waiting
+from scheduler.planning.plan import Plan, PlannedSend, Waiting
+from scheduler.planning.rows import Result
 from scheduler.reports.changes import checksum, pace_lines, tally_text
 from scheduler.reports.plan_text import plan_text
 from scheduler.reports.results import results_text
-from scheduler.rows import Result
 from scheduler.state.record import Event, Pause
 
 ZONES = {"alpha": "Europe/Berlin"}

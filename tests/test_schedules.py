@@ -15,8 +15,8 @@ from miniature import Miniature
 
 from scheduler.checkout import reading
 from scheduler.checkout.source import Source
-from scheduler.plan import Surroundings
-from scheduler.reconciler import reconcile
+from scheduler.planning.plan import Surroundings
+from scheduler.planning.reconcile import reconcile
 from scheduler.reports.json import plan_json, validation_json
 from scheduler.state.codec import decode
 from scheduler.state.record import State

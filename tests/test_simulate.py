@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from miniature import Miniature
 
 from scheduler.checkout.source import Source
-from scheduler.plan import Surroundings
+from scheduler.planning.plan import Surroundings
 from scheduler.simulation.conditions import GITHUB, Conditions, Spread, read_spread
 from scheduler.simulation.replay import Stage, replay
 from scheduler.simulation.ticks import ticks

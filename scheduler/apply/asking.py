@@ -12,8 +12,8 @@ import msgspec
 
 from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.dispatchers import Dispatcher, Readiness
-from scheduler.plan import PlannedSend
-from scheduler.reconciler import Reconciled
+from scheduler.planning.plan import PlannedSend
+from scheduler.planning.reconcile import Reconciled
 from scheduler.state.answers import Sighting
 from scheduler.state.outcomes import LATE, after_lookup, after_sighting
 from scheduler.state.record import Intent, Record, advance

@@ -12,8 +12,8 @@ from scheduler.checkout.source import Source
 from scheduler.desired.declarations import Reader, declare
 from scheduler.diagnostics import Diagnostic
 from scheduler.dispatchers import Dispatcher
-from scheduler.plan import Surroundings
-from scheduler.reconciler import Reconciled
+from scheduler.planning.plan import Surroundings
+from scheduler.planning.reconcile import Reconciled
 from scheduler.state.record import Declared, Idle, Intent, State
 from scheduler.state.stores import Snapshot, Store
 from scheduler.times import Instant

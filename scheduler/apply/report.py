@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from scheduler.diagnostics import Diagnostic
-from scheduler.plan import Change
-from scheduler.reconciler import Reconciled
-from scheduler.rows import Result
+from scheduler.planning.plan import Change
+from scheduler.planning.reconcile import Reconciled
+from scheduler.planning.rows import Result
 from scheduler.state.record import Record, Status
 
 

@@ -17,9 +17,9 @@ from scheduler.diagnostics import Diagnostic, Location, error
 from scheduler.dispatchers import Request
 from scheduler.errors import LostRace, StateError
 from scheduler.failpoints import boundary
-from scheduler.pace import Sent
-from scheduler.plan import PlannedSend
-from scheduler.reconciler import Reconciled, reconcile
+from scheduler.planning.plan import PlannedSend
+from scheduler.planning.rate_limit import Sent
+from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.state.answers import Answer
 from scheduler.state.intent import intend, intend_again, intent_of, payload_of
 from scheduler.state.outcomes import IN_FLIGHT, after_answer, after_nothing_left

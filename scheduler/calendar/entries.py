@@ -7,12 +7,12 @@ from typing import Literal
 
 import msgspec
 
-from scheduler import listing
 from scheduler.desired import Freeze
 from scheduler.diagnostics import Diagnostic
 from scheduler.explanation import Explainer
-from scheduler.reconciler import Reconciled
-from scheduler.rows import Row
+from scheduler.planning import query
+from scheduler.planning.reconcile import Reconciled
+from scheduler.planning.rows import Row
 from scheduler.state.record import Claim, Record, State
 from scheduler.times import Instant, read_utc
 
@@ -88,12 +88,12 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
 def gather(
     reconciled: Reconciled,
     state: State | None,
-    wanted: listing.Filter,
+    wanted: query.Filter,
     claims: Mapping[str, Claim],
 ) -> Calendar:
     """What a look shows of the schedules that the filter accepts. `claims` says which worker has a job, by
     the publication's key."""
-    rows = listing.rows(reconciled, state, wanted)
+    rows = query.rows(reconciled, state, wanted)
     look = Explainer(reconciled)
     return Calendar(
         now=reconciled.plan.now,
@@ -145,7 +145,7 @@ def kind_of(row: Row) -> Kind:
     return "paused" if record.is_paused else record.status
 
 
-def _channels(reconciled: Reconciled, rows: Sequence[Row], wanted: listing.Filter) -> dict[str, Channel]:
+def _channels(reconciled: Reconciled, rows: Sequence[Row], wanted: query.Filter) -> dict[str, Channel]:
     """Declared channels that the filter lets through, and those of the rows."""
     declared = {} if reconciled.declared is None else reconciled.declared.channels
     named = {name for name in declared if not wanted.channels or name in wanted.channels}
@@ -167,7 +167,7 @@ def _waves(reconciled: Reconciled, rows: Sequence[Row]) -> dict[str, str]:
     return titles
 
 
-def _freezes(reconciled: Reconciled, wanted: listing.Filter) -> list[Freeze]:
+def _freezes(reconciled: Reconciled, wanted: query.Filter) -> list[Freeze]:
     declared = () if reconciled.declared is None else reconciled.declared.settings.freezes
     reaching = [
         freeze

@@ -20,7 +20,7 @@ from scheduler.checkout.source import SUFFIXES
 from scheduler.errors import SchedulerError
 
 if TYPE_CHECKING:
-    from scheduler.reconciler import Reconciled
+    from scheduler.planning.reconcile import Reconciled
 
 _MOST = 200
 """Offers; more help nobody."""
@@ -94,8 +94,8 @@ def _schedules(context: click.Context, incomplete: str) -> list[str]:
 def _look(context: click.Context, incomplete: str) -> Reconciled:
     """What one wave or channel declares; other waves and the state are left alone, for speed."""
     from scheduler.clock import Clock
-    from scheduler.plan import Surroundings
-    from scheduler.reconciler import reconcile
+    from scheduler.planning.plan import Surroundings
+    from scheduler.planning.reconcile import reconcile
 
     stem = incomplete.split("/", 1)[0]
     sources = [

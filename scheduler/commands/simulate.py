@@ -9,7 +9,7 @@ from typing import Any
 import click
 import msgspec
 
-from scheduler import beginnings, desired
+from scheduler import desired
 from scheduler.checkout.source import Source
 from scheduler.cli import (
     FINE,
@@ -24,7 +24,8 @@ from scheduler.cli import (
 )
 from scheduler.desired import yaml_reader
 from scheduler.desired.declarations import declare
-from scheduler.plan import Surroundings
+from scheduler.planning import first_state
+from scheduler.planning.plan import Surroundings
 from scheduler.reports.simulation import simulation_json, simulation_text
 from scheduler.reports.text import diagnostics_text
 from scheduler.simulation.conditions import Conditions, Spread, read_spread
@@ -165,7 +166,7 @@ def _stage(repository: Repository, settings: desired.SettingsSpec, start: Instan
     sources = repository.sources()
     state, archive = repository.recorded(settings)
     if state is None:
-        state = beginnings.begin(sources, lineage="simulated", now=start, lineup_from={}).state
+        state = first_state.begin(sources, lineage="simulated", now=start, lineup_from={}).state
     return Stage(
         sources=sources,
         state=state,

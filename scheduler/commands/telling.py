@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import click
 
-from scheduler import listing, verbs
+from scheduler import verbs
 from scheduler.arguments import STATUSES
 from scheduler.cli import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
 from scheduler.commands import completion
+from scheduler.planning import query
 from scheduler.reports.characters import visible
 from scheduler.times import Instant, instant_text
 
@@ -65,7 +66,7 @@ def filtered(command: F) -> F:
         **options: Any,
     ) -> Any:
         _demand_span(start, end)
-        wanted = listing.Filter(
+        wanted = query.Filter(
             channels=frozenset(channel),
             waves=frozenset(wave),
             groups=frozenset(group),
@@ -90,17 +91,17 @@ def filtered(command: F) -> F:
 @guarded
 def list_schedules(
     context: Context,
-    wanted: listing.Filter,
+    wanted: query.Filter,
     form: str,
 ) -> None:
     """List schedules: what is recorded, what the next run would record, and open slots."""
     from scheduler.reports.views import for_list
 
     reconciled, state = context.repository.look()
-    every = listing.rows(reconciled, state)
+    every = query.rows(reconciled, state)
     chosen = [row for row in every if wanted.accepts(row)]
     write(for_list(form, chosen, every=every, colour=context.colour))
-    for words in listing.unknown_names(wanted, reconciled, every):
+    for words in query.unknown_names(wanted, reconciled, every):
         click.echo(f"warning: {visible(words)}", err=True)
     if reconciled.declared is None:
         from scheduler.reports.text import diagnostics_text

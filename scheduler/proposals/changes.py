@@ -12,8 +12,8 @@ import msgspec
 from scheduler.checkout.source import Kind
 from scheduler.diagnostics import MOST, Diagnostic
 from scheduler.errors import ScheduleError
+from scheduler.planning.rows import Row
 from scheduler.proposals.view import View
-from scheduler.rows import Row
 from scheduler.state.record import Pause, Record
 from scheduler.times import read_utc
 

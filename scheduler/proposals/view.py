@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scheduler import listing
 from scheduler.checkout.source import Kind, Source
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.errors import ScheduleError
-from scheduler.plan import Surroundings
-from scheduler.reconciler import Reconciled, reconcile
-from scheduler.rows import Row
+from scheduler.planning import query
+from scheduler.planning.plan import Surroundings
+from scheduler.planning.reconcile import Reconciled, reconcile
+from scheduler.planning.rows import Row
 from scheduler.state.record import Record, State
 from scheduler.times import Instant
 
@@ -70,7 +70,7 @@ def look(
 ) -> View:
     """What a proposal of these files comes to at `now`."""
     reconciled = reconcile(sources, state, archive, now, surroundings, proposal=True)
-    rows = {row.schedule_id: row for row in listing.rows(reconciled, state)}
+    rows = {row.schedule_id: row for row in query.rows(reconciled, state)}
     return View(
         sources=sources,
         state=state,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from scheduler.plan import Action, Change, Plan, PlannedSend, pauses_text
+from scheduler.planning.plan import Action, Change, Plan, PlannedSend, pauses_text
 from scheduler.reports.characters import count
 from scheduler.reports.moments import moment
 from scheduler.state.record import Record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scheduler.plan import pauses_text
+from scheduler.planning.plan import pauses_text
 from scheduler.proposals import Proposal, Shift
 from scheduler.proposals.changes import Held
 from scheduler.reports.characters import Paint, count, pad, visible, width

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from scheduler.plan import Change
+from scheduler.planning.plan import Change
 from scheduler.reports.changes import is_move, record_of, series_of
 from scheduler.reports.characters import clip, count, visible
 from scheduler.reports.escaping import that_fit

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from scheduler.diagnostics import Diagnostic
-from scheduler.plan import Action, Change, pauses_text
+from scheduler.planning.plan import Action, Change, pauses_text
 from scheduler.reports.changes import Section, differences, is_move, record_of, sections, tally
 from scheduler.reports.characters import count
 from scheduler.reports.escaping import code, listed, some, that_fit, zone_name

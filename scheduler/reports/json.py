@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from scheduler.diagnostics import Diagnostic, Related
-from scheduler.plan import Change, Plan
-from scheduler.rows import Result, Row, in_order, is_dead_letter
+from scheduler.planning.plan import Change, Plan
+from scheduler.planning.rows import Result, Row, in_order, is_dead_letter
 from scheduler.times import instant_text
 
 VERSION = 1

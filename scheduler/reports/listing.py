@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from scheduler.plan import pauses_text
+from scheduler.planning.plan import pauses_text
+from scheduler.planning.rows import Row, in_order, is_dead_letter
 from scheduler.reports.characters import Paint, count, pad, visible, width
 from scheduler.reports.moments import local_moment, local_time, utc_moment
-from scheduler.rows import Row, in_order, is_dead_letter
 from scheduler.state.record import Record
 
 _HEAD = ("ID", "LOCAL TIME", "UTC", "STATUS", "VIDEO")

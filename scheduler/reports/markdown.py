@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scheduler.diagnostics import Diagnostic
-from scheduler.plan import Change, Plan
+from scheduler.planning.plan import Change, Plan
 from scheduler.reports.changes import (
     SIGNS,
     Section,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from scheduler.plan import Change, Plan, Waiting
+from scheduler.planning.plan import Change, Plan, Waiting
 from scheduler.reports.changes import (
     SIGNS,
     Section,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from scheduler.planning.rows import Result
 from scheduler.reports.characters import Paint, pad, visible, width
-from scheduler.rows import Result
 from scheduler.state.record import Status
 
 SIGNS: Mapping[Status, str] = {

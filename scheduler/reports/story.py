@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import msgspec
 
 from scheduler.explanation import Story
+from scheduler.planning.rows import is_dead_letter
 from scheduler.reports.characters import Paint, pad, visible
 from scheduler.reports.json import VERSION, encodable, safe
 from scheduler.reports.listing import status_text
 from scheduler.reports.moments import moment
-from scheduler.rows import is_dead_letter
 from scheduler.times import duration_text, instant_text, read_utc
 
 _encoder = msgspec.json.Encoder(order="deterministic")

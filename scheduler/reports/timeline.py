@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from scheduler.plan import Change
+from scheduler.planning.plan import Change
 from scheduler.reports.changes import is_move
 from scheduler.reports.characters import count
 from scheduler.reports.escaping import code, folded, some, that_fit, zone_name

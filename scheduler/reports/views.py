@@ -12,9 +12,9 @@ from scheduler.reports.nothing import NOTHING_TEXT
 
 if TYPE_CHECKING:
     from scheduler.apply import Report
-    from scheduler.reconciler import Reconciled
+    from scheduler.planning.reconcile import Reconciled
+    from scheduler.planning.rows import Row
     from scheduler.review import Review
-    from scheduler.rows import Row
 
 
 def for_validate(form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scheduler.plan import Change, Plan, Surroundings
-from scheduler.reconciler import Reconciled
+from scheduler.planning.plan import Change, Plan, Surroundings
+from scheduler.planning.reconcile import Reconciled
 from scheduler.review.clocks import ClockChange, clock_changes
 from scheduler.review.comparison import BOOKINGS, anyway, effects, refused, steps, waiting
 from scheduler.review.freezes import Frozen, frozen

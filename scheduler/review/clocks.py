@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from scheduler.desired.declarations import Declarations
-from scheduler.plan import Change
+from scheduler.planning.plan import Change
 from scheduler.review.neighbours import Neighbour
 from scheduler.times import Instant, moment_of, read_zone
 

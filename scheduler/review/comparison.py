@@ -10,8 +10,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from scheduler.plan import Action, Change, Plan
-from scheduler.reconciler import Reconciled
+from scheduler.planning.plan import Action, Change, Plan
+from scheduler.planning.reconcile import Reconciled
 from scheduler.state.record import Record
 
 BOOKINGS: frozenset[Action] = frozenset({"create", "update", "cancel", "pause", "resume", "reopen"})

@@ -8,7 +8,7 @@ import msgspec
 
 from scheduler import desired
 from scheduler.desired.declarations import Declarations
-from scheduler.plan import Change
+from scheduler.planning.plan import Change
 from scheduler.state.record import Record
 
 

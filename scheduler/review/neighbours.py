@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scheduler.plan import Change
+from scheduler.planning.plan import Change
 from scheduler.state.record import Record
 from scheduler.times import Instant
 

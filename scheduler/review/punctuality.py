@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from scheduler.desired.declarations import Declarations
-from scheduler.pace import Bucket
-from scheduler.plan import Change, Surroundings
-from scheduler.reconciler import Reconciled
-from scheduler.schedules import Schedule
+from scheduler.planning.expand import Schedule
+from scheduler.planning.plan import Change, Surroundings
+from scheduler.planning.rate_limit import Bucket
+from scheduler.planning.reconcile import Reconciled
 from scheduler.state.record import Record
 
 SAMPLE = 50

@@ -9,8 +9,8 @@ import msgspec
 
 from scheduler import desired
 from scheduler.desired.secrets import without_secrets
-from scheduler.limits import is_allowed
-from scheduler.reconciler import Reconciled
+from scheduler.planning.reconcile import Reconciled
+from scheduler.planning.rules.pace import is_allowed
 from scheduler.times import duration_text, instant_text
 
 _END = (

@@ -15,8 +15,8 @@ from scheduler.apply import Edge, Runner
 from scheduler.checkout.source import Source
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
-from scheduler.plan import Surroundings, pauses_text
-from scheduler.reconciler import Reconciled
+from scheduler.planning.plan import Surroundings, pauses_text
+from scheduler.planning.reconcile import Reconciled
 from scheduler.simulation.channels import Channels
 from scheduler.simulation.conditions import Conditions, Reading
 from scheduler.simulation.ticks import ticks

@@ -20,7 +20,7 @@ from unittest import mock
 from scheduler import verbs
 from scheduler.apply import Edge, Runner, exchange, runner
 from scheduler.checkout.source import Source
-from scheduler.reconciler import Reconciled, reconcile
+from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.retries import MayBePublished
 from scheduler.state.record import Declared, Record
 from scheduler.wiring import Repository

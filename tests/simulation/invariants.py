@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 import msgspec
 
 from scheduler.dispatchers import Request
-from scheduler.reconciler import reconcile
+from scheduler.planning.reconcile import reconcile
 from scheduler.state.codec import encode
 from scheduler.state.record import Intent, Record, State
 from scheduler.times import instant_text, read_utc

@@ -10,15 +10,15 @@ from unittest import mock
 
 import msgspec
 
-import scheduler.plan as plan
-import scheduler.plan.departures as departures
-import scheduler.plan.sent as sent
+import scheduler.planning.plan as plan
+import scheduler.planning.plan.in_flight as sent
+import scheduler.planning.plan.order as departures
 import scheduler.state.outcomes as outcomes
 from scheduler.apply import Runner, asking, runner
 from scheduler.dispatchers import verdicts
 from scheduler.errors import LostRace
-from scheduler.plan.pauses import Pauses
-from scheduler.plan.situation import Situation
+from scheduler.planning.plan.deadlines import Situation
+from scheduler.planning.plan.pauses import Pauses
 from scheduler.state.answers import Sighting
 from scheduler.state.record import Record, State, advance
 from scheduler.state.stores import Snapshot

@@ -19,7 +19,7 @@ import scheduler.simulation.world as plain
 from scheduler.dispatchers import Readiness, Request, verdicts
 from scheduler.dispatchers.line import Lost, NothingLeft, Outcome, Reply
 from scheduler.errors import LostRace, ScheduleError, StateError
-from scheduler.plan import Surroundings
+from scheduler.planning.plan import Surroundings
 from scheduler.state.answers import Answer, Sighting
 from scheduler.state.record import Intent, Record, State
 from scheduler.state.stores import Snapshot

@@ -19,7 +19,7 @@ import msgspec
 from scheduler import desired
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, error, warning
-from scheduler.schedules import Expansion, Loc, Schedule, may_revive, member_place, occupied_instant
+from scheduler.planning.expand import Expansion, Loc, Schedule, may_revive, member_place, occupied_instant
 from scheduler.state.record import Record
 from scheduler.times import Instant, duration_text, in_zone, instant_text, read_zone
 

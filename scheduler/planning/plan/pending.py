@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from scheduler.plan.changes import Waiting
-from scheduler.plan.halts import Halts
-from scheduler.plan.pauses import pauses_text, until_when
-from scheduler.plan.situation import Due, Situation, Timing
+from scheduler.planning.plan.deadlines import Due, Situation, Timing
+from scheduler.planning.plan.halts import Halts
+from scheduler.planning.plan.pauses import pauses_text, until_when
+from scheduler.planning.plan.plan import Waiting
 from scheduler.state.record import Pause, Record, advance, note
 from scheduler.times import duration_text, instant_text, read_utc
 

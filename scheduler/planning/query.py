@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator
 import msgspec
 from msgspec.structs import replace
 
-from scheduler.plan import new_record
-from scheduler.reconciler import Reconciled
-from scheduler.rows import Row
-from scheduler.schedules import did_you_mean, member_place
+from scheduler.planning.expand import did_you_mean, member_place
+from scheduler.planning.plan import new_record
+from scheduler.planning.reconcile import Reconciled
+from scheduler.planning.rows import Row
 from scheduler.state.record import Record, State
 from scheduler.times import Instant, instant_text
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from scheduler import desired, schedules
+from scheduler import desired
 from scheduler.checkout.source import Source
 from scheduler.desired import calendar_expressions
 from scheduler.desired.declarations import Declarations, declare
 from scheduler.diagnostics import in_order
 from scheduler.errors import ScheduleError
-from scheduler.plan import new_record
+from scheduler.planning import expand
+from scheduler.planning.plan import new_record
 from scheduler.state.record import VERSION, Event, Record, State
 from scheduler.times import Instant, instant_text, read_zone
 
@@ -61,7 +62,7 @@ def begin(
 
 
 def _past(declared: Declarations, now: Instant) -> Iterator[tuple[str, Record]]:
-    for schedule in schedules.expand(declared, {}).schedules.values():
+    for schedule in expand.expand(declared, {}).schedules.values():
         if schedule.at < now:
             yield schedule.id, _closed(new_record(schedule), now)
 
@@ -70,7 +71,7 @@ def _already_due(declared: Declarations, now: Instant) -> list[str]:
     """Those that a `lead` lets go out at once: somebody may have sent them before there was a record."""
     due = sorted(
         schedule.id
-        for schedule in schedules.expand(declared, {}).schedules.values()
+        for schedule in expand.expand(declared, {}).schedules.values()
         if not schedule.cancelled
         and (channel := declared.channels.get(schedule.channel)) is not None
         and schedule.at - channel.lead <= now <= schedule.at

@@ -13,7 +13,7 @@ import msgspec
 
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Related, error
-from scheduler.schedules import Expansion, Loc, Schedule, member_place
+from scheduler.planning.expand import Expansion, Loc, Schedule, member_place
 from scheduler.state.record import Record, note
 from scheduler.times import Instant, instant_text
 

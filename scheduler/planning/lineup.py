@@ -20,7 +20,7 @@ from scheduler import desired
 from scheduler.desired import calendar_expressions
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, error, warning
-from scheduler.schedules import Expansion, Group, Schedule, occupied_instant
+from scheduler.planning.expand import Expansion, Group, Schedule, occupied_instant
 from scheduler.state.record import Record
 from scheduler.times import Instant, instant_text, read_zone
 

@@ -8,10 +8,14 @@ against what is recorded (`bookings`), then each record is asked what is to come
 
 from __future__ import annotations
 
-from scheduler.plan import sent, unsent
-from scheduler.plan.ahead import without_far_ahead
-from scheduler.plan.bookings import book, new_record
-from scheduler.plan.changes import (
+from scheduler.planning.plan import in_flight, pending
+from scheduler.planning.plan.deadlines import Situation
+from scheduler.planning.plan.diff import book, new_record
+from scheduler.planning.plan.halts import find_halts
+from scheduler.planning.plan.not_yet_due import without_far_ahead
+from scheduler.planning.plan.order import order
+from scheduler.planning.plan.pauses import Pauses, pauses_text
+from scheduler.planning.plan.plan import (
     DEFAULT_TOKENS,
     Action,
     Change,
@@ -22,10 +26,6 @@ from scheduler.plan.changes import (
     Surroundings,
     Waiting,
 )
-from scheduler.plan.departures import order
-from scheduler.plan.halts import find_halts
-from scheduler.plan.pauses import Pauses, pauses_text
-from scheduler.plan.situation import Situation
 from scheduler.state.record import Record
 
 __all__ = [
@@ -62,7 +62,7 @@ def _proceed(situation: Situation) -> None:
     draft = situation.draft
 
     def fail(schedule_id: str) -> None:
-        unsent.proceed(situation, schedule_id, draft.records[schedule_id], None)
+        pending.proceed(situation, schedule_id, draft.records[schedule_id], None)
 
     near = without_far_ahead(situation)
     under_way = [schedule_id for schedule_id in near if _is_under_way(draft.records[schedule_id])]
@@ -73,7 +73,7 @@ def _proceed(situation: Situation) -> None:
     for schedule_id in near:
         record = draft.records[schedule_id]
         if record.is_unsent_live:
-            unsent.proceed(situation, schedule_id, record, halts)
+            pending.proceed(situation, schedule_id, record, halts)
         elif schedule_id not in settled:
             _proceed_sent(situation, schedule_id, record)
     for freeze in situation.subject.declared.settings.freezes:
@@ -83,9 +83,9 @@ def _proceed(situation: Situation) -> None:
 
 def _proceed_sent(situation: Situation, schedule_id: str, record: Record) -> None:
     if record.status == "executing":
-        sent.proceed_executing(situation, schedule_id, record)
+        in_flight.proceed_executing(situation, schedule_id, record)
     else:
-        sent.proceed_finished(situation, schedule_id, record)
+        in_flight.proceed_finished(situation, schedule_id, record)
 
 
 def _is_under_way(record: Record) -> bool:

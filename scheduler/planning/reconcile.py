@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
-from scheduler import conflicts, limits, lineup, renames, schedules
 from scheduler.checkout.source import Source
 from scheduler.desired.declarations import Declarations, Reader, declare
 from scheduler.diagnostics import Code, Diagnostic, in_order
-from scheduler.plan import Plan, Subject, Surroundings, make_plan
-from scheduler.schedules import Expansion, Schedule
+from scheduler.planning import expand, lineup, rename, rules
+from scheduler.planning.expand import Expansion, Schedule
+from scheduler.planning.plan import Plan, Subject, Surroundings, make_plan
+from scheduler.planning.rules import pace
 from scheduler.state.record import Record, State
 from scheduler.times import Instant, instant_text
 
@@ -64,11 +65,11 @@ def reconcile(
             plan=Plan(now=now, changes=()), diagnostics=in_order(faults), declared=None, schedules={},
             booked=state.schedules if state else {}, blocked={}, open_slots=(), archive=archive,
         )  # fmt: skip
-    renaming = renames.rename(declared, state.schedules if state else {}, archive, now)
+    renaming = rename.rename(declared, state.schedules if state else {}, archive, now)
     situation = _Situation(
         declared=declared,
         records=renaming.records,
-        archive=renames.without_former(archive, renaming.records),
+        archive=rename.without_former(archive, renaming.records),
         renamed=renaming.renamed,
         refused=renaming.refused,
         now=now,
@@ -102,7 +103,7 @@ class _Situation(msgspec.Struct, frozen=True, kw_only=True):
     records: Mapping[str, Record]
     archive: Mapping[str, Record]
     renamed: Mapping[str, str]
-    refused: renames.Names
+    refused: rename.Names
     now: Instant
     surroundings: Surroundings
     proposal: bool
@@ -160,23 +161,23 @@ def _decide(situation: _Situation, before: _Decided | None = None) -> _Decided:
     over = {} if before is None else {**before.over, **_failing(situation, before)}
     known = {**situation.archive, **records} if situation.archive else records
     coming = {**known, **over} if over else known
-    expansion = schedules.expand(declared, known)
+    expansion = expand.expand(declared, known)
     if before is not None:
         expansion.blocked |= {i: code for i, code in before.expansion.blocked.items() if i in over}
-    schedules.check_channels(declared, known, expansion)
-    limits.check_allowed(declared, situation.surroundings, expansion)
-    limits.check_payloads(declared, expansion)
+    expand.check_channels(declared, known, expansion)
+    pace.check_allowed(declared, situation.surroundings, expansion)
+    pace.check_payloads(declared, expansion)
     as_recorded = _as_recorded(declared, records, expansion)
     calendar = lineup.fill(declared, coming, expansion, now, as_recorded.difference(over))
-    limits.block_refused(declared, expansion)
-    renames.hold_back(situation.refused, known, expansion)
+    pace.block_refused(declared, expansion)
+    rename.hold_back(situation.refused, known, expansion)
     as_recorded |= {i for i in over if i in records and records[i].slot} - expansion.schedules.keys()
-    as_recorded |= renames.check_former_ids(declared, known, expansion)
-    kept = limits.brake(
+    as_recorded |= rename.check_former_ids(declared, known, expansion)
+    kept = pace.brake(
         declared, records, expansion, as_recorded, proposal=situation.proposal, force=situation.force
     )
-    conflicts.check(
-        conflicts.Inquiry(
+    rules.check(
+        rules.Inquiry(
             declared=declared,
             records=known,
             coming=coming,
@@ -186,7 +187,7 @@ def _decide(situation: _Situation, before: _Decided | None = None) -> _Decided:
             proposal=situation.proposal,
         )
     )
-    limits.check_pace(declared, known, expansion, situation.surroundings)
+    pace.check_pace(declared, known, expansion, situation.surroundings)
     if situation.only_check:
         return _Decided(
             plan=Plan(now=now, changes=()), booked=records, expansion=expansion, calendar=calendar, over=over

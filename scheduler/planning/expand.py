@@ -2,7 +2,7 @@
 
 Instants are whole seconds since 1970-01-01T00:00:00Z; the publish time is `at`, and `at - lead` is when
 it falls due. Names and places travel along, so that every later room can say where a schedule is from.
-The slots of channels are the business of `scheduler.lineup`.
+The slots of channels are the business of `scheduler.planning.lineup`.
 """
 
 from __future__ import annotations

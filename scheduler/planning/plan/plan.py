@@ -9,7 +9,7 @@ import msgspec
 
 from scheduler import desired
 from scheduler.desired.declarations import Declarations
-from scheduler.schedules import Expansion
+from scheduler.planning.expand import Expansion
 from scheduler.state.record import Record
 from scheduler.times import Instant
 

@@ -6,9 +6,9 @@ from itertools import groupby
 
 import msgspec
 
-from scheduler.pace import Bucket
-from scheduler.plan.changes import PlannedSend
-from scheduler.plan.situation import Due, Situation
+from scheduler.planning.plan.deadlines import Due, Situation
+from scheduler.planning.plan.plan import PlannedSend
+from scheduler.planning.rate_limit import Bucket
 from scheduler.times import duration_text, instant_text, read_utc
 
 FAR_BACK = 24 * 3600

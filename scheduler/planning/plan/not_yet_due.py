@@ -1,13 +1,13 @@
 """What lies far ahead and is held back by nothing: there is nothing to decide, only when to wake. Pure.
 
 So it is with most records on most days. To find that out costs a tenth of deciding it one by one
-(`scheduler.plan.unsent`, which says the same of them): 0.3 us a record.
+(`scheduler.planning.plan.pending`, which says the same of them): 0.3 us a record.
 """
 
 from __future__ import annotations
 
-from scheduler.plan.situation import Situation
-from scheduler.plan.unsent import CONFIRM_AHEAD
+from scheduler.planning.plan.deadlines import Situation
+from scheduler.planning.plan.pending import CONFIRM_AHEAD
 from scheduler.times import Instant
 
 

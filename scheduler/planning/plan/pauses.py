@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scheduler import desired
-from scheduler.plan.changes import Subject
-from scheduler.schedules import pause_of
+from scheduler.planning.expand import pause_of
+from scheduler.planning.plan.plan import Subject
 from scheduler.state.record import Pause, Record
 from scheduler.times import Instant, instant_text, read_utc
 
@@ -14,7 +14,7 @@ OPERATOR = Pause("operator", "SCHEDULER_PAUSED=1")
 
 
 class Pauses:
-    """All pauses but the halt, which depends on what became of others (`scheduler.plan.halts`)."""
+    """All pauses but the halt, which depends on what became of others (`scheduler.planning.plan.halts`)."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from scheduler.plan.changes import Draft
-from scheduler.plan.pauses import Pauses
-from scheduler.schedules import Group, Schedule, may_revive
+from scheduler.planning.expand import Group, Schedule, may_revive
+from scheduler.planning.plan.pauses import Pauses
+from scheduler.planning.plan.plan import Draft
 from scheduler.state.record import Event, Record, advance, note
 from scheduler.times import instant_text
 

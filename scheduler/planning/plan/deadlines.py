@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from scheduler.plan.changes import Draft
-from scheduler.plan.pauses import Pauses
+from scheduler.planning.plan.pauses import Pauses
+from scheduler.planning.plan.plan import Draft
 from scheduler.state.record import Record
 from scheduler.times import Instant, read_utc
 

@@ -13,9 +13,9 @@ from typing import Literal
 
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
-from scheduler.pace import Bucket
-from scheduler.plan import Surroundings
-from scheduler.schedules import Expansion, Schedule
+from scheduler.planning.expand import Expansion, Schedule
+from scheduler.planning.plan import Surroundings
+from scheduler.planning.rate_limit import Bucket
 from scheduler.state.intent import payload_problem
 from scheduler.state.record import Record
 from scheduler.times import Instant, duration_text, instant_text

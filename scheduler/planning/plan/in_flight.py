@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from scheduler.plan.situation import Due, Situation
-from scheduler.plan.unsent import may_ask_for
+from scheduler.planning.plan.deadlines import Due, Situation
+from scheduler.planning.plan.pending import may_ask_for
 from scheduler.state.jobs import overdue
 from scheduler.state.outcomes import IN_FLIGHT, LOOKUP_WINDOW, RUN_WINDOW, awaited
 from scheduler.state.record import Intent, Record, advance

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from scheduler.plan.situation import Situation
+from scheduler.planning.plan.deadlines import Situation
 from scheduler.state.record import Pause, Record
 from scheduler.times import Instant
 
