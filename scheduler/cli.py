@@ -31,7 +31,7 @@ from scheduler.times import Instant, TimeError, instant_text, read_duration, rea
 from scheduler.wiring import Repository, root_of
 
 if TYPE_CHECKING:
-    from scheduler.apply import Report, Runner
+    from scheduler.delivery import Report, Runner
     from scheduler.desired import SettingsSpec
     from scheduler.diagnostics import Diagnostic
     from scheduler.planning.reconcile import Reconciled
@@ -318,7 +318,7 @@ def schema(_: Context, kind: str | None, folder: str | None) -> None:
 @guarded
 def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, force: bool, form: str) -> None:
     """Reconcile once: record what is declared, send what is due, record what came of it."""
-    from scheduler.apply import Runner
+    from scheduler.delivery import Runner
 
     if hold is not None and watch is not None:
         raise click.UsageError("--hold and --watch exclude each other")
@@ -363,15 +363,15 @@ def _watch_duration(watch: str | None) -> int | None:
 
 
 def _run(context: Context, runner: Runner, *, hold: int | None, watch: bool, duration: int | None) -> Report:
-    from scheduler import watching
+    from scheduler.delivery import hold_and_watch
 
     gc.enable()  # `__main__` does without, for those that end soon
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: context.clock.end())
     try:
         if watch:
-            return watching.watch(runner, duration, _complain, _Log(context).tell)
-        return watching.hold(runner, hold) if hold is not None else runner.reconcile_once()
+            return hold_and_watch.watch(runner, duration, _complain, _Log(context).tell)
+        return hold_and_watch.hold(runner, hold) if hold is not None else runner.reconcile_once()
     finally:
         report = runner.report
         report.diagnostics = [*report.diagnostics, *context.repository.finish_telling()]

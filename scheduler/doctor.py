@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from scheduler import desired
-from scheduler.apply import CLOCK_TOLERANCE
+from scheduler.delivery import CLOCK_TOLERANCE
+from scheduler.delivery.dispatcher import Check
+from scheduler.delivery.queue.celery import Broker
+from scheduler.delivery.queue.sqlite import SqliteQueue
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
-from scheduler.dispatchers import Check
-from scheduler.dispatchers.broker import Broker
-from scheduler.dispatchers.queue import SqliteQueue
 from scheduler.environment import FILE_SUFFIX
 from scheduler.errors import SchedulerError, StateError, StateMissing
 from scheduler.findings import Finding, Verdict

@@ -27,14 +27,14 @@ BOUNDARIES = (
     "git-committed",
     "git-pushed",
     "git-seen",
-    # scheduler/apply.py
+    # scheduler/delivery/__init__.py
     "intent-saved",
     "before-send",
     "answered",
     "outcome-saved",
     "sighting-saved",
     "asked",
-    # scheduler/working.py
+    # scheduler/delivery/queue/worker.py
     "job-taken",
     "job-ended",
     "job-kept",

@@ -32,8 +32,8 @@ from typing import Any, TypedDict
 import msgspec
 
 from scheduler import arguments, proposals, verbs
-from scheduler.apply import Look, Runner
 from scheduler.clock import Clock
+from scheduler.delivery import Look, Runner
 from scheduler.diagnostics import Diagnostic
 from scheduler.errors import ScheduleError
 from scheduler.planning import query

@@ -11,11 +11,11 @@ from typing import Literal
 
 import msgspec
 
-from scheduler import audit, proposals, retries
-from scheduler.apply import RACES
+from scheduler import proposals, retries
 from scheduler.checkout import writing
+from scheduler.delivery import RACES, commit_messages
+from scheduler.delivery.queue.sqlite import SqliteQueue, claim_of
 from scheduler.desired.declarations import Declarations
-from scheduler.dispatchers.queue import SqliteQueue, claim_of
 from scheduler.errors import LostRace, ScheduleError, SchedulerError, StateError
 from scheduler.explanation import Story, explain
 from scheduler.proposals import Proposal, View
@@ -63,7 +63,7 @@ def change(repository: Repository, propose: Callable[[View], Proposal], *, commi
         writing.replace(root, proposal.file, before, proposal.after.encode())
         if not commit:
             return Changed(proposal=proposal)
-        message = audit.edit(proposal.verb, proposal.target, proposal.reason, _ids(proposal))
+        message = commit_messages.edit(proposal.verb, proposal.target, proposal.reason, _ids(proposal))
         return Changed(
             proposal=proposal, commit=writing.commit(root, proposal.file, message), message=message
         )
@@ -106,7 +106,7 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
         after = proposals.look(view.sources, state, archive, view.now, view.surroundings)
         _demand_free(after, retried.schedule_id)
         try:
-            edge.store.save(state, snapshot, audit.retry(retried.schedule_id, retried.record))
+            edge.store.save(state, snapshot, commit_messages.retry(retried.schedule_id, retried.record))
         except LostRace:
             repository.clock.back_off(min(attempt, 6))
             continue

@@ -25,15 +25,15 @@ from scheduler.state.record import Declared, Idle, Intent, Record, State
 from scheduler.times import LAST, Instant, instant_text
 
 if TYPE_CHECKING:
-    from scheduler.apply import Edge
     from scheduler.checkout.remote import RemoteTip
     from scheduler.checkout.source import Source
+    from scheduler.delivery import Edge
+    from scheduler.delivery.dispatcher import Dispatcher
+    from scheduler.delivery.github.dispatcher import GitHubDispatcher
+    from scheduler.delivery.queue.batch_writer import Ledger
+    from scheduler.delivery.queue.celery import Broker
+    from scheduler.delivery.queue.sqlite import SqliteQueue
     from scheduler.desired import SettingsSpec
-    from scheduler.dispatchers import Dispatcher
-    from scheduler.dispatchers.broker import Broker
-    from scheduler.dispatchers.github import GitHubDispatcher
-    from scheduler.dispatchers.queue import SqliteQueue
-    from scheduler.ledger import Ledger
     from scheduler.notifying import Notifier
     from scheduler.planning.reconcile import Reconciled
     from scheduler.state.stores import Store
@@ -171,7 +171,7 @@ class Repository:
 
     def preview(self, settings: SettingsSpec, *, force: bool = False) -> Reconciled:
         """What a run would do now; the state must be there, and lasting, as for a run."""
-        from scheduler.apply import Runner
+        from scheduler.delivery import Runner
 
         return Runner(self.edge(settings), force=force).look().reconciled
 
@@ -183,7 +183,7 @@ class Repository:
         `follow`: read what is declared anew each time; in a GitHub Actions job, where the work tree stays
         as it was checked out, from the remote tip of the run's branch.
         """
-        from scheduler.apply import Edge
+        from scheduler.delivery import Edge
 
         self.demand_lasting_homes(settings)
         self.demand_address()
@@ -241,7 +241,7 @@ class Repository:
         """Refuse an API address that is none, before anything is recorded for it. Raises SchedulerError."""
         address = self.environ.get("GITHUB_API_URL")
         if address:
-            from scheduler.dispatchers.address import read_api_url
+            from scheduler.delivery.github.api_url import read_api_url
 
             read_api_url(address)
 
@@ -278,7 +278,7 @@ class Repository:
         return self._queue
 
     def _github(self) -> GitHubDispatcher:
-        from scheduler.dispatchers.github import GitHubDispatcher
+        from scheduler.delivery.github.dispatcher import GitHubDispatcher
 
         if self._hub is None:
             api = self.environ.get("GITHUB_API_URL") or DEFAULT_API
@@ -287,7 +287,7 @@ class Repository:
 
     def demand_right_clock(self) -> None:
         """Refuse to write anything by a clock that is wrong. Raises RunRefused."""
-        from scheduler.apply import clock_problem
+        from scheduler.delivery import clock_problem
         from scheduler.desired.declarations import declare
 
         declared, _ = declare(self.sources())
@@ -308,7 +308,7 @@ class Repository:
 
     def queue(self, settings: SettingsSpec) -> SqliteQueue | Broker:
         """The queue of channels without a repository. Raises SchedulerError where there is none to be had."""
-        from scheduler.dispatchers.queue import open_queue
+        from scheduler.delivery.queue.sqlite import open_queue
 
         return open_queue(
             settings.queue,
@@ -328,7 +328,7 @@ class Repository:
 
     def ledger(self, settings: SettingsSpec, tell: Callable[[str], None]) -> Ledger:
         """What workers write into the record. `tell` gets what goes wrong with notifications."""
-        from scheduler.ledger import Ledger
+        from scheduler.delivery.queue.batch_writer import Ledger
 
         store = self.told_store(settings, tell)
         return Ledger(store, self.clock, demand=lambda state: demand_lineage(state, settings, store.name))
@@ -350,8 +350,8 @@ class Repository:
         return [warning("unreachable", Location("scheduler.yaml"), problem) for problem in problems]
 
     def _open_queue(self, settings: SettingsSpec) -> Dispatcher:
-        from scheduler.dispatchers.broker import BrokerDispatcher
-        from scheduler.dispatchers.queue import QueueDispatcher, SqliteQueue
+        from scheduler.delivery.queue.celery import BrokerDispatcher
+        from scheduler.delivery.queue.sqlite import QueueDispatcher, SqliteQueue
 
         queue = self.queue(settings)
         if isinstance(queue, SqliteQueue):

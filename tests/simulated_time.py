@@ -13,7 +13,7 @@ from collections.abc import Callable
 from github_stand_in import GitHub
 from miniature import Miniature
 
-from scheduler.apply import Edge, Runner
+from scheduler.delivery import Edge, Runner
 from scheduler.times import Instant, instant_text, read_utc
 from scheduler.wiring import Repository
 

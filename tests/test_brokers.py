@@ -29,8 +29,8 @@ from git_repository import git
 from miniature import Miniature
 
 from scheduler.clock import Clock
-from scheduler.dispatchers import Request
-from scheduler.dispatchers.broker import Broker, broker_url
+from scheduler.delivery.dispatcher import Request
+from scheduler.delivery.queue.celery import Broker, broker_url
 from scheduler.errors import SchedulerError
 from scheduler.state.codec import decode
 from scheduler.state.intent import payload_of

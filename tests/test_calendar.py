@@ -27,7 +27,7 @@ from miniature import Miniature
 from still_clock import StillClock
 
 from scheduler.calendar import NAMES
-from scheduler.dispatchers.queue import SqliteQueue
+from scheduler.delivery.queue.sqlite import SqliteQueue
 from scheduler.times import read_utc
 
 PROJECT = Path(__file__).parent.parent

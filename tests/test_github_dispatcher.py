@@ -21,12 +21,13 @@ from typing import Any
 import pytest
 from github_stand_in import PUBLISH, Fault, GitHub, rate_limited
 
-from scheduler.dispatchers import Request, wire
-from scheduler.dispatchers.address import read_api_url
-from scheduler.dispatchers.github import GitHubDispatcher
-from scheduler.dispatchers.line import Line, Outgoing
-from scheduler.dispatchers.verdicts import scrubber
-from scheduler.dispatchers.wire import Wire
+from scheduler.delivery.dispatcher import Request
+from scheduler.delivery.github import http_burst
+from scheduler.delivery.github.api_url import read_api_url
+from scheduler.delivery.github.dispatcher import GitHubDispatcher
+from scheduler.delivery.github.http_burst import Wire
+from scheduler.delivery.github.http_connection import Line, Outgoing
+from scheduler.delivery.github.responses import scrubber
 from scheduler.errors import SchedulerError
 from scheduler.state.answers import Answer
 from scheduler.state.record import Intent
@@ -657,7 +658,7 @@ def test_time_that_the_caller_takes_between_answers_is_not_the_servers(
     hub: GitHub, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = 0.0
-    monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + away))
+    monkeypatch.setattr(http_burst, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + away))
     hub.faults.append(Fault("slow", delay=0.05, path="second"))
     hub.repository("acme/second")
     answers = connect().send([request("a"), request("b", repository="acme/second")])

@@ -22,13 +22,13 @@ from github_stand_in import GitHub
 from miniature import TOKEN, Miniature
 from simulated_time import Stage
 
-from scheduler.apply import LAST_SAVES, RACES, Runner
+from scheduler.delivery import LAST_SAVES, RACES, Runner
+from scheduler.delivery.hold_and_watch import hold, watch
 from scheduler.errors import LostRace, RunRefused, SchedulerError, StateError, StateMissing
 from scheduler.state.record import Record, State
 from scheduler.state.stores import Snapshot
 from scheduler.state.stores.file import FileStore
 from scheduler.times import instant_text
-from scheduler.watching import hold, watch
 
 BEGIN = "2026-03-01T17:55:00Z"
 DUE = "2026-03-01T18:00:00Z"

@@ -14,9 +14,9 @@ from github_stand_in import PUBLISH, GitHub
 from jsonschema import Draft202012Validator
 from miniature import TOKEN, Miniature
 
-from scheduler.dispatchers import Request
-from scheduler.dispatchers import github as github_dispatcher
-from scheduler.dispatchers.github import GitHubDispatcher
+from scheduler.delivery.dispatcher import Request
+from scheduler.delivery.github import dispatcher as github_dispatcher
+from scheduler.delivery.github.dispatcher import GitHubDispatcher
 from scheduler.state.record import Intent
 
 DUE = "2026-03-01T18:00:00Z"

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.dispatchers import Request
-from scheduler.dispatchers.queue import KEEP_STRAYS, LEASE, Job, QueueDispatcher, SqliteQueue, open_queue
+from scheduler.delivery.dispatcher import Request
+from scheduler.delivery.queue.sqlite import KEEP_STRAYS, LEASE, Job, QueueDispatcher, SqliteQueue, open_queue
 from scheduler.errors import QueueError, SchedulerError
 from scheduler.state.answers import Answer
 from scheduler.state.record import Intent
@@ -220,7 +220,7 @@ def test_the_start_of_a_job_survives_the_death_of_its_worker(queue: SqliteQueue)
     queue.enqueue([request()])
     program = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from scheduler.dispatchers.queue import SqliteQueue\n"
+        "from scheduler.delivery.queue.sqlite import SqliteQueue\n"
         f"SqliteQueue(Path(sys.argv[1])).take('w1', {NOW}); os.kill(os.getpid(), signal.SIGKILL)"
     )
     root = Path(__file__).parent.parent

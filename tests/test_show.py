@@ -13,7 +13,7 @@ import pytest
 from github_stand_in import Fault, GitHub
 from miniature import Miniature
 
-from scheduler.dispatchers.queue import SqliteQueue
+from scheduler.delivery.queue.sqlite import SqliteQueue
 from scheduler.times import read_utc
 
 NOW = "2026-02-25T09:00:00Z"

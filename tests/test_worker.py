@@ -12,7 +12,7 @@ import pytest
 from broker_servers import PATIENCE, eventually
 from miniature import Miniature, Outcome
 
-from scheduler.dispatchers.queue import SqliteQueue
+from scheduler.delivery.queue.sqlite import SqliteQueue
 
 BEFORE, NOON, SOON = "2030-03-01T11:00:00Z", "2030-03-01T12:00:00Z", "2030-03-01T12:00:05Z"
 JOB = f"lobby/{NOON}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from scheduler.dispatchers.address import ApiUrl, read_api_url
+from scheduler.delivery.github.api_url import ApiUrl, read_api_url
 from scheduler.errors import SchedulerError
 
 Method = Literal["GET", "POST", "PATCH"]

@@ -17,10 +17,10 @@ from scheduler.errors import SchedulerError
 from scheduler.reports.characters import visible
 
 if TYPE_CHECKING:
+    from scheduler.delivery.queue.batch_writer import Ledger
+    from scheduler.delivery.queue.celery import Broker
+    from scheduler.delivery.queue.worker import Hands, Terms
     from scheduler.desired import SettingsSpec
-    from scheduler.dispatchers.broker import Broker
-    from scheduler.ledger import Ledger
-    from scheduler.working import Hands, Terms
 
 ALLOWED = "SCHEDULER_ALLOW_COMMANDS"
 LEASE, BROKER_LEASE = 60, 600
@@ -69,9 +69,9 @@ def _work(
     jobs: int,
     lease: int | None,
 ) -> Hands:
-    from scheduler.dispatchers.queue import SqliteQueue
-    from scheduler.programs import Programs
-    from scheduler.working import EmbeddedWorker, Hands, Terms
+    from scheduler.delivery.queue.commands import Programs
+    from scheduler.delivery.queue.sqlite import SqliteQueue
+    from scheduler.delivery.queue.worker import EmbeddedWorker, Hands, Terms
 
     repository = context.repository
     queue = repository.queue(settings)
@@ -101,8 +101,8 @@ def _work(
 def _work_for(
     broker: Broker, context: Context, ledger: Ledger, hands: Hands, terms: Terms, *, once: bool
 ) -> None:
-    from scheduler.dispatchers.deliveries import LONGEST_LEASE, Deliveries
-    from scheduler.working import BrokerWorker, queue_names
+    from scheduler.delivery.queue.celery_consumer import LONGEST_LEASE, Deliveries
+    from scheduler.delivery.queue.worker import BrokerWorker, queue_names
 
     if terms.lease > LONGEST_LEASE:
         raise click.UsageError(

@@ -11,7 +11,7 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.reports.nothing import NOTHING_TEXT
 
 if TYPE_CHECKING:
-    from scheduler.apply import Report
+    from scheduler.delivery import Report
     from scheduler.planning.reconcile import Reconciled
     from scheduler.planning.rows import Row
     from scheduler.review import Review

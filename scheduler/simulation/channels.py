@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from scheduler.dispatchers import Request
+from scheduler.delivery.dispatcher import Request
 from scheduler.simulation.conditions import Conditions
 from scheduler.simulation.world import SimulatedWay, World
 from scheduler.state.answers import Answer

@@ -10,9 +10,8 @@ from typing import Literal
 
 import msgspec
 
-from scheduler import watching
-from scheduler.apply import Edge, Runner
 from scheduler.checkout.source import Source
+from scheduler.delivery import Edge, Runner, hold_and_watch
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Surroundings, pauses_text
@@ -149,7 +148,7 @@ class _Machine:
         """One run, with its hold."""
         runner = Runner(self._edge)
         if self.conditions.hold:
-            watching.hold(runner, self.conditions.hold)
+            hold_and_watch.hold(runner, self.conditions.hold)
         else:
             runner.reconcile_once()
         self.last = runner.report.last

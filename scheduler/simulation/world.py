@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scheduler.dispatchers import Check, Readiness, Request
+from scheduler.delivery.dispatcher import Check, Readiness, Request
 from scheduler.errors import LostRace, StateError
 from scheduler.state.answers import Run, Sighting
 from scheduler.state.record import Intent, Record, State

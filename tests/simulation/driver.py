@@ -18,8 +18,9 @@ from typing import ClassVar, cast
 from unittest import mock
 
 from scheduler import verbs
-from scheduler.apply import Edge, Runner, exchange, runner
 from scheduler.checkout.source import Source
+from scheduler.delivery import Edge, Runner, fan_out
+from scheduler.delivery import run as runner
 from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.retries import MayBePublished
 from scheduler.state.record import Declared, Record
@@ -169,8 +170,8 @@ def simulated() -> Iterator[None]:
     threads = SimpleNamespace(SimpleQueue=lambda: Arrivals(lambda: _world[-1]))
     with (
         mock.patch.object(runner, "boundary", boundary),
-        mock.patch.object(exchange, "boundary", boundary),
-        mock.patch.object(exchange, "queue", threads),
+        mock.patch.object(fan_out, "boundary", boundary),
+        mock.patch.object(fan_out, "queue", threads),
     ):
         yield
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 import msgspec
 
-from scheduler.dispatchers import Request
+from scheduler.delivery.dispatcher import Request
 from scheduler.planning.reconcile import reconcile
 from scheduler.state.codec import encode
 from scheduler.state.record import Intent, Record, State

@@ -14,8 +14,8 @@ import scheduler.planning.plan as plan
 import scheduler.planning.plan.in_flight as sent
 import scheduler.planning.plan.order as departures
 import scheduler.state.outcomes as outcomes
-from scheduler.apply import Runner, asking, runner
-from scheduler.dispatchers import verdicts
+from scheduler.delivery import Runner, lookups, run
+from scheduler.delivery.github import responses
 from scheduler.errors import LostRace
 from scheduler.planning.plan.deadlines import Situation
 from scheduler.planning.plan.pauses import Pauses
@@ -155,7 +155,7 @@ def look_nothing_up() -> Iterator[None]:
     def blind(record: Record, sighting: Sighting, now: int) -> Record:
         return plain(record, Sighting(runs=()), now)
 
-    with mock.patch.object(asking, "after_lookup", blind):
+    with mock.patch.object(lookups, "after_lookup", blind):
         yield
 
 
@@ -169,7 +169,7 @@ def retry_blindly() -> Iterator[None]:
             answer = msgspec.structs.replace(answer, verdict="not-now")
         return plain(record, answer, now, settings)
 
-    with mock.patch.object(runner, "after_answer", blind):
+    with mock.patch.object(run, "after_answer", blind):
         yield
 
 
@@ -210,7 +210,7 @@ def unknown_is_only_failed() -> Iterator[None]:
             return advance(after, "pending", now, "failed, so try again", reason=None, intent=None)
         return after
 
-    with mock.patch.object(asking, "after_lookup", eager):
+    with mock.patch.object(lookups, "after_lookup", eager):
         yield
 
 
@@ -238,14 +238,14 @@ def send_when_held_up() -> Iterator[None]:
 @contextmanager
 def begin_in_any_order() -> Iterator[None]:
     """What is due leaves in the wrong order."""
-    plain = runner.reconcile
+    plain = run.reconcile
 
     def reconcile(*args: Any, **named: Any) -> Any:
         found = plain(*args, **named)
         backwards = msgspec.structs.replace(found.plan, sends=found.plan.sends[::-1])
         return msgspec.structs.replace(found, plan=backwards)
 
-    with mock.patch.object(runner, "reconcile", reconcile):
+    with mock.patch.object(run, "reconcile", reconcile):
         yield
 
 
@@ -308,7 +308,7 @@ def read_the_archive_once() -> Iterator[None]:
 @contextmanager
 def repeat_the_words_of_servers() -> Iterator[None]:
     """The words of a server are shown as they are, and this one repeats the token."""
-    with mock.patch.object(verdicts, "scrubber", lambda secrets: lambda text: text):
+    with mock.patch.object(responses, "scrubber", lambda secrets: lambda text: text):
         yield
 
 

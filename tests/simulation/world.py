@@ -16,8 +16,9 @@ import msgspec
 from greenlet import getcurrent, greenlet
 
 import scheduler.simulation.world as plain
-from scheduler.dispatchers import Readiness, Request, verdicts
-from scheduler.dispatchers.line import Lost, NothingLeft, Outcome, Reply
+from scheduler.delivery.dispatcher import Readiness, Request
+from scheduler.delivery.github import responses
+from scheduler.delivery.github.http_connection import Lost, NothingLeft, Outcome, Reply
 from scheduler.errors import LostRace, ScheduleError, StateError
 from scheduler.planning.plan import Surroundings
 from scheduler.state.answers import Answer, Sighting
@@ -29,7 +30,7 @@ from .declared import TOKENS, Version
 from .invariants import SECRET, Judge, Violation
 
 if TYPE_CHECKING:
-    from scheduler.apply import Runner
+    from scheduler.delivery import Runner
 
 STOPPED = Surroundings(tokens=frozenset(TOKENS), stopped=True)
 GOING = Surroundings(tokens=frozenset(TOKENS))
@@ -318,7 +319,7 @@ class World(plain.World):
 
     def __post_init__(self) -> None:
         self.judge = Judge(self)
-        self.scrub = verdicts.scrubber((SECRET,))
+        self.scrub = responses.scrubber((SECRET,))
 
     @property
     def surroundings(self) -> Surroundings:
@@ -447,7 +448,7 @@ class SimulatedGitHub(plain.SimulatedWay):
         """A request arrives, or does not; and an answer comes back, or does not."""
         world = self.world
         reception = world.faults.reception()
-        answer = verdicts.judge(reception.outcome(world.now), world.scrub, now=self.process.clock())
+        answer = responses.judge(reception.outcome(world.now), world.scrub, now=self.process.clock())
         world.judge.see_request(self.process, request, answer.verdict, is_accepted=reception.is_accepted)
         if reception.is_accepted:
             world.start_runs(request, reception)

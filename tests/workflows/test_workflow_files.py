@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from acting import PROJECT
 
-from scheduler.dispatchers.listening import Listening, read_workflow
+from scheduler.delivery.github.workflow_files import Listening, read_workflow
 from scheduler.state.record import Intent
 
 WORKFLOWS = [

@@ -1,6 +1,6 @@
 """declared x recorded x now -> what to do, each step with its reason. Pure.
 
-A plan is a value. It is printed, commented on a pull request, tested, and carried out by `scheduler.apply`;
+A plan is a value. It is printed, commented on a pull request, tested, and carried out by `scheduler.delivery`;
 nothing is carried out that is not in it. It is made in two passes: first what is declared is booked
 against what is recorded (`bookings`), then each record is asked what is to come of it now (`unsent`,
 `sent`), and what is due is put in order (`departures`).

@@ -7,10 +7,10 @@ lost save everything is read and decided again from the start.
 
 from __future__ import annotations
 
-from scheduler.apply.clocks import CLOCK_TOLERANCE, clock_problem
-from scheduler.apply.edge import Edge, Look, Waiter
-from scheduler.apply.report import Report
-from scheduler.apply.runner import LAST_SAVES, RACES, Runner
+from scheduler.delivery.clock_skew import CLOCK_TOLERANCE, clock_problem
+from scheduler.delivery.ports import Edge, Look, Waiter
+from scheduler.delivery.report import Report
+from scheduler.delivery.run import LAST_SAVES, RACES, Runner
 
 __all__ = [
     "CLOCK_TOLERANCE",

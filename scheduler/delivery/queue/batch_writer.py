@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
-from scheduler import audit
+from scheduler.delivery import commit_messages
 from scheduler.errors import LostRace, StateError
 from scheduler.state.jobs import Records
 from scheduler.state.record import State
@@ -105,7 +105,7 @@ class Ledger:
                 return
             state = msgspec.structs.replace(before, schedules=records, serial=before.serial + 1, idle=None)
             try:
-                self._store.save(state, snapshot, audit.outcomes(before.schedules, records))
+                self._store.save(state, snapshot, commit_messages.outcomes(before.schedules, records))
             except LostRace:
                 self._clock.back_off(min(attempt, 6))
                 continue

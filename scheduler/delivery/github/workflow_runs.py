@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from scheduler.dispatchers.verdicts import Scrub, page
+from scheduler.delivery.github.responses import Scrub, page
 from scheduler.state.answers import Run, Sighting
 from scheduler.state.record import Intent
 from scheduler.times import Instant, instant, instant_text, read_utc

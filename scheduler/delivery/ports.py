@@ -9,9 +9,9 @@ from typing import Protocol
 import msgspec
 
 from scheduler.checkout.source import Source
+from scheduler.delivery.dispatcher import Dispatcher
 from scheduler.desired.declarations import Reader, declare
 from scheduler.diagnostics import Diagnostic
-from scheduler.dispatchers import Dispatcher
 from scheduler.planning.plan import Surroundings
 from scheduler.planning.reconcile import Reconciled
 from scheduler.state.record import Declared, Idle, Intent, State

@@ -25,8 +25,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from scheduler.dispatchers import Check, Readiness, Request
-from scheduler.dispatchers.broker import SCHEMES, Broker
+from scheduler.delivery.dispatcher import Check, Readiness, Request
+from scheduler.delivery.queue.celery import SCHEMES, Broker
 from scheduler.errors import QueueError, SchedulerError
 from scheduler.state.answers import Answer, Run, Sighting
 from scheduler.state.record import Claim, Intent

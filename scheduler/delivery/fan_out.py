@@ -6,7 +6,7 @@ import queue
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from scheduler.dispatchers import Dispatcher, Request
+from scheduler.delivery.dispatcher import Dispatcher, Request
 from scheduler.failpoints import boundary
 from scheduler.state.answers import Answer
 

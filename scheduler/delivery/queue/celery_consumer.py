@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from scheduler.dispatchers.broker import TASK, Broker, queue_name
+from scheduler.delivery.queue.celery import TASK, Broker, queue_name
 from scheduler.errors import QueueError, SchedulerError
 from scheduler.state.answers import Pointer
 

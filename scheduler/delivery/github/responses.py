@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from scheduler.dispatchers.line import Lost, NothingLeft, Outcome, Reply
+from scheduler.delivery.github.http_connection import Lost, NothingLeft, Outcome, Reply
 from scheduler.state.answers import Answer
 from scheduler.times import Instant, instant
 

@@ -19,8 +19,8 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from scheduler.dispatchers.address import ApiUrl, Sockaddr, Unreachable, resolve
-from scheduler.dispatchers.line import Job, Line, Lost, NothingLeft, Outcome, Outgoing
+from scheduler.delivery.github.api_url import ApiUrl, Sockaddr, Unreachable, resolve
+from scheduler.delivery.github.http_connection import Job, Line, Lost, NothingLeft, Outcome, Outgoing
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 15.0

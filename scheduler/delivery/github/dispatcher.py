@@ -1,7 +1,7 @@
 """GitHub: dispatches leave by the lean wire, questions are asked through PyGithub. Its only import.
 
 A dispatch is one POST that nothing repeats or redirects, and its answer is judged by
-`scheduler.dispatchers.verdicts`. Questions (runs, readiness) go through PyGithub's requester, which
+`scheduler.delivery.github.responses`. Questions (runs, readiness) go through PyGithub's requester, which
 speaks over the same strict wire: the same trust store and bounds, no retries, no waiting, no redirects.
 PyGithub's objects are not thread-safe, so each thread has its own; it is imported when first asked.
 
@@ -22,13 +22,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from scheduler.dispatchers import Check, Readiness, Request
-from scheduler.dispatchers.address import ApiUrl, read_api_url
-from scheduler.dispatchers.line import Lost, NothingLeft, Outcome, Outgoing, Reply
-from scheduler.dispatchers.readiness import inspect, readiness
-from scheduler.dispatchers.runs import Ask, NoAnswerError, Told, sight
-from scheduler.dispatchers.verdicts import Scrub, judge, refuses_run_details, scrubber, server_time, told
-from scheduler.dispatchers.wire import ANSWER_TIMEOUT, AT_ONCE, CONNECT_TIMEOUT, Wire, trust
+from scheduler.delivery.dispatcher import Check, Readiness, Request
+from scheduler.delivery.github.api_url import ApiUrl, read_api_url
+from scheduler.delivery.github.http_burst import ANSWER_TIMEOUT, AT_ONCE, CONNECT_TIMEOUT, Wire, trust
+from scheduler.delivery.github.http_connection import Lost, NothingLeft, Outcome, Outgoing, Reply
+from scheduler.delivery.github.preflight import inspect, readiness
+from scheduler.delivery.github.responses import Scrub, judge, refuses_run_details, scrubber, server_time, told
+from scheduler.delivery.github.workflow_runs import Ask, NoAnswerError, Told, sight
 from scheduler.state.answers import Answer, Sighting
 from scheduler.state.record import Intent
 from scheduler.times import Instant

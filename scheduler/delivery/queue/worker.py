@@ -3,7 +3,7 @@
 From the embedded queue jobs are taken here, a poll a second; the queue itself is the book of who works on
 what, and what ended is told to the record from there, so that the end of a job is not lost where the record
 is out of reach for a while. Only what the record waits for is begun. From a broker they are delivered
-(`scheduler.dispatchers.deliveries`), and the record is the book (`scheduler.state.jobs`).
+(`scheduler.delivery.queue.celery_consumer`), and the record is the book (`scheduler.state.jobs`).
 
 A job belongs to its worker for the time of a lease, which a thread renews; asked to end, a worker takes
 no more jobs and finishes those it holds.
@@ -19,12 +19,12 @@ from typing import TypeVar
 
 import msgspec
 
-from scheduler.apply import Waiter
-from scheduler.dispatchers.deliveries import Delivery
-from scheduler.dispatchers.queue import Job, SqliteQueue
+from scheduler.delivery import Waiter
+from scheduler.delivery.queue.batch_writer import Ledger
+from scheduler.delivery.queue.celery_consumer import Delivery
+from scheduler.delivery.queue.sqlite import Job, SqliteQueue
 from scheduler.errors import QueueError, SchedulerError, StateError
 from scheduler.failpoints import boundary
-from scheduler.ledger import Ledger
 from scheduler.state.answers import Pointer
 from scheduler.state.jobs import Begun, Conclusion, End, Records, Work, begin, end, may_begin, renew, report
 from scheduler.state.record import Record

@@ -1,7 +1,7 @@
 """One connection to the server, and the one request that it carries, read strictly.
 
 h11 says whether what came back is a whole response: a cut `HTTP/1.1 204 No` is none. Nothing here waits;
-`scheduler.dispatchers.wire` watches many lines at once and calls each when its socket is ready.
+`scheduler.delivery.github.http_burst` watches many lines at once and calls each when its socket is ready.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Literal
 import h11
 import msgspec
 
-from scheduler.dispatchers.address import ApiUrl, Sockaddr, Unreachable
+from scheduler.delivery.github.api_url import ApiUrl, Sockaddr, Unreachable
 
 LARGEST_HEAD = 32 * 1024
 """Bytes of an answer's status line and headers."""

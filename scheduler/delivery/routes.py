@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from scheduler.dispatchers import Dispatcher
+from scheduler.delivery.dispatcher import Dispatcher
 from scheduler.errors import SchedulerError
 from scheduler.state.record import Intent
 

@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from scheduler.dispatchers import Check, Readiness
-from scheduler.dispatchers.listening import Listening, read_workflow
-from scheduler.dispatchers.runs import Ask, NoAnswerError
+from scheduler.delivery.dispatcher import Check, Readiness
+from scheduler.delivery.github.workflow_files import Listening, read_workflow
+from scheduler.delivery.github.workflow_runs import Ask, NoAnswerError
 from scheduler.state.record import Intent
 
 FOLDER = ".github/workflows"

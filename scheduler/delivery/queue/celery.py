@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from scheduler.dispatchers import Check, Readiness, Request
+from scheduler.delivery.dispatcher import Check, Readiness, Request
 from scheduler.errors import QueueError, SchedulerError
 from scheduler.state.answers import Answer, Pointer, Sighting
 from scheduler.state.record import Intent

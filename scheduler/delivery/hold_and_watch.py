@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scheduler.apply import Report, Runner
+from scheduler.delivery import Report, Runner
 from scheduler.errors import RunRefused, SchedulerError, StateMissing
 from scheduler.times import Instant
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scheduler import audit
-from scheduler.apply.asking import Asking, forgotten
-from scheduler.apply.clocks import CLOCK_TRUST, clock_problem
-from scheduler.apply.edge import Edge, Look
-from scheduler.apply.exchange import exchange
-from scheduler.apply.report import Report
+from scheduler.delivery import commit_messages
+from scheduler.delivery.clock_skew import CLOCK_TRUST, clock_problem
+from scheduler.delivery.dispatcher import Request
+from scheduler.delivery.fan_out import exchange
+from scheduler.delivery.lookups import Asking, forgotten
+from scheduler.delivery.ports import Edge, Look
+from scheduler.delivery.report import Report
+from scheduler.delivery.routes import Ways
 from scheduler.diagnostics import Diagnostic, Location, error
-from scheduler.dispatchers import Request
 from scheduler.errors import LostRace, StateError
 from scheduler.failpoints import boundary
 from scheduler.planning.plan import PlannedSend
@@ -26,7 +27,6 @@ from scheduler.state.outcomes import IN_FLIGHT, after_answer, after_nothing_left
 from scheduler.state.record import Intent, Record, State
 from scheduler.state.stores import Snapshot
 from scheduler.times import Instant, read_utc
-from scheduler.ways import Ways
 
 if TYPE_CHECKING:
     from scheduler.desired import Pace
@@ -195,7 +195,7 @@ class Runner:
         if state.schedules == snapshot.state.schedules and declared == snapshot.state.declared:
             return snapshot, requests
         booked = [c for c in reconciled.plan.changes if c.action not in ("send", "lookup", "confirm")]
-        message = audit.booking(booked, [request.schedule_id for request in requests])
+        message = commit_messages.booking(booked, [request.schedule_id for request in requests])
         try:
             saved = self._save(state, snapshot, message, archived)
         except LostRace:
@@ -346,7 +346,9 @@ class Runner:
                 return snapshot
             state = msgspec.structs.replace(snapshot.state, schedules=schedules)
             try:
-                saved = self._save(state, snapshot, audit.outcomes(snapshot.state.schedules, schedules))
+                saved = self._save(
+                    state, snapshot, commit_messages.outcomes(snapshot.state.schedules, schedules)
+                )
             except LostRace:
                 self.edge.clock.back_off(min(attempt, 6))
                 snapshot = self.edge.store.load()
@@ -416,7 +418,7 @@ class Runner:
             now = self.edge.clock.now()
             schedules = state.schedules | {name: one.adopted(now) for name, one in found.items()}
             after = msgspec.structs.replace(state, schedules=schedules)
-            self._save(after, look.snapshot, audit.outcomes(state.schedules, schedules))
+            self._save(after, look.snapshot, commit_messages.outcomes(state.schedules, schedules))
             boundary("sighting-saved")
             self._remarks += map(forgotten, found)
             for name in found:

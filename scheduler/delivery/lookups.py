@@ -10,15 +10,15 @@ from typing import TypeVar
 
 import msgspec
 
+from scheduler.delivery.dispatcher import Dispatcher, Readiness
+from scheduler.delivery.routes import Ways
 from scheduler.diagnostics import Diagnostic, Location, error, warning
-from scheduler.dispatchers import Dispatcher, Readiness
 from scheduler.planning.plan import PlannedSend
 from scheduler.planning.reconcile import Reconciled
 from scheduler.state.answers import Sighting
 from scheduler.state.outcomes import LATE, after_lookup, after_sighting
 from scheduler.state.record import Intent, Record, advance
 from scheduler.times import Instant, instant_text
-from scheduler.ways import Ways
 
 A = TypeVar("A")
 _SET_BACK = "look whether the state was set back: its history says by whom and from what"
