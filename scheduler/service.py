@@ -31,15 +31,15 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from scheduler import arguments, proposals, verbs
+from scheduler import arguments, editing, verbs
 from scheduler.clock import Clock
 from scheduler.delivery import Look, Runner
 from scheduler.diagnostics import Diagnostic
+from scheduler.editing import Proposal, View
 from scheduler.errors import ScheduleError
 from scheduler.planning import query
 from scheduler.planning.plan import PlannedSend
 from scheduler.planning.rows import Row
-from scheduler.proposals import Proposal, View
 from scheduler.state.record import ScheduleType, Status
 from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc
 from scheduler.wiring import Repository, root_of
@@ -209,7 +209,7 @@ class SchedulingService:
         told = arguments.metadata(metadata)
         time = instant_text(_instant(*at))
         proposal = self._change(
-            lambda view: proposals.create_group(
+            lambda view: editing.create_group(
                 view, kind, video=video, channels=channels, at=time, wave=wave, delay=delay, metadata=told
             )
         )
@@ -228,7 +228,7 @@ class SchedulingService:
         told = arguments.metadata(metadata)
         time = instant_text(_instant("scheduled_at", scheduled_at))
         proposal = self._change(
-            lambda view: proposals.create_one_off(view, channel, at=time, video=video, metadata=told)
+            lambda view: editing.create_one_off(view, channel, at=time, video=video, metadata=told)
         )
         return _made(proposal)[0]
 
@@ -239,7 +239,7 @@ class SchedulingService:
         name = arguments.text("schedule_id", schedule_id)
         view = self._look()
         try:
-            row = proposals.find_schedule(view, name)
+            row = editing.find_schedule(view, name)
         except ScheduleError as problem:
             return {"valid": False, "issues": [str(problem)]}
         issues = [f"{fault.message} [{fault.code}]" for fault in _issues(view, row)]
@@ -254,27 +254,27 @@ class SchedulingService:
         why = arguments.text_or_none("reason", reason)
         end = None if until is None else instant_text(_instant("until", until))
         return self._edit_one(
-            schedule_id, lambda view, name: proposals.pause(view, name, reason=why, until=end)
+            schedule_id, lambda view, name: editing.pause(view, name, reason=why, until=end)
         )
 
     def resume_schedule(self, schedule_id: str) -> Publication:
         """Lift a schedule's own pause; one of its wave or channel stays (`is_paused` tells)."""
-        return self._edit_one(schedule_id, proposals.resume)
+        return self._edit_one(schedule_id, editing.resume)
 
     def cancel_schedule(self, schedule_id: str) -> Publication:
         """Call one schedule off; raises ScheduleError where it was sent already."""
-        return self._edit_one(schedule_id, proposals.cancel)
+        return self._edit_one(schedule_id, editing.cancel)
 
     def pause_channel_schedules(self, channel_id: str, reason: str | None = None) -> int:
         """Hold a whole channel back; how many schedules that touches."""
         name = f"channel:{arguments.text('channel_id', channel_id)}"
         why = arguments.text_or_none("reason", reason)
-        return len(self._change(lambda view: proposals.pause(view, name, reason=why)).touched)
+        return len(self._change(lambda view: editing.pause(view, name, reason=why)).touched)
 
     def resume_channel_schedules(self, channel_id: str) -> int:
         """Lift a channel's own pause; how many schedules that touches."""
         name = f"channel:{arguments.text('channel_id', channel_id)}"
-        return len(self._change(lambda view: proposals.resume(view, name)).touched)
+        return len(self._change(lambda view: editing.resume(view, name)).touched)
 
     def retry_schedule(self, schedule_id: str, resend: bool = False) -> Publication:
         """Make a failed schedule pending again, to be sent however late.
@@ -320,7 +320,7 @@ class SchedulingService:
 
     def get_schedule(self, schedule_id: str) -> Publication:
         """One schedule. Raises ScheduleError, with a suggestion, where there is none."""
-        return _publication(proposals.find_schedule(self._look(), arguments.text("schedule_id", schedule_id)))
+        return _publication(editing.find_schedule(self._look(), arguments.text("schedule_id", schedule_id)))
 
     def get_schedules(self, status: Status | None = None) -> list[Publication]:
         """All schedules, or those of one status, by time, then id."""
@@ -369,9 +369,9 @@ class SchedulingService:
         """An edit about one schedule, and that schedule after it."""
         name = arguments.text("schedule_id", schedule_id)
         if name.count("/") == 0 or (name.count("/") == 1 and ":" not in name):
-            proposals.find_schedule(self._look(), name)  # a wave, a channel, a group: says so
+            editing.find_schedule(self._look(), name)  # a wave, a channel, a group: says so
         proposal = self._change(lambda view: propose(view, name))
-        return _publication(proposals.find_schedule(proposal.edited, proposal.target))
+        return _publication(editing.find_schedule(proposal.edited, proposal.target))
 
     def _query(self, wanted: query.Filter, order: Callable[[Row], Any] | None = None) -> list[Publication]:
         """Rows as `list` shows them, but for open slots, which are no schedules yet."""

@@ -11,14 +11,15 @@ from typing import Literal
 
 import msgspec
 
-from scheduler import proposals, retries
+from scheduler import editing
 from scheduler.checkout import writing
 from scheduler.delivery import RACES, commit_messages
 from scheduler.delivery.queue.sqlite import SqliteQueue, claim_of
 from scheduler.desired.declarations import Declarations
+from scheduler.editing import Proposal, View
+from scheduler.editing import retry as retries
 from scheduler.errors import LostRace, ScheduleError, SchedulerError, StateError
 from scheduler.explanation import Story, explain
-from scheduler.proposals import Proposal, View
 from scheduler.state.intent import key_of
 from scheduler.state.record import Claim, Record
 from scheduler.wiring import Repository
@@ -44,7 +45,7 @@ def look(repository: Repository) -> View:
     sources = repository.sources()
     settings = repository.settings(sources)
     state, archive = (None, {}) if settings is None else repository.recorded(settings)
-    return proposals.look(sources, state, archive, repository.clock.now(), repository.surroundings())
+    return editing.look(sources, state, archive, repository.clock.now(), repository.surroundings())
 
 
 def change(repository: Repository, propose: Callable[[View], Proposal], *, commit: bool = False) -> Changed:
@@ -95,7 +96,7 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
         snapshot = edge.store.load()
         edge.guard(snapshot.state)
         archive = edge.store.load_archive()
-        view = proposals.look(
+        view = editing.look(
             edge.sources(), snapshot.state, archive, repository.clock.now(), edge.surroundings()
         )
         retried = _retried(view, name, resend=resend)
@@ -103,7 +104,7 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
         state = msgspec.structs.replace(
             snapshot.state, schedules=schedules, serial=snapshot.state.serial + 1, idle=None
         )
-        after = proposals.look(view.sources, state, archive, view.now, view.surroundings)
+        after = editing.look(view.sources, state, archive, view.now, view.surroundings)
         _demand_free(after, retried.schedule_id)
         try:
             edge.store.save(state, snapshot, commit_messages.retry(retried.schedule_id, retried.record))
@@ -127,7 +128,7 @@ def _demand_free(after: View, schedule_id: str) -> None:
 
 
 def _retried(view: View, name: str, *, resend: bool) -> retries.Retry:
-    row = proposals.find_schedule(view, name)
+    row = editing.find_schedule(view, name)
     assert view.state is not None, "the view was made from a state"
     known = {**view.archive, **view.state.schedules}
     record = known.get(row.schedule_id)
@@ -160,7 +161,7 @@ def _retried(view: View, name: str, *, resend: bool) -> retries.Retry:
 def show(repository: Repository, name: str) -> Story:
     """Everything about one schedule. Raises ScheduleError, with a suggestion, for an unknown id."""
     view = look(repository)
-    row = proposals.find_schedule(view, name)
+    row = editing.find_schedule(view, name)
     known = {} if view.state is None else view.state.schedules
     recorded = known.get(row.schedule_id) or view.archive.get(row.schedule_id)
     declared = view.reconciled.declared

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from scheduler import edits
+from scheduler.editing import yaml as edits
 
 OPENING = """\
 # The spring launch.

@@ -20,10 +20,10 @@ from odd_yaml import (
     waves,
 )
 
-from scheduler import edits
 from scheduler.checkout.source import Source
 from scheduler.desired import declarations, yaml_reader
-from scheduler.edits import Channel, Group, Member, Single, Wave
+from scheduler.editing import yaml as edits
+from scheduler.editing.yaml import Channel, Group, Member, Single, Wave
 from scheduler.errors import ScheduleError
 from scheduler.planning import expand
 from scheduler.times import instant_text, read_time

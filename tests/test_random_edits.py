@@ -23,9 +23,10 @@ from miniature import Miniature
 from odd_yaml import CHANNEL, NAMES, WAVE, channels, comments, difference, lines_of, waves
 from still_clock import StillClock
 
-from scheduler import edits, proposals, verbs
+from scheduler import editing, verbs
+from scheduler.editing import Proposal, View
+from scheduler.editing import yaml as edits
 from scheduler.errors import ScheduleError
-from scheduler.proposals import Proposal, View
 from scheduler.times import read_time
 from scheduler.wiring import Repository
 
@@ -74,14 +75,14 @@ def steps_of(seconds: int, day: int) -> list[Step]:
     """Every verb that edits what is there; the time of a move is on a day of April."""
     at = f"2026-04-{day:02}T18:00:00Z"
     return [
-        Step("pause", lambda view, target: proposals.pause(view, target)),
+        Step("pause", lambda view, target: editing.pause(view, target)),
         Step("pause with words",
-             lambda view, target: proposals.pause(view, target, reason="rights: \"#1\"", until=at)),
-        Step("resume", lambda view, target: proposals.resume(view, target)),
-        Step("cancel", lambda view, target: proposals.cancel(view, target)),
-        Step("move", lambda view, target: proposals.move(view, target, at)),
-        Step("shift", lambda view, target: proposals.shift(view, target, seconds)),
-        Step("assign", lambda view, target: proposals.assign(view, target, f"video no. {day}")),
+             lambda view, target: editing.pause(view, target, reason="rights: \"#1\"", until=at)),
+        Step("resume", lambda view, target: editing.resume(view, target)),
+        Step("cancel", lambda view, target: editing.cancel(view, target)),
+        Step("move", lambda view, target: editing.move(view, target, at)),
+        Step("shift", lambda view, target: editing.shift(view, target, seconds)),
+        Step("assign", lambda view, target: editing.assign(view, target, f"video no. {day}")),
     ]  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def demand_untouched(before: str, after: str, place: edits.Target, verb: str) ->
 def carry_out(desk: Desk, step: Step, target: str) -> bool:
     """Do it as the commands do, and demand what holds of every edit; whether anything was written."""
     before = desk.texts()
-    place = proposals.resolve(desk.view(), target).place
+    place = editing.resolve(desk.view(), target).place
     try:
         changed = verbs.change(desk.repository, lambda view: step.propose(view, target))
     except ScheduleError:

@@ -12,7 +12,7 @@ from github_stand_in import Fault, GitHub
 from miniature import Miniature, Outcome
 from odd_yaml import OPENING
 
-from scheduler import proposals, verbs
+from scheduler import editing, verbs
 from scheduler.clock import Clock
 from scheduler.diagnostics import Location, error
 from scheduler.errors import ScheduleError
@@ -426,8 +426,8 @@ def test_an_edited_file_keeps_its_mode_and_leaves_nothing_beside_it(desk: Miniat
 def test_a_file_that_changed_since_it_was_read_is_not_overwritten(desk: Miniature) -> None:
     repository = Repository(desk.root, desk.environ, Clock(read_time(NOW)))
 
-    def slowly(view: proposals.View) -> proposals.Proposal:
-        proposal = proposals.pause(view, "wave:spring")
+    def slowly(view: editing.View) -> editing.Proposal:
+        proposal = editing.pause(view, "wave:spring")
         (desk.root / "waves/spring.yaml").write_text(SPRING + "# saved by somebody else\n")
         return proposal
 
@@ -441,7 +441,7 @@ def test_edits_from_many_threads_lose_nothing(desk: Miniature) -> None:
         repository = Repository(desk.root, desk.environ, Clock(read_time(NOW)))
         verbs.change(
             repository,
-            lambda view: proposals.create_group(
+            lambda view: editing.create_group(
                 view, "simultaneous", video=f"video-{number}", channels=["alpha"], wave="many",
                 at=f"2026-05-{number:02}T18:00:00Z",
             ),

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from scheduler import proposals
-from scheduler.proposals import Proposal, View
+from scheduler import editing
+from scheduler.editing import Proposal, View
 from scheduler.reports.characters import visible
 from scheduler.times import TimeError, duration_text, read_duration
 
@@ -78,7 +78,7 @@ def read_form(body: str) -> tuple[Form | None, list[str]]:
 
 def propose(view: View, form: Form) -> Proposal:
     """The wave that a form asks for, as `scheduler create` would write it. Raises ScheduleError."""
-    return proposals.create_group(
+    return editing.create_group(
         view,
         "staggered" if form.type == "staggered" else "simultaneous",
         video=form.video,

@@ -18,8 +18,8 @@ from scheduler.actions.branches import Content, PullRequest
 from scheduler.actions.comments import put_comment
 from scheduler.actions.rest import ApiError, Repository
 from scheduler.actions.texts import COMMENT_LIMIT, code, fit
+from scheduler.editing import Proposal, Refused, title_left_out
 from scheduler.errors import ScheduleError, SchedulerError
-from scheduler.proposals import Proposal, Refused, title_left_out
 from scheduler.reports.characters import visible
 from scheduler.reports.edits import edit_text
 from scheduler.reports.text import diagnostics_text

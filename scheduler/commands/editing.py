@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import click
 
-from scheduler import proposals, verbs
+from scheduler import editing, verbs
 from scheduler.cli import PROBLEMS, Context, DurationArgument, guarded, pass_context, write
 from scheduler.commands import completion
-from scheduler.proposals import Proposal, Refused, View
+from scheduler.editing import Proposal, Refused, View
 from scheduler.reports.characters import visible
 from scheduler.reports.edits import edit_text
 from scheduler.reports.text import diagnostics_text
@@ -48,7 +48,7 @@ def _carry_out(context: Context, propose: Callable[[View], Proposal], *, commit:
 @guarded
 def pause(context: Context, target: str, reason: str | None, until: str | None, commit: bool) -> None:
     """Hold back a channel, a wave, a group or a schedule: channel:ID, wave:ID, or an id."""
-    _carry_out(context, lambda view: proposals.pause(view, target, reason=reason, until=until), commit=commit)
+    _carry_out(context, lambda view: editing.pause(view, target, reason=reason, until=until), commit=commit)
 
 
 @click.command()
@@ -59,7 +59,7 @@ def pause(context: Context, target: str, reason: str | None, until: str | None, 
 @guarded
 def resume(context: Context, target: str, reason: str | None, commit: bool) -> None:
     """Lift the pause of a target itself, and tell what remains."""
-    _carry_out(context, lambda view: proposals.resume(view, target, reason=reason), commit=commit)
+    _carry_out(context, lambda view: editing.resume(view, target, reason=reason), commit=commit)
     _tell_lost_reason(reason, commit=commit)
 
 
@@ -71,7 +71,7 @@ def resume(context: Context, target: str, reason: str | None, commit: bool) -> N
 @guarded
 def cancel(context: Context, target: str, reason: str | None, commit: bool) -> None:
     """Call off a wave, a group or a schedule: what was not sent yet is never sent."""
-    _carry_out(context, lambda view: proposals.cancel(view, target, reason=reason), commit=commit)
+    _carry_out(context, lambda view: editing.cancel(view, target, reason=reason), commit=commit)
     _tell_lost_reason(reason, commit=commit)
 
 
@@ -93,9 +93,9 @@ def move(context: Context, target: str, time: str | None, shift: str | None, com
         raise click.UsageError("give either a TIME or --shift")
     if shift is not None:
         seconds = _signed(shift)
-        _carry_out(context, lambda view: proposals.shift(view, target, seconds), commit=commit)
+        _carry_out(context, lambda view: editing.shift(view, target, seconds), commit=commit)
     elif time is not None:
-        _carry_out(context, lambda view: proposals.move(view, target, time), commit=commit)
+        _carry_out(context, lambda view: editing.move(view, target, time), commit=commit)
 
 
 def _signed(text: str) -> int:
@@ -114,7 +114,7 @@ def _signed(text: str) -> int:
 @guarded
 def assign(context: Context, schedule_id: str, video: str, commit: bool) -> None:
     """Give an open slot or a one-off of a channel its video."""
-    _carry_out(context, lambda view: proposals.assign(view, schedule_id, video), commit=commit)
+    _carry_out(context, lambda view: editing.assign(view, schedule_id, video), commit=commit)
 
 
 # --- create -----------------------------------------------------------------------------------------
@@ -195,11 +195,11 @@ def _create_group(
     told = _pairs(metadata)
 
     def propose(view: View) -> Proposal:
-        proposal = proposals.create_group(
+        proposal = editing.create_group(
             view, kind, video=video, channels=chosen, at=at, wave=wave, group=group, title=title,
             delay=delay, timezone=timezone, metadata=told,
         )  # fmt: skip
-        why = proposals.title_left_out(proposal, title)
+        why = editing.title_left_out(proposal, title)
         if why is not None:
             raise click.UsageError(f"{visible(why)}: leave --title out, or edit `title:` in {proposal.file}")
         return proposal
@@ -222,7 +222,7 @@ def independent(
     told = _pairs(metadata)
 
     def propose(view: View) -> Proposal:
-        return proposals.create_one_off(view, channel, at=at, video=video, metadata=told)
+        return editing.create_one_off(view, channel, at=at, video=video, metadata=told)
 
     _carry_out(context, propose, commit=commit)
 

@@ -9,8 +9,8 @@ import click
 from scheduler import verbs
 from scheduler.cli import Context, guarded, pass_context
 from scheduler.commands import completion
+from scheduler.editing.retry import MayBePublished
 from scheduler.reports.characters import visible
-from scheduler.retries import MayBePublished
 
 
 @click.command()

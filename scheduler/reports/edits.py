@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scheduler.editing import Proposal, Shift
+from scheduler.editing.proposal import Held
 from scheduler.planning.plan import pauses_text
-from scheduler.proposals import Proposal, Shift
-from scheduler.proposals.changes import Held
 from scheduler.reports.characters import Paint, count, pad, visible, width
 from scheduler.reports.moments import moment
 from scheduler.reports.text import diagnostics_text

@@ -21,8 +21,8 @@ from scheduler import verbs
 from scheduler.checkout.source import Source
 from scheduler.delivery import Edge, Runner, fan_out
 from scheduler.delivery import run as runner
+from scheduler.editing.retry import MayBePublished
 from scheduler.planning.reconcile import Reconciled, reconcile
-from scheduler.retries import MayBePublished
 from scheduler.state.record import Declared, Record
 from scheduler.wiring import Repository
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from scheduler import edits
+from scheduler.editing import yaml as edits
+from scheduler.editing.preview import View
+from scheduler.editing.proposal import Proposal, propose
+from scheduler.editing.targets import resolve
 from scheduler.errors import ScheduleError
-from scheduler.proposals.changes import Proposal, propose
-from scheduler.proposals.targets import resolve
-from scheduler.proposals.view import View
 from scheduler.times import TimeError, instant_text, read_time, read_zone
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

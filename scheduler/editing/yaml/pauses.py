@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from scheduler.edits.draft import Draft
-from scheduler.edits.flags import is_bare, is_on, turn_off, turn_on
-from scheduler.edits.outline import Loc
-from scheduler.edits.style import Value
-from scheduler.edits.targets import (
+from scheduler.editing.yaml.spans import Loc
+from scheduler.editing.yaml.splice import Draft
+from scheduler.editing.yaml.style import Value
+from scheduler.editing.yaml.targets import (
     Channel,
     Single,
     Target,
@@ -19,6 +18,7 @@ from scheduler.edits.targets import (
     single_at,
     turn_off_member,
 )
+from scheduler.editing.yaml.toggle import is_bare, is_on, turn_off, turn_on
 from scheduler.errors import ScheduleError
 from scheduler.times import instant_text
 

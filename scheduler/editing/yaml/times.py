@@ -6,8 +6,8 @@ import re
 from datetime import timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from scheduler.edits.draft import Draft
-from scheduler.edits.outline import Loc
+from scheduler.editing.yaml.spans import Loc
+from scheduler.editing.yaml.splice import Draft
 from scheduler.errors import ScheduleError
 from scheduler.times import (
     Instant,

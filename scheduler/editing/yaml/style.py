@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from scheduler.edits.outline import BREAK, Data, Node, column_of, walk
+from scheduler.editing.yaml.spans import BREAK, Data, Node, column_of, walk
 from scheduler.errors import ScheduleError
 
 Value = str | int | float | bool | None | Mapping[str, Any] | Sequence[Any]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from scheduler import edits
+from scheduler.editing import yaml as edits
+from scheduler.editing.preview import View
+from scheduler.editing.proposal import Proposal, Verb, propose
+from scheduler.editing.targets import Target, resolve
 from scheduler.errors import ScheduleError
-from scheduler.proposals.changes import Proposal, Verb, propose
-from scheduler.proposals.targets import Target, resolve
-from scheduler.proposals.view import View
 from scheduler.times import TimeError, instant_text, read_time
 
 

@@ -11,9 +11,9 @@ import msgspec
 
 from scheduler.checkout.source import Kind
 from scheduler.diagnostics import MOST, Diagnostic
+from scheduler.editing.preview import View
 from scheduler.errors import ScheduleError
 from scheduler.planning.rows import Row
-from scheduler.proposals.view import View
 from scheduler.state.record import Pause, Record
 from scheduler.times import read_utc
 

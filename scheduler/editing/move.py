@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from scheduler import edits
+from scheduler.editing import yaml as edits
+from scheduler.editing.preview import View
+from scheduler.editing.proposal import Proposal, propose
+from scheduler.editing.targets import Target, resolve
 from scheduler.errors import ScheduleError
-from scheduler.proposals.changes import Proposal, propose
-from scheduler.proposals.targets import Target, resolve
-from scheduler.proposals.view import View
 
 
 def move(view: View, name: str, time: str) -> Proposal:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from scheduler.desired import yaml_reader
-from scheduler.edits.outline import (
+from scheduler.editing.yaml.spans import (
     BREAK,
     Data,
     Loc,
@@ -26,7 +26,7 @@ from scheduler.edits.outline import (
     outline,
     without_scalars,
 )
-from scheduler.edits.style import Value, meant, style_of
+from scheduler.editing.yaml.style import Value, meant, style_of
 from scheduler.errors import ScheduleError
 
 _TO_DASH = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r|(-))")

@@ -10,12 +10,12 @@ changes    the proposal: the difference that an edit makes
 switches, times, additions    the verbs
 """
 
-from scheduler.proposals.additions import assign, create_group, create_one_off, title_left_out
-from scheduler.proposals.changes import Proposal, Refused, Shift, Verb
-from scheduler.proposals.switches import cancel, pause, resume
-from scheduler.proposals.targets import Target, find_schedule, resolve
-from scheduler.proposals.times import move, shift
-from scheduler.proposals.view import View, look
+from scheduler.editing.create import assign, create_group, create_one_off, title_left_out
+from scheduler.editing.move import move, shift
+from scheduler.editing.pause import cancel, pause, resume
+from scheduler.editing.preview import View, look
+from scheduler.editing.proposal import Proposal, Refused, Shift, Verb
+from scheduler.editing.targets import Target, find_schedule, resolve
 
 __all__ = [
     "Proposal",

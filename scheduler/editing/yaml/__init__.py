@@ -13,13 +13,13 @@ targets    waves, channels, groups, members, one-offs: where a file says them
 pauses, moves, additions    the verbs
 """
 
-from scheduler.edits.additions import assign, create_entry, create_one_off
-from scheduler.edits.draft import Draft, remove_key, set_value
-from scheduler.edits.moves import move, shift
-from scheduler.edits.outline import Loc
-from scheduler.edits.pauses import cancel, pause, resume
-from scheduler.edits.style import Value
-from scheduler.edits.targets import Channel, Group, Member, Single, Target, Wave
+from scheduler.editing.yaml.additions import assign, create_entry, create_one_off
+from scheduler.editing.yaml.moves import move, shift
+from scheduler.editing.yaml.pauses import cancel, pause, resume
+from scheduler.editing.yaml.spans import Loc
+from scheduler.editing.yaml.splice import Draft, remove_key, set_value
+from scheduler.editing.yaml.style import Value
+from scheduler.editing.yaml.targets import Channel, Group, Member, Single, Target, Wave
 
 __all__ = [
     "Channel",

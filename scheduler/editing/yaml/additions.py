@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.edits.draft import Draft, set_value
-from scheduler.edits.targets import Single, add_single, single_at
+from scheduler.editing.yaml.splice import Draft, set_value
+from scheduler.editing.yaml.targets import Single, add_single, single_at
 from scheduler.times import instant_text
 
 

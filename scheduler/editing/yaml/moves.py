@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.edits.draft import Draft
-from scheduler.edits.outline import Loc
-from scheduler.edits.targets import (
+from scheduler.editing.yaml.spans import Loc
+from scheduler.editing.yaml.splice import Draft
+from scheduler.editing.yaml.targets import (
     Group,
     Member,
     Single,
@@ -21,7 +21,7 @@ from scheduler.edits.targets import (
     single_at,
     turn_off_member,
 )
-from scheduler.edits.times import (
+from scheduler.editing.yaml.times import (
     CHANNEL_ZONE,
     instant_at,
     is_wall,

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scheduler.edits.draft import Draft
-from scheduler.edits.outline import Loc, Node
-from scheduler.edits.style import Value
+from scheduler.editing.yaml.spans import Loc, Node
+from scheduler.editing.yaml.splice import Draft
+from scheduler.editing.yaml.style import Value
 
 _WIDER = {0: 3, 1: 2}
 _NARROWER = {3: 0, 2: 1}

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 import msgspec
 
-from scheduler.edits.draft import Draft
-from scheduler.edits.flags import is_bare, is_on, turn_off, turn_on
-from scheduler.edits.outline import Loc, Node
-from scheduler.edits.style import Value
-from scheduler.edits.times import instant_at, zone_at
+from scheduler.editing.yaml.spans import Loc, Node
+from scheduler.editing.yaml.splice import Draft
+from scheduler.editing.yaml.style import Value
+from scheduler.editing.yaml.times import instant_at, zone_at
+from scheduler.editing.yaml.toggle import is_bare, is_on, turn_off, turn_on
 from scheduler.errors import ScheduleError
 from scheduler.times import Instant, instant_text
 
