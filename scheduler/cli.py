@@ -119,7 +119,7 @@ def guarded(command: F) -> F:
 
 def _complain(problem: SchedulerError) -> None:
     """An error and its hint, for a person."""
-    from scheduler.reports.characters import visible
+    from scheduler.reporting.terminal import visible
 
     click.echo(f"error: {visible(problem.message)}", err=True)
     if problem.hint:
@@ -127,7 +127,7 @@ def _complain(problem: SchedulerError) -> None:
 
 
 def _fail(problem: SchedulerError) -> NoReturn:
-    from scheduler.reports.text import diagnostics_text
+    from scheduler.reporting.diagnostics_text import diagnostics_text
 
     if isinstance(problem, ScheduleError) and problem.diagnostics:
         click.echo(diagnostics_text(problem.diagnostics, {}) + "\n", err=True)
@@ -210,7 +210,7 @@ def cli(context: click.Context, directory: str, now: Instant | None) -> None:
 @guarded
 def validate(context: Context, form: str | None) -> None:
     """Check every file and every rule; send and write nothing."""
-    from scheduler.reports.views import for_validate
+    from scheduler.reporting.render import for_validate
 
     try:
         reconciled, _ = context.repository.look(proposal=True, only_check=True)
@@ -241,7 +241,7 @@ def plan(
     limit: int | None,
 ) -> None:
     """Show what `run` would do now, and why."""
-    from scheduler.reports.views import for_plan
+    from scheduler.reporting.render import for_plan
 
     if form != "markdown":
         if (base, hold, limit) != (None, None, None):
@@ -260,8 +260,8 @@ def _propose(
     context: Context, base: str | None, hold: int | None, limit: int | None
 ) -> tuple[Reconciled, bool]:
     """Write a plan for a pull request; what was planned, and whether it changes anything."""
-    from scheduler.reports.views import for_plan
-    from scheduler.review import review
+    from scheduler.reporting.render import for_plan
+    from scheduler.reporting.review import review
 
     repository = context.repository
     without = None
@@ -347,7 +347,7 @@ def _stop_at_settings(context: Context, form: str) -> NoReturn:
     """A broken scheduler.yaml stops the run."""
     reconciled, _ = context.repository.look()
     if form == "json":
-        from scheduler.reports.json import results_json
+        from scheduler.reporting.json_output import results_json
 
         write(results_json([], reconciled.diagnostics).decode() + "\n")
     else:
@@ -387,7 +387,7 @@ class _Log:
         self._problems: frozenset[Diagnostic] = frozenset()
 
     def tell(self, report: Report) -> None:
-        from scheduler.reports.characters import visible
+        from scheduler.reporting.terminal import visible
 
         now = instant_text(self._clock.now())
         for schedule_id in sorted(report.results):
@@ -406,7 +406,7 @@ class _Log:
 
 def _dry_run(context: Context, settings: SettingsSpec, *, force: bool, form: str) -> NoReturn:
     """What the run would do; the state must be there as for a run."""
-    from scheduler.reports.views import for_plan
+    from scheduler.reporting.render import for_plan
 
     repository = context.repository
     reconciled = repository.preview(settings, force=force)
@@ -415,7 +415,7 @@ def _dry_run(context: Context, settings: SettingsSpec, *, force: bool, form: str
 
 
 def _tell_report(context: Context, report: Report, form: str) -> None:
-    from scheduler.reports.views import for_run
+    from scheduler.reporting.render import for_run
 
     texts = {} if report.last is None else context.texts(report.last)
     write(for_run(form, report, texts, colour=context.colour))
@@ -433,7 +433,7 @@ def _tell_files(context: Context) -> None:
 
 
 def _tell_problems(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> None:
-    from scheduler.reports.text import diagnostics_text
+    from scheduler.reporting.diagnostics_text import diagnostics_text
 
     click.echo(diagnostics_text(diagnostics, texts), err=True)
 

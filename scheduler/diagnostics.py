@@ -2,7 +2,7 @@
 
 Rooms that find problems return lists of `Diagnostic`; they do not raise them. Exceptions are for
 broken machinery (`scheduler.errors`). How a diagnostic looks on a screen is the business of
-`scheduler.reports`.
+`scheduler.reporting`.
 """
 
 from __future__ import annotations

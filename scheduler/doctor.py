@@ -19,10 +19,10 @@ from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.environment import FILE_SUFFIX
 from scheduler.errors import SchedulerError, StateError, StateMissing
-from scheduler.findings import Finding, Verdict
 from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.planning.reconcile import reconcile
 from scheduler.planning.rows import is_dead_letter, waits_for_worker
+from scheduler.reporting.findings import Finding, Verdict
 from scheduler.state.record import Intent, Record, State
 from scheduler.times import Instant, duration_text, instant_text, read_utc
 from scheduler.wiring import Repository, demand_lineage

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from scheduler import __version__
 from scheduler.checkout import reading
 from scheduler.errors import SchedulerError
-from scheduler.reports.nothing import NOTHING_JSON, NOTHING_TEXT
+from scheduler.reporting.nothing_to_do import NOTHING_JSON, NOTHING_TEXT
 from scheduler.state.header import checksum_holds, read_head
 
 if TYPE_CHECKING:

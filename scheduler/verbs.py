@@ -19,7 +19,7 @@ from scheduler.desired.declarations import Declarations
 from scheduler.editing import Proposal, View
 from scheduler.editing import retry as retries
 from scheduler.errors import LostRace, ScheduleError, SchedulerError, StateError
-from scheduler.explanation import Story, explain
+from scheduler.reporting.explain import Story, explain
 from scheduler.state.intent import key_of
 from scheduler.state.record import Claim, Record
 from scheduler.wiring import Repository

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from scheduler.delivery.queue.celery import Broker
     from scheduler.delivery.queue.sqlite import SqliteQueue
     from scheduler.desired import SettingsSpec
-    from scheduler.notifying import Notifier
     from scheduler.planning.reconcile import Reconciled
+    from scheduler.reporting.notify import Notifier
     from scheduler.state.stores import Store
 
 DEFAULT_API = "https://api.github.com"
@@ -338,7 +338,7 @@ class Repository:
         store = self.store(settings)
         if not settings.notify:
             return store
-        from scheduler.notifying import Notifier
+        from scheduler.reporting.notify import Notifier
 
         if self._notifier is None:
             self._notifier = Notifier(settings.notify, token_reader(self.environ), tell)

@@ -26,8 +26,8 @@ from calendar_sample import EXPECTED, NOW, edit_record, publish, sample
 from miniature import Miniature
 from still_clock import StillClock
 
-from scheduler.calendar import NAMES
 from scheduler.delivery.queue.sqlite import SqliteQueue
+from scheduler.reporting.calendar import NAMES
 from scheduler.times import read_utc
 
 PROJECT = Path(__file__).parent.parent

@@ -273,5 +273,5 @@ def test_an_idle_tick_imports_next_to_nothing(live: Miniature) -> None:
     assert {name.partition(".")[0] for name in imported} & HEAVY == set()
     assert {name for name in imported if name.startswith("scheduler.")} <= {
         "scheduler.idle", "scheduler.checkout.reading", "scheduler.checkout.source", "scheduler.errors", "scheduler.state.header",
-        "scheduler.times", "scheduler.reports", "scheduler.reports.nothing",
+        "scheduler.times", "scheduler.reporting", "scheduler.reporting.nothing_to_do",
     }  # fmt: skip

@@ -14,8 +14,8 @@ import pytest
 from broker_servers import eventually, free_port, need_extra
 from miniature import Miniature
 
-from scheduler.notifying import Notifier
-from scheduler.reports.notices import MOST, Event, events, message
+from scheduler.reporting.notifications import MOST, Event, events, message
+from scheduler.reporting.notify import Notifier
 from scheduler.state.record import Pause, Record
 
 need_extra("apprise", "notify")

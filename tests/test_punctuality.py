@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scheduler.reports.punctuality import punctuality
-from scheduler.review import Need, Review, Sample
-from scheduler.review.punctuality import SAMPLE, sample_of
+from scheduler.reporting.pull_request.punctuality import punctuality
+from scheduler.reporting.review import Need, Review, Sample
+from scheduler.reporting.review.punctuality import SAMPLE, sample_of
 from scheduler.state.record import Record
 
 ROOM = 10_000

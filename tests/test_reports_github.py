@@ -9,8 +9,8 @@ from hypothesis import given
 from reporting import HOSTILE, diagnostics, hidden
 
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
-from scheduler.reports.github import annotations_text
-from scheduler.reports.text import diagnostics_text
+from scheduler.reporting.annotations import annotations_text
+from scheduler.reporting.diagnostics_text import diagnostics_text
 
 COMMAND = re.compile(r"::(error|warning|notice) ([^:]*)::(.*)")
 

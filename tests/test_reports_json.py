@@ -11,7 +11,7 @@ from reporting import HOSTILE, assert_harmless, change, diagnostics, encodable_t
 from scheduler.diagnostics import Diagnostic, Location, Related, error
 from scheduler.planning.plan import Plan
 from scheduler.planning.rows import Result, Row
-from scheduler.reports.json import listing_json, plan_json, results_json, safe, validation_json
+from scheduler.reporting.json_output import listing_json, plan_json, results_json, safe, validation_json
 from scheduler.times import instant_text
 
 PROBLEM = error(

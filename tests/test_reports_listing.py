@@ -12,8 +12,8 @@ from reporting import WRITABLE, assert_harmless, encodable_texts, one_off, recor
 
 from scheduler.diagnostics import Location
 from scheduler.planning.rows import Row
-from scheduler.reports.characters import visible
-from scheduler.reports.listing import COLUMNS, csv_text, table
+from scheduler.reporting.list_text import COLUMNS, csv_text, table
+from scheduler.reporting.terminal import visible
 from scheduler.state.record import Pause
 
 

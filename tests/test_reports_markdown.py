@@ -28,10 +28,10 @@ from reporting import (
 from scheduler.desired import Pace
 from scheduler.diagnostics import Diagnostic, Location, error
 from scheduler.planning.plan import Plan, PlannedSend, Waiting
-from scheduler.reports.changes import checksum
-from scheduler.reports.characters import clip, visible
-from scheduler.reports.escaping import code
-from scheduler.reports.markdown import MARKER, plan_markdown
+from scheduler.reporting.plan_sections import checksum
+from scheduler.reporting.pull_request.comment import MARKER, plan_markdown
+from scheduler.reporting.pull_request.escaping import code
+from scheduler.reporting.terminal import clip, visible
 
 ZONES = {"alpha": "Europe/Berlin", "tech": "America/New_York"}
 BERLIN = "2026-03-01 19:00 Europe/Berlin<br>2026-03-01 18:00 UTC"

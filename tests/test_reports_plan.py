@@ -12,9 +12,9 @@ from reporting import HOSTILE, NOW, WRITABLE, assert_harmless, change, one_off, 
 from scheduler.desired import Pace
 from scheduler.planning.plan import Plan, PlannedSend, Waiting
 from scheduler.planning.rows import Result
-from scheduler.reports.changes import checksum, pace_lines, tally_text
-from scheduler.reports.plan_text import plan_text
-from scheduler.reports.results import results_text
+from scheduler.reporting.plan_sections import checksum, pace_lines, tally_text
+from scheduler.reporting.plan_text import plan_text
+from scheduler.reporting.run_text import results_text
 from scheduler.state.record import Event, Pause
 
 ZONES = {"alpha": "Europe/Berlin"}

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from reporting import assert_harmless, diagnostics
 
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, error, warning
-from scheduler.reports.sarif import MOST_RESULTS, RULES, sarif_json
+from scheduler.reporting.sarif import MOST_RESULTS, RULES, sarif_json
 
 
 @cache

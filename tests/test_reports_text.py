@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from reporting import HOSTILE, assert_harmless, diagnostics, texts
 
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
-from scheduler.reports.characters import visible, width
-from scheduler.reports.moments import local_moment, moment
-from scheduler.reports.text import diagnostics_text, summary_text
+from scheduler.reporting.diagnostics_text import diagnostics_text, summary_text
+from scheduler.reporting.terminal import visible, width
+from scheduler.reporting.time_format import local_moment, moment
 from scheduler.times import read_time
 
 FILE = "waves/a.yaml"

@@ -17,7 +17,7 @@ from scheduler.checkout import reading
 from scheduler.checkout.source import Source
 from scheduler.planning.plan import Surroundings
 from scheduler.planning.reconcile import reconcile
-from scheduler.reports.json import plan_json, validation_json
+from scheduler.reporting.json_output import plan_json, validation_json
 from scheduler.state.codec import decode
 from scheduler.state.record import State
 from scheduler.times import read_time

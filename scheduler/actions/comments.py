@@ -6,7 +6,7 @@ from typing import Literal
 
 from scheduler.actions.rest import ApiError, Repository
 from scheduler.actions.texts import COMMENT_LIMIT, fit
-from scheduler.reports.markdown import MARKER
+from scheduler.reporting.pull_request.comment import MARKER
 
 AUTHOR = "github-actions[bot]"
 

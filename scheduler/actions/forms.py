@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from scheduler import editing
 from scheduler.editing import Proposal, View
-from scheduler.reports.characters import visible
+from scheduler.reporting.terminal import visible
 from scheduler.times import TimeError, duration_text, read_duration
 
 FIELDS = ("Type", "Video", "Time", "Time zone", "Channels", "Delay", "Title", "Name of the file", "Reason")

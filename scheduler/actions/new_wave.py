@@ -20,9 +20,9 @@ from scheduler.actions.rest import ApiError, Repository
 from scheduler.actions.texts import COMMENT_LIMIT, code, fit
 from scheduler.editing import Proposal, Refused, title_left_out
 from scheduler.errors import ScheduleError, SchedulerError
-from scheduler.reports.characters import visible
-from scheduler.reports.edits import edit_text
-from scheduler.reports.text import diagnostics_text
+from scheduler.reporting.diagnostics_text import diagnostics_text
+from scheduler.reporting.edit_text import edit_text
+from scheduler.reporting.terminal import visible
 from scheduler.wiring import Repository as Waves
 
 _WRITERS = ("admin", "write")

@@ -10,15 +10,15 @@ import click
 import msgspec
 
 from scheduler import verbs
-from scheduler.calendar import MARK, NAMES, files, gather
 from scheduler.checkout import writing
 from scheduler.cli import FINE, PROBLEMS, Context, guarded, pass_context
 from scheduler.commands.telling import filtered
 from scheduler.errors import SchedulerError
 from scheduler.planning.query import Filter
 from scheduler.planning.rows import waits_for_worker
-from scheduler.reports.characters import count, visible
-from scheduler.reports.text import diagnostics_text
+from scheduler.reporting.calendar import MARK, NAMES, files, gather
+from scheduler.reporting.diagnostics_text import diagnostics_text
+from scheduler.reporting.terminal import count, visible
 
 BACK = 90 * 86_400
 """Seconds that the calendar looks back where nothing else is said: as long as finished schedules stay in

@@ -21,8 +21,8 @@ def doctor(context: Context, form: str) -> None:
     not work, 3 where the state cannot be reached.
     """
     from scheduler.doctor import examine
-    from scheduler.findings import has_failed
-    from scheduler.reports.findings import findings_json, findings_text
+    from scheduler.reporting.doctor_text import findings_json, findings_text
+    from scheduler.reporting.findings import has_failed
 
     try:
         examination = examine(context.repository)

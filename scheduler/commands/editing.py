@@ -15,9 +15,9 @@ from scheduler import editing, verbs
 from scheduler.cli import PROBLEMS, Context, DurationArgument, guarded, pass_context, write
 from scheduler.commands import completion
 from scheduler.editing import Proposal, Refused, View
-from scheduler.reports.characters import visible
-from scheduler.reports.edits import edit_text
-from scheduler.reports.text import diagnostics_text
+from scheduler.reporting.diagnostics_text import diagnostics_text
+from scheduler.reporting.edit_text import edit_text
+from scheduler.reporting.terminal import visible
 from scheduler.times import TimeError, duration_text, read_duration
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -8,7 +8,7 @@ import click
 
 from scheduler import scaffold
 from scheduler.cli import Context, guarded, pass_context
-from scheduler.reports.characters import count, visible
+from scheduler.reporting.terminal import count, visible
 
 
 @click.command()

@@ -10,7 +10,7 @@ from scheduler import verbs
 from scheduler.cli import Context, guarded, pass_context
 from scheduler.commands import completion
 from scheduler.editing.retry import MayBePublished
-from scheduler.reports.characters import visible
+from scheduler.reporting.terminal import visible
 
 
 @click.command()

@@ -26,8 +26,8 @@ from scheduler.desired import yaml_reader
 from scheduler.desired.declarations import declare
 from scheduler.planning import first_state
 from scheduler.planning.plan import Surroundings
-from scheduler.reports.simulation import simulation_json, simulation_text
-from scheduler.reports.text import diagnostics_text
+from scheduler.reporting.diagnostics_text import diagnostics_text
+from scheduler.reporting.simulation_text import simulation_json, simulation_text
 from scheduler.simulation.conditions import Conditions, Spread, read_spread
 from scheduler.simulation.replay import Stage
 from scheduler.simulation.study import study

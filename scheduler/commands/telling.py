@@ -14,7 +14,7 @@ from scheduler.arguments import STATUSES
 from scheduler.cli import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
 from scheduler.commands import completion
 from scheduler.planning import query
-from scheduler.reports.characters import visible
+from scheduler.reporting.terminal import visible
 from scheduler.times import Instant, instant_text
 
 _TYPES = ("simultaneous", "staggered", "independent")
@@ -95,7 +95,7 @@ def list_schedules(
     form: str,
 ) -> None:
     """List schedules: what is recorded, what the next run would record, and open slots."""
-    from scheduler.reports.views import for_list
+    from scheduler.reporting.render import for_list
 
     reconciled, state = context.repository.look()
     every = query.rows(reconciled, state)
@@ -104,7 +104,7 @@ def list_schedules(
     for words in query.unknown_names(wanted, reconciled, every):
         click.echo(f"warning: {visible(words)}", err=True)
     if reconciled.declared is None:
-        from scheduler.reports.text import diagnostics_text
+        from scheduler.reporting.diagnostics_text import diagnostics_text
 
         click.echo(diagnostics_text(reconciled.diagnostics, context.texts(reconciled)), err=True)
         sys.exit(PROBLEMS)
@@ -120,7 +120,7 @@ list = list_schedules  # noqa: A001 - the table of commands finds each by its na
 @guarded
 def show(context: Context, schedule_id: str, form: str) -> None:
     """Tell one schedule: where it is declared, its history, and why it has or has not been sent."""
-    from scheduler.reports.story import story_json, story_text
+    from scheduler.reporting.show_text import story_json, story_text
 
     story = verbs.show(context.repository, schedule_id)
     if form == "json":

@@ -14,7 +14,7 @@ import click
 
 from scheduler.cli import FINE, PROBLEMS, Context, DurationArgument, guarded, pass_context, readable_settings
 from scheduler.errors import SchedulerError
-from scheduler.reports.characters import visible
+from scheduler.reporting.terminal import visible
 
 if TYPE_CHECKING:
     from scheduler.delivery.queue.batch_writer import Ledger

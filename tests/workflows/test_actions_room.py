@@ -14,7 +14,7 @@ from scheduler.actions.rest import ApiError
 from scheduler.actions.rest import Repository as Client
 from scheduler.actions.texts import COMMENT_LIMIT, code, command, fit, plain
 from scheduler.actions.ticks import gap_before
-from scheduler.reports.markdown import MARKER as PLAN_MARKER
+from scheduler.reporting.pull_request.comment import MARKER as PLAN_MARKER
 from scheduler.times import read_utc
 
 MARKER = f"{PLAN_MARKER} -->"

@@ -11,7 +11,7 @@ import pytest
 from acting import PROJECT, Outcome, git
 from waves_home import CHANNEL, NAME, Home, in_minutes, wave
 
-from scheduler.reports.markdown import MARKER
+from scheduler.reporting.pull_request.comment import MARKER
 
 TOMORROW = 24 * 60
 

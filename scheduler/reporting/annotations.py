@@ -1,0 +1,72 @@
+"""Diagnostics on GitHub Actions: annotations beside the lines of a change, and everything again in the log.
+
+GitHub shows ten errors and ten warnings a step (https://docs.github.com/actions/reference/limits), so no
+more are asked for, and a notice says that there are more. The escapes are those of the runner's own
+toolkit (`actions/toolkit`, packages/core/src/command.ts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from scheduler.diagnostics import Diagnostic, Severity
+from scheduler.reporting.diagnostics_text import diagnostics_text
+from scheduler.reporting.terminal import count, visible
+
+SHOWN = 10
+"""Annotations of one severity that GitHub shows for one step."""
+
+_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
+
+
+def annotations_text(
+    diagnostics: Sequence[Diagnostic], sources: Mapping[str, str], *, folder: str = "", colour: bool = False
+) -> str:
+    """Workflow commands for what GitHub shows, then every diagnostic as text; empty where there are none.
+
+    `folder` is the repository of schedules below the workspace (`-C`), with forward slashes.
+    """
+    if not diagnostics:
+        return ""
+    lines: list[str] = []
+    hidden = []
+    for severity in (Severity.ERROR, Severity.WARNING):
+        found = [fault for fault in diagnostics if fault.severity is severity]
+        lines += [_command(fault, folder) for fault in found[:SHOWN]]
+        if len(found) > SHOWN:
+            hidden.append(count(len(found) - SHOWN, severity.value))
+    if hidden:
+        note = f"GitHub shows {SHOWN} of each kind for a step; {' and '.join(hidden)} more are in its log."
+        lines.append(f"::notice title=More problems::{note}")
+    return "\n".join([*lines, "", diagnostics_text(diagnostics, sources, colour=colour)])
+
+
+def _command(fault: Diagnostic, folder: str) -> str:
+    place = fault.location
+    properties: dict[str, str] = {"title": fault.code}
+    if not place.is_whole:  # only files have lines to be shown at
+        properties = {
+            "file": path_below(folder, place.file),
+            "line": str(place.line),
+            "col": str(place.column),
+            **properties,
+        }
+    told = ",".join(f"{name}={visible(text).translate(_PROPERTY)}" for name, text in properties.items())
+    return f"::{fault.severity} {told}::{_message(fault).translate(_DATA)}"
+
+
+def _message(fault: Diagnostic) -> str:
+    lines = [visible(fault.message)]
+    if fault.hint is not None:
+        lines.append(f"hint: {visible(fault.hint)}")
+    for related in fault.related:
+        place = "see" if related.location is None else visible(str(related.location))
+        lines.append(f"{place}: {visible(related.message)}")
+    return "\n".join(lines)
+
+
+def path_below(folder: str, file: str) -> str:
+    """A file's path from the root of the workspace."""
+    folder = folder.strip("/")
+    return file if folder in ("", ".") else f"{folder.removeprefix('./')}/{file}"

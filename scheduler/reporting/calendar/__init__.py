@@ -1,0 +1,27 @@
+"""The calendar that is published: a page, a feed and a document, made from one look. Pure.
+
+`gather` says what is in it; `page`, `feed` and `document` say it to people, to calendar programs, and to
+programs. The same look gives the same bytes: nothing in them is random, and the only time that moves is the
+`now` they were made for.
+"""
+
+from __future__ import annotations
+
+from scheduler.reporting.calendar.entries import Calendar, gather
+
+__all__ = ["MARK", "NAMES", "Calendar", "files", "gather"]
+
+NAMES = ("calendar.ics", "schedules.json", "index.html")
+"""The files, in the order in which they are written: the page, which links to the others, comes last."""
+MARK = b"wave-scheduler calendar"
+"""Stands near the beginning of each file, so that nobody else's is ever written over."""
+
+
+def files(calendar: Calendar) -> dict[str, bytes]:
+    """The content of each file, by its name."""
+    from scheduler.reporting.calendar.document import document_json
+    from scheduler.reporting.calendar.feed import feed_text
+    from scheduler.reporting.calendar.page import page_html
+
+    contents = (feed_text(calendar), document_json(calendar), page_html(calendar))
+    return dict(zip(NAMES, contents, strict=True))

@@ -1,0 +1,179 @@
+"""What is in a calendar: one entry a schedule with its kind and its sentence, freezes, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from scheduler.desired import Freeze
+from scheduler.diagnostics import Diagnostic
+from scheduler.planning import query
+from scheduler.planning.reconcile import Reconciled
+from scheduler.planning.rows import Row
+from scheduler.reporting.explain import Explainer
+from scheduler.state.record import Claim, Record, State
+from scheduler.times import Instant, read_utc
+
+Kind = Literal[
+    "pending",
+    "scheduled",
+    "executing",
+    "completed",
+    "paused",
+    "blocked",
+    "open",
+    "failed",
+    "missed",
+    "cancelled",
+]
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One schedule in the calendar."""
+
+    row: Row
+    kind: Kind
+    why: str
+    """Why it has or has not been sent, and what comes next: the sentence of `show`."""
+    changed: Instant | None
+    """When its record changed last; None where there is none yet."""
+    revision: int
+    """How often it has changed since it was first recorded. Never falls."""
+
+    @property
+    def video(self) -> str:
+        """What is published, in words where that is not decided."""
+        record = self.row.record
+        if record.video_id is not None:
+            return record.video_id
+        return "open slot" if self.kind == "open" else "no video yet"
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel as people know it."""
+
+    name: str
+    timezone: str
+
+
+class Calendar(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the page, the feed and the document tell, as it was at `now`."""
+
+    now: Instant
+    start: Instant | None
+    """Entries are published at this time or later."""
+    end: Instant | None
+    """Entries are published before this time; None where the calendar reaches to the last of them."""
+    entries: Sequence[Entry]
+    """By publish time, then id."""
+    channels: Mapping[str, Channel]
+    """Every declared channel, and every other that has an entry, by id."""
+    waves: Mapping[str, str]
+    """The titles of the waves that have entries, by id."""
+    freezes: Sequence[Freeze]
+    """Those that reach into the span, by their beginning."""
+    problems: Sequence[Diagnostic]
+
+    @property
+    def past(self) -> Sequence[Entry]:
+        return [entry for entry in self.entries if entry.row.record.at < self.now]
+
+    @property
+    def coming(self) -> Sequence[Entry]:
+        return [entry for entry in self.entries if entry.row.record.at >= self.now]
+
+
+def gather(
+    reconciled: Reconciled,
+    state: State | None,
+    wanted: query.Filter,
+    claims: Mapping[str, Claim],
+) -> Calendar:
+    """What a look shows of the schedules that the filter accepts. `claims` says which worker has a job, by
+    the publication's key."""
+    rows = query.rows(reconciled, state, wanted)
+    look = Explainer(reconciled)
+    return Calendar(
+        now=reconciled.plan.now,
+        start=wanted.start,
+        end=wanted.end,
+        entries=[_entry(look, state, row, claims) for row in rows],
+        channels=_channels(reconciled, rows, wanted),
+        waves=_waves(reconciled, rows),
+        freezes=_freezes(reconciled, wanted),
+        problems=reconciled.diagnostics,
+    )
+
+
+def _entry(look: Explainer, state: State | None, row: Row, claims: Mapping[str, Claim]) -> Entry:
+    recorded = _recorded(look.reconciled, state, row)
+    history = () if recorded is None else recorded.history
+    intent = row.record.intent
+    claim = row.record.claim or (None if intent is None else claims.get(intent.key))
+    return Entry(
+        row=row,
+        kind=kind_of(row),
+        why=look.explain(row, recorded, claim),
+        changed=read_utc(history[-1].at) if history else None,
+        revision=max(0, len(row.record.history) - 1),
+    )
+
+
+def _recorded(reconciled: Reconciled, state: State | None, row: Row) -> Record | None:
+    """What the record says of a row now, under this id or under a former one."""
+    known = {} if state is None else state.schedules
+    for name in (row.schedule_id, *reversed(row.record.former_ids)):
+        found = known.get(name) or reconciled.archive.get(name)
+        if found is not None:
+            return found
+    return None
+
+
+def kind_of(row: Row) -> Kind:
+    """The one word for a schedule on a calendar: its status, or what keeps it from being sent."""
+    record = row.record
+    if record.status == "failed":
+        return "missed" if record.reason == "missed" else "failed"
+    if not record.is_unsent_live:
+        return record.status
+    if row.problem is not None:
+        return "blocked"
+    if record.slot and record.video_id is None:
+        return "open"
+    return "paused" if record.is_paused else record.status
+
+
+def _channels(reconciled: Reconciled, rows: Sequence[Row], wanted: query.Filter) -> dict[str, Channel]:
+    """Declared channels that the filter lets through, and those of the rows."""
+    declared = {} if reconciled.declared is None else reconciled.declared.channels
+    named = {name for name in declared if not wanted.channels or name in wanted.channels}
+    zones = {row.record.channel_id: row.zone for row in rows}
+    return {
+        name: Channel(name=declared[name].name, timezone=declared[name].timezone)
+        if name in declared
+        else Channel(name=name, timezone=zones[name])
+        for name in sorted(named | zones.keys())
+    }
+
+
+def _waves(reconciled: Reconciled, rows: Sequence[Row]) -> dict[str, str]:
+    declared = {} if reconciled.declared is None else reconciled.declared.waves
+    titles: dict[str, str] = {}
+    for name in sorted({row.record.wave_id for row in rows if row.record.wave_id is not None}):
+        title = declared[name].title if name in declared else None
+        titles[name] = title or name
+    return titles
+
+
+def _freezes(reconciled: Reconciled, wanted: query.Filter) -> list[Freeze]:
+    declared = () if reconciled.declared is None else reconciled.declared.settings.freezes
+    reaching = [
+        freeze
+        for freeze in declared
+        if (wanted.start is None or freeze.until > wanted.start)
+        and (wanted.end is None or freeze.from_ < wanted.end)
+        and (not wanted.channels or freeze.channels is None or wanted.channels & {*freeze.channels})
+    ]
+    return sorted(reaching, key=lambda freeze: (freeze.from_, freeze.until, freeze.reason or ""))

@@ -1,0 +1,124 @@
+"""`calendar.ics`: the calendar as RFC 5545 (https://www.rfc-editor.org/rfc/rfc5545), to subscribe to.
+
+What a subscriber's program must not confuse is derived: the UID from the id under which a schedule was first
+recorded, so that a moved or renamed one is the same event; DTSTAMP, LAST-MODIFIED and SEQUENCE from the
+record. All times are in UTC, so that no definition of a zone has to travel along.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+
+import icalendar
+
+from scheduler.desired import Freeze
+from scheduler.reporting.calendar.entries import Calendar, Entry
+from scheduler.reporting.list_text import status_text
+from scheduler.reporting.terminal import visible
+from scheduler.reporting.time_format import local_moment_with_utc
+from scheduler.times import Instant, moment_of
+
+PRODUCT = "-//wave-scheduler calendar//EN"
+DOMAIN = "wave-scheduler"
+LENGTH = timedelta(minutes=5)
+"""A publication is an instant; several programs hide events without a length."""
+REFRESH = timedelta(hours=1)
+UNRECORDED: Instant = 0
+"""The stamp of what no run has recorded: older than that of any record."""
+
+_SURE = ("scheduled", "executing", "completed", "pending")
+
+
+def feed_text(calendar: Calendar) -> bytes:
+    """The feed, its lines folded at 75 octets and ended by CR LF."""
+    feed = icalendar.Calendar()
+    feed.add("prodid", PRODUCT)
+    feed.add("version", "2.0")
+    feed.add("calscale", "GREGORIAN")
+    feed.add("method", "PUBLISH")
+    feed.add("name", "Publications")
+    feed.add("x-wr-calname", "Publications")
+    feed.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
+    feed.add("x-published-ttl", icalendar.vDuration(REFRESH), encode=False)
+    for entry in calendar.entries:
+        feed.add_component(_publication(calendar, entry))
+    for freeze in calendar.freezes:
+        feed.add_component(_freeze(calendar, freeze))
+    written: bytes = feed.to_ical(sorted=False)
+    return written
+
+
+def _publication(calendar: Calendar, entry: Entry) -> icalendar.Event:
+    row, record = entry.row, entry.row.record
+    event = _event(
+        f"{record.first_id or row.schedule_id}@{DOMAIN}",
+        record.at,
+        moment_of(record.at) + LENGTH,
+        entry.changed,
+    )
+    event.add("sequence", entry.revision)
+    event.add("status", _status(entry))
+    event.add("summary", _summary(calendar, entry))
+    event.add("description", _description(calendar, entry))
+    if record.wave_id is not None:
+        event.add("categories", [record.wave_id])
+    if record.run_url is not None and record.run_url.startswith("https://"):
+        event.add("url", record.run_url)
+    return event
+
+
+def _event(uid: str, start: Instant, end: datetime, changed: Instant | None) -> icalendar.Event:
+    """An event that takes nobody's time."""
+    stamp = moment_of(UNRECORDED if changed is None else changed)
+    event = icalendar.Event()
+    event.add("uid", uid)
+    event.add("dtstamp", stamp)
+    event.add("last-modified", stamp)
+    event.add("dtstart", moment_of(start))
+    event.add("dtend", end)
+    event.add("transp", "TRANSPARENT")
+    return event
+
+
+def _status(entry: Entry) -> str:
+    if entry.kind == "cancelled":
+        return "CANCELLED"
+    is_decided = entry.kind in _SURE and entry.row.recorded and entry.row.record.video_id is not None
+    return "CONFIRMED" if is_decided else "TENTATIVE"
+
+
+def _summary(calendar: Calendar, entry: Entry) -> str:
+    """`Tech Daily: teaser-4k`; what a glance must not miss stands behind it: `(paused)`."""
+    name = calendar.channels[entry.row.record.channel_id].name
+    mark = "" if entry.kind in (*_SURE, "open") else f" ({entry.kind})"
+    return visible(f"{name}: {entry.video}{mark}")
+
+
+def _description(calendar: Calendar, entry: Entry) -> str:
+    row, record = entry.row, entry.row.record
+    lines = [
+        f"{row.schedule_id}: {status_text(row)}",
+        local_moment_with_utc(record.at, row.zone),
+        entry.why,
+    ]
+    if record.wave_id is not None:
+        lines.insert(1, f"Wave: {calendar.waves[record.wave_id]}")
+    if row.location is not None:
+        lines.append(f"Declared in {row.location}")
+    return "\n".join(map(visible, lines))
+
+
+def _freeze(calendar: Calendar, freeze: Freeze) -> icalendar.Event:
+    """A freeze has no id: its words and its span are its name."""
+    words = f"{freeze.from_}/{freeze.until}/{freeze.channels}/{freeze.reason}"
+    name = hashlib.sha256(words.encode()).hexdigest()[:16]
+    event = _event(f"freeze-{name}@{DOMAIN}", freeze.from_, moment_of(freeze.until), None)
+    event.add("status", "CONFIRMED")
+    event.add("summary", visible(f"Freeze: {freeze.reason}" if freeze.reason else "Freeze"))
+    names = [
+        calendar.channels[name].name if name in calendar.channels else name for name in freeze.channels or ()
+    ]
+    event.add("description", visible(f"Nothing is sent on {', '.join(names) or 'any channel'}."))
+    event.add("categories", ["freeze"])
+    return event

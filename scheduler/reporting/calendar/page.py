@@ -1,0 +1,346 @@
+"""`index.html`: one file that needs no network, no server and no cookie.
+
+The page is a table, which is whole without JavaScript. The script draws a calendar from that table and from
+a small block of JSON. A strict policy allows these scripts and style sheets by their digests and
+nothing else, so that a text which slipped through could still do nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import pkgutil
+from collections.abc import Iterator, Sequence
+from functools import cache
+from html import escape
+from itertools import groupby
+
+import msgspec
+
+from scheduler.diagnostics import Diagnostic
+from scheduler.reporting.calendar.entries import Calendar, Entry, Kind
+from scheduler.reporting.json_output import encodable
+from scheduler.reporting.list_text import status_text
+from scheduler.reporting.terminal import count, visible
+from scheduler.reporting.time_format import (
+    day_and_time,
+    local_day_and_time,
+    local_moment_with_utc,
+    utc_moment,
+)
+from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc, read_zone
+
+KINDS: dict[Kind, tuple[str, str]] = {
+    "pending": ("○", "recorded or declared, to be sent at its time"),
+    "scheduled": ("◉", "to be sent at its time; its channel is ready"),
+    "executing": ("↗", "sent, and its outcome is not known yet"),
+    "completed": ("✓", "published"),
+    "paused": ("‖", "held back by somebody"),
+    "blocked": ("!", "held back by a rule, until that is mended"),
+    "open": ("+", "a slot without a video"),
+    "failed": ("✕", "not published, or not known to be"),
+    "missed": ("∅", "too late, not published"),
+    "cancelled": ("–", "not published, as decided"),
+}
+"""The sign of each kind, which tells it without colour, and what it means."""
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November", "December",
+)  # fmt: skip
+_ROWS = 200
+"""Rows of a table; more of a month are in the next one."""
+_COLUMNS = """\
+<thead><tr><th scope="col" class="clock">Local time of the channel</th><th scope="col">UTC</th>\
+<th scope="col">Channel</th><th scope="col">Video</th><th scope="col">Status</th><th scope="col">Wave</th>\
+<th scope="col">What happened, what comes next</th></tr></thead>
+"""
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def page_html(calendar: Calendar) -> bytes:
+    """The whole page, UTF-8."""
+    scripts = [_EARLY, _asset("vendor/event-calendar.min.js"), _asset("page.js")]
+    styles = [_asset("vendor/event-calendar.min.css"), _asset("page.css")]
+    policy = (
+        f"default-src 'none'; script-src {_digests(scripts)}; style-src {_digests(styles)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    parts = [
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="generator" content="wave-scheduler calendar">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
+        '<title>Publications</title>\n<link rel="alternate" type="text/calendar" href="calendar.ics">\n',
+        *(f"<style>{style}</style>\n" for style in styles),
+        f'<script>{_EARLY}</script>\n</head>\n<body class="ec-auto-dark">\n',
+        _head(calendar),
+        *_problems(calendar.problems),
+        _TOOLS,
+        *_table(calendar),
+        *_freezes(calendar),
+        _FOOT,
+        f'<script type="application/json" id="facts">{_facts(calendar)}</script>\n',
+        *(f"<script>{script}</script>\n" for script in scripts[1:]),
+        "</body>\n</html>\n",
+    ]
+    return "".join(parts).encode()
+
+
+# --- what is the same on every page -----------------------------------------------------------------
+
+
+@cache
+def _asset(name: str) -> str:
+    """A script or a style sheet of this package, to stand within the page."""
+    content = pkgutil.get_data("scheduler.calendar", name)
+    assert content is not None  # None is for loaders that cannot read data
+    text = content.decode()
+    mapped = text.rfind("\n//# sourceMappingURL=")  # the map is not there, and nothing may be asked for
+    return text if mapped < 0 else text[:mapped]
+
+
+def _digests(texts: Sequence[str]) -> str:
+    """The sources of a policy that allows exactly these inline texts."""
+    return " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts
+    )
+
+
+_EARLY = 'document.documentElement.classList.add("scripted")'
+"""Keeps the list from being laid out while it arrives, which takes longer than all the rest."""
+
+_TOOLS = """\
+<section id="tools" aria-label="Calendar" hidden>
+<div class="bar">
+<div class="group" role="group" aria-label="View">
+<button type="button" data-view="month">Month</button>
+<button type="button" data-view="week">Week</button>
+<button type="button" data-view="channels">Channels</button>
+<button type="button" data-view="list">List</button>
+</div>
+<div class="group" role="group" aria-label="Dates" id="dates">
+<button type="button" id="back" aria-label="Earlier">‹</button>
+<button type="button" id="today">Today</button>
+<button type="button" id="on" aria-label="Later">›</button>
+</div>
+<h2 id="title" aria-live="polite"></h2>
+</div>
+<details id="choices">
+<summary>Choose what is shown</summary>
+<div class="bar filters">
+<label>Times in <select id="zone"></select></label>
+<label>Channel <select id="channel"></select></label>
+<label>Wave <select id="wave"></select></label>
+<label>Find <input type="search" id="find" placeholder="id or video" autocomplete="off"></label>
+</div>
+<fieldset id="kinds"><legend>Status</legend></fieldset>
+</details>
+<p id="shown" role="status"></p>
+<div id="calendar"></div>
+</section>
+"""
+
+_FOOT = """\
+<footer>
+<p><a href="calendar.ics">calendar.ics</a> to subscribe to ·
+<a href="schedules.json">schedules.json</a> for programs</p>
+<p>Drawn with EventCalendar (MIT). This page asks the network for nothing.</p>
+</footer>
+<dialog id="details" aria-labelledby="about">
+<div class="bar"><h2 id="about" tabindex="-1"></h2>
+<button type="button" id="close" aria-label="Close">✕</button></div>
+<div id="told"></div>
+</dialog>
+"""
+
+
+# --- what is told -------------------------------------------------------------------------------------
+
+
+def _text(text: str) -> str:
+    """Other people's text, as text."""
+    return escape(visible(text))
+
+
+def _head(calendar: Calendar) -> str:
+    at = instant_text(calendar.now)
+    words = [count(len(calendar.entries), "publication"), f"on {count(len(calendar.channels), 'channel')}"]
+    return (
+        '<a class="skip" href="#list">To the list of all publications</a>\n<header>\n<h1>Publications</h1>\n'
+        f'<p>As of <time id="now" datetime="{at}">{day_and_time(calendar.now)} UTC</time>'
+        f'<span id="age"></span> · {" ".join(words)} · <a href="#now-line">what comes next</a></p>\n'
+        "</header>\n"
+    )
+
+
+def _problems(problems: Sequence[Diagnostic]) -> Iterator[str]:
+    if not problems:
+        return
+    errors = sum(fault.is_error for fault in problems)
+    title = count(errors, "error") if errors else count(len(problems), "warning")
+    sign = " open" if errors else ""
+    yield f'<details class="problems"{sign}>\n<summary>{title} in what is declared</summary>\n<ul>\n'
+    for fault in problems:
+        hint = f"<br>{_text(fault.hint)}" if fault.hint else ""
+        yield (
+            f"<li><code>{_text(str(fault.location))}</code> {fault.severity}: {_text(fault.message)} "
+            f"[{fault.code}]{hint}</li>\n"
+        )
+    yield "</ul>\n</details>\n"
+
+
+def _table(calendar: Calendar) -> Iterator[str]:
+    """All entries, a table for each month (UTC), with a line where now is.
+
+    A browser lays out the tables that are seen, and a long month is several of them.
+    """
+    yield '<main id="list">\n<h2>All publications</h2>\n'
+    line = (
+        f'<p id="now-line">Now: {day_and_time(calendar.now)} UTC. '
+        "What stands above this line lies in the past.</p>\n"
+    )
+    parts = ((False, calendar.past), (True, calendar.coming))
+    for is_ahead, entries in parts:
+        if is_ahead:
+            yield line
+        for month, some in groupby(entries, lambda entry: entry.row.record.scheduled_at[:7]):
+            name = f"{_MONTHS[int(month[5:]) - 1]} {month[:4]}"
+            rows = [_row(calendar, entry) for entry in some]
+            for start in range(0, len(rows), _ROWS):
+                title = f"{name}, continued" if start else name
+                yield f'<div class="part">\n<table>\n<caption>{title}</caption>\n{_COLUMNS}<tbody>\n'
+                yield from rows[start : start + _ROWS]
+                yield "</tbody>\n</table>\n</div>\n"
+    yield "</main>\n"
+
+
+def _row(calendar: Calendar, entry: Entry) -> str:
+    row, record = entry.row, entry.row.record
+    wave = record.wave_id
+    sign, _ = KINDS[entry.kind]
+    where = [f"<span>{_text(row.schedule_id)}</span>", *_outcome(entry)]
+    if row.location is not None:
+        where.append(f'declared in <span class="place">{_text(str(row.location))}</span>')
+    group = record.coordination_group_id
+    return (
+        f'<tr class="entry" id="{_text(row.schedule_id)}" data-at="{record.at}" data-kind="{entry.kind}" '
+        f'data-channel="{_text(record.channel_id)}" data-wave="{_text(wave or "")}">'
+        f'<td><time datetime="{record.scheduled_at}">{local_day_and_time(record.at, row.zone)}</time> '
+        f'<span class="zone">{_text(row.zone)}</span></td>'
+        f'<td class="utc">{utc_moment(record.at)}</td>'
+        f"<td>{_text(calendar.channels[record.channel_id].name)}</td>"
+        f'<th scope="row"><a href="#{_text(row.schedule_id)}">{_text(entry.video)}</a></th>'
+        f'<td><span class="kind {entry.kind}"><span aria-hidden="true">{sign}</span> {entry.kind}</span>'
+        f"{_circumstances(entry)}</td>"
+        f"<td>{'' if wave is None else _text(calendar.waves[wave])}"
+        f"{'' if group is None else f'<br><small>{_text(group)}</small>'}</td>"
+        f'<td><span class="why">{_text(entry.why)}</span><br><small>{" · ".join(where)}</small></td></tr>\n'
+    )
+
+
+def _circumstances(entry: Entry) -> str:
+    """The status in words, where the kind alone does not say everything."""
+    words = status_text(entry.row).removeprefix(entry.kind).removeprefix(",").strip()
+    return f' <span class="words">{_text(words)}</span>' if words else ""
+
+
+def _outcome(entry: Entry) -> Iterator[str]:
+    """When it was sent, what was answered, and the run to look at."""
+    record = entry.row.record
+    if record.executed_at is not None:
+        late = f", {duration_text(record.lateness_seconds)} late" if record.lateness_seconds else ", on time"
+        sent = local_moment_with_utc(read_utc(record.executed_at), entry.row.zone)
+        yield f'<span class="sent">sent {_text(sent)}{late}</span>'
+    if record.error_message is not None and record.error_message not in entry.why:
+        yield f'<span class="error">{_text(record.error_message)}</span>'
+    if record.run_url is not None and record.run_url.startswith("https://"):
+        address = escape(record.run_url)
+        yield f'<a class="run" rel="noopener noreferrer" href="{address}">the channel\'s run</a>'
+
+
+def _freezes(calendar: Calendar) -> Iterator[str]:
+    if not calendar.freezes:
+        return
+    yield '<section id="freezes">\n<h2>Freezes</h2>\n<p>Nothing is sent while one lasts.</p>\n<ul>\n'
+    for freeze in calendar.freezes:
+        names = [_text(_name(calendar, name)) for name in freeze.channels or ()]
+        yield (
+            f"<li>{_text(freeze.reason or 'Freeze')}: {day_and_time(freeze.from_)} to "
+            f"{day_and_time(freeze.until)} UTC, {', '.join(names) or 'all channels'}</li>\n"
+        )
+    yield "</ul>\n</section>\n"
+
+
+def _name(calendar: Calendar, channel: str) -> str:
+    found = calendar.channels.get(channel)
+    return channel if found is None else found.name
+
+
+# --- what the script needs beside the table -------------------------------------------------------------
+
+
+class _Span(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    reason: str
+    from_: Instant
+    until: Instant
+    channels: Sequence[str] | None
+
+
+class _Facts(msgspec.Struct, frozen=True, kw_only=True):
+    now: Instant
+    channels: list[tuple[str, str, str]]
+    """Id, name and zone, by name."""
+    waves: list[tuple[str, str]]
+    """Id and title, by title."""
+    zones: dict[str, list[tuple[Instant, int]]]
+    """The offset of each zone (seconds east of UTC) from an instant on, for every instant of the page."""
+    freezes: list[_Span]
+    kinds: list[tuple[Kind, str, str]]
+    """Each kind with its sign and its meaning."""
+
+
+def _facts(calendar: Calendar) -> str:
+    """JSON that cannot end the element it stands in."""
+    channels = sorted(
+        ((name, visible(channel.name), channel.timezone) for name, channel in calendar.channels.items()),
+        key=lambda channel: (channel[1].casefold(), channel[0]),
+    )
+    waves = sorted(
+        ((name, visible(title)) for name, title in calendar.waves.items()),
+        key=lambda wave: (wave[1].casefold(), wave[0]),
+    )
+    facts = _Facts(
+        now=calendar.now,
+        channels=channels,
+        waves=waves,
+        zones=_zones(calendar, {"UTC", *(zone for _, _, zone in channels)}),
+        freezes=[
+            _Span(visible(freeze.reason or ""), freeze.from_, freeze.until, freeze.channels)
+            for freeze in calendar.freezes
+        ],
+        kinds=[(kind, *words) for kind, words in KINDS.items()],
+    )
+    text = encodable(_encoder.encode(facts).decode())
+    return text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
+
+
+def _zones(calendar: Calendar, names: set[str]) -> dict[str, list[tuple[Instant, int]]]:
+    """The offsets of these zones at the instants of the page, written down where they change.
+
+    A browser's own tables may be older than those by which this program schedules.
+    """
+    instants = {calendar.now, *(entry.row.record.at for entry in calendar.entries)}
+    for freeze in calendar.freezes:
+        instants |= {freeze.from_, freeze.until}
+    found: dict[str, list[tuple[Instant, int]]] = {}
+    for name in sorted(names):
+        changes = found[name] = []
+        for at in sorted(instants):
+            offset = moment_of(at).astimezone(read_zone(name)).utcoffset()
+            assert offset is not None
+            seconds = int(offset.total_seconds())
+            if not changes or changes[-1][1] != seconds:
+                changes.append((at, seconds))
+    return found

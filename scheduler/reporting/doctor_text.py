@@ -1,0 +1,68 @@
+"""What `doctor` found: one dotted line a check for people, and a document for programs.
+
+alpha: the repository is there ............................................. ok
+alpha: a workflow listens to process-video ............................. failed
+  no workflow on the default branch of acme/alpha listens to process-video
+  hint: add `on: {repository_dispatch: {types: [process-video]}}` to a workflow there
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from scheduler.reporting.findings import Finding, Verdict
+from scheduler.reporting.json_output import VERSION, encodable, safe
+from scheduler.reporting.terminal import Paint, count, visible, width
+
+_LINE = 79
+"""Cells of a line; a longer title gets three dots all the same."""
+_STYLE: dict[Verdict, str] = {
+    "ok": "green",
+    "warning": "yellow",
+    "failed": "alarm",
+    "unknown": "cyan",
+    "skipped": "dim",
+}
+
+
+def findings_text(findings: Sequence[Finding], *, colour: bool = False) -> str:
+    """Every check with its verdict, what is to be said of those that are not well, and a last line."""
+    paint = Paint(colour)
+    lines: list[str] = []
+    for finding in findings:
+        title = visible(f"{finding.about}: {finding.title}")
+        dots = "." * max(3, _LINE - width(title) - len(finding.verdict) - 2)
+        lines.append(f"{title} {paint('dim', dots)} {paint(_STYLE[finding.verdict], finding.verdict)}")
+        if finding.verdict != "ok":
+            lines.append(f"  {visible(finding.message)}")
+            if finding.hint is not None:
+                lines.append(f"  {paint('cyan', 'hint:')} {visible(finding.hint)}")
+    return "\n".join([*lines, "", paint("bold", _total(findings))])
+
+
+def _total(findings: Sequence[Finding]) -> str:
+    """`23 checks: fine`, or `23 checks: 2 failed, 1 warning`."""
+    counts = Counter(finding.verdict for finding in findings)
+    told = [f"{counts['failed']} failed"] if counts["failed"] else []
+    told += [count(counts["warning"], "warning")] if counts["warning"] else []
+    told += [f"{counts[verdict]} {verdict}" for verdict in ("unknown", "skipped") if counts[verdict]]
+    return f"{count(len(findings), 'check')}: {', '.join(told) or 'fine'}"
+
+
+def findings_json(findings: Sequence[Finding]) -> bytes:
+    """The document of `doctor`; it ends without a line break."""
+    checks = [
+        {
+            "kind": finding.kind,
+            "about": encodable(finding.about),
+            "check": finding.check,
+            "verdict": finding.verdict,
+            "message": encodable(finding.message),
+            "hint": None if finding.hint is None else encodable(finding.hint),
+        }
+        for finding in findings
+    ]
+    return safe(msgspec.json.encode({"version": VERSION, "checks": checks}))

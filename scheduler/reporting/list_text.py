@@ -1,0 +1,198 @@
+"""Schedules as a table for people and as CSV for spreadsheets.
+
+The table never wraps and never cuts: an id that is seen can be copied, and `grep` finds whole lines.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from scheduler.planning.plan import pauses_text
+from scheduler.planning.rows import Row, in_order, is_dead_letter
+from scheduler.reporting.terminal import Paint, count, pad, visible, width
+from scheduler.reporting.time_format import local_moment, local_time, utc_moment
+from scheduler.state.record import Record
+
+_HEAD = ("ID", "LOCAL TIME", "UTC", "STATUS", "VIDEO")
+_STYLES = {
+    "completed": "green",
+    "scheduled": "green",
+    "executing": "cyan",
+    "failed": "red",
+    "cancelled": "dim",
+    "pending": "yellow",
+}
+
+
+def table(rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool = False) -> str:
+    """An aligned table by time, then id, how many there are, and how far the waves among them have come.
+
+    `every` row there is counts for a wave, whichever of them are listed.
+    """
+    paint = Paint(colour)
+    found = in_order(rows)
+    if not found:
+        return "No schedules."
+    cells = [_cells(row) for row in found]
+    widths = [max(map(width, column)) for column in zip(_HEAD, *cells, strict=True)]
+    lines = [paint("bold", _line(_HEAD, widths))]
+    for row, texts in zip(found, cells, strict=True):
+        padded = [pad(text, size) for text, size in zip(texts, widths, strict=True)]
+        style = "alarm" if row.problem else _STYLES[row.record.status]
+        padded[3] = paint(style, padded[3])
+        lines.append("  ".join(padded).rstrip())
+    waves = dict.fromkeys(row.record.wave_id for row in found if row.record.wave_id is not None)
+    return "\n".join([*lines, _sum(found), *_progress(waves, every)])
+
+
+def _sum(rows: Sequence[Row]) -> str:
+    """`8 schedules, 1 open slot and 2 dead letters among them`."""
+    slots = sum(row.record.slot and row.record.video_id is None for row in rows)
+    dead = sum(is_dead_letter(row.record) for row in rows)
+    parts = [count(number, noun) for number, noun in ((slots, "open slot"), (dead, "dead letter")) if number]
+    return count(len(rows), "schedule") + (f", {' and '.join(parts)} among them" if parts else "")
+
+
+def _progress(waves: Iterable[str], every: Iterable[Row]) -> list[str]:
+    """`spring: 2 of 4 completed, 1 failed, 1 to come (1 paused)`, of the waves that have begun."""
+    members: dict[str, list[Record]] = {wave: [] for wave in waves}
+    for row in every:
+        if row.record.wave_id in members:
+            members[row.record.wave_id].append(row.record)
+    lines = []
+    for wave, records in members.items():
+        counts = Counter(record.status for record in records)
+        if not counts["completed"] + counts["executing"] + counts["failed"]:
+            continue
+        to_come = counts["pending"] + counts["scheduled"]
+        paused = sum(record.is_paused for record in records if record.is_unsent_live)
+        parts = [f"{counts['completed']} of {len(records) - counts['cancelled']} completed"]
+        parts += [f"{counts[status]} {status}" for status in ("executing", "failed") if counts[status]]
+        if to_come:
+            parts.append(f"{to_come} to come" + (f" ({paused} paused)" if paused else ""))
+        if counts["cancelled"]:
+            parts.append(f"{counts['cancelled']} cancelled")
+        lines.append(f"{visible(wave)}: {', '.join(parts)}")
+    return lines
+
+
+def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(pad(text, size) for text, size in zip(texts, widths, strict=True)).rstrip()
+
+
+def _cells(row: Row) -> tuple[str, str, str, str, str]:
+    at = row.record.at
+    video = row.record.video_id
+    return (
+        visible(row.schedule_id),
+        local_moment(at, row.zone),
+        utc_moment(at),
+        visible(status_text(row)),
+        "(open)" if video is None else visible(video),
+    )
+
+
+def status_text(row: Row) -> str:
+    """`pending, paused by wave (waiting for legal)`; `failed (missed)`; `pending, blocked by min-gap`."""
+    record = row.record
+    words = [record.status if record.reason is None else f"{record.status} ({record.reason})"]
+    if not row.recorded:
+        words.append("not yet recorded")
+    if record.is_paused:
+        words.append(pauses_text(record.pauses) or "paused")
+    if row.stopped_at is not None:
+        words.append(f"as a run recorded at {row.stopped_at}")
+    if is_dead_letter(record):
+        words.append("a dead letter")
+    if row.problem is not None:
+        words.append(f"blocked by {row.problem}")
+    return ", ".join(words)
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+
+COLUMNS = (
+    "schedule_id",
+    "schedule_type",
+    "wave_id",
+    "coordination_group_id",
+    "channel_id",
+    "video_id",
+    "scheduled_at",
+    "local_time",
+    "timezone",
+    "status",
+    "is_paused",
+    "paused_by",
+    "recorded",
+    "problem",
+    "attempts",
+    "reason",
+    "error_message",
+    "executed_at",
+    "lateness_seconds",
+    "evidence",
+    "run_url",
+    "metadata",
+    "declared_at",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_text(rows: Iterable[Row]) -> str:
+    """RFC 4180 with a header; nothing is an empty cell, metadata is JSON, lines end in CR LF.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe in front, and control characters
+    are shown as escapes, so that a schedule stays one line.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for row in in_order(rows):
+        writer.writerow(map(_cell, _values(row)))
+    return text.getvalue()
+
+
+def _values(row: Row) -> tuple[str | int | None, ...]:
+    record = row.record
+    return (
+        row.schedule_id,
+        record.schedule_type,
+        record.wave_id,
+        record.coordination_group_id,
+        record.channel_id,
+        record.video_id,
+        record.scheduled_at,
+        local_time(record.at, row.zone),
+        row.zone,
+        record.status,
+        record.is_paused,
+        ", ".join(pause.by for pause in record.pauses),
+        row.recorded,
+        row.problem,
+        record.attempts,
+        record.reason,
+        record.error_message,
+        record.executed_at,
+        record.lateness_seconds,
+        record.evidence,
+        record.run_url,
+        None if record.metadata is None else msgspec.json.encode(record.metadata, order="sorted").decode(),
+        None if row.location is None else str(row.location),
+    )
+
+
+def _cell(value: str | int | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    guard = "'" if value.startswith(_FORMULA) else ""
+    return guard + visible(value)

@@ -1,0 +1,166 @@
+"""Tells people what happened, through apprise (the extra `notify`), after it was saved.
+
+Nothing here can hold up or fail a run: messages leave in a thread of their own, what cannot be delivered is
+a warning, and a run waits for the last ones a few seconds at its end. An address is a secret: it comes from
+the environment, goes into apprise, and is never shown.
+
+A message is for one event, told by whoever saved it (`scheduler.reporting.notifications`): never twice, and not at
+all where that process dies before it is out.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from scheduler.reporting.notifications import Event, events, message
+from scheduler.state.record import Record, State
+from scheduler.state.stores import Snapshot, Store
+
+PATIENCE = 20.0
+"""Seconds for which the end of a run waits for its last messages."""
+
+
+class Notifier:
+    """Sends events to the addresses that some variables hold.
+
+    `read` gives a variable's value, or None; `tell`, where there is one, gets each problem at once.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        read: Callable[[str], str | None],
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._names = names
+        self._read = read
+        self._tell = tell
+        self._patience = patience
+        self._waiting: queue.SimpleQueue[list[Event] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._problems: dict[str, None] = {}
+
+    def watch(self, store: Store) -> Store:
+        """The store, with every save of it told."""
+        return _Watched(store, self.saw) if self._names else store
+
+    def saw(self, before: Mapping[str, Record], after: Mapping[str, Record]) -> None:
+        """A save replaced one version of the record by another. Returns at once."""
+        found = events(before, after)
+        if not found:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+        self._waiting.put(found)
+
+    def close(self) -> list[str]:
+        """Wait a little for what is still to be sent; all problems there were, each once."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._waiting.put(None)
+            thread.join(self._patience)
+            if thread.is_alive():
+                self._add(f"a notification was not delivered within {self._patience:.0f} s")
+        problems, self._problems = list(self._problems), {}
+        return problems
+
+    def _add(self, problem: str) -> None:
+        if problem not in self._problems:
+            self._problems[problem] = None
+            self._tell(problem)
+
+    def _work(self) -> None:
+        """Send what waits, all of it in one message, until None comes."""
+        while True:
+            found = self._waiting.get()
+            is_over = found is None
+            batch = list(found or ())
+            while not self._waiting.empty():
+                more = self._waiting.get()
+                is_over = is_over or more is None
+                batch += more or ()
+            if batch:
+                self._send(batch)
+            if is_over:
+                return
+
+    def _send(self, batch: Sequence[Event]) -> None:
+        title, body = message(batch)
+        for name in self._names:
+            try:
+                problem = self._send_to(name, title, body)
+            except Exception as fault:  # noqa: BLE001 - no service may stop the others, or the run
+                problem = f"failed ({type(fault).__name__})"  # its words may hold the address
+            if problem is not None:
+                self._add(f"the notification through {name} {problem}")
+
+    def _send_to(self, name: str, title: str, body: str) -> str | None:
+        """Send to what one variable names; what went wrong, in words that follow its name."""
+        address = self._read(name)
+        if address is None:
+            return f"was not sent: {name} is not set"
+        apprise = _apprise()
+        if apprise is None:
+            return "was not sent: it needs apprise (pip install 'wave-scheduler[notify]')"
+        sender = apprise.Apprise(asset=apprise.AppriseAsset(app_id="scheduler", secure_logging=True))
+        if not sender.add(address):
+            return f"was not sent: {name} holds no address that apprise knows"
+        if not sender.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT):
+            return "failed: the service did not take it"
+        return None
+
+
+def _apprise() -> Any:
+    """Apprise, silent: what it logs may hold addresses. None where it is not installed."""
+    try:
+        found = importlib.import_module("apprise")
+    except ImportError:
+        return None
+    logger = logging.getLogger("apprise")
+    logger.handlers, logger.propagate = [logging.NullHandler()], False
+    return found
+
+
+class _Watched:
+    """A store whose saves are told to a witness, once they are saved."""
+
+    def __init__(
+        self, store: Store, saw: Callable[[Mapping[str, Record], Mapping[str, Record]], None]
+    ) -> None:
+        self._store = store
+        self._saw = saw
+
+    @property
+    def name(self) -> str:
+        return self._store.name
+
+    def load(self) -> Snapshot:
+        return self._store.load()
+
+    def create(self, state: State) -> Snapshot:
+        return self._store.create(state)
+
+    def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
+        return self.save_with_archive(state, {}, snapshot, message)
+
+    def load_archive(self) -> dict[str, Record]:
+        return self._store.load_archive()
+
+    def save_with_archive(
+        self, state: State, archived: dict[str, dict[str, Record]], snapshot: Snapshot, message: str
+    ) -> Snapshot:
+        before = snapshot.state.schedules
+        if archived:
+            saved = self._store.save_with_archive(state, archived, snapshot, message)
+        else:
+            saved = self._store.save(state, snapshot, message)
+        self._saw(before, state.schedules)
+        return saved

@@ -1,0 +1,234 @@
+"""What a plan says, before it is said in text or Markdown: sections, counts, differences, its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from scheduler.planning.plan import Action, Change, Plan, PlannedSend, pauses_text
+from scheduler.reporting.terminal import count
+from scheduler.reporting.time_format import moment
+from scheduler.state.record import Record
+from scheduler.times import duration_text
+
+if TYPE_CHECKING:
+    from scheduler.desired import Pace
+
+SIGNS: Mapping[Action, str] = {
+    "create": "+",
+    "update": "~",
+    "pause": "~",
+    "resume": "~",
+    "reopen": "~",
+    "cancel": "-",
+    "send": ">",
+    "miss": "!",
+    "fail": "!",
+    "confirm": "?",
+    "lookup": "?",
+    "complete": "=",
+    "archive": ".",
+}
+_CHANGED: frozenset[Action] = frozenset({"update", "pause", "resume", "reopen"})
+_REST: Mapping[Action, str] = {
+    "miss": "to miss",
+    "fail": "to fail",
+    "confirm": "to confirm",
+    "lookup": "to look up",
+    "complete": "to complete",
+    "archive": "to archive",
+}
+
+
+class Section(msgspec.Struct, frozen=True):
+    """The changes of one wave, or of one channel's own schedules, by publish time."""
+
+    kind: str
+    """`wave` or `channel`."""
+    name: str
+    changes: Sequence[Change]
+
+
+def record_of(change: Change) -> Record:
+    """The record that a change is about, as it will be where there is one."""
+    record = change.after if change.after is not None else change.before
+    if record is None:
+        raise ValueError(f"a change of nothing: {change.schedule_id}")
+    return record
+
+
+def series_of(record: Record) -> str:
+    """`wave spring`, or `channel alpha` for a channel's own schedules."""
+    return f"wave {record.wave_id}" if record.wave_id is not None else f"channel {record.channel_id}"
+
+
+def sections(changes: Iterable[Change]) -> list[Section]:
+    """Waves by name, then channels by name; in each by publish time, place in the group, and id."""
+    found: dict[tuple[bool, str], list[Change]] = {}
+    for change in changes:
+        record = record_of(change)
+        key = (record.wave_id is None, record.wave_id or record.channel_id)
+        found.setdefault(key, []).append(change)
+    return [
+        Section("channel" if alone else "wave", name, sorted(found[alone, name], key=_order))
+        for alone, name in sorted(found)
+    ]
+
+
+def _order(change: Change) -> tuple[str, int, str]:
+    record = record_of(change)
+    return record.scheduled_at, record.position, change.schedule_id
+
+
+def tally(changes: Iterable[Change]) -> Counter[Action]:
+    """How many changes of each kind there are."""
+    return Counter(change.action for change in changes)
+
+
+def tally_text(changes: Sequence[Change]) -> str:
+    """`Plan: 3 to add, 1 to change, 0 to cancel, 2 to send.`, or `No changes.`"""
+    if not changes:
+        return "No changes."
+    counts = tally(changes)
+    parts = [
+        f"{counts['create']:,} to add",
+        f"{sum(counts[action] for action in _CHANGED):,} to change",
+        f"{counts['cancel']:,} to cancel",
+        f"{counts['send']:,} to send",
+    ]
+    parts += [f"{counts[action]:,} {words}" for action, words in _REST.items() if counts[action]]
+    return f"Plan: {', '.join(parts)}."
+
+
+# --- what is different afterwards -----------------------------------------------------------------
+
+
+def is_move(change: Change) -> bool:
+    """Whether the publish time of a recorded schedule changes."""
+    before, after = change.before, change.after
+    return (
+        change.action in ("update", "reopen")
+        and before is not None
+        and after is not None
+        and before.scheduled_at != after.scheduled_at
+    )
+
+
+def differences(change: Change, zone: str) -> list[tuple[str, str, str]]:
+    """What an edit changes: a label, the old and the new. Texts are as they were declared, unescaped."""
+    before, after = change.before, change.after
+    if before is None or after is None or change.action not in ("update", "reopen"):
+        return []
+    found = []
+    if before.scheduled_at != after.scheduled_at:
+        found.append(("time", moment(before.at, zone), moment(after.at, zone)))
+    for label, name in _FIELDS:
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new:
+            found.append((label, _value(name, old), _value(name, new)))
+    return found
+
+
+_FIELDS = (
+    ("video", "video_id"),
+    ("metadata", "metadata"),
+    ("paused", "pauses"),
+    ("catch_up", "catch_up"),
+    ("halt on failure", "halt"),
+    ("after_success", "after_success"),
+    ("type", "schedule_type"),
+    ("status", "status"),
+)
+_compact = msgspec.json.Encoder(order="sorted")
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "pauses":
+        return pauses_text(value) or "not paused"
+    if name == "catch_up":
+        return "as in scheduler.yaml" if value is None else duration_text(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "metadata" and value is not None:
+        return _compact.encode(value).decode()
+    return "none" if value is None else str(value)
+
+
+# --- pace -----------------------------------------------------------------------------------------
+
+
+def pace_lines(sends: Sequence[PlannedSend], pace: Pace | None) -> list[str]:
+    """What pace makes of the sends: `100 sends at 60/min: the last leaves 40 s after the first`.
+
+    One line a token whose sends do not all leave at once; with several, each says which it is.
+    """
+    offsets: dict[str, list[float]] = {}
+    for send in sends:
+        if send.token is not None:
+            offsets.setdefault(send.token, []).append(send.offset_seconds)
+    if pace is None:
+        return []
+    lines = []
+    for token, found in sorted(offsets.items()):
+        spread = round(max(found) - min(found))
+        if spread < 1:
+            continue
+        whose = f"{token}: " if len(offsets) > 1 else ""
+        lines.append(
+            f"{whose}{count(len(found), 'send')} at {_pace_text(pace)}: "
+            f"the last leaves {_seconds(spread)} after the first"
+        )
+    return lines
+
+
+def _pace_text(pace: Pace) -> str:
+    units = {1: "s", 60: "min", 3_600: "h", 86_400: "d"}
+    return f"{pace.count}/{units.get(pace.seconds) or duration_text(pace.seconds)}"
+
+
+def _seconds(number: int) -> str:
+    return f"{number} s" if number < 120 else duration_text(number)
+
+
+# --- which plan it is -----------------------------------------------------------------------------
+
+_DECIDED = (
+    "schedule_type",
+    "channel_id",
+    "wave_id",
+    "coordination_group_id",
+    "video_id",
+    "scheduled_at",
+    "status",
+    "reason",
+    "is_paused",
+    "pauses",
+    "metadata",
+    "slot",
+    "position",
+    "catch_up",
+    "halt",
+    "after_success",
+    "resends",
+)
+
+
+def checksum(plan: Plan) -> str:
+    """`sha256:…` over the canonical JSON of what the plan does: the same a minute later, if it is the same.
+
+    What carries the instant of planning (histories, lateness, the words of reasons) is left out.
+    """
+    steps = [
+        [change.schedule_id, change.action, _decided(change.before), _decided(change.after)]
+        for change in plan.changes
+    ]
+    steps.sort(key=lambda step: (step[0], step[1]))
+    return "sha256:" + hashlib.sha256(_compact.encode(steps)).hexdigest()
+
+
+def _decided(record: Record | None) -> list[Any] | None:
+    return None if record is None else [getattr(record, name) for name in _DECIDED]

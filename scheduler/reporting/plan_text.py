@@ -1,0 +1,84 @@
+"""A plan for people at a terminal: by wave and channel, a sign a step, what changes, and why.
+
+wave spring
+  + create  spring/teaser/alpha  2026-03-01 18:00 UTC (19:00 Europe/Berlin)  teaser-4k  # declared in …
+  - cancel  spring/teaser/beta   2026-03-01 18:00 UTC                        teaser-4k  # no longer …
+
+Plan: 1 to add, 0 to change, 1 to cancel, 0 to send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from scheduler.planning.plan import Change, Plan, Waiting
+from scheduler.reporting.plan_sections import (
+    SIGNS,
+    Section,
+    differences,
+    pace_lines,
+    record_of,
+    sections,
+    tally_text,
+)
+from scheduler.reporting.terminal import Paint, clip, pad, visible, width
+from scheduler.reporting.time_format import moment
+
+if TYPE_CHECKING:
+    from scheduler.desired import Pace
+
+_LONGEST = 160
+"""Characters of one changed value; whole ones are in the JSON."""
+_STYLES = {
+    "+": "green",
+    "~": "yellow",
+    "-": "red",
+    ">": "cyan",
+    "!": "alarm",
+    "?": "dim",
+    "=": "green",
+    ".": "dim",
+}
+
+
+def plan_text(plan: Plan, *, zones: Mapping[str, str], pace: Pace | None = None, colour: bool = False) -> str:
+    """The whole plan. `zones` are the IANA names of the channels' time zones; UTC where one is missing."""
+    paint = Paint(colour)
+    blocks = ["\n".join(_section(section, zones, paint)) for section in sections(plan.changes)]
+    if plan.waiting:
+        blocks.append("\n".join(_waiting(plan.waiting, paint)))
+    last = [visible(line) + "." for line in pace_lines(plan.sends, pace)]
+    last.append(paint("bold", tally_text(plan.changes)))
+    return "\n\n".join([*blocks, "\n".join(last)])
+
+
+def _section(section: Section, zones: Mapping[str, str], paint: Paint) -> Iterator[str]:
+    yield paint("bold", f"{section.kind} {visible(section.name)}")
+    rows = [_columns(change, zones) for change in section.changes]
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    for change, row in zip(section.changes, rows, strict=True):
+        sign = SIGNS[change.action]
+        cells = [pad(cell, cells) for cell, cells in zip(row, widths, strict=True)]
+        reason = paint("dim", f"# {visible(change.reason)}") if change.reason else ""
+        yield f"  {paint(_STYLES[sign], sign)} {'  '.join([*cells, reason])}".rstrip()
+        indent = " " * (6 + widths[0])
+        zone = zones.get(record_of(change).channel_id, "UTC")
+        for label, old, new in differences(change, zone):
+            yield f"{indent}{label}: {_short(old)} -> {_short(new)}"
+
+
+def _columns(change: Change, zones: Mapping[str, str]) -> tuple[str, str, str, str]:
+    record = record_of(change)
+    when = moment(record.at, zones.get(record.channel_id, "UTC"))
+    return change.action, visible(change.schedule_id), when, visible(record.video_id or "(no video)")
+
+
+def _short(value: str) -> str:
+    return visible(clip(value, _LONGEST))
+
+
+def _waiting(waiting: Sequence[Waiting], paint: Paint) -> Iterator[str]:
+    yield paint("bold", "due, and cannot be sent")
+    for one in waiting:
+        yield f"  {paint('alarm', '!')} {visible(one.schedule_id)}  {paint('dim', f'# {visible(one.why)}')}"

@@ -1,0 +1,235 @@
+"""A plan as the comment on a pull request: words first, then problems, times, and what stands around them.
+
+A comment stays below 50,000 bytes: what does not fit is left out in whole rows, and said to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from scheduler.diagnostics import Diagnostic
+from scheduler.planning.plan import Change, Plan
+from scheduler.reporting.diagnostics_text import Teller, weights
+from scheduler.reporting.plan_sections import (
+    SIGNS,
+    Section,
+    checksum,
+    differences,
+    pace_lines,
+    record_of,
+    sections,
+    tally,
+)
+from scheduler.reporting.pull_request.escaping import code, escape, folded
+from scheduler.reporting.pull_request.gantt import gantt
+from scheduler.reporting.pull_request.notes import notes, settings_table
+from scheduler.reporting.pull_request.punctuality import punctuality
+from scheduler.reporting.pull_request.summary import by_series, headline
+from scheduler.reporting.pull_request.timeline import timeline
+from scheduler.reporting.review import Review, review_of_plan
+from scheduler.reporting.terminal import count
+from scheduler.reporting.time_format import local_moment, utc_moment
+from scheduler.state.record import Record
+
+if TYPE_CHECKING:
+    from scheduler.desired import Pace
+
+MARKER = "<!-- wave-scheduler:plan"
+"""How the one comment that is kept up to date begins."""
+COMMENT_LIMIT = 50_000
+"""Bytes; GitHub refuses a comment of more than 65,536 characters."""
+_NOTES = 1_500
+"""Bytes kept free for saying what was left out."""
+
+
+def plan_markdown(
+    plan: Plan,
+    diagnostics: Sequence[Diagnostic],
+    *,
+    zones: Mapping[str, str],
+    sources: Mapping[str, str] | None = None,
+    pace: Pace | None = None,
+    review: Review | None = None,
+    limit: int = COMMENT_LIMIT,
+) -> str:
+    """The comment: the same bytes for the same plan, whenever it is made.
+
+    `zones` are the channels' time zones (IANA names), `sources` the texts of the files by name. `limit` is
+    in bytes.
+    """
+    review = review_of_plan(plan) if review is None else review
+    total = checksum(plan)
+    head = [_marker(plan, total), "### Publication plan", headline(review, diagnostics)]
+    foot = f"Plan checksum: <code>{total}</code>, {_compared_with(review)}."
+    page = _Page(limit - len("\n\n".join([*head, foot]).encode()) - _NOTES)
+    page.add(by_series(review, zones, page.share(6)), [])
+    page.add("\n".join(f"{_sentence(line)}." for line in pace_lines(plan.sends, pace)), [])
+    page.add(*_problems(diagnostics, sources or {}, page.share(3)))
+    page.add(*settings_table(review, page.share(5)))
+    page.add(*timeline(review.changes, zones, page.share(3)))
+    page.add(*gantt(review.changes, page.share(4)))
+    page.add(*notes(review, zones, page.share(4)))
+    page.add(*punctuality(review, page.share(4)))
+    page.add(*_table([*review.changes, *review.steps], zones, page.room))
+    return "\n\n".join([*head, *page.parts, *page.left_out(), foot])
+
+
+class _Page:
+    """What is said so far, and the room that is left, in bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.parts: list[str] = []
+        self._left_out: list[str] = []
+
+    def share(self, parts: int) -> int:
+        """An equal share of what is left, so that nothing takes the room of all that follows."""
+        return max(0, self.room // parts)
+
+    def add(self, text: str, left_out: Sequence[str]) -> None:
+        if text:
+            self.parts.append(text)
+            self.room -= len(text.encode()) + 2
+        self._left_out += left_out
+
+    def left_out(self) -> list[str]:
+        if not self._left_out:
+            return []
+        what = "; ".join(self._left_out)
+        return [
+            f"Left out here, to keep this short: {what}. The summary of the check has more; <code>scheduler "
+            "plan</code> and <code>scheduler validate</code> tell all."
+        ]
+
+
+def _compared_with(review: Review) -> str:
+    return "compared with the base branch and the record" if review.has_base else "compared with the record"
+
+
+def _marker(plan: Plan, total: str) -> str:
+    """Numbers and hexadecimal digits alone: nothing in it can end the comment."""
+    counts = tally(plan.changes)
+    facts: dict[str, object] = {
+        "version": 1,
+        "checksum": total,
+        "changes": len(plan.changes),
+        **{action: counts[action] for action in SIGNS if counts[action]},
+    }
+    return f"{MARKER} {msgspec.json.encode(facts).decode()} -->"
+
+
+def _sentence(line: str) -> str:
+    """A line that may begin with a name: `TOKEN: 100 sends …`."""
+    if line.count(": ") < 2:
+        return line
+    name, _, rest = line.partition(": ")
+    return f"{code(name)}: {rest}"
+
+
+def _problems(
+    diagnostics: Sequence[Diagnostic], sources: Mapping[str, str], room: int
+) -> tuple[str, list[str]]:
+    """As many diagnostics as fit, errors first, and how many do not."""
+    if not diagnostics:
+        return "", []
+    teller = Teller(sources)
+    ordered = sorted(diagnostics, key=lambda fault: not fault.is_error)
+    told: list[str] = []
+    for fault in ordered:
+        text = escape(teller.tell(fault))
+        room -= len(text.encode()) + 2
+        if room < 0:
+            break
+        told.append(text)
+    rest = len(ordered) - len(told)
+    left_out = [count(rest, "problem")] if rest else []
+    text = "\n\n".join(told)
+    return (folded(weights(diagnostics), len(told), f"<pre>\n{text}\n</pre>") if told else ""), left_out
+
+
+def _table(changes: Sequence[Change], zones: Mapping[str, str], room: int) -> tuple[str, list[str]]:
+    """Tables by wave and channel, as many rows as fit, and what does not."""
+    if not changes:
+        return "", []
+    blocks: list[str] = []
+    left_out = []
+    room -= 200
+    for section in sections(changes):
+        lines: list[str] = []
+        for line in _rows(section, zones):
+            room -= len(line.encode()) + 1
+            if room < 0:
+                break
+            lines.append(line)
+        missing = len(section.changes) + 1 - max(len(lines), 1)
+        if len(lines) > 1:
+            blocks.append("\n".join(lines))
+        if missing:
+            left_out.append((section, missing))
+    shown = len(changes) - sum(number for _, number in left_out)
+    title = count(len(changes), "step")
+    body = "\n\n".join(blocks)
+    return (folded(title, shown, body) if blocks else ""), _left_out(left_out)
+
+
+def _left_out(found: Sequence[tuple[Section, int]]) -> list[str]:
+    if not found:
+        return []
+    total = count(sum(number for _, number in found), "step")
+    some = ", ".join(f"{number:,} of {section.kind} {code(section.name)}" for section, number in found[:3])
+    more = f" and {len(found) - 3:,} other waves and channels" if len(found) > 3 else ""
+    return [f"{total}: {some}{more}"]
+
+
+def _rows(section: Section, zones: Mapping[str, str]) -> Iterator[str]:
+    """A heading with the table's head, then one line a change."""
+    yield (
+        f"**{section.kind.capitalize()}** {code(section.name)}\n\n"
+        "| | Schedule | Video | Before | After | Why |\n|-|-|-|-|-|-|"
+    )
+    for change in section.changes:
+        zone = zones.get(record_of(change).channel_id, "UTC")
+        after = "archived" if change.action == "archive" else _when(change.after, zone)
+        cells = (
+            code(SIGNS[change.action]),
+            code(change.schedule_id),
+            _video(change),
+            _when(change.before, zone),
+            after,
+            _why(change, zone),
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def _video(change: Change) -> str:
+    before, after = change.before, change.after
+    names = [record.video_id or "(none)" for record in (before, after) if record is not None]
+    return " → ".join(code(name) for name in dict.fromkeys(names))
+
+
+def _when(record: Record | None, zone: str) -> str:
+    """The publish time as the channel's clocks show it, or what became of it."""
+    if record is None:
+        return ""
+    if record.status in ("cancelled", "completed"):
+        return record.status
+    if record.status == "failed":
+        return f"failed: {record.reason}".replace("_", " ")
+    words = local_moment(record.at, zone).replace("_", "&#x5f;")
+    if zone != "UTC":
+        words += f"<br>{utc_moment(record.at)} UTC"
+    if record.status == "executing":
+        words += ", sent"
+    return words + (", paused" if record.is_paused else "")
+
+
+def _why(change: Change, zone: str) -> str:
+    other = [
+        f"{label}: {old} -> {new}"
+        for label, old, new in differences(change, zone)
+        if label not in ("time", "video", "status")
+    ]
+    return "<br>".join(code(words) for words in (change.reason, *other) if words)

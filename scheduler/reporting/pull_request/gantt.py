@@ -1,0 +1,98 @@
+"""The publication times of a proposal as a Mermaid Gantt chart, which GitHub draws.
+
+A chart is for seeing what lies where. Many publications are drawn group by group instead of one by one, and
+no more of them than a picture can hold; what was where before stands beside where it will be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from scheduler.planning.plan import Change
+from scheduler.reporting.plan_sections import is_move, record_of, series_of
+from scheduler.reporting.pull_request.escaping import that_fit
+from scheduler.reporting.terminal import clip, count, visible
+
+MOST = 40
+"""Tasks of one diagram: more are no picture any more."""
+_HEAD = ("```mermaid", "gantt", "title Publication times in UTC", "dateFormat YYYY-MM-DD HH:mm:ss",
+         "axisFormat %m-%d %H:%M")  # fmt: skip
+_PLAIN = re.compile(r"[^\w ./+-]")
+_DRAWN = frozenset({"create", "update", "reopen", "cancel"})
+
+
+class _Task(NamedTuple):
+    """One mark. The tag is the colour: `active` for what will be, `done` for what was, `crit` for gone."""
+
+    section: str
+    at: str
+    word: str
+    name: str
+    tag: str
+
+
+def gantt(changes: Sequence[Change], room: int) -> tuple[str, list[str]]:
+    """The chart and what was left out of it; nothing for a single mark, which is no picture."""
+    drawn = [
+        change
+        for change in changes
+        if change.action in _DRAWN and (change.action != "update" or is_move(change))
+    ]
+    tasks = [task for change in drawn for task in _tasks(change, record_of(change).channel_id)]
+    if len(drawn) < 2:
+        return "", []
+    if len(tasks) > MOST:
+        tasks = _grouped([task for change in drawn for task in _tasks(change, series_of(record_of(change)))])
+    tasks.sort(key=lambda task: (task.at, task.section, task.name, task.word))
+    room -= sum(len(line) + 1 for line in _HEAD) + len("```")
+    shown = tasks[:MOST]
+    while shown and len(that_fit(_lines(shown), room)) < len(list(_lines(shown))):
+        shown = shown[: len(shown) * 3 // 4]
+    left_out = len(tasks) - len(shown)
+    notes = [f"{count(left_out, 'later mark')} of the diagram"] if left_out and shown else []
+    return "\n".join([*_HEAD, *_lines(shown), "```"]) if shown else "", notes
+
+
+def _tasks(change: Change, section: str) -> Iterator[_Task]:
+    """Each begins with a word of ours, so that none is taken for a keyword of the diagram."""
+    record = record_of(change)
+    name = record.video_id or change.schedule_id
+    if record.status == "cancelled":
+        yield _Task(section, record.scheduled_at, "cancelled", name, "crit")
+        return
+    if is_move(change) and change.before is not None:
+        yield _Task(section, change.before.scheduled_at, "was", name, "done")
+    word = "new" if change.action == "create" else "now"
+    if record.is_paused:
+        word += " paused"
+    yield _Task(section, record.scheduled_at, word, name, "active")
+
+
+def _grouped(tasks: Sequence[_Task]) -> list[_Task]:
+    """Those of one section, instant and name in one: `new teaser-4k on 40 channels`."""
+    numbers: dict[_Task, int] = defaultdict(int)
+    for task in tasks:
+        numbers[task] += 1
+    return [
+        task if number == 1 else task._replace(name=f"{clip(task.name, 30)} x {number}")
+        for task, number in numbers.items()
+    ]
+
+
+def _lines(tasks: Sequence[_Task]) -> Iterator[str]:
+    by_section: dict[str, list[_Task]] = defaultdict(list)
+    for task in tasks:
+        by_section[task.section].append(task)
+    for section in sorted(by_section):
+        yield f"section {_label(section)}"
+        for task in by_section[section]:
+            when = f"{task.at[:10]} {task.at[11:19]}"
+            yield f"  {task.word} {_label(task.name)} :{task.tag}, milestone, {when}, 0m"
+
+
+def _label(text: str) -> str:
+    """A text of signs that mean nothing to the diagram."""
+    return clip(_PLAIN.sub("_", visible(text)), 40).replace("…", "...")

@@ -1,0 +1,59 @@
+"""How punctual a proposal can be, in words: the last publications, held against what its waves can bear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scheduler.reporting.pull_request.escaping import code, that_fit
+from scheduler.reporting.review import Need, Review, Sample
+from scheduler.reporting.terminal import count
+from scheduler.times import duration_text
+
+_HEAD = (
+    "| | lead | catch_up | on time if it leaves within | missed if later than | had the last been these |\n"
+    "|-|-|-|-|-|-|"
+)
+
+
+def punctuality(review: Review, room: int) -> tuple[str, list[str]]:
+    """The part of the comment; empty where the proposal changes no time."""
+    if not review.needs:
+        return "", []
+    words = f"#### How punctual this can be\n\n{' '.join(_history(review.sample, review.hold))}"
+    lines = [_line(name, review.needs[name], review.sample) for name in sorted(review.needs)]
+    kept = that_fit(lines, room - len(words.encode()) - len(_HEAD) - 4)
+    rest = len(lines) - len(kept)
+    left_out = [f"{rest:,} of the waves and channels under punctuality"] if rest else []
+    return "\n\n".join([words, "\n".join([_HEAD, *kept])] if kept else [words]), left_out
+
+
+def _history(sample: Sample, hold: int | None) -> Iterator[str]:
+    missed = f"{sample.missed or 'none'} {'was' if sample.missed == 1 else 'were'} missed"
+    if sample.late:
+        middle, most = (duration_text(sample.share_within(share)) for share in (0.5, 0.95))
+        yield (
+            f"Of the last {count(len(sample.late) + sample.missed, 'publication')}, half left within "
+            f"{middle} of their due time, 95 % within {most}, the latest after "
+            f"{duration_text(sample.late[-1])}; {missed}."
+        )
+    else:
+        yield "Nothing was sent yet, so nothing is known of the clock."
+        if sample.missed:
+            yield f"Of the last publications {missed}."
+        yield "GitHub's cron alone can be hours late: <code>docs/punctuality.md</code> says how to do better."
+    if hold:
+        within = f"within {duration_text(hold)} (the hold)"
+        yield f"A run that finds something due {within} waits for it, and sends it to the second."
+
+
+def _line(name: str, need: Need, sample: Sample) -> str:
+    late = sample.later_than(need.lead) - sample.later_than(need.lost)
+    lost = sample.later_than(need.lost) + sample.missed
+    on_time = duration_text(need.lead) if need.lead else "the second"
+    if need.spread:
+        on_time += f"; <code>pace</code> alone takes {duration_text(need.spread)}"
+    cells = (
+        code(name), duration_text(need.lead), duration_text(need.catch_up), on_time, duration_text(need.lost),
+        f"{late} late, {lost} missed" if sample.late else "",
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,116 @@
+"""A proposal's publications instant by instant: what was there before, and what will be there.
+
+Times are told as the channels' clocks show them, and in UTC. What goes out together stands in one row.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from scheduler.planning.plan import Change
+from scheduler.reporting.plan_sections import is_move
+from scheduler.reporting.pull_request.escaping import code, folded, some, that_fit, zone_name
+from scheduler.reporting.review import BOOKINGS
+from scheduler.reporting.terminal import count
+from scheduler.reporting.time_format import day_and_time, local_clock
+from scheduler.state.record import Record
+from scheduler.times import Instant, duration_text
+
+_ZONES = 4
+_CHANNELS = 3
+_THINGS = 6
+_HEAD = "| UTC | On the channels' clocks | Before | After |\n|-|-|-|-|"
+
+
+class _Thing(NamedTuple):
+    """What goes out at one instant on several channels."""
+
+    name: str
+    note: str
+
+
+class _Row:
+    """One instant."""
+
+    def __init__(self) -> None:
+        self.channels: dict[str, None] = {}
+        self.before: dict[_Thing, list[str]] = defaultdict(list)
+        self.after: dict[_Thing, list[str]] = defaultdict(list)
+
+
+def timeline(changes: Sequence[Change], zones: Mapping[str, str], room: int) -> tuple[str, list[str]]:
+    """The table, as many rows as fit, and what was left out. One publication alone is told in the words."""
+    rows = _rows(changes)
+    if not rows:
+        return "", []
+    lines = that_fit((_line(at, rows[at], zones) for at in sorted(rows)), room - len(_HEAD) - 200)
+    rest = len(rows) - len(lines)
+    left_out = [f"{count(rest, 'later instant')} of the timeline"] if rest else []
+    if not lines:
+        return "", left_out
+    table = "\n".join([_HEAD, *lines])
+    return folded(f"Timeline: {count(len(rows), 'instant')}", len(lines), table), left_out
+
+
+def _rows(changes: Sequence[Change]) -> dict[Instant, _Row]:
+    rows: dict[Instant, _Row] = defaultdict(_Row)
+    for change in changes:
+        if change.action not in BOOKINGS or (change.action == "update" and not is_move(change)):
+            continue
+        before, after = change.before, change.after
+        was_there = before is not None and before.status != "cancelled"
+        if before is not None and was_there:
+            _enter(rows[before.at], "before", change, before)
+            if is_move(change) and after is not None:
+                _enter(rows[before.at], "after", change, before, f"moved {_shift(before, after)}")
+        if after is not None and (was_there or after.status != "cancelled" or before is None):
+            _enter(rows[after.at], "after", change, after)
+    return rows
+
+
+def _enter(row: _Row, side: str, change: Change, record: Record, note: str = "") -> None:
+    if not note:
+        note = record.status if record.status in ("cancelled", "completed") else ""
+        note = note or ("paused" if record.is_paused else "")
+    cell = row.before if side == "before" else row.after
+    cell[_Thing(_name(change, record), note)].append(record.channel_id)
+    row.channels[record.channel_id] = None
+
+
+def _name(change: Change, record: Record) -> str:
+    """The group in a wave; of a channel's own schedules the video."""
+    return record.coordination_group_id or record.video_id or change.schedule_id
+
+
+def _shift(before: Record, after: Record) -> str:
+    seconds = after.at - before.at
+    return f"{duration_text(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
+
+
+def _line(at: Instant, row: _Row, zones: Mapping[str, str]) -> str:
+    clocks: dict[str, list[str]] = defaultdict(list)
+    for channel in row.channels:
+        clocks[zones.get(channel, "UTC")].append(channel)
+    names = sorted(clocks, key=lambda zone: (zone == "UTC", local_clock(at, zone), zone))
+    shown = [
+        "UTC" if zone == "UTC" else f"{local_clock(at, zone)} {zone_name(zone)}" for zone in names[:_ZONES]
+    ]
+    if len(names) > _ZONES:
+        shown.append(f"and {count(len(names) - _ZONES, 'more zone')}")
+    cells = (day_and_time(at), "<br>".join(shown), _cell(row.before), _cell(row.after))
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(things: Mapping[_Thing, Sequence[str]]) -> str:
+    told = [_thing(thing, things[thing]) for thing in sorted(things)]
+    if len(told) > _THINGS:
+        told = [*told[: _THINGS - 1], f"and {len(told) - _THINGS + 1:,} more"]
+    return "<br>".join(told)
+
+
+def _thing(thing: _Thing, channels: Iterable[str]) -> str:
+    on = some(sorted(channels), _CHANNELS, "channel")
+    name = f"{code(thing.name)} on {on}"
+    return f"{name} ({thing.note})" if thing.note else name

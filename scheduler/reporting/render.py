@@ -1,0 +1,138 @@
+"""What each command prints in each of its formats: one function a command, values to text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from scheduler import __version__
+from scheduler.diagnostics import Diagnostic
+from scheduler.reporting.nothing_to_do import NOTHING_TEXT
+
+if TYPE_CHECKING:
+    from scheduler.delivery import Report
+    from scheduler.planning.reconcile import Reconciled
+    from scheduler.planning.rows import Row
+    from scheduler.reporting.review import Review
+
+
+def for_validate(form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool) -> str:
+    """`validate`: every diagnostic, and a last line that counts."""
+    found = reconciled.diagnostics
+    if form == "json":
+        from scheduler.reporting.json_output import validation_json
+
+        return validation_json(found).decode() + "\n"
+    if form == "sarif":
+        from scheduler.reporting.sarif import sarif_json
+
+        return sarif_json(found, version=__version__).decode() + "\n"
+    if form == "github":
+        from scheduler.reporting.annotations import annotations_text
+
+        return annotations_text(found, texts, colour=colour) + "\n" + _summary(reconciled, colour=False)
+    return _problems(found, texts, colour=colour) + _summary(reconciled, colour=colour)
+
+
+def _problems(found: Sequence[Diagnostic], texts: Mapping[str, str], *, colour: bool) -> str:
+    from scheduler.reporting.diagnostics_text import diagnostics_text
+
+    return diagnostics_text(found, texts, colour=colour) + "\n\n" if found else ""
+
+
+def _summary(reconciled: Reconciled, *, colour: bool) -> str:
+    from scheduler.reporting.diagnostics_text import summary_text
+
+    declared = reconciled.declared
+    words = summary_text(
+        reconciled.diagnostics,
+        schedules=len(reconciled.schedules),
+        waves=0 if declared is None else len(declared.waves),
+        channels=0 if declared is None else len(declared.channels),
+        colour=colour,
+    )
+    return words + "\n"
+
+
+def for_plan(
+    form: str,
+    reconciled: Reconciled,
+    texts: Mapping[str, str],
+    *,
+    colour: bool,
+    review: Review | None = None,
+    limit: int | None = None,
+) -> str | Iterable[bytes]:
+    """`plan`, and `run --dry-run`: diagnostics, then every step with its reason. JSON comes in parts.
+
+    `review` and `limit` (bytes) are for Markdown.
+    """
+    plan, found = reconciled.plan, reconciled.diagnostics
+    if form == "json":
+        from scheduler.reporting.json_output import plan_json
+
+        return chain(plan_json(plan, found), [b"\n"])
+    declared = reconciled.declared
+    pace = None if declared is None else declared.settings.pace
+    if form == "markdown":
+        from scheduler.reporting.pull_request.comment import COMMENT_LIMIT, plan_markdown
+
+        return plan_markdown(
+            plan, found, zones=_zones(reconciled), sources=texts, pace=pace, review=review,
+            limit=COMMENT_LIMIT if limit is None else limit,
+        ) + "\n"  # fmt: skip
+    from scheduler.reporting.plan_text import plan_text
+
+    words = plan_text(plan, zones=_zones(reconciled), pace=pace, colour=colour)
+    return _problems(found, texts, colour=colour) + words + "\n"
+
+
+def _zones(reconciled: Reconciled) -> dict[str, str]:
+    declared = reconciled.declared
+    return {} if declared is None else {name: channel.timezone for name, channel in declared.channels.items()}
+
+
+def for_list(form: str, rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool) -> str:
+    """`list`: a table, CSV, or JSON. `every` row there is tells how far the listed waves have come."""
+    if form == "json":
+        from scheduler.reporting.json_output import listing_json
+
+        return listing_json(rows).decode() + "\n"
+    from scheduler.reporting.list_text import csv_text, table
+
+    return csv_text(rows) if form == "csv" else table(rows, every=every, colour=colour) + "\n"
+
+
+def for_run(form: str, report: Report, texts: Mapping[str, str], *, colour: bool) -> str:
+    """`run`: the problems, a line a schedule that something became of, and how many."""
+    results = [report.results[schedule_id] for schedule_id in sorted(report.results)]
+    if form == "json":
+        from scheduler.reporting.json_output import results_json
+
+        return results_json(results, report.diagnostics).decode() + "\n"
+    from scheduler.reporting.run_text import results_text
+
+    problems = _problems(report.diagnostics, texts, colour=colour)
+    booked = _booked(report)
+    if not results:
+        return problems + (booked or _nothing(report))
+    return problems + booked + results_text(results, colour=colour) + "\n"
+
+
+def _nothing(report: Report) -> str:
+    """Where something is wrong, nobody is to read that all is well."""
+    from scheduler.reporting.terminal import count
+
+    errors = sum(fault.is_error for fault in report.diagnostics)
+    return f"{count(errors, 'error')}; nothing else to do.\n" if errors else NOTHING_TEXT
+
+
+def _booked(report: Report) -> str:
+    """`Recorded: 3 create, 1 update.`"""
+    from collections import Counter
+
+    counts = Counter(change.action for change in report.changes if change.action not in ("miss", "fail"))
+    if not counts:
+        return ""
+    return "Recorded: " + ", ".join(f"{number} {action}" for action, number in counts.items()) + ".\n"

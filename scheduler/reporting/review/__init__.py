@@ -1,0 +1,122 @@
+"""What a reviewer of a proposal should know beyond its plan. Pure.
+
+A proposal is compared with the record and, where there is one, with the base it is to be merged into: what is
+different afterwards, what would happen in any case, which settings change hands. Around it stands what nobody
+sees in a diff: clock changes, freezes, near neighbours, and how punctual the last publications were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from scheduler.planning.plan import Change, Plan, Surroundings
+from scheduler.planning.reconcile import Reconciled
+from scheduler.reporting.review.clocks import ClockChange, clock_changes
+from scheduler.reporting.review.comparison import BOOKINGS, anyway, effects, refused, steps, waiting
+from scheduler.reporting.review.freezes import Frozen, frozen
+from scheduler.reporting.review.neighbours import Neighbour, near, span_of
+from scheduler.reporting.review.punctuality import Need, Sample, needs_of, sample_of
+from scheduler.reporting.review.settings import Setting, beyond, other_record, settings_changed
+from scheduler.state.record import Record
+
+__all__ = [
+    "BOOKINGS",
+    "ClockChange",
+    "Frozen",
+    "Need",
+    "Neighbour",
+    "Review",
+    "Sample",
+    "Setting",
+    "review",
+    "review_of_plan",
+]
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """A proposal, as it is to be judged. Durations are in seconds."""
+
+    changes: Sequence[Change]
+    """What is different afterwards: against the base, or else against the record."""
+    steps: Sequence[Change] = ()
+    """What the clock makes of the plan, and would not make of the base: sends, confirmations, failures."""
+    waiting: int = 0
+    """How many are due and cannot be sent, and could be with the base, or are not in it."""
+    is_planned: bool = True
+    """False where scheduler.yaml cannot be read: then a run stops, and nothing is planned."""
+    has_base: bool = False
+    anyway: int = 0
+    """How many steps of the plan the base declares as well, so that a run takes them in any case."""
+    refused: Sequence[str] = ()
+    """Ids that a rule keeps back, and that the base does not keep back."""
+    titles: Mapping[str, str] = {}
+    """Wave -> its title."""
+    leads: Mapping[str, int] = {}
+    """Channel -> how long before the publish time its dispatch leaves; where there is any."""
+    settings: Sequence[Setting] = ()
+    beyond: Mapping[str, str] = {}
+    """Channel -> its repository, where the `allow` of the base would not let it be."""
+    other_record: tuple[str, str] | None = None
+    """The record that runs believe now, and the one that they would believe instead."""
+    clocks: Sequence[ClockChange] = ()
+    freezes: Sequence[Frozen] = ()
+    neighbours: Sequence[Neighbour] = ()
+    near: int = 0
+    """How near the neighbours are that are told."""
+    sample: Sample = Sample()
+    needs: Mapping[str, Need] = {}
+    hold: int | None = None
+    """How long a run stays for what falls due; None where nobody said."""
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether a merge makes any difference that this program sees."""
+        return bool(self.changes or self.settings or self.refused) or not self.is_planned
+
+
+def review_of_plan(plan: Plan) -> Review:
+    """A review that knows the plan alone."""
+    return Review(
+        changes=[change for change in plan.changes if change.action in BOOKINGS],
+        steps=steps(None, plan),
+        waiting=waiting(None, plan),
+    )
+
+
+def review(
+    proposal: Reconciled, base: Reconciled | None, surroundings: Surroundings, *, hold: int | None = None
+) -> Review:
+    """Look at a proposal. A base whose scheduler.yaml cannot be read is none."""
+    if proposal.declared is None:
+        return Review(changes=(), is_planned=False)
+    if base is not None and base.declared is None:
+        base = None
+    declared = proposal.declared
+    changes = effects(base, proposal)
+    neighbours = near(changes, proposal.booked, declared.settings.min_gap)
+    return Review(
+        changes=changes,
+        steps=steps(None if base is None else base.plan, proposal.plan),
+        waiting=waiting(None if base is None else base.plan, proposal.plan),
+        has_base=base is not None,
+        anyway=anyway(base, proposal),
+        refused=refused(base, proposal),
+        titles={name: wave.title for name, wave in declared.waves.items() if wave.title is not None},
+        leads={name: channel.lead for name, channel in declared.channels.items() if channel.lead},
+        settings=settings_changed(base, proposal),
+        beyond=beyond(base, proposal),
+        other_record=other_record(base, proposal),
+        clocks=clock_changes(changes, neighbours, declared),
+        freezes=frozen(changes, declared),
+        neighbours=neighbours,
+        near=span_of(declared.settings.min_gap),
+        sample=sample_of(_everything(proposal)),
+        needs=needs_of(changes, proposal, surroundings),
+        hold=hold,
+    )
+
+
+def _everything(proposal: Reconciled) -> list[Record]:
+    return [*proposal.archive.values(), *proposal.booked.values()]

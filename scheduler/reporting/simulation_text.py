@@ -1,0 +1,186 @@
+"""What a simulation came to: a table and the settings that would have been enough, or a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from scheduler.reporting.json_output import VERSION, fault_document, safe
+from scheduler.reporting.terminal import Paint, count, pad, visible, width
+from scheduler.reporting.time_format import moment
+from scheduler.simulation.conditions import Conditions
+from scheduler.simulation.enough import Enough
+from scheduler.simulation.study import Figures, Study, Trouble
+from scheduler.times import duration_text, instant_text
+
+_HEAD = ("", "sent", "on time", "missed", "failed", "held", "median", "95 %", "worst", "lead", "catch_up")
+_SHOWN = 20
+"""Publications that were not sent, as a person reads them; the document has all."""
+_LONGEST_JOB = 6 * 3600
+"""Seconds that a hosted job may run."""
+
+
+def simulation_text(study: Study, *, colour: bool = False) -> str:
+    """What was simulated, a line a wave and a channel, what was not sent, and what would be enough."""
+    paint = Paint(colour)
+    lines = [*_given(study), ""]
+    if not study.publications:
+        return "\n".join([*lines, "There is nothing to publish in this span."])
+    lines += _table(study.figures, paint)
+    lines += ["", "Lateness is counted from due: the publish time minus the lead. On time: within the lead."]
+    if study.troubles:
+        lines += ["", "Not sent:", *_troubles(study, paint)]
+    return "\n".join([*lines, "", *_enough(study)])
+
+
+def _given(study: Study) -> Iterator[str]:
+    stage, given = study.stage, study.conditions
+    yield (
+        f"{count(study.runs, 'run')} with {count(study.publications, 'publication')} "
+        f"from {moment(stage.start)} to {moment(stage.end)} (seed {given.seed})"
+    )
+    late = "in time" if given.late.most == 0 else f"{given.late.text} late"
+    came = study.wanted - study.dropped
+    yield (
+        f"a tick every {given.every.text}, {late}: {came:,} of {study.wanted:,} came, "
+        f"at most {duration_text(study.gap)} apart"
+    )
+    others = [*_settings(given), *_faults(given)]
+    if others:
+        yield ", ".join(others)
+
+
+def _settings(given: Conditions) -> Iterator[str]:
+    if given.hold:
+        yield f"hold {duration_text(given.hold)}"
+    if given.lead is not None:
+        yield f"lead {duration_text(given.lead)}"
+    if given.catch_up is not None:
+        yield f"catch_up {duration_text(given.catch_up)}"
+    if given.pace is not None:
+        yield f"pace {given.pace.count} in {duration_text(given.pace.seconds)}"
+
+
+def _faults(given: Conditions) -> Iterator[str]:
+    shares = ((given.refuse, "refused"), (given.limit, "limited"), (given.unknown, "without an answer"))
+    words = [f"{share * 100:.3g} % {what}" for share, what in shares if share]
+    if words:
+        yield f"of the requests {', '.join(words)}"
+
+
+def _table(figures: Sequence[Figures], paint: Paint) -> Iterator[str]:
+    """Names to the left, figures to the right."""
+    rows = [_HEAD, *map(_cells, figures)]
+    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        cells = [pad(row[0], widths[0]), *(_right(c, w) for c, w in zip(row[1:], widths[1:], strict=True))]
+        if number == 0:
+            yield paint("bold", "  ".join(cells).rstrip())
+            continue
+        if figures[number - 1].missed:
+            cells[3] = paint("red", cells[3])
+        yield "  ".join(cells).rstrip()
+
+
+def _right(text: str, cells: int) -> str:
+    return " " * (cells - width(text)) + text
+
+
+def _cells(figures: Figures) -> tuple[str, ...]:
+    return (
+        visible(f"{figures.kind} {figures.id}"),
+        *(f"{number:,}" for number in (figures.sent, figures.on_time, figures.missed)),
+        *(f"{number:,}" for number in (figures.failed, figures.held)),
+        *map(_duration, (figures.median, figures.most, figures.worst, figures.lead, figures.catch_up)),
+    )
+
+
+def _duration(seconds: int | None) -> str:
+    return "-" if seconds is None else duration_text(seconds)
+
+
+def _troubles(study: Study, paint: Paint) -> Iterator[str]:
+    shown = study.troubles[:_SHOWN]
+    widest = max(width(visible(trouble.schedule_id)) for trouble in shown)
+    for trouble in shown:
+        name = pad(visible(trouble.schedule_id), widest)
+        where = f"{trouble.kind} in {trouble.runs} of {count(study.runs, 'run')}"
+        yield f"  {name}  {paint('red', where)}: {visible(trouble.why)}"
+    if len(study.troubles) > _SHOWN:
+        yield f"  and {len(study.troubles) - _SHOWN:,} more"
+
+
+def _enough(study: Study) -> Iterator[str]:
+    least = study.missing_nothing
+    ways = [_way("catch_up", least.catch_up), *_ways(least)]
+    yield f"To miss nothing, one of these is enough: {', '.join(ways)}."
+    ways = list(_ways(study.in_time))
+    yield f"To be in time, one of these is enough: {', '.join(ways)}."
+
+
+def _ways(enough: Enough) -> Iterator[str]:
+    yield _way("lead", enough.lead)
+    beyond = enough.hold is not None and enough.hold >= _LONGEST_JOB
+    yield _way("hold", enough.hold) + (" (a hosted job ends after 6h)" if beyond else "")
+
+
+def _way(name: str, seconds: int | None) -> str:
+    return f"no {name} that was tried" if seconds is None else f"{name} {duration_text(seconds)}"
+
+
+# --- for programs -----------------------------------------------------------------------------------
+
+
+def simulation_json(study: Study) -> bytes:
+    """The document of `simulate`: durations in seconds, shares from 0 to 1. It ends without a line break."""
+    stage = study.stage
+    document = {
+        "version": VERSION,
+        "from": instant_text(stage.start),
+        "to": instant_text(stage.end),
+        "runs": study.runs,
+        "publications": study.publications,
+        "conditions": msgspec.to_builtins(study.conditions),
+        "ticks": {"wanted": study.wanted, "dropped": study.dropped, "longest_gap_seconds": study.gap},
+        "waves": [_figures(each) for each in study.figures if each.kind == "wave"],
+        "channels": [_figures(each) for each in study.figures if each.kind == "channel"],
+        "not_sent": [_trouble(each) for each in study.troubles],
+        "enough": {
+            "to_miss_nothing": {
+                "catch_up_seconds": study.missing_nothing.catch_up,
+                "lead_seconds": study.missing_nothing.lead,
+                "hold_seconds": study.missing_nothing.hold,
+            },
+            "to_be_in_time": {
+                "lead_seconds": study.in_time.lead,
+                "hold_seconds": study.in_time.hold,
+            },
+        },
+        "diagnostics": list(map(fault_document, study.diagnostics)),
+    }
+    return safe(msgspec.json.encode(document))
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {
+        "id": figures.id,
+        "sent": figures.sent,
+        "on_time": figures.on_time,
+        "missed": figures.missed,
+        "failed": figures.failed,
+        "held": figures.held,
+        "lateness_seconds": {"median": figures.median, "p95": figures.most, "worst": figures.worst},
+        "lead_seconds": figures.lead,
+        "catch_up_seconds": figures.catch_up,
+    }
+
+
+def _trouble(trouble: Trouble) -> dict[str, Any]:
+    return {
+        "schedule_id": trouble.schedule_id,
+        "outcome": trouble.kind,
+        "why": trouble.why,
+        "runs": trouble.runs,
+    }
