@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from scheduler.app.service import SchedulingService
     from scheduler.errors import ScheduleError
-    from scheduler.service import SchedulingService
 
 __version__ = "0.1.0"
 __all__ = ["ScheduleError", "SchedulingService", "__version__"]
 
-_LAZY = {"ScheduleError": "scheduler.errors", "SchedulingService": "scheduler.service"}
+_LAZY = {"ScheduleError": "scheduler.errors", "SchedulingService": "scheduler.app.service"}
 
 
 def __getattr__(name: str) -> object:

@@ -11,7 +11,7 @@ def main() -> None:
     """Run the command line. Leaves by SystemExit."""
     _open_what_is_closed()
     gc.disable()  # a short-lived process: the collector costs more than what it would free
-    from scheduler import idle
+    from scheduler.app import idle
 
     words = idle.answer(sys.argv[1:], os.environ)
     if words is not None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
+from scheduler.app.repository import Repository, root_of
 from scheduler.clock import Clock
 from scheduler.errors import (
     QueueError,
@@ -28,7 +29,6 @@ from scheduler.errors import (
     StateMissing,
 )
 from scheduler.times import Instant, TimeError, instant_text, read_duration, read_time
-from scheduler.wiring import Repository, root_of
 
 if TYPE_CHECKING:
     from scheduler.delivery import Report, Runner
@@ -520,7 +520,7 @@ def state_verify(context: Context) -> None:
 
 
 def _recorded(context: Context) -> Any:
-    from scheduler.wiring import demand_lineage
+    from scheduler.app.repository import demand_lineage
 
     settings = readable_settings(context)
     store = context.repository.store(settings)

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from github_stand_in import GitHub
 from miniature import Miniature
 
+from scheduler.app.repository import Repository
 from scheduler.delivery import Edge, Runner
 from scheduler.times import Instant, instant_text, read_utc
-from scheduler.wiring import Repository
 
 
 class SimulatedClock:

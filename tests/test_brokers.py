@@ -28,6 +28,7 @@ from broker_servers import (
 from git_repository import git
 from miniature import Miniature
 
+from scheduler.app.repository import Repository
 from scheduler.clock import Clock
 from scheduler.delivery.dispatcher import Request
 from scheduler.delivery.queue.celery import Broker, broker_url
@@ -35,7 +36,6 @@ from scheduler.errors import SchedulerError
 from scheduler.state.codec import decode
 from scheduler.state.intent import payload_of
 from scheduler.times import read_utc
-from scheduler.wiring import Repository
 
 BEFORE, NOON, SOON = "2030-03-01T11:59:00Z", "2030-03-01T12:00:00Z", "2030-03-01T12:00:05Z"
 PLAY = """\

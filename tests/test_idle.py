@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from miniature import TOKEN, Miniature, Outcome
 
-from scheduler import idle
+from scheduler.app import idle
 from scheduler.times import instant_text, read_utc
 
 BEGIN = read_utc("2026-02-20T12:00:00Z")
@@ -269,9 +269,9 @@ def test_an_idle_tick_imports_next_to_nothing(live: Miniature) -> None:
     )
     assert ticked.stdout == "Nothing to do.\n"
     imported = {line.rpartition("|")[2].strip() for line in ticked.stderr.splitlines()}
-    assert "scheduler.idle" in imported
+    assert "scheduler.app.idle" in imported
     assert {name.partition(".")[0] for name in imported} & HEAVY == set()
     assert {name for name in imported if name.startswith("scheduler.")} <= {
-        "scheduler.idle", "scheduler.checkout.reading", "scheduler.checkout.source", "scheduler.errors", "scheduler.state.header",
+        "scheduler.app.idle", "scheduler.checkout.reading", "scheduler.checkout.source", "scheduler.errors", "scheduler.state.header",
         "scheduler.times", "scheduler.reporting", "scheduler.reporting.nothing_to_do",
     }  # fmt: skip

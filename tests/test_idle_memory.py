@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from miniature import Miniature
 
-from scheduler import idle
+from scheduler.app import idle
 
 WAVE = (
     "schedules: [{ type: simultaneous, video: teaser, at: 2998-03-01T18:00:00Z, channels: [alpha, beta] }]\n"

@@ -23,9 +23,9 @@ from git_repository import git
 from github_stand_in import GitHub
 from miniature import TOKEN, Miniature
 
-from scheduler import scaffold
+from scheduler.app import init
+from scheduler.app.init import requirements
 from scheduler.desired import schema_files
-from scheduler.scaffold import requirements
 
 PROJECT = Path(__file__).parent.parent
 BEGUN = "2026-03-01T12:00:00Z"
@@ -126,7 +126,7 @@ def test_a_name_that_no_owner_has_is_refused(mini: Miniature, tmp_path: Path, ow
 
 
 def test_the_workflows_the_pages_and_the_channels_side_are_this_projects_own(new: Miniature) -> None:
-    for name in scaffold.AS_THEY_ARE:
+    for name in init.AS_THEY_ARE:
         ours = PROJECT / name
         if name.startswith(
             (".github/workflows/", ".github/ISSUE", ".github/PULL", ".vscode/", "docs/", "examples/")
@@ -134,7 +134,7 @@ def test_the_workflows_the_pages_and_the_channels_side_are_this_projects_own(new
             assert (new.root / name).read_bytes() == ours.read_bytes(), name
 
 
-@pytest.mark.parametrize("said", [said for said, _ in scaffold.INSTALLING])
+@pytest.mark.parametrize("said", [said for said, _ in init.INSTALLING])
 def test_what_the_installing_action_says_otherwise_is_still_in_this_projects_own(said: str) -> None:
     assert said in (PROJECT / ".github/actions/scheduler/action.yml").read_text()
 

@@ -23,12 +23,13 @@ from miniature import Miniature
 from odd_yaml import CHANNEL, NAMES, WAVE, channels, comments, difference, lines_of, waves
 from still_clock import StillClock
 
-from scheduler import editing, verbs
+from scheduler import editing
+from scheduler.app import operations
+from scheduler.app.repository import Repository
 from scheduler.editing import Proposal, View
 from scheduler.editing import yaml as edits
 from scheduler.errors import ScheduleError
 from scheduler.times import read_time
-from scheduler.wiring import Repository
 
 NOW = "2026-02-25T09:00:00Z"
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Adelaide")
@@ -54,7 +55,7 @@ class Desk(Miniature):
         return {file: (self.root / file).read_bytes().decode() for file in FILES.values()}
 
     def view(self) -> View:
-        return verbs.look(self.repository)
+        return operations.look(self.repository)
 
     def targets(self) -> list[str]:
         """All that a verb may be about: the files, the groups, and what `list` shows."""
@@ -157,7 +158,7 @@ def carry_out(desk: Desk, step: Step, target: str) -> bool:
     before = desk.texts()
     place = editing.resolve(desk.view(), target).place
     try:
-        changed = verbs.change(desk.repository, lambda view: step.propose(view, target))
+        changed = operations.change(desk.repository, lambda view: step.propose(view, target))
     except ScheduleError:
         assert desk.texts() == before, "what is refused changes nothing"
         return False

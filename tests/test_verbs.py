@@ -12,12 +12,13 @@ from github_stand_in import Fault, GitHub
 from miniature import Miniature, Outcome
 from odd_yaml import OPENING
 
-from scheduler import editing, verbs
+from scheduler import editing
+from scheduler.app import operations
+from scheduler.app.repository import Repository
 from scheduler.clock import Clock
 from scheduler.diagnostics import Location, error
 from scheduler.errors import ScheduleError
 from scheduler.times import read_time
-from scheduler.wiring import Repository
 
 NOW = "2026-02-25T09:00:00Z"
 SPRING = (
@@ -432,14 +433,14 @@ def test_a_file_that_changed_since_it_was_read_is_not_overwritten(desk: Miniatur
         return proposal
 
     with pytest.raises(ScheduleError, match="was changed meanwhile"):
-        verbs.change(repository, slowly)
+        operations.change(repository, slowly)
     assert spring(desk) == SPRING + "# saved by somebody else\n"
 
 
 def test_edits_from_many_threads_lose_nothing(desk: Miniature) -> None:
     def create(number: int) -> None:
         repository = Repository(desk.root, desk.environ, Clock(read_time(NOW)))
-        verbs.change(
+        operations.change(
             repository,
             lambda view: editing.create_group(
                 view, "simultaneous", video=f"video-{number}", channels=["alpha"], wave="many",
@@ -681,7 +682,7 @@ def test_retries_that_race_are_decided_again(desk: Miniature, github: GitHub, tm
 
     def retry() -> None:
         try:
-            verbs.retry(Repository(desk.root, desk.environ, clock), "spring/teaser/alpha")
+            operations.retry(Repository(desk.root, desk.environ, clock), "spring/teaser/alpha")
         except ScheduleError as problem:
             errors.append(str(problem))
 

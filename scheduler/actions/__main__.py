@@ -118,9 +118,9 @@ def _comment(asked: argparse.Namespace) -> None:
 
 def _new_wave(asked: argparse.Namespace) -> None:
     from scheduler.actions import new_wave  # late: a tick makes none
+    from scheduler.app.repository import Repository as Waves
+    from scheduler.app.repository import root_of
     from scheduler.clock import Clock
-    from scheduler.wiring import Repository as Waves
-    from scheduler.wiring import root_of
 
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     waves = Waves(root_of(asked.directory), os.environ, Clock())

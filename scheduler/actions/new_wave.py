@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from scheduler import verbs
 from scheduler.actions import branches, forms
 from scheduler.actions.branches import Content, PullRequest
 from scheduler.actions.comments import put_comment
 from scheduler.actions.rest import ApiError, Repository
 from scheduler.actions.texts import COMMENT_LIMIT, code, fit
+from scheduler.app import operations
+from scheduler.app.repository import Repository as Waves
 from scheduler.editing import Proposal, Refused, title_left_out
 from scheduler.errors import ScheduleError, SchedulerError
 from scheduler.reporting.diagnostics_text import diagnostics_text
 from scheduler.reporting.edit_text import edit_text
 from scheduler.reporting.terminal import visible
-from scheduler.wiring import Repository as Waves
 
 _WRITERS = ("admin", "write")
 """What GitHub calls the permission of those who may push; `maintain` is told as `write`."""
@@ -79,7 +79,7 @@ def answer(client: Repository, waves: Waves, issue: Issue, server: str) -> str:
     if form is None:
         return _refuse(client, issue, opened, "\n".join(f"- {problem}" for problem in problems))
     try:
-        proposal = forms.propose(verbs.look(waves), form)
+        proposal = forms.propose(operations.look(waves), form)
     except ScheduleError as problem:
         return _refuse(client, issue, opened, block(_words(problem)))
     rival = branches.rival_of(client, issue.branch, proposal.file)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from scheduler import verbs
+from scheduler.app import operations
 from scheduler.checkout import writing
 from scheduler.cli import FINE, PROBLEMS, Context, guarded, pass_context
 from scheduler.commands.telling import filtered
@@ -68,7 +68,7 @@ def calendar(context: Context, folder: Path, wanted: Filter) -> None:
                 "without --from it begins 90 days back, which is after --to: give --from too"
             )
     jobs = [] if state is None else filter(waits_for_worker, state.schedules.values())
-    claims = verbs.claims(context.repository, reconciled.declared, jobs)
+    claims = operations.claims(context.repository, reconciled.declared, jobs)
     found = gather(reconciled, state, wanted, claims)
     _write(folder, before, files(found))
     click.echo(f"wrote {count(len(found.entries), 'schedule')} to {visible(str(folder))}: {', '.join(NAMES)}")

@@ -20,7 +20,7 @@ def doctor(context: Context, form: str) -> None:
     key), the tokens by name, the queue, the state, the clock, the settings. Exit 1 where something will
     not work, 3 where the state cannot be reached.
     """
-    from scheduler.doctor import examine
+    from scheduler.app.doctor import examine
     from scheduler.reporting.doctor_text import findings_json, findings_text
     from scheduler.reporting.findings import has_failed
 

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
-from scheduler import editing, verbs
+from scheduler import editing
+from scheduler.app import operations
 from scheduler.cli import PROBLEMS, Context, DurationArgument, guarded, pass_context, write
 from scheduler.commands import completion
 from scheduler.editing import Proposal, Refused, View
@@ -31,7 +32,7 @@ _target = click.argument("target", shell_complete=completion.targets)
 def _carry_out(context: Context, propose: Callable[[View], Proposal], *, commit: bool) -> None:
     """Write what is proposed and tell it; a refusal shows the file as it would have been."""
     try:
-        changed = verbs.change(context.repository, propose, commit=commit)
+        changed = operations.change(context.repository, propose, commit=commit)
     except Refused as refusal:
         click.echo(diagnostics_text(refusal.diagnostics, refusal.texts) + "\n", err=True)
         click.echo(f"error: {refusal.message}", err=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from scheduler import scaffold
+from scheduler.app import init as scaffold
 from scheduler.cli import Context, guarded, pass_context
 from scheduler.reporting.terminal import count, visible
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from scheduler import verbs
+from scheduler.app import operations
 from scheduler.cli import Context, guarded, pass_context
 from scheduler.commands import completion
 from scheduler.editing.retry import MayBePublished
@@ -21,7 +21,7 @@ from scheduler.reporting.terminal import visible
 def retry(context: Context, schedule_id: str, resend: bool) -> None:
     """Make a failed schedule pending again; it is then sent however late."""
     try:
-        retried = verbs.retry(context.repository, schedule_id, resend=resend)
+        retried = operations.retry(context.repository, schedule_id, resend=resend)
     except MayBePublished as refusal:
         _tell(refusal.look_at)
         raise

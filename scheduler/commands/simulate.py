@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from scheduler import desired
+from scheduler.app.repository import Repository
 from scheduler.checkout.source import Source
 from scheduler.cli import (
     FINE,
@@ -32,7 +33,6 @@ from scheduler.simulation.conditions import Conditions, Spread, read_spread
 from scheduler.simulation.replay import Stage
 from scheduler.simulation.study import study
 from scheduler.times import Instant, TimeError
-from scheduler.wiring import Repository
 
 LONGEST = 366 * 86_400
 """Seconds of the longest span: more is a typing error."""

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import click
 
-from scheduler import verbs
-from scheduler.arguments import STATUSES
+from scheduler.app import operations
+from scheduler.app.service_arguments import STATUSES
 from scheduler.cli import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
 from scheduler.commands import completion
 from scheduler.planning import query
@@ -122,7 +122,7 @@ def show(context: Context, schedule_id: str, form: str) -> None:
     """Tell one schedule: where it is declared, its history, and why it has or has not been sent."""
     from scheduler.reporting.show_text import story_json, story_text
 
-    story = verbs.show(context.repository, schedule_id)
+    story = operations.show(context.repository, schedule_id)
     if form == "json":
         write(story_json(story).decode() + "\n")
     else:

@@ -2,7 +2,7 @@
 
 A proposal is a value. It is computed from one look at the repository, held against the rules as a pull
 request would be, and refused (`Refused`) where the edit itself introduces an error; faults that were there
-before do not stand in its way. `scheduler.verbs` writes it.
+before do not stand in its way. `scheduler.app.operations` writes it.
 
 view       one look at everything; the same look with one file edited
 targets    `channel:ID`, `wave:ID`, groups and schedules by their ids

@@ -193,7 +193,7 @@ class Declared(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
 
 
 class Idle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a tick compares to know that there is nothing to do (see `scheduler.idle`).
+    """What a tick compares to know that there is nothing to do (see `scheduler.app.idle`).
 
     That the text is as it was written, its own checksum says (`scheduler.state.header`).
     """

@@ -17,14 +17,14 @@ from types import SimpleNamespace
 from typing import ClassVar, cast
 from unittest import mock
 
-from scheduler import verbs
+from scheduler.app import operations
+from scheduler.app.repository import Repository
 from scheduler.checkout.source import Source
 from scheduler.delivery import Edge, Runner, fan_out
 from scheduler.delivery import run as runner
 from scheduler.editing.retry import MayBePublished
 from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.state.record import Declared, Record
-from scheduler.wiring import Repository
 
 from .declared import NAMES, START, Channel, Wave, declare_once, version_of
 from .invariants import Violation
@@ -141,10 +141,10 @@ def retry_of(schedule_id: str, *, resend: bool) -> Callable[[Process], None]:
             demand_right_clock=lambda: None,
         )
         try:
-            verbs.retry(cast("Repository", repository), schedule_id)
+            operations.retry(cast("Repository", repository), schedule_id)
         except MayBePublished:
             if resend:
-                verbs.retry(cast("Repository", repository), schedule_id, resend=True)
+                operations.retry(cast("Repository", repository), schedule_id, resend=True)
 
     return work
 

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from scheduler import editing
+from scheduler.app.repository import Repository
 from scheduler.checkout import writing
 from scheduler.delivery import RACES, commit_messages
 from scheduler.delivery.queue.sqlite import SqliteQueue, claim_of
@@ -22,7 +23,6 @@ from scheduler.errors import LostRace, ScheduleError, SchedulerError, StateError
 from scheduler.reporting.explain import Story, explain
 from scheduler.state.intent import key_of
 from scheduler.state.record import Claim, Record
-from scheduler.wiring import Repository
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):

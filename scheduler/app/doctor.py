@@ -11,13 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from scheduler import desired
+from scheduler.app.environment import FILE_SUFFIX
+from scheduler.app.repository import Repository, demand_lineage
 from scheduler.delivery import CLOCK_TOLERANCE
 from scheduler.delivery.dispatcher import Check
 from scheduler.delivery.queue.celery import Broker
 from scheduler.delivery.queue.sqlite import SqliteQueue
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
-from scheduler.environment import FILE_SUFFIX
 from scheduler.errors import SchedulerError, StateError, StateMissing
 from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.planning.reconcile import reconcile
@@ -25,7 +26,6 @@ from scheduler.planning.rows import is_dead_letter, waits_for_worker
 from scheduler.reporting.findings import Finding, Verdict
 from scheduler.state.record import Intent, Record, State
 from scheduler.times import Instant, duration_text, instant_text, read_utc
-from scheduler.wiring import Repository, demand_lineage
 
 MOST_NAMED = 5
 """Names of a longer list that a message repeats."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from scheduler import idle
+from scheduler.app import idle
+from scheduler.app.environment import on_actions, surroundings_of, token_reader, who_runs
 from scheduler.checkout import reading
 from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic, Location, warning
-from scheduler.environment import on_actions, surroundings_of, token_reader, who_runs
 from scheduler.errors import QueueError, RunRefused, SchedulerError, StateError, StateMissing
 from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.state.record import Declared, Idle, Intent, Record, State

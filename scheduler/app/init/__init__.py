@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
+from scheduler.app.init.requirements import Pinned, pin
 from scheduler.desired import schema_files
 from scheduler.errors import SchedulerError
-from scheduler.scaffold.requirements import Pinned, pin
 from scheduler.times import Instant, moment_of
 
 __all__ = ["Pinned", "files", "pin", "write"]

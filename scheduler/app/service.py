@@ -31,7 +31,9 @@ from typing import Any, TypedDict
 
 import msgspec
 
-from scheduler import arguments, editing, verbs
+from scheduler import editing
+from scheduler.app import operations, service_arguments
+from scheduler.app.repository import Repository, root_of
 from scheduler.clock import Clock
 from scheduler.delivery import Look, Runner
 from scheduler.diagnostics import Diagnostic
@@ -42,7 +44,6 @@ from scheduler.planning.plan import PlannedSend
 from scheduler.planning.rows import Row
 from scheduler.state.record import ScheduleType, Status
 from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc
-from scheduler.wiring import Repository, root_of
 
 _log = logging.getLogger("scheduler")
 
@@ -187,7 +188,7 @@ class SchedulingService:
         metadata: Mapping[str, Any] | None = None,
     ) -> list[Publication]:
         """Publish one video on one channel after the other, `delay_seconds` apart; otherwise as above."""
-        delay = duration_text(arguments.seconds("delay_seconds", delay_seconds))
+        delay = duration_text(service_arguments.seconds("delay_seconds", delay_seconds))
         return self._create_group(
             "staggered", video_id, channel_ids, ("start_time", start_time), wave_id, metadata, delay
         )
@@ -203,10 +204,10 @@ class SchedulingService:
         delay: str | None,
     ) -> list[Publication]:
         """`at` has the name of its argument with it, for messages."""
-        video = arguments.text("video_id", video_id)
-        channels = arguments.texts("channel_ids", channel_ids)
-        wave = arguments.text_or_none("wave_id", wave_id)
-        told = arguments.metadata(metadata)
+        video = service_arguments.text("video_id", video_id)
+        channels = service_arguments.texts("channel_ids", channel_ids)
+        wave = service_arguments.text_or_none("wave_id", wave_id)
+        told = service_arguments.metadata(metadata)
         time = instant_text(_instant(*at))
         proposal = self._change(
             lambda view: editing.create_group(
@@ -223,9 +224,9 @@ class SchedulingService:
         metadata: Mapping[str, Any] | None = None,
     ) -> Publication:
         """Publish once on one channel; the video can be assigned later."""
-        channel = arguments.text("channel_id", channel_id)
-        video = arguments.text_or_none("video_id", video_id)
-        told = arguments.metadata(metadata)
+        channel = service_arguments.text("channel_id", channel_id)
+        video = service_arguments.text_or_none("video_id", video_id)
+        told = service_arguments.metadata(metadata)
         time = instant_text(_instant("scheduled_at", scheduled_at))
         proposal = self._change(
             lambda view: editing.create_one_off(view, channel, at=time, video=video, metadata=told)
@@ -236,7 +237,7 @@ class SchedulingService:
 
     def validate_schedule(self, schedule_id: str) -> Validation:
         """Hold one schedule against every rule, as a pull request would be."""
-        name = arguments.text("schedule_id", schedule_id)
+        name = service_arguments.text("schedule_id", schedule_id)
         view = self._look()
         try:
             row = editing.find_schedule(view, name)
@@ -251,7 +252,7 @@ class SchedulingService:
         self, schedule_id: str, reason: str | None = None, until: datetime | None = None
     ) -> Publication:
         """Hold one schedule back, for good or `until` an instant."""
-        why = arguments.text_or_none("reason", reason)
+        why = service_arguments.text_or_none("reason", reason)
         end = None if until is None else instant_text(_instant("until", until))
         return self._edit_one(
             schedule_id, lambda view, name: editing.pause(view, name, reason=why, until=end)
@@ -267,13 +268,13 @@ class SchedulingService:
 
     def pause_channel_schedules(self, channel_id: str, reason: str | None = None) -> int:
         """Hold a whole channel back; how many schedules that touches."""
-        name = f"channel:{arguments.text('channel_id', channel_id)}"
-        why = arguments.text_or_none("reason", reason)
+        name = f"channel:{service_arguments.text('channel_id', channel_id)}"
+        why = service_arguments.text_or_none("reason", reason)
         return len(self._change(lambda view: editing.pause(view, name, reason=why)).touched)
 
     def resume_channel_schedules(self, channel_id: str) -> int:
         """Lift a channel's own pause; how many schedules that touches."""
-        name = f"channel:{arguments.text('channel_id', channel_id)}"
+        name = f"channel:{service_arguments.text('channel_id', channel_id)}"
         return len(self._change(lambda view: editing.resume(view, name)).touched)
 
     def retry_schedule(self, schedule_id: str, resend: bool = False) -> Publication:
@@ -282,8 +283,11 @@ class SchedulingService:
         `resend` sends even what may have been published, under a new key. Raises ScheduleError where it did
         not fail, is no longer declared, or may have been published and `resend` is not set.
         """
-        name, again = arguments.text("schedule_id", schedule_id), arguments.flag("resend", resend)
-        retried = verbs.retry(self._repository(), name, resend=again)
+        name, again = (
+            service_arguments.text("schedule_id", schedule_id),
+            service_arguments.flag("resend", resend),
+        )
+        retried = operations.retry(self._repository(), name, resend=again)
         return self.get_schedule(retried.retry.schedule_id)
 
     # --- executing ------------------------------------------------------------------------------------
@@ -300,7 +304,7 @@ class SchedulingService:
         repository = self._repository()
         settings = repository.settings()
         if settings is None:
-            view = verbs.look(repository)
+            view = operations.look(repository)
             raise ScheduleError("scheduler.yaml cannot be read, so nothing runs", view.reconciled.diagnostics)
         with self._run:
             try:
@@ -320,36 +324,40 @@ class SchedulingService:
 
     def get_schedule(self, schedule_id: str) -> Publication:
         """One schedule. Raises ScheduleError, with a suggestion, where there is none."""
-        return _publication(editing.find_schedule(self._look(), arguments.text("schedule_id", schedule_id)))
+        return _publication(
+            editing.find_schedule(self._look(), service_arguments.text("schedule_id", schedule_id))
+        )
 
     def get_schedules(self, status: Status | None = None) -> list[Publication]:
         """All schedules, or those of one status, by time, then id."""
-        return self._query(query.Filter(statuses=_these(arguments.status(status))))
+        return self._query(query.Filter(statuses=_these(service_arguments.status(status))))
 
     def get_schedules_by_date_range(
         self, start_date: datetime, end_date: datetime, channel_id: str | None = None
     ) -> list[Publication]:
         """Those published from `start_date` on and before `end_date`, by time, then id."""
         start, end = _instant("start_date", start_date), _instant("end_date", end_date)
-        channels = _these(arguments.text_or_none("channel_id", channel_id))
+        channels = _these(service_arguments.text_or_none("channel_id", channel_id))
         return self._query(query.Filter(start=start, end=end, channels=channels))
 
     def get_schedules_by_channel(self, channel_id: str, status: Status | None = None) -> list[Publication]:
         """Those of one channel, or of one status on it, by time, then id."""
-        channels = _these(arguments.text("channel_id", channel_id))
-        return self._query(query.Filter(channels=channels, statuses=_these(arguments.status(status))))
+        channels = _these(service_arguments.text("channel_id", channel_id))
+        return self._query(query.Filter(channels=channels, statuses=_these(service_arguments.status(status))))
 
     def get_schedules_by_wave(self, wave_id: str) -> list[Publication]:
         """Those of one wave, by time; those at one instant in the order of their group."""
         return self._query(
-            query.Filter(waves=_these(arguments.text("wave_id", wave_id))),
+            query.Filter(waves=_these(service_arguments.text("wave_id", wave_id))),
             lambda row: (row.record.at, row.record.coordination_group_id, row.record.position),
         )
 
     def get_schedules_by_group(self, coordination_group_id: str) -> list[Publication]:
         """The members of one coordination group (`<wave>/<group>`), in their order."""
         return self._query(
-            query.Filter(groups=_these(arguments.text("coordination_group_id", coordination_group_id))),
+            query.Filter(
+                groups=_these(service_arguments.text("coordination_group_id", coordination_group_id))
+            ),
             lambda row: (row.record.position, row.schedule_id),
         )
 
@@ -360,14 +368,14 @@ class SchedulingService:
         return Repository(self._root, self._environ, self._clock)
 
     def _look(self) -> View:
-        return verbs.look(self._repository())
+        return operations.look(self._repository())
 
     def _change(self, propose: Callable[[View], Proposal]) -> Proposal:
-        return verbs.change(self._repository(), propose).proposal
+        return operations.change(self._repository(), propose).proposal
 
     def _edit_one(self, schedule_id: str, propose: Callable[[View, str], Proposal]) -> Publication:
         """An edit about one schedule, and that schedule after it."""
-        name = arguments.text("schedule_id", schedule_id)
+        name = service_arguments.text("schedule_id", schedule_id)
         if name.count("/") == 0 or (name.count("/") == 1 and ":" not in name):
             editing.find_schedule(self._look(), name)  # a wave, a channel, a group: says so
         proposal = self._change(lambda view: propose(view, name))
@@ -415,7 +423,7 @@ def _due(at: Instant, send: PlannedSend) -> Instant:
 
 def _instant(name: str, value: datetime) -> Instant:
     """An argument's moment in whole seconds; a naive one is taken as UTC, with a warning."""
-    moment = arguments.moment(name, value)
+    moment = service_arguments.moment(name, value)
     if moment.tzinfo is None:
         warnings.warn(
             f"the datetime {moment.isoformat()} is naive and is taken as UTC; "
@@ -424,7 +432,7 @@ def _instant(name: str, value: datetime) -> Instant:
             stacklevel=_callers(),
         )
         moment = moment.replace(tzinfo=UTC)
-    return arguments.instant_of(name, moment)
+    return service_arguments.instant_of(name, moment)
 
 
 def _callers() -> int:
