@@ -17,7 +17,7 @@ def main() -> None:
     if words is not None:
         sys.stdout.write(words)
         sys.exit(0)
-    from scheduler.cli import main as run
+    from scheduler.cli.main import main as run
 
     try:
         run()

@@ -39,4 +39,4 @@ def live(mini: Miniature, github: GitHub) -> Miniature:
 @pytest.fixture
 def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands with `--now` see exactly that instant, however long they take."""
-    monkeypatch.setattr("scheduler.cli.Clock", StillClock)
+    monkeypatch.setattr("scheduler.cli.main.Clock", StillClock)

@@ -19,7 +19,7 @@ from textwrap import dedent
 from typing import IO, Any
 from unittest import mock
 
-from scheduler.cli import main
+from scheduler.cli.main import main
 
 TOKEN = "canary-token-f81d4fae"
 """The value of ACME_TOKEN in a miniature; it must never be seen in any output."""

@@ -99,7 +99,7 @@ class Page:
         at = read_time(self.now)
         self.hub.clock = lambda: float(at)
         dates = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), self.now)
-        with contextlib.chdir(self.home), mock.patch("scheduler.cli.Clock", StillClock):
+        with contextlib.chdir(self.home), mock.patch("scheduler.cli.main.Clock", StillClock):
             outcome = self.mini.run(*words[1:], now=self.now, **environ, **dates)
         assert outcome.code in (0, 1, 3), outcome.err
         return outcome.out + outcome.err

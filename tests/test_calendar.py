@@ -445,7 +445,7 @@ def test_the_workflow_that_publishes_it_has_no_findings(tmp_path: Path) -> None:
 
 def rewrite() -> None:
     """Write the expected files anew."""
-    with tempfile.TemporaryDirectory() as scratch, mock.patch("scheduler.cli.Clock", StillClock):
+    with tempfile.TemporaryDirectory() as scratch, mock.patch("scheduler.cli.main.Clock", StillClock):
         mini = sample(Miniature(Path(scratch)))
         publish(mini)
         EXPECTED.mkdir(exist_ok=True)

@@ -41,7 +41,7 @@ def printed(folder: Path, scratch: Path) -> str:
     for line in filter(None, lines):
         words = shlex.split(line)
         assert words[:2] == ["scheduler", "--now"], "every command of a golden test says when it is"
-        with mock.patch("scheduler.cli.Clock", StillClock):
+        with mock.patch("scheduler.cli.main.Clock", StillClock):
             outcome = mini.run(*words[3:], now=words[2])
     text = f"exit {outcome.code}\n{outcome.out}" + (f"--- stderr\n{outcome.err}" if outcome.err else "")
     text = text.replace("\r\n", "\n").replace(str(scratch), "<repository>")

@@ -15,7 +15,7 @@ from github_stand_in import GitHub
 from miniature import Miniature
 from state_branch import Branch
 
-from scheduler.cli import cli
+from scheduler.cli.main import cli
 
 PAGE = Path(__file__).parent.parent / "docs/guarantees.md"
 DUE, LATER = "2026-03-01T18:00:00Z", "2026-03-01T18:01:00Z"

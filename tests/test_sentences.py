@@ -299,7 +299,7 @@ def test_no_status_reason_or_pause_is_without_a_sentence(table: dict[str, str]) 
 
 if __name__ == "__main__":
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("scheduler.cli.Clock", StillClock)
+        patch.setattr("scheduler.cli.main.Clock", StillClock)
         entries = []
         for case in CASES:
             with tempfile.TemporaryDirectory() as folder:

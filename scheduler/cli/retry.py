@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import click
 
 from scheduler.app import operations
-from scheduler.cli import Context, guarded, pass_context
-from scheduler.commands import completion
+from scheduler.cli import completion
+from scheduler.cli.main import Context, guarded, pass_context
 from scheduler.editing.retry import MayBePublished
 from scheduler.reporting.terminal import visible
 

@@ -11,8 +11,8 @@ import msgspec
 
 from scheduler.app import operations
 from scheduler.checkout import writing
-from scheduler.cli import FINE, PROBLEMS, Context, guarded, pass_context
-from scheduler.commands.telling import filtered
+from scheduler.cli.list_and_show import filtered
+from scheduler.cli.main import FINE, PROBLEMS, Context, guarded, pass_context
 from scheduler.errors import SchedulerError
 from scheduler.planning.query import Filter
 from scheduler.planning.rows import waits_for_worker

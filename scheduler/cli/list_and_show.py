@@ -11,8 +11,8 @@ import click
 
 from scheduler.app import operations
 from scheduler.app.service_arguments import STATUSES
-from scheduler.cli import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
-from scheduler.commands import completion
+from scheduler.cli import completion
+from scheduler.cli.main import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
 from scheduler.planning import query
 from scheduler.reporting.terminal import visible
 from scheduler.times import Instant, instant_text

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduler.cli import FINE, PROBLEMS, Context, DurationArgument, guarded, pass_context, readable_settings
+from scheduler.cli.main import (
+    FINE,
+    PROBLEMS,
+    Context,
+    DurationArgument,
+    guarded,
+    pass_context,
+    readable_settings,
+)
 from scheduler.errors import SchedulerError
 from scheduler.reporting.terminal import visible
 

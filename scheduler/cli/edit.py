@@ -13,8 +13,8 @@ import click
 
 from scheduler import editing
 from scheduler.app import operations
-from scheduler.cli import PROBLEMS, Context, DurationArgument, guarded, pass_context, write
-from scheduler.commands import completion
+from scheduler.cli import completion
+from scheduler.cli.main import PROBLEMS, Context, DurationArgument, guarded, pass_context, write
 from scheduler.editing import Proposal, Refused, View
 from scheduler.reporting.diagnostics_text import diagnostics_text
 from scheduler.reporting.edit_text import edit_text

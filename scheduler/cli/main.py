@@ -157,21 +157,21 @@ class Commands(click.Group):
     """The group of all commands; those of other rooms are imported when they are called."""
 
     ELSEWHERE: Mapping[str, str] = {
-        "assign": "scheduler.commands.editing",
-        "calendar": "scheduler.commands.calendar",
-        "cancel": "scheduler.commands.editing",
-        "completion": "scheduler.commands.completion",
-        "create": "scheduler.commands.editing",
-        "doctor": "scheduler.commands.doctor",
-        "init": "scheduler.commands.init",
-        "list": "scheduler.commands.telling",
-        "move": "scheduler.commands.editing",
-        "pause": "scheduler.commands.editing",
-        "resume": "scheduler.commands.editing",
-        "retry": "scheduler.commands.retrying",
-        "show": "scheduler.commands.telling",
-        "simulate": "scheduler.commands.simulate",
-        "worker": "scheduler.commands.working",
+        "assign": "scheduler.cli.edit",
+        "calendar": "scheduler.cli.calendar",
+        "cancel": "scheduler.cli.edit",
+        "completion": "scheduler.cli.completion",
+        "create": "scheduler.cli.edit",
+        "doctor": "scheduler.cli.doctor",
+        "init": "scheduler.cli.init",
+        "list": "scheduler.cli.list_and_show",
+        "move": "scheduler.cli.edit",
+        "pause": "scheduler.cli.edit",
+        "resume": "scheduler.cli.edit",
+        "retry": "scheduler.cli.retry",
+        "show": "scheduler.cli.list_and_show",
+        "simulate": "scheduler.cli.simulate",
+        "worker": "scheduler.cli.worker",
     }
     """Command name -> module that has it as a click command of the same name (dashes as underscores)."""
 

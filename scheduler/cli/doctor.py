@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from scheduler.cli import BROKEN, FINE, PROBLEMS, Context, guarded, pass_context, write
+from scheduler.cli.main import BROKEN, FINE, PROBLEMS, Context, guarded, pass_context, write
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from scheduler.app import init as scaffold
-from scheduler.cli import Context, guarded, pass_context
+from scheduler.cli.main import Context, guarded, pass_context
 from scheduler.reporting.terminal import count, visible
 
 

@@ -12,7 +12,7 @@ import msgspec
 from scheduler import desired
 from scheduler.app.repository import Repository
 from scheduler.checkout.source import Source
-from scheduler.cli import (
+from scheduler.cli.main import (
     FINE,
     PROBLEMS,
     Context,
