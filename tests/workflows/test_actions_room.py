@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from loopback_github import LoopbackGitHub, Repository
 
-from scheduler.actions.__main__ import main
-from scheduler.actions.rest import ApiError
-from scheduler.actions.rest import Repository as Client
-from scheduler.actions.texts import COMMENT_LIMIT, code, command, fit, plain
-from scheduler.actions.ticks import gap_before
+from scheduler.github_actions.__main__ import main
+from scheduler.github_actions.markdown import COMMENT_LIMIT, code, command, fit, plain
+from scheduler.github_actions.rest import ApiError
+from scheduler.github_actions.rest import Repository as Client
+from scheduler.github_actions.tick_gap import gap_before
 from scheduler.reporting.pull_request.comment import MARKER as PLAN_MARKER
 from scheduler.times import read_utc
 

@@ -14,8 +14,8 @@ from acting import PROJECT, Outcome, git
 from miniature import Miniature
 from waves_home import NAME, Home, in_minutes
 
-from scheduler.actions.__main__ import main
-from scheduler.actions.forms import EMPTY, FIELDS, REQUIRED, read_form
+from scheduler.github_actions.__main__ import main
+from scheduler.github_actions.forms import EMPTY, FIELDS, REQUIRED, read_form
 
 AT = in_minutes(7 * 24 * 60)
 FORM = yaml.safe_load((PROJECT / ".github/ISSUE_TEMPLATE/new-wave.yml").read_text())

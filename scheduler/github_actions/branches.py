@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from scheduler.actions.comments import AUTHOR
-from scheduler.actions.rest import ApiError, Repository
+from scheduler.github_actions.comments import AUTHOR
+from scheduler.github_actions.rest import ApiError, Repository
 
 PREFIX = "wave-form/"
 """What the names of our branches begin with; the number of the issue follows."""

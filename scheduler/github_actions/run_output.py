@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.actions.issues import Topic
-from scheduler.actions.texts import code, command, plain
+from scheduler.github_actions.issues import Topic
+from scheduler.github_actions.markdown import code, command, plain
 
 BROKEN = Topic(
     "scheduler",

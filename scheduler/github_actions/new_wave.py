@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from scheduler.actions import branches, forms
-from scheduler.actions.branches import Content, PullRequest
-from scheduler.actions.comments import put_comment
-from scheduler.actions.rest import ApiError, Repository
-from scheduler.actions.texts import COMMENT_LIMIT, code, fit
 from scheduler.app import operations
 from scheduler.app.repository import Repository as Waves
 from scheduler.editing import Proposal, Refused, title_left_out
 from scheduler.errors import ScheduleError, SchedulerError
+from scheduler.github_actions import branches, forms
+from scheduler.github_actions.branches import Content, PullRequest
+from scheduler.github_actions.comments import put_comment
+from scheduler.github_actions.markdown import COMMENT_LIMIT, code, fit
+from scheduler.github_actions.rest import ApiError, Repository
 from scheduler.reporting.diagnostics_text import diagnostics_text
 from scheduler.reporting.edit_text import edit_text
 from scheduler.reporting.terminal import visible

@@ -19,10 +19,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from scheduler.actions import issues, outcomes, ticks
-from scheduler.actions.rest import ApiError, Repository
-from scheduler.actions.texts import SUMMARY_LIMIT, command, fit
 from scheduler.errors import SchedulerError
+from scheduler.github_actions import issues, run_output
+from scheduler.github_actions import tick_gap as ticks
+from scheduler.github_actions.markdown import SUMMARY_LIMIT, command, fit
+from scheduler.github_actions.rest import ApiError, Repository
 from scheduler.times import TimeError, duration_text, read_duration
 
 
@@ -104,7 +105,7 @@ def _summarize(markdown: str) -> None:
 
 
 def _comment(asked: argparse.Namespace) -> None:
-    from scheduler.actions import comments  # late: a tick makes none
+    from scheduler.github_actions import comments  # late: a tick makes none
 
     done = comments.put_comment(
         _repository(),
@@ -117,10 +118,10 @@ def _comment(asked: argparse.Namespace) -> None:
 
 
 def _new_wave(asked: argparse.Namespace) -> None:
-    from scheduler.actions import new_wave  # late: a tick makes none
     from scheduler.app.repository import Repository as Waves
     from scheduler.app.repository import root_of
     from scheduler.clock import Clock
+    from scheduler.github_actions import new_wave  # late: a tick makes none
 
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     waves = Waves(root_of(asked.directory), os.environ, Clock())
@@ -129,23 +130,26 @@ def _new_wave(asked: argparse.Namespace) -> None:
 
 
 def _report(asked: argparse.Namespace) -> None:
-    printed = outcomes.read_printed(asked.file.read_text(encoding="utf-8") if asked.file.exists() else "")
-    for line in outcomes.log_lines(printed):
+    printed = run_output.read_printed(asked.file.read_text(encoding="utf-8") if asked.file.exists() else "")
+    for line in run_output.log_lines(printed):
         _say(line)
-    _summarize(outcomes.summary(printed, asked.exit_code))
+    _summarize(run_output.summary(printed, asked.exit_code))
     _keep_issues(_repository(), printed, asked.exit_code, asked.tick_gap)
 
 
-def _keep_issues(repository: Repository, printed: outcomes.Printed, exit_code: int, tick_gap: int) -> None:
+def _keep_issues(repository: Repository, printed: run_output.Printed, exit_code: int, tick_gap: int) -> None:
     """Open, update and close what this run gives reason to."""
     known = issues.known_issues(repository.list("issues", state="all", labels=issues.LABEL))
     stopped = {} if printed.complete else {"exit code": str(exit_code)}
-    concerns = {outcomes.BROKEN: (stopped, [] if stopped else ["exit code"]), **outcomes.by_topic(printed)}
+    concerns = {
+        run_output.BROKEN: (stopped, [] if stopped else ["exit code"]),
+        **run_output.by_topic(printed),
+    }
     for topic, (wrong, settled) in concerns.items():
         with _apart(topic):
             _settle(repository, known, topic, wrong, settled)
-    with _apart(outcomes.TICKS):
-        _settle(repository, known, outcomes.TICKS, *_tick_gap(repository, tick_gap))
+    with _apart(run_output.TICKS):
+        _settle(repository, known, run_output.TICKS, *_tick_gap(repository, tick_gap))
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from scheduler.actions.rest import ApiError, Repository
-from scheduler.actions.texts import COMMENT_LIMIT, fit
+from scheduler.github_actions.markdown import COMMENT_LIMIT, fit
+from scheduler.github_actions.rest import ApiError, Repository
 from scheduler.reporting.pull_request.comment import MARKER
 
 AUTHOR = "github-actions[bot]"

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scheduler.actions.rest import Repository
-from scheduler.actions.texts import COMMENT_LIMIT, code, fit
+from scheduler.github_actions.markdown import COMMENT_LIMIT, code, fit
+from scheduler.github_actions.rest import Repository
 
 LABEL = "wave-scheduler"
 _MARKER = re.compile(r"\A<!-- wave-scheduler: (\{.*\}) -->\s*$", re.MULTILINE)
