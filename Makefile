@@ -35,7 +35,7 @@ schemas: $(READY) ## Write the JSON Schemas that editors use
 	@$(BIN)/scheduler schema --output schemas
 
 golden: $(READY) ## Write the golden files anew, for review
-	@$(BIN)/python tests/test_golden.py --rewrite
+	@$(BIN)/python tests/cli/test_golden.py --rewrite
 
 bench: $(READY) ## Measure, as ratios in one run
 	@$(BIN)/python -m benchmarks

@@ -1,0 +1,7 @@
+"""The files of the repository, the commit they come from, and git: the only wing that touches the work tree.
+
+`source` is the text of one file; `reading` and `writing` are the disk; `git` runs the one program; `remote`
+asks for the tip of the branch; `origin` says who wrote a line.
+
+Imports: `times`, `errors`, `diagnostics`.
+"""

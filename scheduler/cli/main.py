@@ -286,7 +286,7 @@ def schema(_: Context, kind: str | None, folder: str | None) -> None:
     """Print the JSON Schema of one kind of file, or write all of them into a folder."""
     from pathlib import Path
 
-    from scheduler.desired import schema_files
+    from scheduler.app.schemas import schema_files
 
     files = schema_files()
     if folder is not None:

@@ -3,6 +3,8 @@
 The order is the guarantee. What is due is taken from the very snapshot that the save compares against;
 the intent is durable before its request leaves; one request is made for one saved intent; after any
 lost save everything is read and decided again from the start.
+
+Imports: `times`, `errors`, `diagnostics`, `failpoints`, `checkout`, `desired`, `state`, `planning`.
 """
 
 from __future__ import annotations

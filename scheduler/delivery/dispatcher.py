@@ -1,7 +1,8 @@
 """Where a publication goes. A dispatcher makes one request for one saved intent and says what came of it.
 
 A dispatcher decides nothing: it never repeats a request, never follows a redirect, never sleeps for a
-backoff. What an answer means for the record is `scheduler.planning.plan`'s and `scheduler.delivery`'s business.
+backoff. What an answer means for the record is `scheduler.planning.plan`'s and `scheduler.delivery`'s
+business.
 """
 
 from __future__ import annotations

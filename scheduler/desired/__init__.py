@@ -1,9 +1,11 @@
-"""The three kinds of file: what they may say (pydantic models), and what they say (plain values).
+"""What people write: YAML becomes documents, documents become specs, each fault at its place.
 
-A document becomes a `WaveSpec`, a `ChannelSpec` or a `SettingsSpec`, or else diagnostics; a value is there
-only where no error is. `scheduler.desired.models` holds the models and is the one voice about content; the
-JSON Schemas for editors come from it. pydantic is imported when the first file is read: who needs the
-values alone does not pay for it.
+`yaml_reader` keeps the text and the place of every value, and `yaml_errors` says what is wrong with a text
+that is no YAML. `models` (pydantic) is the one voice about content; `parse` makes plain `specs` of it,
+which exist only where no error does; `declarations` puts all files together. `json_schema` is the same for
+editors. pydantic is imported when the first file is read: who needs the specs alone does not pay for it.
+
+Imports: `times`, `diagnostics`, `checkout`.
 """
 
 from __future__ import annotations
@@ -50,11 +52,10 @@ __all__ = [
     "SettingsSpec",
     "TagSelector",
     "WaveSpec",
-    "schema_of",
     "read_channel",
     "read_settings",
     "read_wave",
-    "schema_files",
+    "schema_of",
     "stem_problem",
 ]
 
@@ -102,10 +103,3 @@ def schema_of(
     from scheduler.desired import json_schema as schemas
 
     return schemas.schema_of(kind, channels)
-
-
-def schema_files() -> dict[str, str]:
-    """The published schemas: the name of each file below `schemas/`, and its text."""
-    from scheduler.desired import json_schema as schemas
-
-    return schemas.schema_files()

@@ -3,7 +3,8 @@
 Each type is an `Annotated` one with two voices that say the same: a function for pydantic, which gets the
 text as it was typed, and a JSON Schema for editors, whose YAML 1.2 readers have made numbers and booleans
 of some texts before the schema sees them. That is why the schema of a text allows those too.
-Faults are raised as pydantic errors whose type is one of our codes; `scheduler.desired.model_errors` words them.
+Faults are raised as pydantic errors whose type is one of our codes; `scheduler.desired.model_errors` words
+them.
 """
 
 from __future__ import annotations
@@ -215,7 +216,7 @@ def _read_shift(value: object) -> int:
         raise fault(f"{quoted(text)} is not a shift", "write 30m for later or -30m for earlier") from None
 
 
-class Surroundings:
+class FileContext:
     """What the place of a value knows from further out: the zone of local times, the entry's type."""
 
     __slots__ = ("entry_type", "zone")
@@ -229,7 +230,7 @@ class Surroundings:
 def _zone_of(info: ValidationInfo) -> str | None:
     """The zone that holds for a local time: the one beside it, else the one further out."""
     own: str | None = info.data.get("timezone")
-    surroundings: Surroundings | None = info.context
+    surroundings: FileContext | None = info.context
     return own or (surroundings.zone if surroundings else None)
 
 

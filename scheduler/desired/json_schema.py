@@ -18,7 +18,6 @@ from pydantic_core import core_schema
 from scheduler.desired.fields import ABSOLUTE_TIME, CHANNEL_ID_MARK, text_schema
 from scheduler.desired.model_errors import ROOTS
 from scheduler.desired.specs import ID, ID_HINT
-from scheduler.state import json_schema
 
 Kind = Literal["wave", "channel", "scheduler"]
 Schema = dict[str, Any]
@@ -56,16 +55,6 @@ def schema_of(kind: Kind, channels: Mapping[str, str] | None = None) -> Schema:
     if '"#/$defs/channel-id"' not in json.dumps(finished):
         del finished["$defs"]["channel-id"]
     return finished
-
-
-def schema_files() -> dict[str, str]:
-    """The published schemas: the name of each file, and its text."""
-    kinds: tuple[Kind, ...] = ("wave", "channel", "scheduler")
-    schemas = {kind: schema_of(kind) for kind in kinds} | {"state": json_schema.state_schema()}
-    return {
-        f"{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-        for name, schema in schemas.items()
-    }
 
 
 class _ForEditors(GenerateJsonSchema):

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from scheduler.desired import models, specs
-from scheduler.desired.fields import CHANNEL_ZONE, Surroundings, is_nothing
+from scheduler.desired.fields import CHANNEL_ZONE, FileContext, is_nothing
 from scheduler.desired.model_errors import Kind, translate
 from scheduler.desired.yaml_reader import Document
 from scheduler.diagnostics import Diagnostic, error
@@ -25,12 +25,12 @@ _EMPTY = {
 
 
 def wave(document: Document) -> tuple[specs.WaveSpec | None, list[Diagnostic]]:
-    return _read("wave", models.WaveFile, _wave, document, Surroundings())
+    return _read("wave", models.WaveFile, _wave, document, FileContext())
 
 
 def channel(document: Document) -> tuple[specs.ChannelSpec | None, list[Diagnostic]]:
     zone = document.data.get("timezone") if isinstance(document.data, dict) else None
-    surroundings = Surroundings(models.known_zone(zone) if zone != CHANNEL_ZONE else None)
+    surroundings = FileContext(models.known_zone(zone) if zone != CHANNEL_ZONE else None)
 
     def convert(file: models.ChannelFile) -> specs.ChannelSpec:
         return _channel(file, PurePosixPath(document.file).stem)
@@ -39,11 +39,11 @@ def channel(document: Document) -> tuple[specs.ChannelSpec | None, list[Diagnost
 
 
 def settings(document: Document) -> tuple[specs.SettingsSpec | None, list[Diagnostic]]:
-    return _read("scheduler", models.SettingsFile, _settings, document, Surroundings())
+    return _read("scheduler", models.SettingsFile, _settings, document, FileContext())
 
 
 def _read(
-    kind: Kind, model: type[M], convert: Callable[[M], S], document: Document, surroundings: Surroundings
+    kind: Kind, model: type[M], convert: Callable[[M], S], document: Document, surroundings: FileContext
 ) -> tuple[S | None, list[Diagnostic]]:
     """The value of a document that has no errors, and all that is wrong with one that has."""
     problems = list(document.problems)

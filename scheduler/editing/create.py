@@ -20,7 +20,7 @@ _LONGEST = 64
 def assign(view: View, schedule_id: str, video: str) -> Proposal:
     """Give an open slot or a one-off its video."""
     target = resolve(view, schedule_id)
-    if not isinstance(target.place, edits.Single):
+    if not isinstance(target.place, edits.SinglePlace):
         raise ScheduleError(
             f"{schedule_id} is no slot or one-off of a channel, so no video can be assigned to it",
             hint="the members of a wave share the `video:` of their entry; edit it there",

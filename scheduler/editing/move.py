@@ -48,7 +48,7 @@ def _proposal(view: View, target: Target, after: str) -> Proposal:
     old += [i for i, row in view.rows.items() if row.record.coordination_group_id in groups]
 
     def about(edited: View) -> list[str]:
-        if not isinstance(target.place, edits.Single):
+        if not isinstance(target.place, edits.SinglePlace):
             return old
         own, channel = view.reconciled.schedules, target.id.split("/", 1)[0]
         return old + [

@@ -52,7 +52,9 @@ def _uncancelled(view: View, target: Target) -> list[edits.Target]:
     if target.kind != "group" or not any(row.record.was_sent for row in rows):
         return [target.place]
     group, members = target.id.split("/", 1)[1], tuple(row.record.channel_id for row in rows)
-    return [edits.Member(group, row.record.channel_id, members) for row in rows if not row.record.was_sent]
+    return [
+        edits.MemberPlace(group, row.record.channel_id, members) for row in rows if not row.record.was_sent
+    ]
 
 
 def _text(view: View, target: Target) -> str:

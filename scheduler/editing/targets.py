@@ -125,7 +125,7 @@ def _file(view: View, kind: Literal["channel", "wave"], name: str) -> str:
 
 def _whole_file(view: View, kind: Literal["channel", "wave"], name: str) -> Target:
     file = _file(view, kind, name)
-    place = edits.Channel() if kind == "channel" else edits.Wave()
+    place = edits.ChannelPlace() if kind == "channel" else edits.WavePlace()
     return Target(name=f"{kind}:{name}", kind=kind, id=name, file=file, file_kind=kind, place=place)
 
 
@@ -141,7 +141,7 @@ def _group(view: View, wave: str, group: str) -> Target:
     entries = [entry.group for entry in view.declared.waves[wave].schedules]
     if group not in entries:
         raise _unknown(f"the wave {wave} has no group {group!r}", _hint(group, entries))
-    place = edits.Group(group, tuple(_members(view, group_id)))
+    place = edits.GroupPlace(group, tuple(_members(view, group_id)))
     return Target(name=group_id, kind="group", id=group_id, file=file, file_kind="wave", place=place)
 
 
@@ -153,7 +153,7 @@ def _member(view: View, wave: str, group: str, channel: str) -> Target:
     members = _members(view, within.id)
     if channel not in members:
         raise _unknown(f"the group {within.id} has no channel {channel!r}", _hint(channel, members))
-    place = edits.Member(group, channel, tuple(members))
+    place = edits.MemberPlace(group, channel, tuple(members))
     return Target(
         name=schedule_id, kind="schedule", id=schedule_id, file=within.file, file_kind="wave", place=place
     )
@@ -185,7 +185,7 @@ def _single(view: View, channel: str, time: str) -> Target:
         if schedule_id in view.rows:
             raise _not_declared(view.rows[schedule_id])
         raise _no_publication(view, schedule_id)
-    place = edits.Single(at, slot=is_slot)
+    place = edits.SinglePlace(at, slot=is_slot)
     return Target(
         name=schedule_id, kind="schedule", id=schedule_id, file=file, file_kind="channel", place=place
     )

@@ -4,4 +4,6 @@
 wave that failed, and one issue about missing ticks. It decides nothing about schedules, reads no YAML and no
 state: its input is what `scheduler plan` and `scheduler run` printed. A hiccup of GitHub here is a
 warning in the log and never turns a run red.
+
+Imports: `times`, `errors`, `clock`, `delivery`, `editing`, `reporting`, `app`.
 """

@@ -23,7 +23,7 @@ from scheduler.errors import SchedulerError
 from scheduler.github_actions import issues, run_output
 from scheduler.github_actions import tick_gap as ticks
 from scheduler.github_actions.markdown import SUMMARY_LIMIT, command, fit
-from scheduler.github_actions.rest import ApiError, Repository
+from scheduler.github_actions.rest import ApiError, RestClient
 from scheduler.times import TimeError, duration_text, read_duration
 
 
@@ -84,10 +84,10 @@ def _duration(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{problem}: {problem.hint}") from None
 
 
-def _repository() -> Repository:
+def _repository() -> RestClient:
     """This repository, as the step's token sees it."""
     api = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
-    return Repository(api, os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_TOKEN"])
+    return RestClient(api, os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_TOKEN"])
 
 
 def _run_url() -> str:
@@ -137,7 +137,7 @@ def _report(asked: argparse.Namespace) -> None:
     _keep_issues(_repository(), printed, asked.exit_code, asked.tick_gap)
 
 
-def _keep_issues(repository: Repository, printed: run_output.Printed, exit_code: int, tick_gap: int) -> None:
+def _keep_issues(repository: RestClient, printed: run_output.Printed, exit_code: int, tick_gap: int) -> None:
     """Open, update and close what this run gives reason to."""
     known = issues.known_issues(repository.list("issues", state="all", labels=issues.LABEL))
     stopped = {} if printed.complete else {"exit code": str(exit_code)}
@@ -162,7 +162,7 @@ def _apart(topic: issues.Topic) -> Iterator[None]:
 
 
 def _settle(
-    repository: Repository,
+    repository: RestClient,
     known: Mapping[str, issues.Known],
     topic: issues.Topic,
     wrong: Mapping[str, str],
@@ -173,7 +173,7 @@ def _settle(
         _say(issues.take(repository, step, known.get(topic.key), _run_url()))
 
 
-def _tick_gap(repository: Repository, limit: int) -> tuple[dict[str, str], list[str]]:
+def _tick_gap(repository: RestClient, limit: int) -> tuple[dict[str, str], list[str]]:
     """What is wrong with the time since the tick before, or what is settled."""
     reference = os.environ.get("GITHUB_WORKFLOW_REF") or "reconcile.yml"
     workflow = reference.partition("@")[0].rpartition("/")[2]

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from scheduler.github_actions.comments import AUTHOR
-from scheduler.github_actions.rest import ApiError, Repository
+from scheduler.github_actions.rest import ApiError, RestClient
 
 PREFIX = "wave-form/"
 """What the names of our branches begin with; the number of the issue follows."""
@@ -59,7 +59,7 @@ def marked(file: str, markdown: str) -> str:
 
 
 def put(
-    repository: Repository, branch: str, content: Content, message: str
+    repository: RestClient, branch: str, content: Content, message: str
 ) -> Literal["made", "updated", "unchanged", "theirs"]:
     """Let the branch hold that content in one commit of ours. Raises ApiError.
 
@@ -80,7 +80,7 @@ def put(
     return "updated"
 
 
-def _head(repository: Repository, branch: str) -> str | None:
+def _head(repository: RestClient, branch: str) -> str | None:
     try:
         return str(repository.get(f"git/ref/heads/{branch}")["object"]["sha"])
     except ApiError as answer:
@@ -89,7 +89,7 @@ def _head(repository: Repository, branch: str) -> str | None:
         raise
 
 
-def _commit(repository: Repository, content: Content, message: str) -> str:
+def _commit(repository: RestClient, content: Content, message: str) -> str:
     below = repository.get(f"git/commits/{content.base}")["tree"]["sha"]
     entry = {"path": content.file, "mode": "100644", "type": "blob", "content": content.text}
     tree = repository.post("git/trees", {"base_tree": below, "tree": [entry]})["sha"]
@@ -100,13 +100,13 @@ def _commit(repository: Repository, content: Content, message: str) -> str:
 # --- pull requests ----------------------------------------------------------------------------------
 
 
-def pull_requests_of(repository: Repository, branch: str) -> list[PullRequest]:
+def pull_requests_of(repository: RestClient, branch: str) -> list[PullRequest]:
     """All that there ever were from that branch, newest first. Raises ApiError."""
     owner = repository.name.partition("/")[0]
     return [_told(one) for one in repository.list("pulls", state="all", head=f"{owner}:{branch}")]
 
 
-def rival_of(repository: Repository, branch: str, file: str) -> PullRequest | None:
+def rival_of(repository: RestClient, branch: str, file: str) -> PullRequest | None:
     """An open pull request of ours, from another branch, that proposes the same file. Raises ApiError."""
     opened = (_told(one) for one in repository.list("pulls", state="open"))
     others = (one for one in opened if one.branch.startswith(PREFIX) and one.branch != branch)
@@ -114,7 +114,7 @@ def rival_of(repository: Repository, branch: str, file: str) -> PullRequest | No
 
 
 def propose(
-    repository: Repository, branch: str, base: str, known: PullRequest | None, title: str, body: str
+    repository: RestClient, branch: str, base: str, known: PullRequest | None, title: str, body: str
 ) -> int | None:
     """Open the pull request, or let it say this; its number. None where workflows may not open any.
 
@@ -133,7 +133,7 @@ def propose(
     return known.number
 
 
-def link_to_open(server: str, repository: Repository, base: str, branch: str) -> str:
+def link_to_open(server: str, repository: RestClient, base: str, branch: str) -> str:
     """Where a person opens the pull request with one click."""
     return f"{server}/{repository.name}/compare/{quote(base)}...{quote(branch)}?expand=1"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 from scheduler.github_actions.markdown import COMMENT_LIMIT, fit
-from scheduler.github_actions.rest import ApiError, Repository
+from scheduler.github_actions.rest import ApiError, RestClient
 from scheduler.reporting.pull_request.comment import MARKER
 
 AUTHOR = "github-actions[bot]"
 
 
 def put_comment(
-    repository: Repository, number: int, markdown: str, *, note: str, update_only: bool
+    repository: RestClient, number: int, markdown: str, *, note: str, update_only: bool
 ) -> Literal["made", "updated", "unchanged", "none"]:
     """Say `markdown` in the pull request's one comment. Raises ApiError.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduler.github_actions.markdown import COMMENT_LIMIT, code, fit
-from scheduler.github_actions.rest import Repository
+from scheduler.github_actions.rest import RestClient
 
 LABEL = "wave-scheduler"
 _MARKER = re.compile(r"\A<!-- wave-scheduler: (\{.*\}) -->\s*$", re.MULTILINE)
@@ -80,7 +80,7 @@ def step_for(topic: Topic, known: Known | None, wrong: Mapping[str, str], fine: 
     return Step(topic, facts, _list_of(news) if news and known is not None else None)
 
 
-def take(repository: Repository, step: Step, known: Known | None, run_url: str) -> str:
+def take(repository: RestClient, step: Step, known: Known | None, run_url: str) -> str:
     """Do it, and say in a few words what was done. Raises ApiError."""
     body = _body(step, run_url)
     if known is None:

@@ -20,7 +20,7 @@ from scheduler.github_actions import branches, forms
 from scheduler.github_actions.branches import Content, PullRequest
 from scheduler.github_actions.comments import put_comment
 from scheduler.github_actions.markdown import COMMENT_LIMIT, code, fit
-from scheduler.github_actions.rest import ApiError, Repository
+from scheduler.github_actions.rest import ApiError, RestClient
 from scheduler.reporting.diagnostics_text import diagnostics_text
 from scheduler.reporting.edit_text import edit_text
 from scheduler.reporting.terminal import visible
@@ -61,7 +61,7 @@ def read_event(event: Mapping[str, Any]) -> Issue:
     )
 
 
-def answer(client: Repository, waves: Waves, issue: Issue, server: str) -> str:
+def answer(client: RestClient, waves: Waves, issue: Issue, server: str) -> str:
     """Do what the form asks for, and say so in the issue's one comment; the same in a line for the log.
 
     Raises ApiError, and SchedulerError where nothing can be said about the form: the state can't be reached.
@@ -89,7 +89,7 @@ def answer(client: Repository, waves: Waves, issue: Issue, server: str) -> str:
     return _propose(client, waves, issue, opened, form, proposal, server)
 
 
-def _may_write(client: Repository, login: str) -> bool:
+def _may_write(client: RestClient, login: str) -> bool:
     try:
         told = client.get(f"collaborators/{quote(login, safe='')}/permission")
     except ApiError as problem:
@@ -107,14 +107,14 @@ def _words(problem: ScheduleError) -> str:
     return "\n\n".join([*parts, f"error: {problem}{hint}"])
 
 
-def _refuse(client: Repository, issue: Issue, opened: PullRequest | None, words: str) -> str:
+def _refuse(client: RestClient, issue: Issue, opened: PullRequest | None, words: str) -> str:
     still = "Nothing was written." if opened is None else f"#{opened.number} stays as it was."
     told = f"**This cannot become a wave yet.** {still}\n\n{words}\n\nEdit the form above: it is read again."
     return f"refused; comment {_comment(client, issue, told)}"
 
 
 def _propose(
-    client: Repository,
+    client: RestClient,
     waves: Waves,
     issue: Issue,
     opened: PullRequest | None,
@@ -161,7 +161,7 @@ def _what_is_done(form: forms.Form, proposal: Proposal) -> str:
 
 
 def _comment(
-    client: Repository, issue: Issue, markdown: str
+    client: RestClient, issue: Issue, markdown: str
 ) -> Literal["made", "updated", "unchanged", "none"]:
     return put_comment(client, issue.number, markdown, note=_CUT, update_only=False)
 

@@ -29,7 +29,7 @@ class ApiError(SchedulerError):
         self.status = status
 
 
-class Repository:
+class RestClient:
     """One repository on GitHub, as one token sees it."""
 
     def __init__(self, api_url: str, name: str, token: str) -> None:

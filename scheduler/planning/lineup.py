@@ -33,7 +33,7 @@ class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class Calendar(msgspec.Struct, kw_only=True):
+class SlotCalendar(msgspec.Struct, kw_only=True):
     """What filling the slots of all channels came to."""
 
     open_slots: list[OpenSlot]
@@ -84,12 +84,12 @@ def fill(
     expansion: Expansion,
     now: Instant,
     as_recorded: Set[str],
-) -> Calendar:
+) -> SlotCalendar:
     """Add the filled slots of every channel to the expansion, and tell which stay open.
 
     `as_recorded` are live records that go on though nothing that can be read declares them.
     """
-    calendar = Calendar(open_slots=[], next_slot=None)
+    calendar = SlotCalendar(open_slots=[], next_slot=None)
     channels = {name: _Channel(declared, name) for name in sorted(declared.channels)
                 if declared.channels[name].slots}  # fmt: skip
     if channels:
@@ -154,7 +154,7 @@ def _enter_schedules(
 # --- one channel --------------------------------------------------------------------------------------
 
 
-def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: Calendar) -> None:
+def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: SlotCalendar) -> None:
     kept = {
         record.at for record in channel.slots.values() if record.is_unsent_live and channel.names(record.at)
     }
@@ -191,7 +191,7 @@ def _ahead(channel: _Channel, now: Instant) -> Iterable[Instant]:
     return calendar_expressions.instants(channel.rules, channel.zone, now, now + channel.horizon)[0]
 
 
-def _look_ahead(channel: _Channel, expansion: Expansion, now: Instant, calendar: Calendar) -> None:
+def _look_ahead(channel: _Channel, expansion: Expansion, now: Instant, calendar: SlotCalendar) -> None:
     """Warn of slots that a clock change skips, and note when the next slot comes within the horizon."""
     end = now + channel.horizon
     for gone in calendar_expressions.instants(channel.rules, channel.zone, now, end)[1]:

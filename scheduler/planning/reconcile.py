@@ -117,7 +117,7 @@ class _Decided(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     booked: Mapping[str, Record]
     expansion: Expansion
-    calendar: lineup.Calendar
+    calendar: lineup.SlotCalendar
     over: Mapping[str, Record]
     """What this run will fail, as it will be."""
 

@@ -20,14 +20,14 @@ MOST = 20
 """Lines of one message; whoever wants more asks `scheduler list`."""
 
 
-class Event(msgspec.Struct, frozen=True):
+class Notice(msgspec.Struct, frozen=True):
     """One thing to tell, in one line."""
 
     kind: Kind
     words: str
 
 
-def events(before: Mapping[str, Record], after: Mapping[str, Record]) -> list[Event]:
+def events(before: Mapping[str, Record], after: Mapping[str, Record]) -> list[Notice]:
     """What happened between two versions of the record, failures first."""
     changed = {i: record for i, record in after.items() if before.get(i) is not record}
     found = [
@@ -47,13 +47,13 @@ def _had_failed(record: Record | None) -> bool:
     return record is not None and record.status == "failed"
 
 
-def _failure(schedule_id: str, record: Record) -> Event:
+def _failure(schedule_id: str, record: Record) -> Notice:
     kind: Kind = "missed" if record.reason == "missed" else "failed"
     video = f"the video {record.video_id}" if record.video_id is not None else "no video"
     why = f": {record.error_message}" if record.error_message else ""
     doubt = "; it may have been published" if record.was_sent else ""
     what = f"{schedule_id} ({video}, for {record.scheduled_at})"
-    return Event(kind, f"{kind}: {what}: {record.reason}{why}{doubt}")
+    return Notice(kind, f"{kind}: {what}: {record.reason}{why}{doubt}")
 
 
 def _by_wave(records: Iterable[Record], waves: Sequence[str]) -> dict[str, list[Record]]:
@@ -66,22 +66,22 @@ def _by_wave(records: Iterable[Record], waves: Sequence[str]) -> dict[str, list[
 
 def _halts(
     waves: Sequence[str], before: Mapping[str, list[Record]], after: Mapping[str, list[Record]]
-) -> Iterator[Event]:
+) -> Iterator[Notice]:
     for wave in waves:
         held = [pause.reason for record in after[wave] for pause in record.pauses if pause.by == "halt"]
         if held and not any(pause.by == "halt" for record in before[wave] for pause in record.pauses):
             wait = f"{len(held)} not sent yet wait{'s' if len(held) == 1 else ''}"
-            yield Event("halted", f"halted: the wave {wave}: {held[0]}; {wait}")
+            yield Notice("halted", f"halted: the wave {wave}: {held[0]}; {wait}")
 
 
 def _completions(
     waves: Sequence[str], before: Mapping[str, list[Record]], after: Mapping[str, list[Record]]
-) -> Iterator[Event]:
+) -> Iterator[Notice]:
     for wave in waves:
         if _is_through(after[wave]) and not _is_through(before[wave]):
             counts = Counter(record.status for record in after[wave])
             told = ", ".join(f"{counts[s]} {s}" for s in ("completed", "failed", "cancelled") if counts[s])
-            yield Event("completed", f"completed: the wave {wave}: {told}")
+            yield Notice("completed", f"completed: the wave {wave}: {told}")
 
 
 def _is_through(records: Sequence[Record]) -> bool:
@@ -89,7 +89,7 @@ def _is_through(records: Sequence[Record]) -> bool:
     return any(record.status == "completed" for record in records) and not any(r.is_live for r in records)
 
 
-def message(found: Sequence[Event]) -> tuple[str, str]:
+def message(found: Sequence[Notice]) -> tuple[str, str]:
     """A title and a text for some events."""
     counts = Counter(event.kind for event in found)
     of_waves = {"halted": "wave halted", "completed": "wave completed"}

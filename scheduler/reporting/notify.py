@@ -4,8 +4,8 @@ Nothing here can hold up or fail a run: messages leave in a thread of their own,
 a warning, and a run waits for the last ones a few seconds at its end. An address is a secret: it comes from
 the environment, goes into apprise, and is never shown.
 
-A message is for one event, told by whoever saved it (`scheduler.reporting.notifications`): never twice, and not at
-all where that process dies before it is out.
+A message is for one event, told by whoever saved it (`scheduler.reporting.notifications`): never twice, and
+not at all where that process dies before it is out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from scheduler.reporting.notifications import Event, events, message
+from scheduler.reporting.notifications import Notice, events, message
 from scheduler.state.record import Record, State
 from scheduler.state.stores import Snapshot, Store
 
@@ -43,7 +43,7 @@ class Notifier:
         self._read = read
         self._tell = tell
         self._patience = patience
-        self._waiting: queue.SimpleQueue[list[Event] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[list[Notice] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._problems: dict[str, None] = {}
 
@@ -92,7 +92,7 @@ class Notifier:
             if is_over:
                 return
 
-    def _send(self, batch: Sequence[Event]) -> None:
+    def _send(self, batch: Sequence[Notice]) -> None:
         title, body = message(batch)
         for name in self._names:
             try:

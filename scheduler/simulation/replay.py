@@ -154,7 +154,7 @@ class _Machine:
         self.last = runner.report.last
 
     def is_idle(self, now: Instant) -> bool:
-        """Whether a tick would find nothing to do, as far as the last look knows (see `scheduler.app.idle`)."""
+        """Whether a tick would find nothing to do, as far as the last look knows (`scheduler.app.idle`)."""
         if self.last is None or self.last.is_red or self.last.plan.changes:
             return False
         wake, due = self.last.plan.wake, self.last.plan.next_due

@@ -1,7 +1,7 @@
 """What a worker makes of a record: it begins a job, stays at it, and says how it ended. Pure.
 
-The embedded queue keeps its own book of who works on what (`scheduler.delivery.queue.sqlite`), and only the ends
-of its jobs come to the record. A broker keeps no such book, and delivers a message twice at times: there
+The embedded queue keeps its own book of who works on what (`scheduler.delivery.queue.sqlite`), and only the
+ends of its jobs come to the record. A broker keeps no such book, and delivers a message twice at times: there
 the record is the book. A message merely names an intent; whether it may begin is decided here, and saved,
 before the command runs.
 

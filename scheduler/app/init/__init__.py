@@ -17,7 +17,7 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 from scheduler.app.init.requirements import Pinned, pin
-from scheduler.desired import schema_files
+from scheduler.app.schemas import schema_files
 from scheduler.errors import SchedulerError
 from scheduler.times import Instant, moment_of
 

@@ -1,0 +1,1 @@
+"""Dispatches to channels' repositories over our own connections, and the questions about their runs."""

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from scheduler.delivery.github.api_url import ApiUrl, Sockaddr, Unreachable, resolve
-from scheduler.delivery.github.http_connection import Job, Line, Lost, NothingLeft, Outcome, Outgoing
+from scheduler.delivery.github.http_connection import Exchange, Line, Lost, NothingLeft, Outcome, Outgoing
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 15.0
@@ -138,7 +138,7 @@ class _Burst:
         self.answer_timeout = wire.answer_timeout
         self._wire = wire
         self._selector = selectors.DefaultSelector()
-        self._waiting = deque(Job(i, r, wire.url, largest) for i, r in enumerate(requests))
+        self._waiting = deque(Exchange(i, r, wire.url, largest) for i, r in enumerate(requests))
         self._opening: list[Line] = []
         self._ready: deque[Line] = deque(idle)
         self._busy: list[Line] = []
@@ -235,7 +235,7 @@ class _Burst:
 
     def _write_waiting(self) -> None:
         """Hand over what can be, in order, and with nothing else done between two of them."""
-        pairs: list[tuple[Line, Job]] = []
+        pairs: list[tuple[Line, Exchange]] = []
         while self._ready and self._waiting:
             line = self._ready.popleft()
             if line.is_alive():
@@ -255,7 +255,7 @@ class _Burst:
                 line.close()
                 self._write_again(job)
 
-    def _write_again(self, job: Job) -> None:
+    def _write_again(self, job: Exchange) -> None:
         """Nothing of it left on a line that was dead: it may have one more."""
         if job.reopened:
             why = f"{self._wire.url.authority} hung up twice before anything was sent"

@@ -78,7 +78,7 @@ def _words(failure: BaseException) -> str:
     return type(failure).__name__
 
 
-class Job:
+class Exchange:
     """A request on its way: its bytes, and the reader of its answer."""
 
     __slots__ = (
@@ -166,7 +166,7 @@ class Line:
         self.opened_at = 0.0
         self.prepared = False
         """Opened by an earlier call: that it has died meanwhile says nothing about the server."""
-        self.job: Job | None = None
+        self.job: Exchange | None = None
         self.left = False
         self._unsent = memoryview(b"")
         self.sock: socket.socket = self._connect_next()
@@ -248,7 +248,7 @@ class Line:
             return False
         return False
 
-    def write(self, job: Job, deadline: float) -> bool:
+    def write(self, job: Exchange, deadline: float) -> bool:
         """Hand the request over; False where the line was dead and not a byte of it left."""
         self.job, self.deadline = job, deadline
         self._unsent = memoryview(job.data)

@@ -25,7 +25,7 @@ RACES = 60
 """How often a save may be lost before it is given up."""
 
 
-class Pace(Protocol):
+class SavePace(Protocol):
     """What of a clock is wanted here; `scheduler.clock.Clock` has it."""
 
     def now(self) -> Instant: ...
@@ -48,7 +48,7 @@ class Ledger:
     def __init__(
         self,
         store: Store,
-        clock: Pace,
+        clock: SavePace,
         *,
         demand: Callable[[State], None] = lambda _: None,
     ) -> None:

@@ -56,7 +56,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """Only jobs of these queues; None for all."""
 
 
-class Tally:
+class WorkerTally:
     """How many attempts ended well and badly."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Hands:
     def __init__(self, run: Callable[[Work], End], clock: Waiter, tell: Callable[[str], None]) -> None:
         self.run = run
         self.clock = clock
-        self.tally = Tally()
+        self.tally = WorkerTally()
         self._tell = tell
 
     def attempt(self, work: Work) -> End:

@@ -16,21 +16,28 @@ pauses, moves, additions    the verbs
 from scheduler.editing.yaml.additions import assign, create_entry, create_one_off
 from scheduler.editing.yaml.moves import move, shift
 from scheduler.editing.yaml.pauses import cancel, pause, resume
+from scheduler.editing.yaml.places import (
+    ChannelPlace,
+    GroupPlace,
+    MemberPlace,
+    SinglePlace,
+    Target,
+    WavePlace,
+)
 from scheduler.editing.yaml.spans import Loc
 from scheduler.editing.yaml.splice import Draft, remove_key, set_value
 from scheduler.editing.yaml.style import Value
-from scheduler.editing.yaml.targets import Channel, Group, Member, Single, Target, Wave
 
 __all__ = [
-    "Channel",
+    "ChannelPlace",
     "Draft",
-    "Group",
+    "GroupPlace",
     "Loc",
-    "Member",
-    "Single",
+    "MemberPlace",
+    "SinglePlace",
     "Target",
     "Value",
-    "Wave",
+    "WavePlace",
     "assign",
     "cancel",
     "create_entry",

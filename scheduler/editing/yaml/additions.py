@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scheduler.editing.yaml.places import SinglePlace, add_single, single_at
 from scheduler.editing.yaml.splice import Draft, set_value
-from scheduler.editing.yaml.targets import Single, add_single, single_at
 from scheduler.times import instant_text
 
 
-def assign(text: str, target: Single, video: str, *, file: str = "the file") -> str:
+def assign(text: str, target: SinglePlace, video: str, *, file: str = "the file") -> str:
     """Give an open slot or a one-off its video."""
     draft = Draft(text, file)
     index = single_at(draft, target)

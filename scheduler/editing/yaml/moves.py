@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from scheduler.editing.yaml.spans import Loc
-from scheduler.editing.yaml.splice import Draft
-from scheduler.editing.yaml.targets import (
-    Group,
-    Member,
-    Single,
+from scheduler.editing.yaml.places import (
+    GroupPlace,
+    MemberPlace,
+    SinglePlace,
     Target,
-    Wave,
+    WavePlace,
     change_members,
     drop_members,
     entry_at,
@@ -21,6 +19,8 @@ from scheduler.editing.yaml.targets import (
     single_at,
     turn_off_member,
 )
+from scheduler.editing.yaml.spans import Loc
+from scheduler.editing.yaml.splice import Draft
 from scheduler.editing.yaml.times import (
     CHANNEL_ZONE,
     instant_at,
@@ -43,14 +43,14 @@ def move(text: str, target: Target, time: str, *, file: str = "the file") -> str
     a whole so that its earliest entry comes to lie at `time`.
     """
     draft = Draft(text, file)
-    if isinstance(target, Wave):
+    if isinstance(target, WavePlace):
         _shift_wave(draft, _distance(draft, time))
-    elif isinstance(target, Group):
+    elif isinstance(target, GroupPlace):
         entry = entry_at(draft, target.group)
         draft.set((*entry, "at"), moved(draft, (*entry, "at"), time))
-    elif isinstance(target, Member):
+    elif isinstance(target, MemberPlace):
         _move_member(draft, target, time)
-    elif isinstance(target, Single):
+    elif isinstance(target, SinglePlace):
         loc = _one_off_time(draft, target)
         draft.set(loc, moved(draft, loc, time))
     else:
@@ -65,20 +65,20 @@ def shift(text: str, target: Target, seconds: int, *, file: str = "the file") ->
     own that follow are moved with it. In a simultaneous entry nothing follows a member.
     """
     draft = Draft(text, file)
-    if isinstance(target, Wave):
+    if isinstance(target, WavePlace):
         _shift_wave(draft, seconds)
-    elif isinstance(target, Group):
+    elif isinstance(target, GroupPlace):
         _shift_entry(draft, entry_at(draft, target.group), seconds)
-    elif isinstance(target, Member):
+    elif isinstance(target, MemberPlace):
         _shift_member(draft, target, seconds)
-    elif isinstance(target, Single):
+    elif isinstance(target, SinglePlace):
         _shift_time(draft, _one_off_time(draft, target), seconds)
     else:
         raise _no_time(file)
     return draft.finish()
 
 
-def _one_off_time(draft: Draft, target: Single) -> Loc:
+def _one_off_time(draft: Draft, target: SinglePlace) -> Loc:
     index = single_at(draft, target)
     if index is None:
         raise ScheduleError(
@@ -133,7 +133,7 @@ def _own(draft: Draft, entry: Loc, name: str, key: str) -> Loc | None:
     return None if loc is None or draft.node((*loc, key)) is None else (*loc, key)
 
 
-def _in_order(draft: Draft, entry: Loc, target: Member) -> list[str]:
+def _in_order(draft: Draft, entry: Loc, target: MemberPlace) -> list[str]:
     """The members of a stagger from the target on."""
     names = names_of(draft, entry) or list(target.members)
     if target.channel not in names:
@@ -141,7 +141,7 @@ def _in_order(draft: Draft, entry: Loc, target: Member) -> list[str]:
     return names[names.index(target.channel) :]
 
 
-def _shift_member(draft: Draft, target: Member, seconds: int) -> None:
+def _shift_member(draft: Draft, target: MemberPlace, seconds: int) -> None:
     entry, _ = members_meant(draft, target)
     if draft.get((*entry, "type")) != "staggered":
         written = _own(draft, entry, target.channel, "at") or (*entry, "at")
@@ -172,7 +172,7 @@ def _add_shift(draft: Draft, entry: Loc, names: Iterable[str], seconds: int) -> 
         drop_members(draft, entry, [loc[:-1]])
 
 
-def _move_member(draft: Draft, target: Member, time: str) -> None:
+def _move_member(draft: Draft, target: MemberPlace, time: str) -> None:
     """Give a member a time of its own; a `shift` that it had goes on to the next, so that nobody moves."""
     entry, _ = members_meant(draft, target)
     own = _own(draft, entry, target.channel, "at")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from scheduler.editing.yaml.spans import Loc
-from scheduler.editing.yaml.splice import Draft
-from scheduler.editing.yaml.style import Value
-from scheduler.editing.yaml.targets import (
-    Channel,
-    Single,
+from scheduler.editing.yaml.places import (
+    ChannelPlace,
+    SinglePlace,
     Target,
-    Wave,
+    WavePlace,
     add_single,
     change_members,
     drop_members,
@@ -18,6 +15,9 @@ from scheduler.editing.yaml.targets import (
     single_at,
     turn_off_member,
 )
+from scheduler.editing.yaml.spans import Loc
+from scheduler.editing.yaml.splice import Draft
+from scheduler.editing.yaml.style import Value
 from scheduler.editing.yaml.toggle import is_bare, is_on, turn_off, turn_on
 from scheduler.errors import ScheduleError
 from scheduler.times import instant_text
@@ -41,7 +41,7 @@ def pause(
 
 def cancel(text: str, target: Target, *, file: str = "the file") -> str:
     """Cancel a wave, a group, a member, a one-off or a slot."""
-    if isinstance(target, Channel):
+    if isinstance(target, ChannelPlace):
         raise ScheduleError(
             f"a channel cannot be cancelled ({file})",
             hint="pause it, set `active: false`, or cancel its schedules",
@@ -54,9 +54,9 @@ def cancel(text: str, target: Target, *, file: str = "the file") -> str:
 def resume(text: str, target: Target, *, file: str = "the file") -> str:
     """Take the target's own pause back. What is not paused stays as it is."""
     draft = Draft(text, file)
-    if isinstance(target, Wave | Channel):
+    if isinstance(target, WavePlace | ChannelPlace):
         turn_off(draft, (), "paused", before=_LISTS)
-    elif isinstance(target, Single):
+    elif isinstance(target, SinglePlace):
         _resume_single(draft, target)
     else:
         entry, names = members_meant(draft, target)
@@ -66,9 +66,9 @@ def resume(text: str, target: Target, *, file: str = "the file") -> str:
 
 
 def _switch_on(draft: Draft, target: Target, key: str, value: Value) -> None:
-    if isinstance(target, Wave | Channel):
+    if isinstance(target, WavePlace | ChannelPlace):
         turn_on(draft, (), key, value, before=_LISTS)
-    elif isinstance(target, Single):
+    elif isinstance(target, SinglePlace):
         index = single_at(draft, target)
         if index is None:
             add_single(draft, {"at": instant_text(target.at), key: value})
@@ -79,7 +79,7 @@ def _switch_on(draft: Draft, target: Target, key: str, value: Value) -> None:
         change_members(draft, entry, dict.fromkeys(names, (key, value)))
 
 
-def _resume_single(draft: Draft, target: Single) -> None:
+def _resume_single(draft: Draft, target: SinglePlace) -> None:
     """A one-off that was written only to pause a slot goes; another one loses its pause."""
     index = single_at(draft, target)
     if index is None:

@@ -1,6 +1,7 @@
 """declared x recorded x now -> what to do, each step with its reason. Pure.
 
-A plan is a value. It is printed, commented on a pull request, tested, and carried out by `scheduler.delivery`;
+A plan is a value. It is printed, commented on a pull request, tested, and carried out by
+`scheduler.delivery`;
 nothing is carried out that is not in it. It is made in two passes: first what is declared is booked
 against what is recorded (`bookings`), then each record is asked what is to come of it now (`unsent`,
 `sent`), and what is due is put in order (`departures`).
@@ -13,14 +14,14 @@ from scheduler.planning.plan.deadlines import Situation
 from scheduler.planning.plan.diff import book, new_record
 from scheduler.planning.plan.halts import find_halts
 from scheduler.planning.plan.not_yet_due import without_far_ahead
-from scheduler.planning.plan.order import order
+from scheduler.planning.plan.order import order_sends
 from scheduler.planning.plan.pauses import Pauses, pauses_text
 from scheduler.planning.plan.plan import (
     DEFAULT_TOKENS,
     Action,
     Change,
-    Draft,
     Plan,
+    PlanDraft,
     PlannedSend,
     Subject,
     Surroundings,
@@ -45,12 +46,12 @@ __all__ = [
 
 def make_plan(subject: Subject) -> tuple[Plan, dict[str, Record]]:
     """The plan, and the records as they are once its bookings are made (before anything is sent)."""
-    draft = Draft(subject)
+    draft = PlanDraft(subject)
     pauses = Pauses(subject)
     book(draft, pauses)
     situation = Situation(draft, pauses)
     _proceed(situation)
-    order(situation)
+    order_sends(situation)
     return draft.finished(), draft.records
 
 

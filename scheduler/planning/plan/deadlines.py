@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from scheduler.planning.plan.pauses import Pauses
-from scheduler.planning.plan.plan import Draft
+from scheduler.planning.plan.plan import PlanDraft
 from scheduler.state.record import Record
 from scheduler.times import Instant, read_utc
 
@@ -38,7 +38,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 class Situation:
     """What every decision of the second pass looks at; made once the bookings are done."""
 
-    def __init__(self, draft: Draft, pauses: Pauses) -> None:
+    def __init__(self, draft: PlanDraft, pauses: Pauses) -> None:
         self.draft = draft
         self.subject = draft.subject
         self.now = draft.now
@@ -90,7 +90,7 @@ class Situation:
         return None
 
 
-def _ordered_groups(draft: Draft) -> dict[str, list[tuple[int, str]]]:
+def _ordered_groups(draft: PlanDraft) -> dict[str, list[tuple[int, str]]]:
     """The uncancelled members of groups whose members wait for each other, by position.
 
     Of a group whose file cannot be read these are the recorded ones, sent or not.

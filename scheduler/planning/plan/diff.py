@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from scheduler.planning.expand import Group, Schedule, may_revive
 from scheduler.planning.plan.pauses import Pauses
-from scheduler.planning.plan.plan import Draft
+from scheduler.planning.plan.plan import PlanDraft
 from scheduler.state.record import Event, Record, advance, note
 from scheduler.times import instant_text
 
@@ -29,7 +29,7 @@ UNSENT: Mapping[str, Any] = {
 """What a record says that nothing was tried of yet."""
 
 
-def book(draft: Draft, pauses: Pauses) -> None:
+def book(draft: PlanDraft, pauses: Pauses) -> None:
     """Create, update, cancel, reopen; then cancel what is no longer declared."""
     subject = draft.subject
     for schedule_id, former in subject.renamed.items():
@@ -87,7 +87,7 @@ class _Mint:
     of what they would cost one by one, and share their history.
     """
 
-    def __init__(self, draft: Draft, pauses: Pauses) -> None:
+    def __init__(self, draft: PlanDraft, pauses: Pauses) -> None:
         self._draft = draft
         self._pauses = pauses
         self._group: Group | None = None
@@ -118,7 +118,7 @@ class _Mint:
 
 
 def _cancel(
-    draft: Draft, schedule_id: str, record: Record, reason: Literal["declared", "withdrawn"], why: str
+    draft: PlanDraft, schedule_id: str, record: Record, reason: Literal["declared", "withdrawn"], why: str
 ) -> None:
     after = advance(
         record, "cancelled", draft.now, why, reason=reason, is_paused=False, pauses=(), retried_at=None
@@ -128,7 +128,7 @@ def _cancel(
     draft.change("cancel", schedule_id, after, why)
 
 
-def _update(draft: Draft, schedule: Schedule, record: Record) -> None:
+def _update(draft: PlanDraft, schedule: Schedule, record: Record) -> None:
     wanted = _declared_fields(schedule)
     if record.slot and record.retried_at:
         del wanted["video_id"]  # it keeps the video that it failed with
@@ -155,7 +155,7 @@ def _what_changed(record: Record, changed: Mapping[str, Any]) -> str:
     return ", ".join(words) or "its declaration changed in " + ", ".join(sorted(changed))
 
 
-def _reopen(draft: Draft, pauses: Pauses, schedule: Schedule, record: Record) -> None:
+def _reopen(draft: PlanDraft, pauses: Pauses, schedule: Schedule, record: Record) -> None:
     why = "declared again" if record.status == "cancelled" else "its declaration was changed"
     after = advance(record, "pending", draft.now, why, **UNSENT, **_declared_fields(schedule))
     after.pauses = pauses.of(schedule.id, after)
@@ -163,7 +163,7 @@ def _reopen(draft: Draft, pauses: Pauses, schedule: Schedule, record: Record) ->
     draft.change("reopen", schedule.id, after, why)
 
 
-def _withdraw(draft: Draft) -> None:
+def _withdraw(draft: PlanDraft) -> None:
     """Cancel what is recorded, live, unsent, and no longer declared (unless it is kept)."""
     subject = draft.subject
     for schedule_id, record in subject.records.items():

@@ -15,7 +15,7 @@ FAR_BACK = 24 * 3600
 """Seconds of recorded sends that a bucket is rebuilt from; a token busier than that starts it anew."""
 
 
-def order(situation: Situation) -> None:
+def order_sends(situation: Situation) -> None:
     """Order what is due, spread it by pace, and say who waits for whom."""
     if not situation.due:
         return

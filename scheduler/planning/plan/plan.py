@@ -134,7 +134,7 @@ class Subject(msgspec.Struct, kw_only=True):
         return schedule_id in self.expansion.blocked or not self.declared.can_send(channel_id)
 
 
-class Draft:
+class PlanDraft:
     """A plan in the making: what was decided so far, and the records as they are after it."""
 
     def __init__(self, subject: Subject) -> None:

@@ -51,7 +51,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return "open slot" if self.kind == "open" else "no video yet"
 
 
-class Channel(msgspec.Struct, frozen=True, kw_only=True):
+class CalendarChannel(msgspec.Struct, frozen=True, kw_only=True):
     """A channel as people know it."""
 
     name: str
@@ -68,7 +68,7 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     """Entries are published before this time; None where the calendar reaches to the last of them."""
     entries: Sequence[Entry]
     """By publish time, then id."""
-    channels: Mapping[str, Channel]
+    channels: Mapping[str, CalendarChannel]
     """Every declared channel, and every other that has an entry, by id."""
     waves: Mapping[str, str]
     """The titles of the waves that have entries, by id."""
@@ -145,15 +145,17 @@ def kind_of(row: Row) -> Kind:
     return "paused" if record.is_paused else record.status
 
 
-def _channels(reconciled: Reconciled, rows: Sequence[Row], wanted: query.Filter) -> dict[str, Channel]:
+def _channels(
+    reconciled: Reconciled, rows: Sequence[Row], wanted: query.Filter
+) -> dict[str, CalendarChannel]:
     """Declared channels that the filter lets through, and those of the rows."""
     declared = {} if reconciled.declared is None else reconciled.declared.channels
     named = {name for name in declared if not wanted.channels or name in wanted.channels}
     zones = {row.record.channel_id: row.zone for row in rows}
     return {
-        name: Channel(name=declared[name].name, timezone=declared[name].timezone)
+        name: CalendarChannel(name=declared[name].name, timezone=declared[name].timezone)
         if name in declared
-        else Channel(name=name, timezone=zones[name])
+        else CalendarChannel(name=name, timezone=zones[name])
         for name in sorted(named | zones.keys())
     }
 

@@ -94,7 +94,7 @@ def page_html(calendar: Calendar) -> bytes:
 @cache
 def _asset(name: str) -> str:
     """A script or a style sheet of this package, to stand within the page."""
-    content = pkgutil.get_data("scheduler.calendar", name)
+    content = pkgutil.get_data("scheduler.reporting.calendar", name)
     assert content is not None  # None is for loaders that cannot read data
     text = content.decode()
     mapped = text.rfind("\n//# sourceMappingURL=")  # the map is not there, and nothing may be asked for

@@ -26,7 +26,7 @@ from scheduler.reporting.plan_sections import (
 from scheduler.reporting.pull_request.escaping import code, escape, folded
 from scheduler.reporting.pull_request.gantt import gantt
 from scheduler.reporting.pull_request.notes import notes, settings_table
-from scheduler.reporting.pull_request.punctuality import punctuality
+from scheduler.reporting.pull_request.punctuality_section import punctuality
 from scheduler.reporting.pull_request.summary import by_series, headline
 from scheduler.reporting.pull_request.timeline import timeline
 from scheduler.reporting.review import Review, review_of_plan

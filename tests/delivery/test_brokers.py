@@ -1,0 +1,487 @@
+"""One repository, three queues: the embedded one, Redis, RabbitMQ. The URL is the only change."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+import pytest
+from broker_servers import (
+    PATIENCE,
+    Absent,
+    Wire,
+    do_without,
+    eventually,
+    free_port,
+    need_extra,
+    redis_server,
+    shared,
+)
+from git_repository import git
+from miniature import Miniature
+
+from scheduler.app.repository import Repository
+from scheduler.clock import Clock
+from scheduler.delivery.dispatcher import Request
+from scheduler.delivery.queue.celery import Broker, broker_url
+from scheduler.errors import SchedulerError
+from scheduler.state.codec import decode
+from scheduler.state.intent import payload_of
+from scheduler.times import read_utc
+
+BEFORE, NOON, SOON = "2030-03-01T11:59:00Z", "2030-03-01T12:00:00Z", "2030-03-01T12:00:05Z"
+PLAY = """\
+command: |
+  echo "$SCHEDULER_VIDEO_ID" >> played
+  if [ "$SCHEDULER_VIDEO_ID" = hangs ] && [ "$SCHEDULER_ATTEMPT" = 1 ]; then
+    echo $$ > hanging
+    exec sleep 600
+  fi
+  while [ "$SCHEDULER_VIDEO_ID" = waits ] && [ ! -e go ]; do sleep 0.05; done
+"""
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from server("redis", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from server("rabbitmq", tmp_path_factory)
+
+
+def server(engine: str, factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The server of the whole session, which several processes of pytest share."""
+    need_extra("celery", "celery")
+    base = factory.getbasetemp()
+    try:
+        with shared(engine, base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) as url:
+            yield url
+    except Absent as why:
+        do_without(str(why))
+
+
+@pytest.fixture(params=["embedded", "redis", "rabbitmq"])
+def url(request: pytest.FixtureRequest) -> str:
+    if request.param == "embedded":
+        return "sqlite:///queue.db"
+    found: str = request.getfixturevalue(f"{request.param}_url")
+    return found
+
+
+class Screens:
+    """A repository with a channel whose videos are played by workers."""
+
+    def __init__(self, root: Path, url: str, *, is_new: bool = True) -> None:
+        self.mini = Miniature(root)
+        self.mini.environ["SCHEDULER_ALLOW_COMMANDS"] = "1"
+        self.root = root
+        settings = f"queue: {url}\nconflicts: {{ min_gap: 0s }}\nretry: {{ backoff: 1s }}\n"
+        if is_new:
+            self.mini.write({"scheduler.yaml": settings})
+
+    def declare(self, *videos: str, keys: str = "") -> Screens:
+        """One publication of each video, a second apart, on the channel `lobby`; then they are sent."""
+        times = [f"2030-03-01T12:{n // 60:02}:{n % 60:02}Z" for n in range(len(videos))]
+        lines = [f"  - {{ video: {v}, at: {at} }}\n" for v, at in zip(videos, times, strict=True)]
+        text = f"queue: screens\n{keys}{PLAY}schedules:\n{''.join(lines)}"
+        self.mini.write({"channels/lobby.yaml": text})
+        assert self.mini.run("state", "init", now=BEFORE).code == 0
+        sent = self.mini.run("run", now=f"2030-03-01T12:{1 + len(videos) // 60:02}:00Z")
+        assert sent.code == 0, sent
+        return self
+
+    @contextmanager
+    def worker(self, *options: str) -> Iterator[subprocess.Popen[str]]:
+        """A worker process; it is ended by then, whatever happens."""
+        with (self.root / "worker.log").open("a") as log:
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "scheduler", "-C", str(self.root)),
+                    *("--now", "2030-03-01T12:20:00Z", "worker", *options),
+                ],
+                env=self.mini.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+                stdout=log,
+                stderr=log,
+                text=True,
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def work(self, *options: str) -> None:
+        """Work until nothing waits."""
+        with self.worker("--once", *options) as process:
+            assert process.wait(PATIENCE) in (0, 1), self.log
+        assert "the worker ends" in self.log.splitlines()[-1], self.log
+
+    def stop(self, process: subprocess.Popen[str]) -> None:
+        process.terminate()
+        assert process.wait(PATIENCE) == 0, self.log
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """End a worker at once, and the command that it holds."""
+        process.kill()
+        process.wait()
+        with suppress(ProcessLookupError):
+            os.kill(int((self.root / "hanging").read_text()), signal.SIGKILL)
+
+    @property
+    def log(self) -> str:
+        return (self.root / "worker.log").read_text()
+
+    @property
+    def played(self) -> Counter[str]:
+        file = self.root / "played"
+        return Counter(file.read_text().split() if file.exists() else [])
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """Video -> status with its evidence or reason."""
+        found = self.mini.records.values()
+        return {r["video_id"]: f"{r['status']} ({r['reason'] or r['evidence']})" for r in found}
+
+    def requests(self) -> list[Request]:
+        """Every recorded intent, as a request to be made."""
+        records = decode((self.root / "state.json").read_bytes(), "state.json").schedules
+        found = []
+        for schedule_id, record in records.items():
+            assert record.intent is not None
+            payload = payload_of(schedule_id, record, record.intent.key, record.intent.not_after)
+            found.append(Request(schedule_id=schedule_id, intent=record.intent, payload=payload))
+        return found
+
+    def send_again(self, requests: list[Request]) -> None:
+        repository = Repository(self.root, self.mini.environ, Clock())
+        settings = repository.settings()
+        assert settings is not None
+        way = repository.way(requests[0].intent, settings)
+        assert {answer.verdict for _, answer in way.send(requests)} == {"accepted"}
+
+
+@pytest.fixture
+def screens(tmp_path: Path, url: str) -> Screens:
+    return Screens(tmp_path, url)
+
+
+# --- the same on all three ------------------------------------------------------------------------------
+
+
+def test_what_a_run_puts_on_the_queue_a_worker_does_and_the_record_knows(screens: Screens) -> None:
+    screens.declare("intro", "teaser")
+    assert screens.outcomes == {"intro": "completed (accepted)", "teaser": "completed (accepted)"}
+    screens.work()
+    assert screens.played == {"intro": 1, "teaser": 1}
+    assert screens.outcomes == {"intro": "completed (run)", "teaser": "completed (run)"}
+
+
+def test_where_the_run_has_to_confirm_a_schedule_is_completed_by_its_worker(screens: Screens) -> None:
+    screens.declare("intro", keys="confirm: run\n")
+    assert screens.outcomes == {"intro": "executing (accepted)"}
+    screens.work()
+    assert screens.outcomes == {"intro": "completed (run)"}
+
+
+def test_enqueuing_twice_is_one_job_before_and_after_it_was_done(screens: Screens) -> None:
+    screens.declare("intro", "teaser")
+    screens.send_again(screens.requests() * 2)
+    screens.work("--jobs", "4")
+    screens.send_again(screens.requests())
+    screens.work()
+    assert screens.played == {"intro": 1, "teaser": 1}
+
+
+def test_a_worker_that_is_killed_loses_nothing_and_runs_nothing_twice(screens: Screens) -> None:
+    screens.declare("intro", "hangs", "teaser")
+    with screens.worker("--lease", "2s") as lost:
+        eventually((screens.root / "hanging").exists, "the job hangs")
+        screens.kill(lost)
+    with screens.worker("--lease", "2s") as other:
+        eventually(lambda: "failed" in screens.outcomes["hangs"], "the worker is taken for lost")
+        eventually(lambda: "run" in screens.outcomes["teaser"], "the other job is done")
+        screens.stop(other)
+    assert screens.played == {"intro": 1, "hangs": 1, "teaser": 1}
+    assert screens.outcomes == {
+        "intro": "completed (run)", "hangs": "failed (unknown_outcome)", "teaser": "completed (run)",
+    }  # fmt: skip
+
+
+def test_at_least_once_the_job_of_a_killed_worker_is_done_by_another(screens: Screens) -> None:
+    screens.declare("intro", "hangs", "teaser", keys="delivery: at-least-once\n")
+    with screens.worker("--lease", "2s") as lost:
+        eventually((screens.root / "hanging").exists, "the job hangs")
+        screens.kill(lost)
+    with screens.worker("--lease", "2s") as other:
+        eventually(lambda: set(screens.outcomes.values()) == {"completed (run)"}, "all is done")
+        screens.stop(other)
+    assert screens.played == {"intro": 1, "hangs": 2, "teaser": 1}
+
+
+def test_a_worker_that_is_asked_to_end_finishes_what_it_holds_and_takes_no_more(screens: Screens) -> None:
+    screens.declare("waits", "teaser")
+    with screens.worker() as process:
+        eventually(lambda: screens.played["waits"], "the job has begun")
+        process.terminate()
+        eventually(lambda: process.poll() is None and (screens.root / "played").exists(), "it goes on")
+        (screens.root / "go").touch()
+        assert process.wait(PATIENCE) == 0, screens.log
+    assert screens.outcomes == {"waits": "completed (run)", "teaser": "completed (accepted)"}
+    screens.work()
+    assert screens.played == {"waits": 1, "teaser": 1}
+
+
+def test_two_workers_share_a_thousand_jobs_and_each_is_done_once(screens: Screens) -> None:
+    videos = [f"v{number}" for number in range(1000)]
+    screens.declare(*videos)
+    with screens.worker("--jobs", "50") as one, screens.worker("--jobs", "50") as other:
+        eventually(lambda: sum(screens.played.values()) >= 1000, "all were played")
+        screens.stop(one)
+        screens.stop(other)
+    assert screens.played == Counter(videos)
+    assert set(screens.outcomes.values()) == {"completed (run)"}
+    shares = [int(line.split()[-4]) for line in screens.log.splitlines() if "the worker ends" in line]
+    assert sum(shares) == 1000
+    assert min(shares) > 0
+
+
+# --- brokers alone --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["redis", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> str:
+    """The URL of a queue that is carried by messages."""
+    found: str = request.getfixturevalue(f"{request.param}_url")
+    return found
+
+
+@pytest.fixture
+def by_broker(tmp_path: Path, broker: str) -> Screens:
+    return Screens(tmp_path, broker)
+
+
+def test_a_message_carries_no_command_and_no_payload(by_broker: Screens, broker: str) -> None:
+    by_broker.declare("intro")
+    with Broker(broker).app() as app, app.connection_for_read() as connection:
+        name = f"scheduler.{by_broker.mini.state['lineage']}.screens"
+        message = connection.SimpleQueue(name).get(timeout=PATIENCE)
+        text = json.dumps([message.payload, message.headers])
+        message.requeue()
+    assert '"lobby/2030-03-01T12:00:00Z"' in text
+    assert not any(word in text for word in ("intro", "played", "echo"))
+
+
+def test_a_message_that_is_none_of_ours_is_put_aside_and_the_others_are_done(
+    by_broker: Screens, broker: str
+) -> None:
+    by_broker.declare("intro")
+    real = by_broker.requests()[0]
+    unknown = msgspec.structs.replace(real, schedule_id="hall/2030-03-01T12:00:00Z")
+    unknown = msgspec.structs.replace(unknown, intent=msgspec.structs.replace(real.intent, key="gs1-unknown"))
+    earlier = msgspec.structs.replace(real.intent, owner="another run")
+    by_broker.send_again([unknown, msgspec.structs.replace(real, intent=earlier)])
+    lineage = by_broker.mini.state["lineage"]
+    name = f"scheduler.{lineage}.screens"
+    with Broker(broker).app() as app, app.connection_for_write() as connection:
+        app.send_task("scheduler.publish", kwargs={"command": "touch pwned"}, queue=name)
+        app.send_task("theirs.task", kwargs={"secret": "\x1b[2J"}, queue=name)
+        with connection.SimpleQueue(name) as queue:
+            queue.put("not even a task")
+            queue.put(
+                b"\xff{", content_type="application/json", headers={"task": "scheduler.publish", "id": "x"}
+            )
+    by_broker.work()
+    assert by_broker.played == {"intro": 1}
+    assert not (by_broker.root / "pwned").exists()
+    assert by_broker.log.count("put aside") == 5, by_broker.log
+    assert "Traceback" not in by_broker.log
+    assert "\x1b" not in by_broker.log
+    told = by_broker.mini.json("doctor", now="2030-03-01T12:20:00Z").json["checks"]
+    (strays,) = (check for check in told if check["check"] == "strays")
+    assert strays["message"] == "5 jobs were put aside that the record knows nothing of"
+    assert f"scheduler.{lineage}..dead" in strays["hint"]
+
+
+def test_a_queue_that_is_named_while_a_worker_runs_is_listened_to_soon(by_broker: Screens) -> None:
+    mini = by_broker.declare("intro").mini
+    with by_broker.worker("--lease", "1s") as process:
+        eventually(lambda: by_broker.played["intro"], "it works")
+        text = f"queue: hall\n{PLAY}schedules: [{{ video: new, at: 2030-03-01T12:15:00Z }}]\n"
+        mini.write({"channels/hall.yaml": text})
+        mini.run("run", now="2030-03-01T12:15:00Z")
+        eventually(lambda: by_broker.played["new"], "the new queue is found")
+        by_broker.stop(process)
+
+
+def test_while_the_broker_is_away_nothing_is_lost_and_nothing_is_done_twice(
+    tmp_path: Path, broker: str
+) -> None:
+    with closing(Wire(broker)) as wire:
+        screens = Screens(tmp_path, wire.url).declare("waits", "teaser")
+        with screens.worker("--lease", "3s") as process:
+            eventually(lambda: screens.played["waits"], "a job is held")
+            wire.cut()
+            late = f"queue: screens\n{PLAY}schedules: [{{ video: late, at: 2030-03-01T12:10:00Z }}]\n"
+            screens.mini.write({"channels/late.yaml": late})
+            run = screens.mini.run("run", now="2030-03-01T12:10:00Z")
+            assert (run.code, screens.outcomes["late"]) == (0, "pending (None)"), run
+            assert "refused" in run.out
+            if broker.startswith("amqp:"):  # to Redis a worker connects anew without a word
+                eventually(lambda: "was lost; what is held goes on" in screens.log, "the worker says so")
+            wire.mend()
+            assert screens.mini.run("run", now="2030-03-01T12:12:00Z").code == 0
+            (screens.root / "go").touch()
+            eventually(lambda: set(screens.outcomes.values()) == {"completed (run)"}, "all is done")
+            screens.stop(process)
+        assert screens.played == {"waits": 1, "teaser": 1, "late": 1}
+        assert "Traceback" not in screens.log
+
+
+def test_workers_on_two_machines_share_the_work_of_one_branch(tmp_path: Path, broker: str) -> None:
+    """Two clones of one repository, as on two machines: the record is a branch that both can reach."""
+    videos = [f"v{number}" for number in range(6)]
+    here = Screens(tmp_path / "here", broker)
+    settings = (here.root / "scheduler.yaml").read_text()
+    here.mini.write({"scheduler.yaml": f"{settings}state: branch:scheduler-state\n"})
+    lines = [f"  - {{ video: {v}, at: 2030-03-01T12:00:0{n}Z }}\n" for n, v in enumerate(videos)]
+    mark = 'touch "../$(basename "$PWD")-$SCHEDULER_VIDEO_ID"'
+    meet = f"command: {mark}; while [ ! -e ../go ]; do sleep 0.05; done"
+    here.mini.write({"channels/lobby.yaml": f"confirm: run\n{meet}\nschedules:\n{''.join(lines)}"})
+    git(tmp_path, "init", "-q", "--bare", "origin")
+    git(here.root, "init", "-q", "-b", "main")
+    git(here.root, "remote", "add", "origin", str(tmp_path / "origin"))
+    git(here.root, "add", "channels", "scheduler.yaml")
+    git(here.root, "commit", "-qm", "Begin")
+    git(here.root, "push", "-q", "origin", "main")
+    assert here.mini.run("state", "init", now=BEFORE).code == 0
+    assert here.mini.run("run", now="2030-03-01T12:01:00Z").code == 0
+    git(tmp_path, "clone", "-q", "-b", "main", str(tmp_path / "origin"), "there")
+    there = Screens(tmp_path / "there", broker, is_new=False)
+    with here.worker("--jobs", "3"), there.worker("--jobs", "3"):
+        eventually(lambda: len(list(tmp_path.glob("*here-v*"))) == 6, "each has taken three")
+        (tmp_path / "go").touch()
+        eventually(lambda: set(statuses(there.mini)) == {"completed"}, "the record says so")
+    assert sorted(file.name.partition("-")[2] for file in tmp_path.glob("*here-v*")) == videos
+    assert len(list(tmp_path.glob("there-v*"))) == 3
+
+
+def statuses(mini: Miniature) -> list[str]:
+    listed = mini.json("list", "--channel", "lobby", now="2030-03-01T12:30:00Z").json["schedules"]
+    return [row["status"] for row in listed]
+
+
+def test_a_redis_that_starts_anew_brings_its_jobs_back(tmp_path: Path, redis_url: str) -> None:
+    port, data = free_port(), tmp_path / "redis"
+    with redis_server(data, "--appendonly", "yes", port=port) as url:
+        screens = Screens(tmp_path, url).declare("intro", "teaser")
+    with redis_server(data, "--appendonly", "yes", port=port):
+        screens.work()
+    assert screens.played == {"intro": 1, "teaser": 1}
+
+
+def test_a_job_that_takes_several_leases_stays_its_workers_and_is_not_held_unacknowledged(
+    by_broker: Screens,
+) -> None:
+    by_broker.declare("waits")
+
+    def leases() -> float:
+        (record,) = by_broker.mini.records.values()
+        claim = record.get("claim")
+        return (read_utc(claim["until"]) - read_utc(claim["at"])) / 2 if claim else 0
+
+    with by_broker.worker("--lease", "1s") as one, by_broker.worker("--lease", "1s") as other:
+        eventually(lambda: leases() >= 2, "its lease was renewed again and again")
+        (by_broker.root / "go").touch()
+        eventually(lambda: by_broker.outcomes["waits"] == "completed (run)", "it is done")
+        by_broker.stop(one)
+        by_broker.stop(other)
+    assert by_broker.played == {"waits": 1}
+
+
+def test_a_lease_that_is_longer_than_a_broker_waits_is_refused(by_broker: Screens) -> None:
+    by_broker.declare("intro")
+    refused = by_broker.mini.run("worker", "--once", "--lease", "1h", now=SOON)
+    assert refused.code == 2
+    assert "at most 25m" in refused.err
+
+
+def test_two_repositories_on_one_broker_do_not_get_each_others_jobs(
+    by_broker: Screens, tmp_path: Path, broker: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = Screens(tmp_path / "other", broker).declare("theirs")
+    by_broker.declare("ours")
+    by_broker.work()
+    assert (by_broker.played, other.played) == ({"ours": 1}, {})
+
+
+@pytest.mark.parametrize("engine", ["redis", "rabbitmq"])
+def test_a_refused_password_is_told_without_it_and_the_job_is_sent_later(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with lockable(engine, request, tmp_path) as (url, password):
+        refuse(Screens(tmp_path, url), password)
+
+
+@contextmanager
+def lockable(engine: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[str, str | None]]:
+    """A broker that wants a password, and that one; RabbitMQ always does, and has a guest."""
+    if engine == "rabbitmq":
+        yield request.getfixturevalue("rabbitmq_url"), None
+        return
+    request.getfixturevalue("redis_url")  # which knows whether there is one at all
+    with redis_server(folder / "redis", "--requirepass", "opensesame") as url:
+        yield url, "opensesame"
+
+
+def refuse(by_broker: Screens, password: str | None) -> None:
+    canary = "canary-b1946ac9"
+    mini = by_broker.mini
+    mini.write({"channels/lobby.yaml": f"queue: screens\n{PLAY}schedules: [{{ video: v, at: {NOON} }}]\n"})
+    mini.run("state", "init", now=BEFORE)
+    told = [
+        mini.run(*command, now=SOON, SCHEDULER_QUEUE_PASSWORD=canary)
+        for command in (["run"], ["worker", "--once"])
+    ]
+    assert by_broker.outcomes == {"v": "pending (None)"}
+    assert [outcome.code for outcome in told] == [0, 3]
+    assert "failed:" in told[1].err
+    assert canary not in "".join([*(one.out + one.err for one in told), json.dumps(mini.state)])
+    if password is not None:
+        mini.environ["SCHEDULER_QUEUE_PASSWORD"] = password
+    mini.run("run", now="2030-03-01T12:10:00Z")
+    by_broker.work()
+    assert by_broker.played == {"v": 1}
+
+
+def test_a_broker_that_is_down_is_a_definite_not_now(tmp_path: Path) -> None:
+    need_extra("celery", "celery")
+    screens = Screens(tmp_path, f"redis://127.0.0.1:{free_port()}/0")
+    screens.mini.write(
+        {"channels/lobby.yaml": f"queue: screens\n{PLAY}schedules: [{{ video: v, at: {NOON} }}]\n"}
+    )
+    screens.mini.run("state", "init", now=BEFORE)
+    screens.mini.run("run", now=SOON)
+    record = next(iter(screens.mini.records.values()))
+    assert (record["status"], record["attempts"]) == ("pending", 1)
+    assert "refused" in record["error_message"]
+    assert screens.mini.run("worker", "--once", now=SOON).code == 3
+
+
+def test_the_password_comes_from_the_environment_and_never_from_the_settings() -> None:
+    assert broker_url("amqp://wave@queue:5672/vhost", "p@ss/1") == "amqp://wave:p%40ss%2F1@queue:5672/vhost"
+    assert broker_url("redis://queue/0", "secret") == "redis://:secret@queue/0"
+    assert broker_url("redis://queue/0", None) == "redis://queue/0"
+    with pytest.raises(SchedulerError, match="holds a password") as refusal:
+        broker_url("redis://:canary@queue/0", None)
+    assert "canary" not in f"{refusal.value} {refusal.value.hint}"

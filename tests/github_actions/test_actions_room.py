@@ -1,0 +1,395 @@
+"""What the workflows say on GitHub: comments, issues and summaries, against a loopback GitHub."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loopback_github import LoopbackGitHub, Repository
+
+from scheduler.github_actions.__main__ import main
+from scheduler.github_actions.markdown import COMMENT_LIMIT, code, command, fit, plain
+from scheduler.github_actions.rest import ApiError
+from scheduler.github_actions.rest import RestClient as Client
+from scheduler.github_actions.tick_gap import gap_before
+from scheduler.reporting.pull_request.comment import MARKER as PLAN_MARKER
+from scheduler.times import read_utc
+
+MARKER = f"{PLAN_MARKER} -->"
+EVIL = "a | b `x` ``y`` ${{ secrets.T }} </details> ::error::x @acme/all --> <!-- \u202e\x1b[31m"
+
+
+@pytest.fixture
+def home(github: LoopbackGitHub) -> Repository:
+    return github.add("acme/waves")
+
+
+@pytest.fixture(autouse=True)
+def step(monkeypatch: pytest.MonkeyPatch, github: LoopbackGitHub, tmp_path: Path) -> Path:
+    """The environment of a workflow's step; the path of its summary."""
+    for name, value in {
+        "GITHUB_API_URL": github.url, "GITHUB_REPOSITORY": "acme/waves", "GITHUB_TOKEN": "loopback-token",
+        "GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "50",
+        "GITHUB_WORKFLOW_REF": "acme/waves/.github/workflows/reconcile.yml@refs/heads/main",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    return tmp_path / "summary.md"
+
+
+def comment(tmp_path: Path, text: str, *options: str) -> None:
+    (tmp_path / "plan.md").write_text(text)
+    assert main(["comment", "--pull-request", "7", *options, str(tmp_path / "plan.md")]) == 0
+
+
+def report(tmp_path: Path, *results: tuple[str, str, str | None], exit_code: int = 0, more: Any = ()) -> None:
+    keys = ("schedule_id", "status", "error")
+    told = [dict(zip(keys, one, strict=True)) for one in results]
+    document = {"version": 1, "results": told, "diagnostics": list(more)}
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    arguments = ["report", "--exit-code", str(exit_code), "--tick-gap", "2h", str(tmp_path / "run.json")]
+    assert main(arguments) == 0
+
+
+def tick(run_id: int, started: str, conclusion: str | None = "success") -> dict[str, Any]:
+    return {"id": run_id, "created_at": started, "run_started_at": started, "conclusion": conclusion,
+            "path": ".github/workflows/reconcile.yml"}  # fmt: skip
+
+
+# --- the comment of a pull request ---
+
+
+def test_a_pull_request_has_one_comment_that_is_updated_in_place(home: Repository, tmp_path: Path) -> None:
+    comment(tmp_path, "first")
+    comment(tmp_path, "second")
+    assert [one["body"] for one in home.comments] == [f"{MARKER}\nsecond"]
+
+
+def test_an_unchanged_comment_is_left_alone(home: Repository, github: LoopbackGitHub, tmp_path: Path) -> None:
+    comment(tmp_path, "same")
+    comment(tmp_path, "same")
+    assert [request.method for request in github.requests] == ["GET", "POST", "GET"]
+
+
+def test_somebody_elses_comment_with_our_marker_is_not_ours(home: Repository, tmp_path: Path) -> None:
+    theirs = {"id": 1, "issue": 7, "user": {"login": "mallory", "type": "User"}, "body": f"{MARKER}\nhello"}
+    home.comments.append(theirs)
+    comment(tmp_path, "ours")
+    assert [one["body"] for one in home.comments] == [f"{MARKER}\nhello", f"{MARKER}\nours"]
+
+
+def test_a_comment_of_the_same_author_that_only_quotes_the_marker_is_not_ours(
+    home: Repository, tmp_path: Path
+) -> None:
+    author = {"login": "github-actions[bot]", "type": "Bot"}
+    quoted = f"A linter found this:\n> {MARKER}\n"
+    home.comments.append({"id": 1, "issue": 7, "user": author, "body": quoted})
+    comment(tmp_path, "first")
+    comment(tmp_path, "second")
+    assert [one["body"] for one in home.comments] == [quoted, f"{MARKER}\nsecond"]
+
+
+def test_ours_is_found_on_the_second_page(home: Repository, tmp_path: Path) -> None:
+    home.comments.extend(
+        {"id": i, "issue": 7, "user": {"login": "editor"}, "body": "lgtm"} for i in range(1, 131)
+    )
+    comment(tmp_path, "first")
+    comment(tmp_path, "second")
+    assert [one["body"] for one in home.comments[130:]] == [f"{MARKER}\nsecond"]
+
+
+def test_without_a_change_no_comment_is_made_but_an_old_one_is_updated(
+    home: Repository, tmp_path: Path
+) -> None:
+    comment(tmp_path, "no change", "--update-only")
+    assert home.comments == []
+    comment(tmp_path, "a change")
+    comment(tmp_path, "no change any more", "--update-only")
+    assert [one["body"] for one in home.comments] == [f"{MARKER}\nno change any more"]
+
+
+def test_a_text_that_is_too_long_is_cut_at_a_line_and_closed(home: Repository, tmp_path: Path) -> None:
+    comment(tmp_path, "<details>\n\n```text\n" + "ä line of some length\n" * 5_000 + "```\n\n</details>\n")
+    body = home.comments[0]["body"]
+    assert 0.9 * COMMENT_LIMIT < len(body) <= COMMENT_LIMIT
+    assert "\nä line of some length\n```\n\n</details>\n\n*This was too long" in body
+    assert body.endswith("(https://github.com/acme/waves/actions/runs/50) has all of it.*")
+
+
+def test_a_refusal_of_github_is_a_warning_and_no_failure(
+    home: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "expired")
+    comment(tmp_path, "hello")
+    said = capsys.readouterr().out
+    assert said == (
+        "::warning title=Not all was reported::GET issues/7/comments?per_page=100&page=1: "
+        "HTTP 401 Bad credentials\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"null", b"<html>", b"[1]", b"{}", b"[" * 99_999, b'[{"number": 1}]', b'"\xff"']
+)
+def test_an_answer_of_github_that_makes_no_sense_is_a_warning_and_no_failure(
+    content: bytes,
+    home: Repository,
+    github: LoopbackGitHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(github, "answer", lambda request: (200, content))
+    comment(tmp_path, "hello")
+    report(tmp_path, ("a/g/alpha", "failed", "no"), exit_code=1)
+    assert capsys.readouterr().out.count("::warning title=Not all was reported::") >= 1
+
+
+def test_a_comment_that_is_deleted_between_finding_and_changing_it_is_made_anew(
+    home: Repository, github: LoopbackGitHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comment(tmp_path, "first")
+    answered = github.answer
+
+    def deleting(request: Any) -> Any:
+        if request.method == "PATCH":
+            home.comments.clear()
+        return answered(request)
+
+    monkeypatch.setattr(github, "answer", deleting)
+    comment(tmp_path, "second")
+    assert [one["body"] for one in home.comments] == [f"{MARKER}\nsecond"]
+
+
+@pytest.mark.parametrize("token", ["canary\nsecond", "canary\u00e9"])
+def test_a_token_that_no_header_can_carry_is_in_no_message(
+    token: str,
+    home: Repository,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", token)
+    comment(tmp_path, "hello")
+    said = capsys.readouterr().out
+    assert "no header can carry" in said
+    assert "canary" not in said
+
+
+def test_a_file_or_a_variable_that_is_missing_is_a_warning_that_names_it(
+    home: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", str(tmp_path / "none.md")]) == 0
+    assert "none.md: No such file or directory" in capsys.readouterr().out
+    monkeypatch.delenv("GITHUB_TOKEN")
+    comment(tmp_path, "hello")
+    assert "GITHUB_TOKEN is missing" in capsys.readouterr().out
+
+
+# --- issues ---
+
+
+def test_a_failed_wave_opens_one_issue_and_a_later_success_closes_it(
+    home: Repository, tmp_path: Path
+) -> None:
+    report(tmp_path, ("spring/teaser/alpha", "failed", "HTTP 404 Not Found"), exit_code=1)
+    (issue,) = home.issues
+    assert issue["title"] == "Wave spring: not all was published"
+    assert "- `spring/teaser/alpha`: `HTTP 404 Not Found`" in issue["body"]
+    assert [label["name"] for label in issue["labels"]] == ["wave-scheduler"]
+
+    report(tmp_path, ("spring/teaser/beta", "failed", "timeout"), exit_code=1)
+    assert len(home.issues) == 1
+    assert "spring/teaser/alpha" in issue["body"]
+    assert "spring/teaser/beta" in issue["body"]
+    assert ["spring/teaser/beta" in one["body"] for one in home.comments] == [True], (
+        "what is new is said aloud"
+    )
+
+    report(tmp_path, ("spring/teaser/alpha", "completed", None), ("spring/teaser/beta", "completed", None))
+    assert issue["state"] == "closed"
+    assert home.comments[-1]["body"].startswith("All of it is well now.")
+
+
+def test_a_tick_that_brings_nothing_new_touches_no_issue(
+    home: Repository, github: LoopbackGitHub, tmp_path: Path
+) -> None:
+    failed = ("spring/teaser/alpha", "failed", "HTTP 404 Not Found")
+    report(tmp_path, failed, exit_code=1)
+    report(tmp_path)
+    report(tmp_path, failed, exit_code=1)
+    assert [request.method for request in github.requests if request.method != "GET"] == ["POST"]
+
+
+def test_a_refusal_about_one_issue_keeps_no_other_from_being_told(
+    home: Repository,
+    github: LoopbackGitHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answered = github.answer
+
+    def refusing(request: Any) -> Any:
+        if request.method == "POST" and "spring" in str(request.body):
+            return 422, b'{"message": "Validation Failed"}'
+        return answered(request)
+
+    monkeypatch.setattr(github, "answer", refusing)
+    report(tmp_path, ("spring/g/alpha", "failed", "no"), ("winter/g/alpha", "failed", "no"), exit_code=1)
+    assert [issue["title"] for issue in home.issues] == ["Wave winter: not all was published"]
+    assert "title=Not all was reported::Wave spring: not all was published" in capsys.readouterr().out
+
+
+def test_what_was_only_sent_is_not_yet_well(home: Repository, tmp_path: Path) -> None:
+    report(tmp_path, ("spring/teaser/alpha", "failed", "run_failed"), exit_code=1)
+    report(tmp_path, ("spring/teaser/alpha", "executing", None))
+    assert home.issues[0]["state"] == "open"
+
+
+def test_each_wave_and_each_channel_has_its_own_issue(home: Repository, tmp_path: Path) -> None:
+    report(
+        tmp_path, ("spring/a/alpha", "failed", "x"), ("autumn/a/alpha", "failed", "x"),
+        ("alpha/2026-03-02T17:00:00Z", "failed", "x"), exit_code=1,
+    )  # fmt: skip
+    assert {issue["title"].partition(":")[0] for issue in home.issues} == {
+        "Wave spring", "Wave autumn", "Channel alpha",
+    }  # fmt: skip
+
+
+def test_a_failure_after_the_issue_was_closed_opens_the_same_one_again(
+    home: Repository, tmp_path: Path
+) -> None:
+    report(tmp_path, ("spring/a/alpha", "failed", "x"), exit_code=1)
+    home.issues[0]["state"] = "closed"
+    report(tmp_path, ("spring/a/beta", "failed", "y"), exit_code=1)
+    assert [issue["state"] for issue in home.issues] == ["open"]
+
+
+def test_an_issue_of_somebody_else_with_our_marker_is_not_ours(home: Repository, tmp_path: Path) -> None:
+    report(tmp_path, ("spring/a/alpha", "failed", "x"), exit_code=1)
+    home.issues[0]["user"] = {"login": "mallory", "type": "User"}
+    report(tmp_path, ("spring/a/alpha", "completed", None))
+    assert home.issues[0]["state"] == "open"
+
+
+def test_a_run_that_broke_off_without_a_word_counts_as_broken(home: Repository, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("")
+    assert main(["report", "--exit-code", "1", str(tmp_path / "run.json")]) == 0
+    assert [issue["title"] for issue in home.issues] == ["The scheduler cannot run"]
+
+
+def test_broken_machinery_opens_an_issue_that_the_next_good_run_closes(
+    home: Repository, tmp_path: Path
+) -> None:
+    (tmp_path / "run.json").write_text("")
+    assert main(["report", "--exit-code", "3", str(tmp_path / "run.json")]) == 0
+    assert [issue["title"] for issue in home.issues] == ["The scheduler cannot run"]
+    report(tmp_path, exit_code=0)
+    assert home.issues[0]["state"] == "closed"
+
+
+def test_text_of_others_stays_text_in_an_issue(home: Repository, tmp_path: Path) -> None:
+    report(tmp_path, ("spring/a/alpha", "failed", EVIL), exit_code=1)
+    body = home.issues[0]["body"]
+    assert body.count("-->") == 2, "one ends the hidden line, one stands in a code span"
+    assert "```a \\| b `x` ``y`` ${{ secrets.T }} </details>" in body
+    assert "\x1b" not in body
+    assert "\u202e" not in body
+    report(tmp_path, ("spring/a/alpha", "completed", None))
+    assert home.issues[0]["state"] == "closed", "the hidden line was read back"
+
+
+def test_ten_thousand_failures_still_fit_one_issue(home: Repository, tmp_path: Path) -> None:
+    report(tmp_path, *((f"spring/g/{i}", "failed", "ä" * 999) for i in range(10_000)), exit_code=1)
+    assert len(home.issues[0]["body"]) < COMMENT_LIMIT
+    assert "- and 9940 more: see the run" in home.issues[0]["body"]
+
+
+# --- ticks ---
+
+
+def test_a_gap_between_ticks_opens_one_issue_and_the_next_tick_in_time_closes_it(
+    home: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.runs += [tick(49, "2026-03-01T08:00:00Z"), tick(50, "2026-03-01T11:12:00Z", None)]
+    report(tmp_path)
+    assert home.issues[0]["title"] == "Ticks are missing"
+    assert "none for 3h12m, where 2h is the limit" in home.issues[0]["body"]
+    home.runs.append(tick(51, "2026-03-01T11:30:00Z", None))
+    monkeypatch.setenv("GITHUB_RUN_ID", "51")
+    report(tmp_path)
+    assert home.issues[0]["state"] == "closed"
+
+
+def test_a_run_that_was_replaced_while_it_waited_is_no_tick() -> None:
+    runs = [
+        tick(1, "2026-03-01T08:00:00Z"),
+        tick(2, "2026-03-01T09:00:00Z", "cancelled"),
+        tick(3, "2026-03-01T10:00:00Z", None),
+    ]
+    assert gap_before(3, runs) == (read_utc("2026-03-01T08:00:00Z"), read_utc("2026-03-01T10:00:00Z"))
+
+
+def test_a_red_tick_is_a_tick_and_the_first_one_has_no_gap() -> None:
+    red = tick(1, "2026-03-01T08:00:00Z", "failure")
+    assert gap_before(1, [red]) is None
+    assert gap_before(2, [red, tick(2, "2026-03-01T09:00:00Z", None)]) is not None
+
+
+# --- log and summary ---
+
+
+def test_the_log_has_a_line_a_schedule_and_annotations_for_what_needs_a_person(
+    home: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str], step: Path
+) -> None:
+    fault = {
+        "severity": "error", "code": "min-gap", "message": "too close", "file": "waves/a,b.yaml",
+        "line": 7, "column": 5, "hint": "move it",
+    }  # fmt: skip
+    report(
+        tmp_path,
+        ("s/a/b", "completed", None),
+        ("s/a/c", "failed", "no\n::warning::x"),
+        exit_code=1,
+        more=[fault],
+    )
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "completed  s/a/b",
+        "::error title=Not published::s/a/c: no ::warning::x",
+        "::error file=waves/a%2Cb.yaml,line=7,col=5::too close [min-gap]%0Amove it",
+    ]
+    assert "| `s/a/c` | failed | `no ::warning::x` |" in step.read_text()
+    assert "| error | `waves/a,b.yaml:7:5` | `too close [min-gap]` |" in step.read_text()
+
+
+def test_a_summary_that_is_too_long_is_cut_in_bytes(tmp_path: Path, step: Path) -> None:
+    (tmp_path / "plan.md").write_text("ä line\n" * 200_000)
+    assert main(["summary", str(tmp_path / "plan.md")]) == 0
+    assert 1_000_000 < step.stat().st_size < 1024 * 1024
+
+
+# --- the small parts ---
+
+
+def test_a_code_span_holds_any_text_and_a_command_any_value() -> None:
+    assert code("a`b") == "``a`b``"
+    assert code("`a`") == "`` `a` ``"
+    assert code("a|b\nc") == "`a\\|b c`"
+    assert plain("a\x1b[31m\u202eb\u200b") == "a[31mb"
+    assert command("error", "50%\nnext", file="a:b,c") == "::error file=a%3Ab%2Cc::50%25%0Anext"
+
+
+def test_what_fits_is_not_touched() -> None:
+    assert fit("short", 100, "note") == "short"
+
+
+def test_a_redirect_is_an_error_and_no_second_request(github: LoopbackGitHub, home: Repository) -> None:
+    github.moved["acme/former"] = "acme/waves"
+    client = Client(github.url, "acme/former", "loopback-token")
+    with pytest.raises(ApiError, match="HTTP 301 Moved Permanently"):
+        client.post("issues", {"title": "x"})
+    assert len(github.requests) == 1
+    assert home.issues == []
