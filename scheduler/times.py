@@ -13,6 +13,8 @@ from datetime import timezone as fixed_offset
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
+from scheduler.wording import quoted
+
 if TYPE_CHECKING:  # the idle tick imports this room, and needs no zone
     from zoneinfo import ZoneInfo
 
@@ -38,11 +40,6 @@ class TimeError(ValueError):
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
-
-
-def quoted(text: str) -> str:
-    """A text as messages show it: in quotes, controls escaped, cut where nobody would read on."""
-    return repr(text) if len(text) <= 80 else f"{text[:60]!r}... ({len(text)} characters)"
 
 
 def instant(moment: datetime) -> Instant:

@@ -21,12 +21,12 @@ from scheduler.times import (
     instant,
     instant_text,
     moment_of,
-    quoted,
     read_duration,
     read_time,
     read_utc,
     read_zone,
 )
+from scheduler.wording import quoted
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFSET_FORM = "write a time with an offset, such as 2026-03-01T18:00:00Z or 2026-03-01T18:00:00+02:00"

@@ -3,6 +3,6 @@
 `repository` is the composition root: it alone joins the disk, the environment, the clock, a store and the
 routes. `idle` is the commonest run, and ends before anything heavy is imported.
 
-Imports: `times`, `errors`, `diagnostics`, `clock`, `checkout`, `desired`, `state`, `planning`, `delivery`,
-`editing`, `reporting`.
+Imports: `times`, `errors`, `diagnostics`, `wording`, `clock`, `checkout`, `desired`, `state`, `planning`,
+`delivery`, `editing`, `reporting`.
 """

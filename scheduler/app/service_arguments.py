@@ -14,10 +14,10 @@ from typing import Any, SupportsIndex, cast, get_args
 
 from scheduler.desired.yaml_reader import DEEPEST
 from scheduler.errors import ScheduleError
-from scheduler.planning.expand import did_you_mean
 from scheduler.state.intent import PAYLOAD_LIMIT
 from scheduler.state.record import Status
-from scheduler.times import LONGEST_DURATION, Instant, instant, quoted
+from scheduler.times import LONGEST_DURATION, Instant, instant
+from scheduler.wording import did_you_mean, quoted
 
 STATUSES: list[str] = list(get_args(Status))
 _MOST_BITS = 1_024

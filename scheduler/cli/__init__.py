@@ -2,6 +2,6 @@
 
 `main` has the group and the commands of every day; each other module is imported when its command is called.
 
-Imports: `times`, `errors`, `diagnostics`, `clock`, `checkout`, `desired`, `state`, `planning`, `delivery`,
-`editing`, `simulation`, `reporting`, `app`.
+Imports: `times`, `errors`, `diagnostics`, `wording`, `clock`, `checkout`, `desired`, `state`, `planning`,
+`delivery`, `editing`, `simulation`, `reporting`, `app`.
 """

@@ -18,7 +18,8 @@ from scheduler.planning.query import Filter
 from scheduler.planning.rows import waits_for_worker
 from scheduler.reporting.calendar import MARK, NAMES, files, gather
 from scheduler.reporting.diagnostics_text import diagnostics_text
-from scheduler.reporting.terminal import count, visible
+from scheduler.reporting.terminal import visible
+from scheduler.wording import count
 
 BACK = 90 * 86_400
 """Seconds that the calendar looks back where nothing else is said: as long as finished schedules stay in

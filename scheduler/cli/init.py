@@ -8,7 +8,8 @@ import click
 
 from scheduler.app import init as scaffold
 from scheduler.cli.main import Context, guarded, pass_context
-from scheduler.reporting.terminal import count, visible
+from scheduler.reporting.terminal import visible
+from scheduler.wording import count
 
 
 @click.command()

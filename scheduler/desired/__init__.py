@@ -5,7 +5,7 @@ that is no YAML. `models` (pydantic) is the one voice about content; `parse` mak
 which exist only where no error does; `declarations` puts all files together. `json_schema` is the same for
 editors. pydantic is imported when the first file is read: who needs the specs alone does not pay for it.
 
-Imports: `times`, `diagnostics`, `checkout`.
+Imports: `times`, `diagnostics`, `wording`, `checkout`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from scheduler.desired.specs import (
     WaveSpec,
 )
 from scheduler.diagnostics import Diagnostic, Location, error
-from scheduler.times import quoted
+from scheduler.wording import quoted
 
 if TYPE_CHECKING:
     from scheduler.desired.yaml_reader import Document

@@ -20,7 +20,8 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from scheduler.times import Instant, TimeError, available_zones, moment_of, quoted
+from scheduler.times import Instant, TimeError, available_zones, moment_of
+from scheduler.wording import quoted
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

@@ -27,11 +27,11 @@ from scheduler.times import (
     Instant,
     TimeError,
     available_zones,
-    quoted,
     read_duration,
     read_time,
     read_zone,
 )
+from scheduler.wording import quoted
 
 CHANNEL_ZONE: Final = "channel"
 """What stands for a zone where each channel's own one is meant."""

@@ -20,7 +20,8 @@ from scheduler.desired.secrets import without_secrets
 from scheduler.desired.yaml_errors import tight_dash
 from scheduler.desired.yaml_reader import Document, Plain, Route
 from scheduler.diagnostics import MOST, Code, Diagnostic, Location, and_more, error, in_order
-from scheduler.times import TimeError, quoted, read_zone
+from scheduler.times import TimeError, read_zone
+from scheduler.wording import quoted
 
 Kind = Literal["wave", "channel", "scheduler"]
 Models = Mapping[str, type[BaseModel]]

@@ -9,7 +9,7 @@ targets    `channel:ID`, `wave:ID`, groups and schedules by their ids
 changes    the proposal: the difference that an edit makes
 switches, times, additions    the verbs
 
-Imports: `times`, `errors`, `diagnostics`, `checkout`, `desired`, `state`, `planning`.
+Imports: `times`, `errors`, `diagnostics`, `wording`, `checkout`, `desired`, `state`, `planning`.
 """
 
 from scheduler.editing.create import assign, create_group, create_one_off, title_left_out

@@ -15,9 +15,9 @@ from scheduler.desired import calendar_expressions
 from scheduler.editing import yaml as edits
 from scheduler.editing.preview import View
 from scheduler.errors import ScheduleError
-from scheduler.planning.expand import did_you_mean
 from scheduler.planning.rows import Row
 from scheduler.times import Instant, TimeError, instant_text, read_time, read_zone
+from scheduler.wording import did_you_mean
 
 FORMS = "a target is `channel:ID`, `wave:ID`, a schedule's id, or a group's: `wave/group`"
 _NEAREST = 3

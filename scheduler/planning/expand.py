@@ -7,7 +7,6 @@ The slots of channels are the business of `scheduler.planning.lineup`.
 
 from __future__ import annotations
 
-import difflib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, partial
@@ -20,6 +19,7 @@ from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, Tally, error
 from scheduler.state.record import Pause, Pauser, Record, ScheduleType
 from scheduler.times import LAST, Instant, TimeError, instant_text, read_time, read_zone
+from scheduler.wording import did_you_mean
 
 Loc = tuple[str | int, ...]
 
@@ -597,10 +597,3 @@ def member_place(declared: Declarations, schedule: Schedule) -> Location:
             if key in data:
                 return declared.place(schedule.file, (*schedule.loc, key))
     return declared.place(schedule.file, schedule.loc)
-
-
-def did_you_mean(word: str, known: list[str]) -> str | None:
-    """A hint that names the likeliest of the known names, if one is likely."""
-    folded = {name.casefold(): name for name in reversed(known)}
-    close = difflib.get_close_matches(word.casefold(), folded, n=1)
-    return f"did you mean {folded[close[0]]}?" if close else None

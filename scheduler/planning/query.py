@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterator
 import msgspec
 from msgspec.structs import replace
 
-from scheduler.planning.expand import did_you_mean, member_place
+from scheduler.planning.expand import member_place
 from scheduler.planning.plan import new_record
 from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rows import Row
 from scheduler.state.record import Record, State
 from scheduler.times import Instant, instant_text
+from scheduler.wording import did_you_mean
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):

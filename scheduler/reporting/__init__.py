@@ -4,6 +4,6 @@
 writes the comment, `calendar` the page and the feed. Nothing here decides anything, and only `notify`
 sends.
 
-Imports: `times`, `diagnostics`, `checkout`, `desired`, `state`, `planning`, `delivery`,
+Imports: `times`, `diagnostics`, `wording`, `checkout`, `desired`, `state`, `planning`, `delivery`,
 `editing`, `simulation`.
 """

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from scheduler.diagnostics import Diagnostic, Severity
 from scheduler.reporting.diagnostics_text import diagnostics_text
-from scheduler.reporting.terminal import count, visible
+from scheduler.reporting.terminal import visible
+from scheduler.wording import count
 
 SHOWN = 10
 """Annotations of one severity that GitHub shows for one step."""

@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 
 from scheduler.desired.secrets import is_hidden
 from scheduler.diagnostics import Diagnostic, Location, Related
-from scheduler.reporting.terminal import Paint, count, visible, width
+from scheduler.reporting.terminal import Paint, visible, width
+from scheduler.wording import count
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _TAB = 4

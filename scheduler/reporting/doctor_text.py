@@ -15,7 +15,8 @@ import msgspec
 
 from scheduler.reporting.findings import Finding, Verdict
 from scheduler.reporting.json_output import VERSION, encodable, safe
-from scheduler.reporting.terminal import Paint, count, visible, width
+from scheduler.reporting.terminal import Paint, visible, width
+from scheduler.wording import count
 
 _LINE = 79
 """Cells of a line; a longer title gets three dots all the same."""

@@ -8,9 +8,10 @@ from scheduler.editing import Proposal, Shift
 from scheduler.editing.proposal import Held
 from scheduler.planning.plan import pauses_text
 from scheduler.reporting.diagnostics_text import diagnostics_text
-from scheduler.reporting.terminal import Paint, count, pad, visible, width
+from scheduler.reporting.terminal import Paint, pad, visible, width
 from scheduler.reporting.time_format import moment
 from scheduler.state.record import Record
+from scheduler.wording import count
 
 _DONE = {
     "pause": "Paused",

@@ -14,9 +14,10 @@ import msgspec
 
 from scheduler.planning.plan import pauses_text
 from scheduler.planning.rows import Row, in_order, is_dead_letter
-from scheduler.reporting.terminal import Paint, count, pad, visible, width
+from scheduler.reporting.terminal import Paint, pad, visible, width
 from scheduler.reporting.time_format import local_moment, local_time, utc_moment
 from scheduler.state.record import Record
+from scheduler.wording import count
 
 _HEAD = ("ID", "LOCAL TIME", "UTC", "STATUS", "VIDEO")
 _STYLES = {

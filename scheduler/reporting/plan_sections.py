@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from scheduler.planning.plan import Action, Change, Plan, PlannedSend, pauses_text
-from scheduler.reporting.terminal import count
 from scheduler.reporting.time_format import moment
 from scheduler.state.record import Record
 from scheduler.times import duration_text
+from scheduler.wording import count
 
 if TYPE_CHECKING:
     from scheduler.desired import Pace

@@ -122,7 +122,7 @@ def for_run(form: str, report: Report, texts: Mapping[str, str], *, colour: bool
 
 def _nothing(report: Report) -> str:
     """Where something is wrong, nobody is to read that all is well."""
-    from scheduler.reporting.terminal import count
+    from scheduler.wording import count
 
     errors = sum(fault.is_error for fault in report.diagnostics)
     return f"{count(errors, 'error')}; nothing else to do.\n" if errors else NOTHING_TEXT

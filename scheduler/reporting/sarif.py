@@ -15,7 +15,7 @@ import msgspec
 from scheduler.diagnostics import Code, Diagnostic, Location
 from scheduler.reporting.annotations import path_below
 from scheduler.reporting.json_output import encodable, safe
-from scheduler.reporting.terminal import count
+from scheduler.wording import count
 
 MOST_RESULTS = 25_000
 """GitHub refuses a run with more."""

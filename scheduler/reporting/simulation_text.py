@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from scheduler.reporting.json_output import VERSION, fault_document, safe
-from scheduler.reporting.terminal import Paint, count, pad, visible, width
+from scheduler.reporting.terminal import Paint, pad, visible, width
 from scheduler.reporting.time_format import moment
 from scheduler.simulation.conditions import Conditions
 from scheduler.simulation.enough import Enough
 from scheduler.simulation.study import Figures, Study, Trouble
 from scheduler.times import duration_text, instant_text
+from scheduler.wording import count
 
 _HEAD = ("", "sent", "on time", "missed", "failed", "held", "median", "95 %", "worst", "lead", "catch_up")
 _SHOWN = 20

@@ -61,11 +61,6 @@ def pad(text: str, cells: int) -> str:
     return text + " " * (cells - width(text))
 
 
-def count(number: int, noun: str) -> str:
-    """`1 schedule`, `2 schedules`, `1,200 schedules`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 # --- colour ---------------------------------------------------------------------------------------
 
 _SGR = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2", "alarm": "1;31"}

@@ -10,7 +10,8 @@ from scheduler.checkout.source import Source
 from scheduler.desired import Pace
 from scheduler.desired.declarations import Declarations, declare
 from scheduler.diagnostics import Diagnostic
-from scheduler.times import TimeError, duration_text, quoted, read_duration
+from scheduler.times import TimeError, duration_text, read_duration
+from scheduler.wording import quoted
 
 _FORM = "write a duration (20m), the least and the most (0s..20m), or the median between them (0s..2h..5h)"
 

@@ -21,7 +21,7 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.reporting.calendar.entries import Calendar, Entry, Kind
 from scheduler.reporting.json_output import encodable
 from scheduler.reporting.list_text import status_text
-from scheduler.reporting.terminal import count, visible
+from scheduler.reporting.terminal import visible
 from scheduler.reporting.time_format import (
     day_and_time,
     local_day_and_time,
@@ -29,6 +29,7 @@ from scheduler.reporting.time_format import (
     utc_moment,
 )
 from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc, read_zone
+from scheduler.wording import count
 
 KINDS: dict[Kind, tuple[str, str]] = {
     "pending": ("○", "recorded or declared, to be sent at its time"),

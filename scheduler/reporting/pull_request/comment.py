@@ -30,9 +30,9 @@ from scheduler.reporting.pull_request.punctuality_section import punctuality
 from scheduler.reporting.pull_request.summary import by_series, headline
 from scheduler.reporting.pull_request.timeline import timeline
 from scheduler.reporting.review import Review, review_of_plan
-from scheduler.reporting.terminal import count
 from scheduler.reporting.time_format import local_moment, utc_moment
 from scheduler.state.record import Record
+from scheduler.wording import count
 
 if TYPE_CHECKING:
     from scheduler.desired import Pace

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from scheduler.reporting.terminal import clip, visible
+from scheduler.wording import listed
 
 _LONGEST = 120
 """Characters of one value; whole ones are in the JSON."""
@@ -31,11 +32,6 @@ def code(text: str) -> str:
 def zone_name(name: str) -> str:
     """The IANA name of a zone, of which `_` alone could be taken for emphasis."""
     return name.replace("_", "&#x5f;")
-
-
-def listed(words: Sequence[str], last: str = "and") -> str:
-    """`a, b and c`."""
-    return f" {last} ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def some(values: Sequence[str], most: int, noun: str) -> str:

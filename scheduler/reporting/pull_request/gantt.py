@@ -14,7 +14,8 @@ from typing import NamedTuple
 from scheduler.planning.plan import Change
 from scheduler.reporting.plan_sections import is_move, record_of, series_of
 from scheduler.reporting.pull_request.escaping import that_fit
-from scheduler.reporting.terminal import clip, count, visible
+from scheduler.reporting.terminal import clip, visible
+from scheduler.wording import count
 
 MOST = 40
 """Tasks of one diagram: more are no picture any more."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from scheduler.reporting.pull_request.escaping import code, folded, some, that_fit, zone_name
 from scheduler.reporting.review import ClockChange, Frozen, Neighbour, Review
-from scheduler.reporting.terminal import count
 from scheduler.reporting.time_format import day_and_time, local_day_and_time, moment, utc_moment
 from scheduler.times import Instant, duration_text
+from scheduler.wording import count
 
 _IDS = 3
 _SHOWN = 10

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from scheduler.reporting.pull_request.escaping import code, that_fit
 from scheduler.reporting.review import Need, Review, Sample
-from scheduler.reporting.terminal import count
 from scheduler.times import duration_text
+from scheduler.wording import count
 
 _HEAD = (
     "| | lead | catch_up | on time if it leaves within | missed if later than | had the last been these |\n"

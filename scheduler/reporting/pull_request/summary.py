@@ -14,11 +14,11 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Action, Change, pauses_text
 from scheduler.reporting.diagnostics_text import weights
 from scheduler.reporting.plan_sections import Section, differences, is_move, record_of, sections, tally
-from scheduler.reporting.pull_request.escaping import code, listed, some, that_fit, zone_name
+from scheduler.reporting.pull_request.escaping import code, some, that_fit, zone_name
 from scheduler.reporting.review import Review
-from scheduler.reporting.terminal import count
 from scheduler.reporting.time_format import local_moment_with_utc
 from scheduler.times import duration_text
+from scheduler.wording import count, listed
 
 _SECTIONS = 8
 """Waves and channels that get a sentence each."""

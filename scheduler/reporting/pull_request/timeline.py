@@ -13,10 +13,10 @@ from scheduler.planning.plan import Change
 from scheduler.reporting.plan_sections import is_move
 from scheduler.reporting.pull_request.escaping import code, folded, some, that_fit, zone_name
 from scheduler.reporting.review import BOOKINGS
-from scheduler.reporting.terminal import count
 from scheduler.reporting.time_format import day_and_time, local_clock
 from scheduler.state.record import Record
 from scheduler.times import Instant, duration_text
+from scheduler.wording import count
 
 _ZONES = 4
 _CHANNELS = 3
