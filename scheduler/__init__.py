@@ -1,7 +1,8 @@
 """A GitOps scheduler that publishes video on many channels at once.
 
-`SchedulingService` and `ScheduleError` are imported when they are asked for: the tick that finds nothing to
-do imports this package too, and must cost little more than starting Python.
+The Python API is `SchedulingService`, the `Publication` that it returns and the errors that it raises. Each
+is imported on first use: a run that finds nothing to do imports this package too, and must cost little more
+than starting Python (tests/app/test_idle.py holds what it may import).
 """
 
 from __future__ import annotations
@@ -9,13 +10,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scheduler.app.service import SchedulingService
-    from scheduler.errors import ScheduleError
+    from scheduler.app.service import Publication, SchedulingService
+    from scheduler.errors import Error, QueueError, RunRefused, ScheduleError, StateError
 
 __version__ = "0.1.0"
-__all__ = ["ScheduleError", "SchedulingService", "__version__"]
+__all__ = [
+    "Error",
+    "Publication",
+    "QueueError",
+    "RunRefused",
+    "ScheduleError",
+    "SchedulingService",
+    "StateError",
+    "__version__",
+]
 
-_LAZY = {"ScheduleError": "scheduler.errors", "SchedulingService": "scheduler.app.service"}
+_LAZY = {
+    "Error": "scheduler.errors",
+    "Publication": "scheduler.app.service",
+    "QueueError": "scheduler.errors",
+    "RunRefused": "scheduler.errors",
+    "ScheduleError": "scheduler.errors",
+    "SchedulingService": "scheduler.app.service",
+    "StateError": "scheduler.errors",
+}
 
 
 def __getattr__(name: str) -> object:

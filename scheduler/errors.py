@@ -1,12 +1,12 @@
-"""The exceptions of the scheduler: broken machinery, and what breaks a rule when Python calls.
+"""The exceptions that this package raises on purpose.
 
-SchedulerError
-├── StateError        the recorded state cannot be trusted, reached or written   (exit 3)
+Error                 the base of all: `message`, and `hint`, what to do about it (or None)
+├── StateError        the state cannot be trusted, reached or written             (exit 3)
 │   ├── StateMissing  there is no state at all
-│   └── LostRace      another runner saved first: read again, decide again
+│   └── LostRace      another run saved first: read again, decide again
 ├── QueueError        the queue cannot be reached or written                      (exit 3)
-├── RunRefused        this run must not act (an old checkout, a wrong clock)       (exit 1)
-└── ScheduleError     what was asked for breaks a rule; carries the diagnostics    (exit 1)
+├── RunRefused        this run must not act: old checkout, wrong clock            (exit 1)
+└── ScheduleError     what was asked for breaks a rule; carries the diagnostics   (exit 1)
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from scheduler.diagnostics import Diagnostic
 
 
-class SchedulerError(Exception):
-    """Every error that this package raises on purpose. `hint` says what a person can do."""
+class Error(Exception):
+    """The base of every error that this package raises on purpose.
+
+    `message` is one sentence; `hint` is the text to write or the command to run, or None.
+    """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -27,28 +30,31 @@ class SchedulerError(Exception):
         self.hint = hint
 
 
-class StateError(SchedulerError):
-    """The recorded state cannot be trusted, reached or written."""
+class StateError(Error):
+    """The state cannot be trusted, reached or written. Nothing was sent without a record of it."""
 
 
 class StateMissing(StateError):
-    """No state is there at all. A run must never take that for an empty one."""
+    """There is no state at all. A run must never take that for an empty one: it would send the past again."""
 
 
 class LostRace(StateError):
-    """Another runner saved since this snapshot was read."""
+    """Another run saved since this snapshot was read."""
 
 
-class QueueError(SchedulerError):
+class QueueError(Error):
     """The queue cannot be reached or written."""
 
 
-class RunRefused(SchedulerError):
-    """This run must not act: its checkout is too old, its clock is wrong, or nothing is declared at all."""
+class RunRefused(Error):
+    """This run must not act: its checkout is too old, its clock is wrong, or nothing at all is declared."""
 
 
-class ScheduleError(SchedulerError, ValueError):
-    """What was asked for breaks a rule."""
+class ScheduleError(Error, ValueError):
+    """What was asked for breaks a rule, names something that does not exist, or is of the wrong type.
+
+    `diagnostics` holds the broken rules, each with its place; it is empty where the message says it all.
+    """
 
     def __init__(
         self, message: str, diagnostics: Sequence[Diagnostic] = (), *, hint: str | None = None
@@ -57,5 +63,5 @@ class ScheduleError(SchedulerError, ValueError):
         self.diagnostics = tuple(diagnostics)
 
     def __str__(self) -> str:
-        """The sentence, and below it each reason with its place: what a traceback or a log shows."""
+        """The message, and below it each diagnostic with its place: what a traceback or a log shows."""
         return "\n".join([self.message, *(f"  {reason}" for reason in self.diagnostics)])

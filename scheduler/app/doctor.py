@@ -19,7 +19,7 @@ from scheduler.delivery.queue.celery import Broker
 from scheduler.delivery.queue.sqlite import SqliteQueue
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
-from scheduler.errors import SchedulerError, StateError, StateMissing
+from scheduler.errors import Error, StateError, StateMissing
 from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.planning.reconcile import reconcile
 from scheduler.planning.rows import is_dead_letter, waits_for_worker
@@ -51,7 +51,7 @@ class _Recorded(msgspec.Struct, frozen=True):
 
 
 def examine(repository: Repository) -> Examination:
-    """Ask everything. Raises SchedulerError where there is no repository to ask about."""
+    """Ask everything. Raises Error where there is no repository to ask about."""
     sources = repository.sources()
     settings = repository.settings(sources)
     recorded = _Recorded(()) if settings is None else _recorded(repository, settings)
@@ -161,7 +161,7 @@ def _homes(repository: Repository, settings: desired.SettingsSpec) -> Iterator[F
     """Tell only where a run would refuse them."""
     try:
         repository.demand_lasting_homes(settings)
-    except SchedulerError as problem:
+    except Error as problem:
         title = "the record outlives this machine"
         yield _found("state", "home", title, "failed", str(problem), problem.hint)
 
@@ -231,7 +231,7 @@ def _queue(repository: Repository, declared: Declarations, state: State | None) 
         yield _workers(queue, state, repository.clock.now())
         yield _dead_letters(state)
         yield _strays(queue, state)
-    except SchedulerError as problem:
+    except Error as problem:
         yield _found("queue", "queue", title, "failed", str(problem), problem.hint)
 
 
@@ -363,7 +363,7 @@ def _ask(
         return {}
     try:
         return repository.way(next(iter(intents.values())), settings).inspect(intents)
-    except SchedulerError as problem:  # the operator's GITHUB_API_URL
+    except Error as problem:  # the operator's GITHUB_API_URL
         checks = (Check("repository", False, str(problem), problem.hint),)
         return dict.fromkeys(intents, checks)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from scheduler import __version__
 from scheduler.checkout import reading
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 from scheduler.reporting.nothing_to_do import NOTHING_JSON, NOTHING_TEXT
 from scheduler.state.header import checksum_holds, read_head
 
@@ -122,7 +122,7 @@ def nothing_to_do(root: str, environ: Mapping[str, str], now: int) -> bool:
                 == surroundings_digest(root, path, environ, head.idle.get("tokens") or ())
                 and _is_whole(file, text, f"{root}/{path}", now)
             )
-    except (OSError, SchedulerError, ValueError):
+    except (OSError, Error, ValueError):
         return False
 
 

@@ -19,7 +19,7 @@ from scheduler.delivery.queue.sqlite import SqliteQueue, claim_of
 from scheduler.desired.declarations import Declarations
 from scheduler.editing import Proposal, View
 from scheduler.editing import retry as retries
-from scheduler.errors import LostRace, ScheduleError, SchedulerError, StateError
+from scheduler.errors import Error, LostRace, ScheduleError, StateError
 from scheduler.reporting.explain import Story, explain
 from scheduler.state.intent import key_of
 from scheduler.state.record import Claim, Record
@@ -202,7 +202,7 @@ def claims(
     try:
         queue = repository.queue(declared.settings)
         jobs = queue.find(asked) if isinstance(queue, SqliteQueue) else {}
-    except SchedulerError:
+    except Error:
         return found  # `doctor` tells what is wrong with the queue
     known = ((job.key, claim_of(job)) for job_id, job in jobs.items() if job.key == asked[job_id])
     return found | {key: claim for key, claim in known if claim is not None}

@@ -19,7 +19,7 @@ from scheduler.app.environment import on_actions, surroundings_of, token_reader,
 from scheduler.checkout import reading
 from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic, Location, warning
-from scheduler.errors import QueueError, RunRefused, SchedulerError, StateError, StateMissing
+from scheduler.errors import Error, QueueError, RunRefused, StateError, StateMissing
 from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.state.record import Declared, Idle, Intent, Record, State
 from scheduler.times import LAST, Instant, instant_text
@@ -121,7 +121,7 @@ class Repository:
         """What is declared here, a proposal, and what `revision` declares without it, at one instant.
 
         Both are held against one record, which is that of the settings without the proposal. Raises
-        SchedulerError where there is no such commit.
+        Error where there is no such commit.
         """
         from scheduler.checkout.remote import sources_at
         from scheduler.planning.reconcile import reconcile
@@ -238,7 +238,7 @@ class Repository:
         )
 
     def demand_address(self) -> None:
-        """Refuse an API address that is none, before anything is recorded for it. Raises SchedulerError."""
+        """Refuse an API address that is none, before anything is recorded for it. Raises Error."""
         address = self.environ.get("GITHUB_API_URL")
         if address:
             from scheduler.delivery.github.api_url import read_api_url
@@ -303,11 +303,11 @@ class Repository:
         """What GitHub's clock says; None where it cannot be asked, which the sending will tell."""
         try:
             return self._github().server_time()
-        except SchedulerError:
+        except Error:
             return None
 
     def queue(self, settings: SettingsSpec) -> SqliteQueue | Broker:
-        """The queue of channels without a repository. Raises SchedulerError where there is none to be had."""
+        """The queue of channels without a repository. Raises Error where there is none to be had."""
         from scheduler.delivery.queue.sqlite import open_queue
 
         return open_queue(
@@ -455,11 +455,11 @@ def _gone_back(state: State, now: Instant) -> str | None:
 
 
 def root_of(path: str) -> Path:
-    """The repository's folder. Raises SchedulerError where there is none."""
+    """The repository's folder. Raises Error where there is none."""
     root = Path(path)
     try:
         if root.is_dir():
             return root.resolve()
     except OSError as problem:  # a name that is too long; or the current folder was removed
-        raise SchedulerError(f"{path} cannot be opened: {problem.strerror}") from None
-    raise SchedulerError(f"{path} is no folder")
+        raise Error(f"{path} cannot be opened: {problem.strerror}") from None
+    raise Error(f"{path} is no folder")

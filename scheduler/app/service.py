@@ -145,7 +145,7 @@ class SchedulingService:
         """`repository` is the folder that holds `waves/` and `channels/`.
 
         `environ` (default: the process's own) holds tokens and switches, as for the command line; `clock`
-        is for trying things out at another time. Raises SchedulerError where there is no such folder.
+        is for trying things out at another time. Raises Error where there is no such folder.
         """
         self._root = root_of(os.fspath(repository))
         self._environ = os.environ if environ is None else environ

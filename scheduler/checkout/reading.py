@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 
 if TYPE_CHECKING:
     import subprocess
@@ -27,11 +27,11 @@ FOLDERS: tuple[tuple[Kind, str], ...] = (("wave", "waves"), ("channel", "channel
 def read_sources(root: Path | str) -> list[Source]:
     """Every declared file below `root`, in the order of their paths.
 
-    Raises SchedulerError where `root` holds neither waves nor channels.
+    Raises Error where `root` holds neither waves nor channels.
     """
     top = os.fspath(root)
     if not any(os.path.isdir(f"{top}/{folder}") for _, folder in FOLDERS):  # noqa: PTH112 - no pathlib here
-        raise SchedulerError(
+        raise Error(
             f"{root} has neither a folder waves/ nor a folder channels/",
             hint="go to the repository's top folder, or name it with -C",
         )

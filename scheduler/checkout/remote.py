@@ -18,7 +18,7 @@ from scheduler.checkout.git import Git
 from scheduler.checkout.reading import FOLDERS, LARGEST
 from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
 from scheduler.diagnostics import Diagnostic, Location, warning
-from scheduler.errors import RunRefused, SchedulerError, StateError
+from scheduler.errors import Error, RunRefused, StateError
 
 TIMEOUT = 15.0
 """Seconds that a fetch may take: what falls due must not wait long for it."""
@@ -32,7 +32,7 @@ _Entry = tuple[str, str, str]
 def sources_at(root: Path, revision: str) -> list[Source]:
     """Every declared file as a commit of this clone has it, read as a work tree's would be.
 
-    Raises SchedulerError where there is no such commit, StateError where there is no git.
+    Raises Error where there is no such commit, StateError where there is no git.
     """
     return RemoteTip(root, revision).at(revision)
 
@@ -103,13 +103,13 @@ class RemoteTip:
     def at(self, revision: str) -> list[Source]:
         """The files of any commit of this clone; none where it declares nothing yet.
 
-        Raises SchedulerError where the clone has no such commit.
+        Raises Error where the clone has no such commit.
         """
         found = self._git.run(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         )
         if found.code != 0:
-            raise SchedulerError(
+            raise Error(
                 f"git knows no commit {revision!r} here",
                 hint="name a commit or a branch that this clone has, such as origin/main",
             )

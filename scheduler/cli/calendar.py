@@ -13,7 +13,7 @@ from scheduler.app import operations
 from scheduler.checkout import writing
 from scheduler.cli.list_and_show import filtered
 from scheduler.cli.main import FINE, PROBLEMS, Context, guarded, pass_context
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 from scheduler.planning.query import Filter
 from scheduler.planning.rows import waits_for_worker
 from scheduler.reporting.calendar import MARK, NAMES, files, gather
@@ -77,27 +77,27 @@ def calendar(context: Context, folder: Path, wanted: Filter) -> None:
 
 
 def _before(folder: Path) -> dict[str, bytes | None]:
-    """What is in the place of each file now. Raises SchedulerError where it is somebody else's."""
+    """What is in the place of each file now. Raises Error where it is somebody else's."""
     try:
         taken = folder.is_symlink() or (folder.exists() and not folder.is_dir())
     except OSError as problem:  # a name that is too long, a folder that is closed to us
-        raise SchedulerError(f"{folder} cannot be made: {problem.strerror}") from None
+        raise Error(f"{folder} cannot be made: {problem.strerror}") from None
     if taken:
-        raise SchedulerError(f"{folder} is no folder", hint="name a folder; it is made where there is none")
+        raise Error(f"{folder} is no folder", hint="name a folder; it is made where there is none")
     return {name: _ours(folder / name) for name in NAMES}
 
 
 def _ours(path: Path) -> bytes | None:
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise SchedulerError(f"{path} is no plain file", hint="choose another folder")
+        raise Error(f"{path} is no plain file", hint="choose another folder")
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as problem:
-        raise SchedulerError(f"{path} cannot be read: {problem.strerror}") from None
+        raise Error(f"{path} cannot be read: {problem.strerror}") from None
     if MARK not in content[:_BEGINNING]:
-        raise SchedulerError(
+        raise Error(
             f"{path} was not made by `scheduler calendar`; nothing was written", hint="choose another folder"
         )
     return content

@@ -17,7 +17,7 @@ from click.shell_completion import get_completion_class
 
 from scheduler.checkout import reading
 from scheduler.checkout.source import SUFFIXES
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 
 if TYPE_CHECKING:
     from scheduler.planning.reconcile import Reconciled
@@ -110,7 +110,7 @@ def _look(context: click.Context, incomplete: str) -> Reconciled:
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
     """A repository that cannot be read offers nothing."""
-    with contextlib.suppress(SchedulerError, OSError, ValueError):
+    with contextlib.suppress(Error, OSError, ValueError):
         yield
 
 

@@ -21,10 +21,10 @@ import click
 from scheduler.app.repository import Repository, root_of
 from scheduler.clock import Clock
 from scheduler.errors import (
+    Error,
     QueueError,
     RunRefused,
     ScheduleError,
-    SchedulerError,
     StateError,
     StateMissing,
 )
@@ -111,13 +111,13 @@ def guarded(command: F) -> F:
     def run(*arguments: Any, **options: Any) -> Any:
         try:
             return command(*arguments, **options)
-        except SchedulerError as problem:
+        except Error as problem:
             _fail(problem)
 
     return run  # type: ignore[return-value]  # the same signature, which `wraps` cannot express
 
 
-def _complain(problem: SchedulerError) -> None:
+def _complain(problem: Error) -> None:
     """An error and its hint, for a person."""
     from scheduler.reporting.terminal import visible
 
@@ -126,7 +126,7 @@ def _complain(problem: SchedulerError) -> None:
         click.echo(f"hint: {visible(problem.hint)}", err=True)
 
 
-def _fail(problem: SchedulerError) -> NoReturn:
+def _fail(problem: Error) -> NoReturn:
     from scheduler.reporting.diagnostics_text import diagnostics_text
 
     if isinstance(problem, ScheduleError) and problem.diagnostics:
@@ -335,7 +335,7 @@ def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, fo
     runner = Runner(repository.edge(settings, follow=stays), force=force)
     try:
         report = _run(context, runner, hold=hold, watch=watch is not None, duration=duration)
-    except SchedulerError:
+    except Error:
         if runner.report.results:  # what was done before is told all the same
             _tell_report(context, runner.report, form)
         raise

@@ -21,7 +21,7 @@ from scheduler.cli.main import (
     pass_context,
     readable_settings,
 )
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 from scheduler.reporting.terminal import visible
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def worker(context: Context, once: bool, queues: Sequence[str], jobs: int, lease
     if lease is not None and lease < 1:
         raise click.UsageError("--lease wants at least 1s")
     if context.environ.get(ALLOWED) != "1":
-        raise SchedulerError(
+        raise Error(
             f"{ALLOWED}=1 is not set, so no command of this repository is run here",
             hint=f"whoever may merge decides what then runs on this machine: to allow that, set {ALLOWED}=1",
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scheduler.delivery import Report, Runner
-from scheduler.errors import RunRefused, SchedulerError, StateMissing
+from scheduler.errors import Error, RunRefused, StateMissing
 from scheduler.times import Instant
 
 POLL = 10
@@ -37,7 +37,7 @@ def hold(runner: Runner, seconds: int) -> Report:
 def watch(
     runner: Runner,
     seconds: int | None,
-    complain: Callable[[SchedulerError], None],
+    complain: Callable[[Error], None],
     tell: Callable[[Report], None] = lambda _: None,
 ) -> Report:
     """Keep reconciling for `seconds`, or until the program is asked to end.
@@ -49,7 +49,7 @@ def watch(
     end = None if seconds is None else clock.now() + seconds
     _timed(runner, None)
     tell(runner.report)
-    trouble: SchedulerError | None = None
+    trouble: Error | None = None
     while not clock.is_ended and (end is None or clock.now() < end):
         at = None
         if trouble is None:
@@ -64,7 +64,7 @@ def watch(
             trouble = None
         except (StateMissing, RunRefused):
             raise  # neither passes by itself, and going on could send the past
-        except SchedulerError as problem:
+        except Error as problem:
             if trouble is None or str(problem) != str(trouble):
                 complain(problem)
             trouble = problem

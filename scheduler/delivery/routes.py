@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from scheduler.delivery.dispatcher import Dispatcher
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 from scheduler.state.record import Intent
 
 T = TypeVar("T")
 
 
 class Ways:
-    """Dispatchers by intent. `dispatcher` gives one object for one way, or raises SchedulerError."""
+    """Dispatchers by intent. `dispatcher` gives one object for one way, or raises Error."""
 
     def __init__(self, dispatcher: Callable[[Intent], Dispatcher]) -> None:
         self._dispatcher = dispatcher
@@ -26,7 +26,7 @@ class Ways:
         """Why nothing can go this way now, in words; None where it can."""
         try:
             self._dispatcher(intent)
-        except SchedulerError as fault:
+        except Error as fault:
             return str(fault)
         return None
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 from scheduler.github_actions import issues, run_output
 from scheduler.github_actions import tick_gap as ticks
 from scheduler.github_actions.markdown import SUMMARY_LIMIT, command, fit
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         _run(asked)
-    except SchedulerError as failure:
+    except Error as failure:
         if asked.run is _new_wave:
             _say(command("error", str(failure), title="The form was not answered"))
             return 1
@@ -41,19 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(asked: argparse.Namespace) -> None:
-    """Raises SchedulerError, also for what GitHub's answers, files and variables lack."""
+    """Raises Error, also for what GitHub's answers, files and variables lack."""
     try:
         asked.run(asked)
-    except SchedulerError:  # of which some are a ValueError too
+    except Error:  # of which some are a ValueError too
         raise
     except KeyError as missing:
-        raise SchedulerError(
-            f"{missing.args[0]} is missing in this step, or in what GitHub answered"
-        ) from None
+        raise Error(f"{missing.args[0]} is missing in this step, or in what GitHub answered") from None
     except (AttributeError, TypeError, IndexError, ValueError) as odd:
-        raise SchedulerError(f"what GitHub answered cannot be read ({type(odd).__name__})") from None
+        raise Error(f"what GitHub answered cannot be read ({type(odd).__name__})") from None
     except OSError as problem:
-        raise SchedulerError(f"{problem.filename}: {problem.strerror}") from None
+        raise Error(f"{problem.filename}: {problem.strerror}") from None
 
 
 def _parser() -> argparse.ArgumentParser:

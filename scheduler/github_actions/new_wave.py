@@ -15,7 +15,7 @@ from urllib.parse import quote
 from scheduler.app import operations
 from scheduler.app.repository import Repository as Waves
 from scheduler.editing import Proposal, Refused, title_left_out
-from scheduler.errors import ScheduleError, SchedulerError
+from scheduler.errors import Error, ScheduleError
 from scheduler.github_actions import branches, forms
 from scheduler.github_actions.branches import Content, PullRequest
 from scheduler.github_actions.comments import put_comment
@@ -64,7 +64,7 @@ def read_event(event: Mapping[str, Any]) -> Issue:
 def answer(client: RestClient, waves: Waves, issue: Issue, server: str) -> str:
     """Do what the form asks for, and say so in the issue's one comment; the same in a line for the log.
 
-    Raises ApiError, and SchedulerError where nothing can be said about the form: the state can't be reached.
+    Raises ApiError, and Error where nothing can be said about the form: the state can't be reached.
     """
     if not _may_write(client, issue.sender):
         return "nothing was done: whoever filled in, edited or labelled the form may not write here"
@@ -124,7 +124,7 @@ def _propose(
 ) -> str:
     commit = waves.commit()
     if commit is None:
-        raise SchedulerError("the checkout is no git work tree, so there is nothing to propose on top of")
+        raise Error("the checkout is no git work tree, so there is nothing to propose on top of")
     content = Content(proposal.file, proposal.after, commit)
     title = f"Add {proposal.target}"
     done = branches.put(client, issue.branch, content, f"{title}\n\nAsked for in #{issue.number}.")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 from scheduler.delivery.github.api_url import ApiUrl, read_api_url
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 
 Method = Literal["GET", "POST", "PATCH"]
 
@@ -20,7 +20,7 @@ _PAGES = 10
 """Pages of 100 entries that a listing reads at most."""
 
 
-class ApiError(SchedulerError):
+class ApiError(Error):
     """GitHub said no, or nothing that can be read. The words hold no secret."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
@@ -35,10 +35,10 @@ class RestClient:
     def __init__(self, api_url: str, name: str, token: str) -> None:
         """`api_url` is GITHUB_API_URL, `name` is owner/name.
 
-        Raises SchedulerError for a wrong address, and for a token that no header can carry.
+        Raises Error for a wrong address, and for a token that no header can carry.
         """
         if not (token.isascii() and token.isprintable()):  # the HTTP library would repeat it in its words
-            raise SchedulerError("the token of this step holds a character that no header can carry")
+            raise Error("the token of this step holds a character that no header can carry")
         self._url: ApiUrl = read_api_url(api_url)
         self.name = name
         self._token = token

@@ -21,7 +21,7 @@ from miniature import TOKEN, Miniature
 import scheduler
 from scheduler import ScheduleError, SchedulingService
 from scheduler.clock import Clock
-from scheduler.errors import SchedulerError, StateError, StateMissing
+from scheduler.errors import Error, StateError, StateMissing
 from scheduler.times import read_time
 
 NOW = "2026-02-25T09:00:00Z"
@@ -50,12 +50,17 @@ def test_importing_the_package_imports_next_to_nothing() -> None:
 def test_what_the_package_promises_is_there_and_nothing_else() -> None:
     assert scheduler.SchedulingService is SchedulingService
     assert set(scheduler.__all__) <= set(dir(scheduler))
+    exported = {name: getattr(scheduler, name) for name in scheduler.__all__ if name != "__version__"}
+    assert {name: kind.__name__ for name, kind in exported.items()} == {name: name for name in exported}
+    assert all(kind.__doc__ for kind in exported.values())
+    errors = {name for name, kind in exported.items() if issubclass(kind, scheduler.Error)}
+    assert errors == {"Error", "QueueError", "RunRefused", "ScheduleError", "StateError"}
     with pytest.raises(AttributeError, match="no attribute 'Scheduler'"):
         scheduler.Scheduler  # type: ignore[attr-defined]  # noqa: B018 - that it is not there is the point
 
 
 def test_a_folder_that_is_not_there_is_told_at_once(live: Miniature) -> None:
-    with pytest.raises(SchedulerError, match="is no folder"):
+    with pytest.raises(Error, match="is no folder"):
         SchedulingService(live.root / "nowhere")
 
 

@@ -17,7 +17,7 @@ from miniature import TOKEN, Miniature
 from scheduler.checkout.reading import LARGEST, digest, read_sources
 from scheduler.checkout.remote import OWN_REF, RemoteTip, sources_at
 from scheduler.checkout.source import Source
-from scheduler.errors import RunRefused, SchedulerError
+from scheduler.errors import Error, RunRefused
 
 MAIN = "refs/heads/main"
 WAVE = "schedules: []\n"
@@ -438,5 +438,5 @@ def test_a_commit_that_declares_nothing_has_no_files_and_one_that_is_not_there_i
     git(scene.editor, "commit", "--quiet", "--message", "Remove everything")
     assert sources_at(scene.editor, "HEAD") == []
     for absent in ("no-such-branch", "--all", "HEAD:waves", ""):
-        with pytest.raises(SchedulerError, match="git knows no commit"):
+        with pytest.raises(Error, match="git knows no commit"):
             sources_at(scene.editor, absent)

@@ -32,7 +32,7 @@ from scheduler.app.repository import Repository
 from scheduler.clock import Clock
 from scheduler.delivery.dispatcher import Request
 from scheduler.delivery.queue.celery import Broker, broker_url
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 from scheduler.state.codec import decode
 from scheduler.state.intent import payload_of
 from scheduler.times import read_utc
@@ -482,6 +482,6 @@ def test_the_password_comes_from_the_environment_and_never_from_the_settings() -
     assert broker_url("amqp://wave@queue:5672/vhost", "p@ss/1") == "amqp://wave:p%40ss%2F1@queue:5672/vhost"
     assert broker_url("redis://queue/0", "secret") == "redis://:secret@queue/0"
     assert broker_url("redis://queue/0", None) == "redis://queue/0"
-    with pytest.raises(SchedulerError, match="holds a password") as refusal:
+    with pytest.raises(Error, match="holds a password") as refusal:
         broker_url("redis://:canary@queue/0", None)
     assert "canary" not in f"{refusal.value} {refusal.value.hint}"

@@ -28,7 +28,7 @@ from scheduler.delivery.github.http_burst import Wire
 from scheduler.delivery.github.http_connection import Line, Outgoing
 from scheduler.delivery.github.repository_dispatch import GitHubDispatcher
 from scheduler.delivery.github.responses import scrubber
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 from scheduler.state.answers import Answer
 from scheduler.state.record import Intent
 from scheduler.times import instant_text
@@ -876,7 +876,7 @@ def test_addresses_that_may_be_used(text: str, shown: str) -> None:
     ],
 )
 def test_addresses_that_are_refused_with_a_hint(text: str) -> None:
-    with pytest.raises(SchedulerError) as refusal:
+    with pytest.raises(Error) as refusal:
         read_api_url(text)
     assert "GITHUB_API_URL" in str(refusal.value)
     assert refusal.value.hint

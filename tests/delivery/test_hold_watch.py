@@ -24,7 +24,7 @@ from simulated_time import Stage
 
 from scheduler.delivery import LAST_SAVES, RACES, Runner
 from scheduler.delivery.hold_and_watch import hold, watch
-from scheduler.errors import LostRace, RunRefused, SchedulerError, StateError, StateMissing
+from scheduler.errors import Error, LostRace, RunRefused, StateError, StateMissing
 from scheduler.state.record import Record, State
 from scheduler.state.stores import Snapshot
 from scheduler.state.stores.file import FileStore
@@ -201,7 +201,7 @@ def test_a_machine_that_slept_was_held_up_though_its_monotonic_clock_stood_still
 # --- watch ----------------------------------------------------------------------------------------
 
 
-def quiet(problem: SchedulerError) -> None:
+def quiet(problem: Error) -> None:
     raise AssertionError(f"there was nothing to complain about: {problem}")
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from scheduler.delivery.dispatcher import Request
 from scheduler.delivery.queue.sqlite import KEEP_STRAYS, LEASE, Job, QueueDispatcher, SqliteQueue, open_queue
-from scheduler.errors import QueueError, SchedulerError
+from scheduler.errors import Error, QueueError
 from scheduler.state.answers import Answer
 from scheduler.state.record import Intent
 from scheduler.times import instant_text
@@ -388,7 +388,7 @@ def test_a_relative_path_starts_at_the_repository_and_an_absolute_one_does_not(t
      "redis://:CANARY@host/0", "amqp://user:CANARY@host//", "sqs://CANARY", "CANARY://x"],
 )  # fmt: skip
 def test_a_url_of_no_known_queue_is_refused_without_showing_it(url: str, tmp_path: Path) -> None:
-    with pytest.raises(SchedulerError) as refusal:
+    with pytest.raises(Error) as refusal:
         open_queue(url, tmp_path)
     assert refusal.value.hint
     assert "CANARY" not in f"{refusal.value}{refusal.value.hint}"
@@ -398,7 +398,7 @@ def test_a_broker_without_celery_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "celery", None)
-    with pytest.raises(SchedulerError, match=r"redis:// needs Celery") as refusal:
+    with pytest.raises(Error, match=r"redis:// needs Celery") as refusal:
         open_queue("redis://localhost/0", tmp_path)
     assert "wave-scheduler[celery]" in (refusal.value.hint or "")
 

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from scheduler.app.init.requirements import Pinned, pin
 from scheduler.app.schemas import schema_files
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 from scheduler.times import Instant, moment_of
 
 __all__ = ["Pinned", "files", "pin", "write"]
@@ -68,9 +68,9 @@ INSTALLING = (
 
 
 def files(owner: str, now: Instant, pinned: Pinned) -> dict[str, str]:
-    """The text of every file of a new repository, by its path. Raises SchedulerError for no owner's name."""
+    """The text of every file of a new repository, by its path. Raises Error for no owner's name."""
     if not OWNER.fullmatch(owner):
-        raise SchedulerError(
+        raise Error(
             f"{owner!r} is no name of a user or an organization on GitHub", hint="write `--owner acme`"
         )
     at = (moment_of(now) + AHEAD).replace(hour=18, minute=0, second=0)
@@ -95,13 +95,13 @@ def _filled(text: str, blanks: Mapping[str, str]) -> str:
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write the files, all or none. Raises SchedulerError where one is there, or cannot be written."""
+    """Write the files, all or none. Raises Error where one is there, or cannot be written."""
     try:
         taken = next(_taken(folder, texts), None)
     except OSError as problem:
-        raise SchedulerError(f"{folder} cannot be made: {problem.strerror or problem}") from None
+        raise Error(f"{folder} cannot be made: {problem.strerror or problem}") from None
     if taken is not None:
-        raise SchedulerError(
+        raise Error(
             f"{folder / taken} is there already; nothing was written",
             hint="name another folder, or move that file away",
         )
@@ -114,7 +114,7 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
                 file.write(text)
     except OSError as problem:
         _take_back(made)
-        raise SchedulerError(f"{folder / name} cannot be written: {problem.strerror or problem}") from None
+        raise Error(f"{folder / name} cannot be written: {problem.strerror or problem}") from None
 
 
 def _taken(folder: Path, names: Mapping[str, str]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 
 Sockaddr = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
@@ -45,16 +45,16 @@ class ApiUrl(msgspec.Struct, frozen=True):
 def read_api_url(text: str) -> ApiUrl:
     """The address that the operator's GITHUB_API_URL names: https, or http for loopback alone.
 
-    Raises SchedulerError for anything else. The text itself is shown only where it holds no password.
+    Raises Error for anything else. The text itself is shown only where it holds no password.
     """
     hint = "write it as https://api.github.com or https://github.example.com/api/v3"
     if not text.isascii() or re.search(r"[\x00-\x20\x7f\\]", text):
-        raise SchedulerError("GITHUB_API_URL holds a space, a backslash or a sign that no URL has", hint=hint)
+        raise Error("GITHUB_API_URL holds a space, a backslash or a sign that no URL has", hint=hint)
     if "@" in text:
-        raise SchedulerError("GITHUB_API_URL holds a user name or password, or an @", hint=hint)
+        raise Error("GITHUB_API_URL holds a user name or password, or an @", hint=hint)
     if "?" in text or "#" in text:
-        raise SchedulerError("GITHUB_API_URL holds a query or a fragment", hint=hint)
-    refused = SchedulerError(f"GITHUB_API_URL is {text!r}, which is no address of an API", hint=hint)
+        raise Error("GITHUB_API_URL holds a query or a fragment", hint=hint)
+    refused = Error(f"GITHUB_API_URL is {text!r}, which is no address of an API", hint=hint)
     try:
         parts = urlsplit(text)
         host, port = (parts.hostname or "").rstrip("."), parts.port
@@ -65,7 +65,7 @@ def read_api_url(text: str) -> ApiUrl:
     if ".." in parts.path.split("/") or "//" in parts.path or "%" in parts.path:
         raise refused
     if parts.scheme == "http" and not _is_loopback(host):
-        raise SchedulerError(
+        raise Error(
             f"GITHUB_API_URL is {text!r}: a token would travel in the clear",
             hint="write https://; plain http is for this machine alone (127.0.0.1, ::1, localhost)",
         )

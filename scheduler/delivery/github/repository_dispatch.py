@@ -80,7 +80,7 @@ class _Composed(msgspec.Struct, frozen=True):
 class GitHubDispatcher:
     """The way to channels that have a repository.
 
-    `api_url`: GITHUB_API_URL (raises SchedulerError where it may not be used).
+    `api_url`: GITHUB_API_URL (raises Error where it may not be used).
     `token`: from the environment variable's name in the intent to its value.
     `now`: the scheduler's own clock, to which a wait that GitHub names is added; without it GitHub's own.
     The bounds are seconds on the monotonic clock, and connections at one time.

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from scheduler.delivery.dispatcher import Check, Readiness, Request
-from scheduler.errors import QueueError, SchedulerError
+from scheduler.errors import Error, QueueError
 from scheduler.state.answers import Answer, Pointer, Sighting
 from scheduler.state.record import Intent
 
@@ -31,13 +31,13 @@ LONGEST_LETTER = 10_000
 
 
 def broker_url(url: str, password: str | None) -> str:
-    """The URL with the password of the operator's environment in it. Raises SchedulerError where it has one.
+    """The URL with the password of the operator's environment in it. Raises Error where it has one.
 
     The settings are in git, and a password in them would be told to everybody who can read that.
     """
     parts = urlsplit(url)
     if parts.password is not None:
-        raise SchedulerError(
+        raise Error(
             "the setting `queue` holds a password, and scheduler.yaml is no place for one",
             hint="change it, write the URL without it, and set SCHEDULER_QUEUE_PASSWORD in the environment",
         )
@@ -48,7 +48,7 @@ def broker_url(url: str, password: str | None) -> str:
 
 
 class Broker:
-    """One broker, as `doctor` and `ask_ready` see it. Raises SchedulerError where Celery is not installed."""
+    """One broker, as `doctor` and `ask_ready` see it. Raises Error where Celery is not installed."""
 
     def __init__(self, url: str, password: str | None = None) -> None:
         self._url = broker_url(url, password)
@@ -231,13 +231,13 @@ class BrokerDispatcher:
 
 
 def _celery(scheme: str) -> Any:
-    """Celery, which has no types and is installed only where it is wanted. Raises SchedulerError."""
+    """Celery, which has no types and is installed only where it is wanted. Raises Error."""
     try:
         if scheme.startswith("redis"):
             importlib.import_module("redis")
         return importlib.import_module("celery")
     except ImportError:
-        raise SchedulerError(
+        raise Error(
             f"a queue at {scheme}:// needs Celery, which is not part of this installation",
             hint="pip install 'wave-scheduler[celery]', or write `queue: sqlite:///queue.db`",
         ) from None

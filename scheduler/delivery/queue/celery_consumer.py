@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from scheduler.delivery.queue.celery import TASK, Broker, queue_name
-from scheduler.errors import QueueError, SchedulerError
+from scheduler.errors import Error, QueueError
 from scheduler.state.answers import Pointer
 
 TICK = 0.3
@@ -63,7 +63,7 @@ class Deliveries:
     """The messages of some queues, handed to `handle` by up to `jobs` threads at once.
 
     `handle` answers how many seconds later a message has to come again, or None: it is acknowledged, and
-    not before. Where it raises SchedulerError the message goes back; `tell` gets what a person should know.
+    not before. Where it raises Error the message goes back; `tell` gets what a person should know.
     `names` answers which queues to listen to, and is asked again now and then; what it raises is told once.
     `is_ended`: a signal came before Celery, which listens to SIGTERM and SIGINT itself, was up.
 
@@ -183,7 +183,7 @@ class Deliveries:
         while not self._over.wait(min(NEW_NAMES, self._lease)):
             try:
                 names = [queue_name(self._lineage, name) for name in self._names()]
-            except SchedulerError as problem:
+            except Error as problem:
                 if str(problem) != trouble:
                     self._tell(f"whether there are new queues cannot be told: {problem}")
                 trouble = str(problem)

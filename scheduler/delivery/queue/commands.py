@@ -22,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from scheduler.errors import SchedulerError
+from scheduler.errors import Error
 from scheduler.state.jobs import End, Work
 from scheduler.state.outcomes import RUN_WINDOW
 
@@ -39,7 +39,7 @@ SECRET = 6
 class Programs:
     """Runs commands in `root`. `tell` gets their output, line by line, from several threads.
 
-    Raises SchedulerError where SCHEDULER_COMMAND_ENV names what cannot be passed.
+    Raises Error where SCHEDULER_COMMAND_ENV names what cannot be passed.
     """
 
     def __init__(
@@ -144,11 +144,11 @@ def passed(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def named_variables(environ: Mapping[str, str]) -> list[str]:
-    """The names in SCHEDULER_COMMAND_ENV. Raises SchedulerError for one of the scheduler's own."""
+    """The names in SCHEDULER_COMMAND_ENV. Raises Error for one of the scheduler's own."""
     names = list(filter(None, re.split(r"[,\s]+", environ.get("SCHEDULER_COMMAND_ENV", ""))))
     own = [name for name in names if name.startswith("SCHEDULER_")]
     if own:
-        raise SchedulerError(
+        raise Error(
             f"SCHEDULER_COMMAND_ENV names {own[0]}, and SCHEDULER_* variables are the scheduler's own",
             hint="name only the variables that the commands themselves need",
         )

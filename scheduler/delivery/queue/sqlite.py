@@ -27,7 +27,7 @@ import msgspec
 
 from scheduler.delivery.dispatcher import Check, Readiness, Request
 from scheduler.delivery.queue.celery import SCHEMES, Broker
-from scheduler.errors import QueueError, SchedulerError
+from scheduler.errors import Error, QueueError
 from scheduler.state.answers import Answer, Run, Sighting
 from scheduler.state.record import Claim, Intent
 from scheduler.times import Instant, instant_text, read_utc
@@ -129,22 +129,20 @@ def open_queue(
     broker's, such as `redis://queue.internal/0`.
 
     `attempts` and `backoff` (seconds, doubling) are those of jobs that may be repeated; `password` is for
-    the broker. Nothing is opened or made yet. Raises SchedulerError for a URL that names no queue, or one
+    the broker. Nothing is opened or made yet. Raises Error for a URL that names no queue, or one
     with a password in it, which is not shown.
     """
     scheme, separator, rest = url.partition("://")
     if scheme in SCHEMES and separator:
         return Broker(url, password)
     if scheme != "sqlite" or not separator:
-        raise SchedulerError(
+        raise Error(
             "the setting `queue` is no URL of a queue that is known",
             hint=f"write `queue: sqlite:///queue.db`, or a broker's URL ({', '.join(SCHEMES)})",
         )
     path = rest.removeprefix("/")
     if not rest.startswith("/") or not path.strip("/") or set(path) & set("?#\0"):
-        raise SchedulerError(
-            "the setting `queue` names no file", hint="three slashes and a path: sqlite:///queue.db"
-        )
+        raise Error("the setting `queue` names no file", hint="three slashes and a path: sqlite:///queue.db")
     return SqliteQueue(root / path, attempts=attempts, backoff=backoff)
 
 

@@ -23,7 +23,7 @@ from scheduler.delivery import Waiter
 from scheduler.delivery.queue.batch_writer import Ledger
 from scheduler.delivery.queue.celery_consumer import Delivery
 from scheduler.delivery.queue.sqlite import Job, SqliteQueue
-from scheduler.errors import QueueError, SchedulerError, StateError
+from scheduler.errors import Error, QueueError, StateError
 from scheduler.failpoints import boundary
 from scheduler.state.answers import Pointer
 from scheduler.state.jobs import Begun, Conclusion, End, Records, Work, begin, end, may_begin, renew, report
@@ -349,7 +349,7 @@ class BrokerWorker:
         if not held:
             return
         works = [holding.work for holding in held]
-        with suppress(SchedulerError):  # the next beat comes soon, and a lease lasts three of them
+        with suppress(Error):  # the next beat comes soon, and a lease lasts three of them
             self._ledger.write(lambda records, now: renew(records, works, now, lease))
         for holding in held:
             if not holding.is_passed_on and self._hands.clock.monotonic() - holding.since >= lease / 2:
