@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -97,6 +97,11 @@ class Diagnostic:
     related: tuple[Related, ...] = ()
     untold: int = 0
     """Of a line that stands for others: how many of this code there are besides in its file."""
+    schedules: tuple[str, ...] = field(default=(), compare=False)
+    """The ids of the schedules it is about, so that no one searches for an id in a sentence.
+
+    Two faults that read alike are one, about the schedules of both: it does not count in comparisons.
+    """
 
     @property
     def is_error(self) -> bool:
@@ -112,9 +117,13 @@ def error(
     message: str,
     hint: str | None = None,
     related: Iterable[Related] = (),
+    *,
+    schedules: Iterable[str] = (),
 ) -> Diagnostic:
     """A fault that ends the command red."""
-    return Diagnostic(Severity.ERROR, code, message, location, hint, tuple(related))
+    return Diagnostic(
+        Severity.ERROR, code, message, location, hint, tuple(related), schedules=tuple(schedules)
+    )
 
 
 def warning(
@@ -123,22 +132,31 @@ def warning(
     message: str,
     hint: str | None = None,
     related: Iterable[Related] = (),
+    *,
+    schedules: Iterable[str] = (),
 ) -> Diagnostic:
     """Something worth a person's look that stops nothing."""
-    return Diagnostic(Severity.WARNING, code, message, location, hint, tuple(related))
+    return Diagnostic(
+        Severity.WARNING, code, message, location, hint, tuple(related), schedules=tuple(schedules)
+    )
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The one order in which diagnostics are told: by place, then code, then words; each once."""
-    unique = dict.fromkeys(diagnostics)
-    return sorted(unique, key=lambda d: (d.location, d.code, d.message))
+    """The one order of diagnostics: by place, then code, then message; each once."""
+    unique: dict[Diagnostic, Diagnostic] = {}
+    for found in diagnostics:
+        first = unique.setdefault(found, found)
+        if first.schedules != found.schedules:
+            both = dict.fromkeys([*first.schedules, *found.schedules])
+            unique[found] = replace(first, schedules=tuple(both))
+    return sorted(unique.values(), key=lambda d: (d.location, d.code, d.message))
 
 
 def and_more(last: Diagnostic, untold: int) -> Diagnostic:
     """The line that stands for those of a file that are not told; `last` is the last one that is."""
     message = f"…and {untold:,} more in this file {'is' if untold == 1 else 'are'} not shown"
     hint = "mend those that are shown, and look again: one cause often makes many"
-    return replace(last, message=message, hint=hint, related=(), untold=untold)
+    return replace(last, message=message, hint=hint, related=(), untold=untold, schedules=())
 
 
 class Tally:

@@ -19,7 +19,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import re
 import sys
 import threading
 import warnings
@@ -36,7 +35,6 @@ from scheduler.app import operations, service_arguments
 from scheduler.app.repository import Repository, root_of
 from scheduler.clock import Clock
 from scheduler.delivery import Look, Runner
-from scheduler.diagnostics import Diagnostic
 from scheduler.editing import Proposal, View
 from scheduler.errors import ScheduleError
 from scheduler.planning import query
@@ -243,7 +241,11 @@ class SchedulingService:
             row = editing.find_schedule(view, name)
         except ScheduleError as problem:
             return {"valid": False, "issues": [str(problem)]}
-        issues = [f"{fault.message} [{fault.code}]" for fault in _issues(view, row)]
+        issues = [
+            f"{fault.message} [{fault.code}]"
+            for fault in view.reconciled.diagnostics
+            if fault.is_error and row.schedule_id in fault.schedules
+        ]
         if row.problem is not None and not issues:
             issues = [f"it is blocked by a fault that is told elsewhere [{row.problem}]"]
         return {"valid": not issues, "issues": issues}
@@ -476,24 +478,3 @@ def _publication(row: Row) -> Publication:
         recorded=row.recorded,
         problem=row.problem,
     )
-
-
-def _issues(view: View, row: Row) -> list[Diagnostic]:
-    """The errors that are about one schedule: at its place, or that name it."""
-    name, place = row.schedule_id, row.location
-    return [
-        fault
-        for fault in view.reconciled.diagnostics
-        if fault.is_error
-        and (
-            fault.location == place
-            or _names(fault.message, name)
-            or any(other.location == place or _names(other.message, name) for other in fault.related
-                   if place is not None or other.location is None)
-        )
-    ]  # fmt: skip
-
-
-def _names(text: str, schedule_id: str) -> bool:
-    """Whether a sentence names this very id, and not one that begins like it."""
-    return re.search(rf"(?<![\w./-]){re.escape(schedule_id)}(?![\w./-])", text) is not None

@@ -59,7 +59,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             told.add((record.channel_id, problem))
             where = declared.place(declared.files["channel", record.channel_id])
             words = f"{schedule_id} falls due within 24 h and is not ready: {problem}"
-            yield warning("unreachable", where, words, answer.hint)
+            yield warning("unreachable", where, words, answer.hint, schedules=[schedule_id])
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 def forgotten(schedule_id: str) -> Diagnostic:
     """What is said of a record that had forgotten what was sent."""
     words = f"{schedule_id} was sent before, and the record did not know: its channel has a run with its key"
-    return error("forgotten", Location.whole("."), words, _SET_BACK)
+    return error("forgotten", Location.whole("."), words, _SET_BACK, schedules=[schedule_id])
 
 
 class Asking:

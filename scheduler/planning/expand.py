@@ -8,7 +8,8 @@ The slots of channels are the business of `scheduler.planning.lineup`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -120,8 +121,8 @@ class _Entry(msgspec.Struct, kw_only=True):
     index: int
     recorded: _Recorded
     result: Expansion
-    misnamed: bool = False
-    """A line in `members` is about a channel that the tags do not choose."""
+    misnamed: list[Diagnostic] = []
+    """Lines in `members` about channels that the tags do not choose."""
 
     @property
     def route(self) -> Loc:
@@ -131,19 +132,23 @@ class _Entry(msgspec.Struct, kw_only=True):
     def group_id(self) -> str:
         return self.group.id or ""
 
-    def tell(self, code: Code, loc: Loc, message: str, hint: str | None) -> Diagnostic:
-        """Add a fault at a place of this file."""
-        fault = error(code, self.declared.place(self.file, loc), message, hint)
-        self.result.faults.add(fault)
-        return fault
+    def refuse(self, schedules: Sequence[str], code: Code, loc: Loc, message: str, hint: str | None) -> None:
+        """Report an error at a place in this file, and keep back the schedules it is about."""
+        where = self.declared.place(self.file, loc)
+        self.result.faults.add(error(code, where, message, hint, schedules=schedules))
+        for schedule_id in schedules:
+            self.result.blocked.setdefault(schedule_id, code)
 
-    def hold_back(self, code: Code) -> None:
-        """Adopt nothing new of this group and nothing that was moved; what is as recorded goes on."""
+    def hold_back(self, code: Code) -> list[str]:
+        """Block what is new or moved in this group, and return its ids; the rest stays as recorded."""
+        held = []
         for schedule in self.result.schedules.values():
             if schedule.group.id == self.group.id:
                 record = self.recorded.by_id.get(schedule.id)
                 if record is None or (schedule.at, schedule.video) != (record.at, record.video_id):
                     self.result.blocked.setdefault(schedule.id, code)
+                    held.append(schedule.id)
+        return held
 
 
 def _expand_wave(declared: Declarations, wave_id: str, recorded: _Recorded, result: Expansion) -> None:
@@ -171,10 +176,12 @@ def _expand_wave(declared: Declarations, wave_id: str, recorded: _Recorded, resu
             if result.schedules.setdefault(schedule.id, schedule) is not schedule:
                 _choose(declared, schedule, recorded.by_id, result, told=first != index)
         if first != index:
-            result.faults.tell("duplicate-id", file, partial(_group_twice, entry, first))
-            entry.hold_back("duplicate-id")
+            held = entry.hold_back("duplicate-id")
+            result.faults.tell("duplicate-id", file, partial(_group_twice, entry, first, held))
         elif entry.misnamed:
-            entry.hold_back("unknown-channel")
+            held = entry.hold_back("unknown-channel")
+            for fault in entry.misnamed:
+                result.faults.add(replace(fault, schedules=tuple(held)))
 
 
 def _choose(
@@ -208,10 +215,11 @@ def _twice(declared: Declarations, schedule: Schedule, first: Schedule) -> Diagn
         message,
         "remove one of the two",
         [Related("the first one", member_place(declared, first))],
+        schedules=[schedule.id],
     )
 
 
-def _group_twice(entry: _Entry, first: int) -> Diagnostic:
+def _group_twice(entry: _Entry, first: int, held: Sequence[str]) -> Diagnostic:
     declared, name = entry.declared, entry.spec.group
 
     def where(index: int) -> Location:
@@ -225,6 +233,7 @@ def _group_twice(entry: _Entry, first: int) -> Diagnostic:
         f"the wave {entry.group.wave} has two groups {name!r} (the default is the video's id)",
         f"give this entry a name of its own: `group: {name}-2`",
         [Related("the first one", where(first))],
+        schedules=held,
     )
 
 
@@ -312,20 +321,19 @@ def _tags_match_nothing(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
     """Tell it; what is recorded of the group waits: a typing error in a tag cancels nothing."""
     in_use = sorted({tag for channel in entry.declared.channels.values() for tag in channel.tags})
     unused = next((tag for tag in tags if tag not in in_use), None)
-    entry.tell(
+    waiting = sorted(
+        record.channel_id
+        for record in entry.recorded.members(entry.group_id)
+        if record.status != "cancelled" or record.reason == "declared"
+    )
+    entry.refuse(
+        [f"{entry.group.id}/{name}" for name in waiting],
         "unknown-channel",
         (*entry.route, "channels", "tags"),
         "no active channel has "
         + (f"the tag {tags[0]}" if len(tags) == 1 else f"all of the tags {', '.join(tags)}"),
         (unused and did_you_mean(unused, in_use)) or f"the tags in use: {', '.join(in_use) or 'none'}",
     )
-    waiting = sorted(
-        record.channel_id
-        for record in entry.recorded.members(entry.group_id)
-        if record.status != "cancelled" or record.reason == "declared"
-    )
-    for name in waiting:
-        entry.result.blocked.setdefault(f"{entry.group.id}/{name}", "unknown-channel")
     return waiting
 
 
@@ -336,16 +344,16 @@ def _tell_not_tagged(entry: _Entry, tags: tuple[str, ...], names: list[str], cha
     if known is None:
         why = "is not declared"
     elif not known.active:
-        entry.tell(
-            "inactive-channel", (*loc, "id"), f"the channel {channel} is not active", "remove this line"
-        )
+        where = entry.declared.place(entry.file, (*loc, "id"))
+        message = f"the channel {channel} is not active"
+        entry.result.faults.add(error("inactive-channel", where, message, "remove this line"))
         return
     elif set(tags) <= set(known.tags):
         why = "got its tags after the first of this group was sent, and does not join it"
     else:
         why = "does not have these tags"
-    entry.tell("unknown-channel", (*loc, "id"), f"the channel {channel} {why}", hint)
-    entry.misnamed = True
+    where = entry.declared.place(entry.file, (*loc, "id"))
+    entry.misnamed.append(error("unknown-channel", where, f"the channel {channel} {why}", hint))
 
 
 # --- the instant of each member ---------------------------------------------------------------------
@@ -422,8 +430,7 @@ def _instant(entry: _Entry, member: desired.MemberSpec, loc: Loc, at: Instant | 
         if 0 <= at <= LAST:
             return at
         message = f"{member.id} would be published in a year that nobody means"
-        fault = entry.tell("invalid-value", loc, message, "shorten `delay` or `shift`")
-        entry.result.blocked.setdefault(schedule_id, fault.code)
+        entry.refuse([schedule_id], "invalid-value", loc, message, "shorten `delay` or `shift`")
     record = entry.recorded.by_id.get(schedule_id)
     return None if record is None else record.at
 
@@ -441,8 +448,7 @@ def _local_time(entry: _Entry, member: desired.MemberSpec, loc: Loc, text: str) 
         hint = problem.hint
         if member.local_at is None:  # its own time may have an offset, where the entry's may not
             hint += "; a channel may have a time of its own there: `members: [{ id: ..., at: ... }]`"
-        fault = entry.tell("invalid-value", where, str(problem), hint)
-        entry.result.blocked.setdefault(f"{entry.group.id}/{member.id}", fault.code)
+        entry.refuse([f"{entry.group.id}/{member.id}"], "invalid-value", where, str(problem), hint)
         return None
 
 
@@ -523,7 +529,7 @@ def check_channels(declared: Declarations, records: Mapping[str, Record], result
                 result.blocked[schedule.id] = code
             else:
                 place = partial(member_place, declared, schedule)
-                word = partial(_unknown_channel, declared, schedule.channel, place)
+                word = partial(_unknown_channel, declared, schedule.channel, place, schedule.id)
                 result.block(schedule, "unknown-channel", word)
         elif not schedule.cancelled:
             result.block(schedule, "inactive-channel", partial(_inactive_channel, declared, schedule))
@@ -566,14 +572,17 @@ def _check_freezes(declared: Declarations, result: Expansion) -> None:
                 result.faults.tell("unknown-channel", file, word)
 
 
-def _unknown_channel(declared: Declarations, channel: str, place: Callable[[], Location]) -> Diagnostic:
+def _unknown_channel(
+    declared: Declarations, channel: str, place: Callable[[], Location], *schedules: str
+) -> Diagnostic:
     renamed = next((name for name, other in declared.channels.items() if other.renamed_from == channel), None)
     names = sorted(name for kind, name in declared.files if kind == "channel")
     if renamed is not None:
         hint = f"it was renamed: write {renamed}"
     else:
         hint = did_you_mean(channel, names) or f"declare it in channels/{channel}.yaml"
-    return error("unknown-channel", place(), f"the channel {channel!r} is not declared", hint)
+    message = f"the channel {channel!r} is not declared"
+    return error("unknown-channel", place(), message, hint, schedules=schedules)
 
 
 def _inactive_channel(declared: Declarations, schedule: Schedule) -> Diagnostic:
@@ -584,6 +593,7 @@ def _inactive_channel(declared: Declarations, schedule: Schedule) -> Diagnostic:
         f"the channel {schedule.channel} is not active",
         f"remove it here, or set `active: true` in {file}",
         [Related("here it is switched off", declared.place(file, ("active",)))],
+        schedules=[schedule.id],
     )
 
 

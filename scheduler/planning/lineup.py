@@ -161,7 +161,7 @@ def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: S
     done = {record.at for record in channel.slots.values() if record.was_sent or record.status == "failed"}
     lineup = _Lineup(channel)
     last: Instant | None = None
-    waiting = 0
+    waiting: list[str] = []
     for at in sorted({*kept, *_ahead(channel, now)} - done):
         schedule_id = channel.slot_id(at)
         if schedule_id in expansion.schedules:
@@ -179,7 +179,7 @@ def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: S
         expansion.schedules[schedule_id] = _slot(channel, schedule_id, at, filling)
         if not channel.spec.active:
             expansion.blocked.setdefault(schedule_id, "inactive-channel")
-            waiting += 1
+            waiting.append(schedule_id)
     if waiting:
         expansion.faults.add(_inactive(channel, waiting))
 
@@ -281,11 +281,12 @@ def _skipped(channel: _Channel, gone: calendar_expressions.Skipped) -> Diagnosti
     )
 
 
-def _inactive(channel: _Channel, waiting: int) -> Diagnostic:
-    what = "a recorded slot waits" if waiting == 1 else f"{waiting} recorded slots wait"
+def _inactive(channel: _Channel, waiting: Sequence[str]) -> Diagnostic:
+    what = "a recorded slot waits" if len(waiting) == 1 else f"{len(waiting)} recorded slots wait"
     return error(
         "inactive-channel",
         channel.place(channel.file, ("active",)),
         f"the channel {channel.id} is not active: {what}, to be missed in the end",
         "take the `slots` out as well, which cancels them, or set `active: true`",
+        schedules=waiting,
     )

@@ -70,8 +70,7 @@ def reconcile(
         declared=declared,
         records=renaming.records,
         archive=rename.without_former(archive, renaming.records),
-        renamed=renaming.renamed,
-        refused=renaming.refused,
+        renaming=renaming,
         now=now,
         surroundings=surroundings,
         proposal=proposal,
@@ -86,7 +85,7 @@ def reconcile(
     expansion = decided.expansion
     return Reconciled(
         plan=_woken(decided.plan, decided.calendar.next_slot),
-        diagnostics=in_order([*faults, *renaming.faults, *expansion.faults.all()]),
+        diagnostics=in_order([*faults, *expansion.faults.all()]),
         declared=declared,
         schedules=expansion.schedules,
         booked=decided.booked,
@@ -102,8 +101,7 @@ class _Situation(msgspec.Struct, frozen=True, kw_only=True):
     declared: Declarations
     records: Mapping[str, Record]
     archive: Mapping[str, Record]
-    renamed: Mapping[str, str]
-    refused: rename.Names
+    renaming: rename.Renaming
     now: Instant
     surroundings: Surroundings
     proposal: bool
@@ -165,12 +163,11 @@ def _decide(situation: _Situation, before: _Decided | None = None) -> _Decided:
     if before is not None:
         expansion.blocked |= {i: code for i, code in before.expansion.blocked.items() if i in over}
     expand.check_channels(declared, known, expansion)
-    pace.check_allowed(declared, situation.surroundings, expansion)
     pace.check_payloads(declared, expansion)
     as_recorded = _as_recorded(declared, records, expansion)
     calendar = lineup.fill(declared, coming, expansion, now, as_recorded.difference(over))
-    pace.block_refused(declared, expansion)
-    rename.hold_back(situation.refused, known, expansion)
+    pace.check_allowed(declared, situation.surroundings, expansion)
+    rename.hold_back(situation.renaming, known, expansion)
     as_recorded |= {i for i in over if i in records and records[i].slot} - expansion.schedules.keys()
     as_recorded |= rename.check_former_ids(declared, known, expansion)
     kept = pace.brake(
@@ -198,7 +195,7 @@ def _decide(situation: _Situation, before: _Decided | None = None) -> _Decided:
             expansion=expansion,
             records=records,
             archive=situation.archive,
-            renamed=situation.renamed,
+            renamed=situation.renaming.renamed,
             kept=kept,
             as_recorded=frozenset(as_recorded),
             surroundings=situation.surroundings,

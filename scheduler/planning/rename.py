@@ -5,9 +5,12 @@ The former id stays taken: declaring it anew would publish a second time what wa
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,13 +30,22 @@ class Names(msgspec.Struct, kw_only=True):
     channels: dict[str, str]
 
 
+class RefusedRename(NamedTuple):
+    """A `renamed_from` that cannot be true."""
+
+    kind: str
+    name: str
+    """The new name: of a wave, a channel, or a group (`<wave>/<group>`)."""
+    fault: Diagnostic
+
+
 class Renaming(msgspec.Struct, kw_only=True):
     """The records under their new ids. Archived ones that were renamed come back into the state."""
 
     records: dict[str, Record]
     renamed: dict[str, str]
     """New id -> former id."""
-    faults: list[Diagnostic]
+    faults: list[RefusedRename]
     refused: Names
     """New name -> the former one that it claims, which is declared still or was claimed before."""
 
@@ -76,7 +88,7 @@ def _names(declared: Declarations, result: Renaming) -> Names:
         file = declared.files["wave", wave_id]
         former = wave.renamed_from
         if former is not None and (fault := _take(declared, "wave", former, wave_id, file, names.waves)):
-            faults.append(fault)
+            faults.append(RefusedRename("wave", wave_id, fault))
             refused.waves[wave_id] = former
         own = {entry.group for entry in wave.schedules}
         for index, entry in enumerate(wave.schedules):
@@ -84,8 +96,10 @@ def _names(declared: Declarations, result: Renaming) -> Names:
                 continue
             if entry.renamed_from in own:
                 route: Loc = ("schedules", index, "renamed_from")
-                faults.append(_still_there(declared, "group", entry.renamed_from, file, route, file))
-                refused.groups[f"{wave_id}/{entry.group}"] = f"{wave_id}/{entry.renamed_from}"
+                group_id = f"{wave_id}/{entry.group}"
+                fault = _still_there(declared, "group", entry.renamed_from, file, route, file)
+                faults.append(RefusedRename("group", group_id, fault))
+                refused.groups[group_id] = f"{wave_id}/{entry.renamed_from}"
             else:
                 names.groups[f"{wave_id}/{entry.renamed_from}"] = f"{wave_id}/{entry.group}"
     for channel_id, channel in declared.channels.items():
@@ -93,7 +107,7 @@ def _names(declared: Declarations, result: Renaming) -> Names:
         if former is not None and (
             fault := _take(declared, "channel", former, channel_id, file, names.channels)
         ):
-            faults.append(fault)
+            faults.append(RefusedRename("channel", channel_id, fault))
             refused.channels[channel_id] = former
     return names
 
@@ -154,17 +168,23 @@ def _renamed(schedule_id: str, record: Record, names: Names, now: Instant) -> tu
     return new_id, after
 
 
-def hold_back(refused: Names, records: Mapping[str, Record], expansion: Expansion) -> None:
+def hold_back(renaming: Renaming, records: Mapping[str, Record], expansion: Expansion) -> None:
     """Adopt nothing new that says it was renamed from what is declared still.
 
     It is either a copy, which would publish the same once more, or the original: a person has to say.
     """
-    if not (refused.waves or refused.groups or refused.channels):
+    if not renaming.faults:
         return
+    held: dict[tuple[str, str | None], list[str]] = defaultdict(list)
     for schedule_id, schedule in expansion.schedules.items():
-        former = _former_id(schedule, refused)
+        former = _former_id(schedule, renaming.refused)
         if schedule_id not in records and (former in records or former in expansion.schedules):
             expansion.blocked.setdefault(schedule_id, "duplicate-id")
+            held["wave", schedule.group.wave].append(schedule_id)
+            held["group", schedule.group.id].append(schedule_id)
+            held["channel", schedule.channel].append(schedule_id)
+    for kind, name, fault in renaming.faults:
+        expansion.faults.add(replace(fault, schedules=tuple(held[kind, name])))
 
 
 def _former_id(schedule: Schedule, refused: Names) -> str | None:
@@ -221,4 +241,5 @@ def _taken(declared: Declarations, schedule: Schedule, old: str, new: str) -> Di
         member_place(declared, schedule),
         f"{old} was renamed to {new}: its former id stays taken",
         "give the group, the wave or the one-off another name or time",
+        schedules=[old],
     )

@@ -299,12 +299,9 @@ class _Teller:
     def _rule(self) -> str:
         code = self.row.problem
         for fault in self.reconciled.diagnostics:
-            if fault.code == code and fault.is_error and self._is_about(fault.message, str(fault.location)):
+            if fault.code == code and fault.is_error and self.id in fault.schedules:
                 return f"a rule holds it back until it is mended: {fault.message} [{code}, {fault.location}]"
         return f"the rule [{code}] holds it back until it is mended; `scheduler validate` shows the place"
-
-    def _is_about(self, message: str, place: str) -> bool:
-        return self.id in message or (self.row.location is not None and place == str(self.row.location))
 
     def _unreadable(self, declared: Declarations) -> str | None:
         """The file that declared it, where it cannot be read now."""

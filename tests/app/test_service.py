@@ -206,6 +206,17 @@ def test_validation_answers_for_one_schedule_alone(live: Miniature, spring: Sche
     }
 
 
+def test_a_fault_of_an_entry_is_one_of_each_of_its_schedules(
+    live: Miniature, spring: SchedulingService
+) -> None:
+    gone = (
+        "schedules:\n  - { type: simultaneous, video: x, at: 2020-03-01T18:00:00Z, channels: [alpha, beta] }"
+    )
+    live.write({"waves/gone.yaml": gone})
+    for channel in ("alpha", "beta"):
+        assert spring.validate_schedule(f"gone/x/{channel}")["issues"][0].endswith("[past]")
+
+
 # --- executing --------------------------------------------------------------------------------------
 
 

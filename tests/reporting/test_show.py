@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from declaring import one
 from github_stand_in import Fault, GitHub
 from miniature import Miniature
 
@@ -159,6 +160,22 @@ def test_the_rule_that_blocks_it_is_told_with_its_place(desk: Miniature) -> None
     assert why(desk) == (
         "It is not sent because a rule holds it back until it is mended: the channel alpha is not active "
         "[inactive-channel, waves/spring.yaml:6:16]; after 2026-03-01T19:00:00Z it is missed."
+    )
+
+
+def test_where_one_id_begins_with_another_each_shows_the_rule_that_blocks_itself(desk: Miniature) -> None:
+    desk.channels("alpha-2")
+    members = {
+        "waves/near.yaml": ("alpha-2", "2026-04-01T18:00:00Z"),
+        "waves/far.yaml": ("alpha", "2026-04-01T18:00:10Z"),
+    }
+    desk.write({name: one("other", at, channel) for name, (channel, at) in members.items()})
+    desk.write({"waves/summer.yaml": one("teaser", "2026-04-01T18:00:30Z", "alpha-2", "alpha")})
+    assert "summer/teaser/alpha-2 (2026-04-01T18:00:30Z) and near/other/alpha-2" in why(
+        desk, "summer/teaser/alpha-2"
+    )
+    assert "summer/teaser/alpha (2026-04-01T18:00:30Z) and far/other/alpha" in why(
+        desk, "summer/teaser/alpha"
     )
 
 

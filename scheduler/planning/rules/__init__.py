@@ -93,6 +93,7 @@ def _in_the_past(inquiry: Inquiry, group: list[Schedule]) -> Diagnostic:
         f"{_shown(inquiry.declared, group[0])} lies in the past (it is {instant_text(inquiry.now)} now)"
         + _others_too(group),
         "choose a time to come, or set `cancelled: true`",
+        schedules=_ids(group),
     )
 
 
@@ -145,14 +146,14 @@ def _stays_over(inquiry: Inquiry, group: list[Schedule]) -> Diagnostic:
         hint = "choose a time to come"
         words = f"{_listed(group, 'failed', 'failed')} ({record.reason}), and"
     words += f" {_shown(inquiry.declared, group[0])} is over: nothing will be published"
-    return warning("past", time_place(inquiry.declared, group[0]), words, hint)
+    return warning("past", time_place(inquiry.declared, group[0]), words, hint, schedules=_ids(group))
 
 
 def _cancelled_too_late(inquiry: Inquiry, group: list[Schedule], route: Loc) -> Diagnostic:
     where = inquiry.declared.place(group[0].file, route, key=True)
     words = f"{_listed(group, 'was', 'were')} sent before this: `cancelled: true` comes too late"
     hint = f"`scheduler show {group[0].id}` tells what became of it; only its channel can take it back"
-    return warning("edited-after-dispatch", where, words, hint)
+    return warning("edited-after-dispatch", where, words, hint, schedules=_ids(group))
 
 
 def _cancelled_route(inquiry: Inquiry, schedule: Schedule) -> Loc:
@@ -187,7 +188,7 @@ def frozen(inquiry: Inquiry) -> None:
 def _waits_for_thaw(inquiry: Inquiry, freeze: desired.Freeze, group: list[Schedule]) -> Diagnostic:
     words = f"{_listed(group, 'waits', 'wait')} until {instant_text(freeze.until)}"
     where = time_place(inquiry.declared, group[0])
-    return warning("frozen", where, f"{words}: freeze {_name(freeze)!r}")
+    return warning("frozen", where, f"{words}: freeze {_name(freeze)!r}", schedules=_ids(group))
 
 
 def _is_inside(schedule: Schedule, freeze: desired.Freeze) -> bool:
@@ -214,6 +215,7 @@ def _inside_a_freeze(inquiry: Inquiry, freeze: desired.Freeze, group: list[Sched
         f"which ends at {instant_text(freeze.until)}" + _others_too(group),
         f"choose a time outside it, or change the freeze in {file}",
         [Related("the freeze", inquiry.declared.place(file, _freeze_route(inquiry, freeze)))],
+        schedules=_ids(group),
     )
 
 
@@ -252,6 +254,7 @@ def _tell_edited(inquiry: Inquiry, group: list[Schedule], place: Place, how: str
             place(inquiry.declared, group[0]),
             f"{_listed(group, 'was', 'were')} sent already, {how}",
             "change it back; for another publication add an entry of its own",
+            schedules=_ids(group),
         )
 
     inquiry.expansion.faults.tell("edited-after-dispatch", group[0].file, word)
@@ -271,6 +274,10 @@ def _others_too(group: list[Schedule]) -> str:
     if others < 1:
         return ""
     return f", and so {'does 1 more' if others == 1 else f'do {others} more'} of this entry"
+
+
+def _ids(group: Iterable[Schedule]) -> list[str]:
+    return [schedule.id for schedule in group]
 
 
 def _listed(group: list[Schedule], one: str, many: str) -> str:
@@ -549,7 +556,8 @@ def _clash_told(inquiry: Inquiry, pairs: list[_Clash]) -> Diagnostic:
     if len(pairs) > 1:
         message += f" (and on {len(pairs) - 1} more channel{'s' if len(pairs) > 2 else ''})"
     where = member_place(inquiry.declared, clash.at_fault.schedule)
-    return error(clash.code, where, message, clash.hint, [_related(inquiry, clash.other)])
+    ids = dict.fromkeys(booking.id for pair in pairs for booking in (pair.first, pair.second))
+    return error(clash.code, where, message, clash.hint, [_related(inquiry, clash.other)], schedules=ids)
 
 
 def _related(inquiry: Inquiry, booking: _Booking) -> Related:

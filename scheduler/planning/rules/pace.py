@@ -7,7 +7,7 @@ takes; the brake keeps a great many schedules from being cancelled at once; `pac
 from __future__ import annotations
 
 import fnmatch
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Literal
 
@@ -27,25 +27,35 @@ NAMED = 5
 
 
 def check_allowed(declared: Declarations, surroundings: Surroundings, expansion: Expansion) -> None:
-    """Refuse channels whose repository the settings or the operator's environment do not allow."""
+    """Refuse channels whose repository is not allowed by the settings or the operator's environment."""
+    lists: list[tuple[str, Sequence[str]]]
     lists = [("scheduler.yaml", declared.settings.allow)] if declared.settings.allow else []
     if surroundings.allow is not None:
         lists.append(("SCHEDULER_ALLOW", surroundings.allow))
+    refused: dict[str, tuple[str, Sequence[str]]] = {}
     for name, channel in declared.channels.items():
         for origin, patterns in lists:
-            if channel.repository is None or is_allowed(channel.repository, patterns):
-                continue
-            declared.refused[name] = "not-allowed"
-            expansion.faults.add(
-                error(
-                    "not-allowed",
-                    declared.place(declared.files["channel", name], ("repository",)),
-                    f"the repository {channel.repository} is not among those allowed by {origin}: "
-                    f"{_listed(patterns)}",
-                    "an operator has to add it there",
-                )
+            if channel.repository is not None and not is_allowed(channel.repository, patterns):
+                refused.setdefault(name, (origin, patterns))
+                declared.refused[name] = "not-allowed"
+    if not refused:
+        return
+    held: dict[str, list[str]] = defaultdict(list)
+    for schedule_id, schedule in expansion.schedules.items():
+        if schedule.channel in refused:
+            expansion.blocked.setdefault(schedule_id, "not-allowed")
+            held[schedule.channel].append(schedule_id)
+    for name, (origin, patterns) in refused.items():
+        repository = declared.channels[name].repository
+        expansion.faults.add(
+            error(
+                "not-allowed",
+                declared.place(declared.files["channel", name], ("repository",)),
+                f"the repository {repository} is not among those allowed by {origin}: {_listed(patterns)}",
+                "an operator has to add it there",
+                schedules=held[name],
             )
-            break
+        )
 
 
 def _listed(patterns: Sequence[str]) -> str:
@@ -58,34 +68,33 @@ def is_allowed(repository: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(repository.lower(), pattern.lower()) for pattern in patterns)
 
 
-def block_refused(declared: Declarations, expansion: Expansion) -> None:
-    """Keep back everything on channels that were refused."""
-    if declared.refused:
-        for schedule_id, schedule in expansion.schedules.items():
-            if schedule.channel in declared.refused:
-                expansion.blocked.setdefault(schedule_id, declared.refused[schedule.channel])
-
-
 # --- what GitHub would refuse -------------------------------------------------------------------------
 
 
 def check_payloads(declared: Declarations, expansion: Expansion) -> None:
     """A payload that GitHub would refuse is refused here, at its metadata."""
-    verdicts: dict[int, str | None] = {}
+    problems: dict[int, str | None] = {}
+    refused: dict[int, list[Schedule]] = {}
     for schedule in expansion.schedules.values():
-        group = schedule.group
-        if group.metadata is None:
+        metadata, group = schedule.group.metadata, id(schedule.group)
+        if metadata is None:
             continue
-        if id(group) not in verdicts:
-            verdicts[id(group)] = problem = payload_problem(group.metadata)
-            if problem is not None:
-                route = (*schedule.loc[:2], "metadata")
-                where = declared.place(schedule.file, route, key=True)
-                expansion.faults.add(
-                    error("invalid-value", where, problem, "keep long texts elsewhere, and put a link here")
-                )
-        if verdicts[id(group)] is not None:
+        if group not in problems:
+            problems[group] = payload_problem(metadata)
+        if problems[group] is not None:
+            refused.setdefault(group, []).append(schedule)
             expansion.blocked.setdefault(schedule.id, "invalid-value")
+    for group, schedules in refused.items():
+        where = declared.place(schedules[0].file, (*schedules[0].loc[:2], "metadata"), key=True)
+        expansion.faults.add(
+            error(
+                "invalid-value",
+                where,
+                problems[group] or "",
+                "keep long texts elsewhere, and put a link here",
+                schedules=[schedule.id for schedule in schedules],
+            )
+        )
 
 
 # --- the brake ----------------------------------------------------------------------------------------
@@ -116,6 +125,7 @@ def brake(
             f"{settings.cancel_percent} % are not cancelled at once, and none of them is sent",
             "restore the files, or say `scheduler run --force` if it is meant",
             related,
+            schedules=gone,
         )
     )
     return {schedule_id: "brake" for schedule_id in gone if records[schedule_id].is_unsent_live}
@@ -222,4 +232,5 @@ def _too_slow(declared: Declarations, schedule: Schedule, token: str, late: int)
         f"{duration_text(pace.seconds)} (`pace`) the token {token} gets to it "
         f"{duration_text(late)} after {instant_text(schedule.at)}",
         "raise `pace` or `catch_up`, use a second token, or spread the wave",
+        schedules=[schedule.id],
     )
