@@ -40,7 +40,8 @@ from scheduler.errors import ScheduleError
 from scheduler.planning import query
 from scheduler.planning.plan import PlannedSend
 from scheduler.planning.rows import Row
-from scheduler.state.record import ScheduleType, Status
+from scheduler.state.record import ScheduleType
+from scheduler.state.statuses import Status
 from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc
 
 _log = logging.getLogger("scheduler")

@@ -10,16 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, SupportsIndex, cast, get_args
+from typing import Any, SupportsIndex, cast
 
 from scheduler.desired.yaml_reader import DEEPEST
 from scheduler.errors import ScheduleError
 from scheduler.state.intent import PAYLOAD_LIMIT
-from scheduler.state.record import Status
+from scheduler.state.statuses import STATUSES, Status
 from scheduler.times import LONGEST_DURATION, Instant, instant
 from scheduler.wording import did_you_mean, quoted
 
-STATUSES: list[str] = list(get_args(Status))
 _MOST_BITS = 1_024
 """Of a whole number in metadata: more digits than any use has, and fewer than Python refuses to write."""
 
@@ -62,7 +61,7 @@ def status(value: object) -> Status | None:
     """One of the statuses, where one is asked for."""
     name = text_or_none("status", value)
     if name is None or name in STATUSES:
-        return cast("Status | None", name)
+        return name
     raise ScheduleError(
         f"there is no status {quoted(name)}: the statuses are {', '.join(STATUSES)}",
         hint=did_you_mean(name.lower()[:64], STATUSES) or "leave it out for all of them",

@@ -10,11 +10,11 @@ from typing import Any, cast
 import click
 
 from scheduler.app import operations
-from scheduler.app.service_arguments import STATUSES
 from scheduler.cli import completion
 from scheduler.cli.main import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
 from scheduler.planning import query
 from scheduler.reporting.terminal import visible
+from scheduler.state.statuses import STATUSES
 from scheduler.times import Instant, instant_text
 
 _TYPES = ("simultaneous", "staggered", "independent")

@@ -10,7 +10,8 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Change
 from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rows import Result
-from scheduler.state.record import Record, Status
+from scheduler.state.record import Record
+from scheduler.state.statuses import Status
 
 
 class Report(msgspec.Struct, kw_only=True):

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import msgspec
 
 from scheduler.diagnostics import Location
-from scheduler.state.record import Record, Status
+from scheduler.state.record import Record
+from scheduler.state.statuses import Status
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ def is_dead_letter(record: Record) -> bool:
 
 def waits_for_worker(record: Record) -> bool:
     """Whether its job is on the queue and the record knows of no worker that has it."""
-    is_open = record.status in ("executing", "completed") and record.evidence != "run"
+    is_open = record.traits.was_sent and record.evidence != "run"
     return is_open and record.claim is None and _on_queue(record)
 
 

@@ -17,17 +17,10 @@ from scheduler.planning.rows import Row, in_order, is_dead_letter
 from scheduler.reporting.terminal import Paint, pad, visible, width
 from scheduler.reporting.time_format import local_moment, local_time, utc_moment
 from scheduler.state.record import Record
+from scheduler.state.statuses import STATUSES, TRAITS
 from scheduler.wording import count
 
 _HEAD = ("ID", "LOCAL TIME", "UTC", "STATUS", "VIDEO")
-_STYLES = {
-    "completed": "green",
-    "scheduled": "green",
-    "executing": "cyan",
-    "failed": "red",
-    "cancelled": "dim",
-    "pending": "yellow",
-}
 
 
 def table(rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool = False) -> str:
@@ -44,7 +37,7 @@ def table(rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool = Fals
     lines = [paint("bold", _line(_HEAD, widths))]
     for row, texts in zip(found, cells, strict=True):
         padded = [pad(text, size) for text, size in zip(texts, widths, strict=True)]
-        style = "alarm" if row.problem else _STYLES[row.record.status]
+        style = "alarm" if row.problem else row.record.traits.list_style
         padded[3] = paint(style, padded[3])
         lines.append("  ".join(padded).rstrip())
     waves = dict.fromkeys(row.record.wave_id for row in found if row.record.wave_id is not None)
@@ -68,16 +61,18 @@ def _progress(waves: Iterable[str], every: Iterable[Row]) -> list[str]:
     lines = []
     for wave, records in members.items():
         counts = Counter(record.status for record in records)
-        if not counts["completed"] + counts["executing"] + counts["failed"]:
+        begun = [s for s in STATUSES if counts[s] and not (TRAITS[s].is_unsent or TRAITS[s].is_called_off)]
+        called_off = [s for s in STATUSES if counts[s] and TRAITS[s].is_called_off]
+        if not begun:
             continue
-        to_come = counts["pending"] + counts["scheduled"]
-        paused = sum(record.is_paused for record in records if record.is_unsent_live)
-        parts = [f"{counts['completed']} of {len(records) - counts['cancelled']} completed"]
-        parts += [f"{counts[status]} {status}" for status in ("executing", "failed") if counts[status]]
+        to_come = [record for record in records if record.is_unsent_live]
+        paused = sum(record.is_paused for record in to_come)
+        due = len(records) - sum(counts[status] for status in called_off)
+        parts = [f"{counts['completed']} of {due} completed"]
+        parts += [f"{counts[status]} {status}" for status in begun if status != "completed"]
         if to_come:
-            parts.append(f"{to_come} to come" + (f" ({paused} paused)" if paused else ""))
-        if counts["cancelled"]:
-            parts.append(f"{counts['cancelled']} cancelled")
+            parts.append(f"{len(to_come)} to come" + (f" ({paused} paused)" if paused else ""))
+        parts += [f"{counts[status]} {status}" for status in called_off]
         lines.append(f"{visible(wave)}: {', '.join(parts)}")
     return lines
 

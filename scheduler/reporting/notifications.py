@@ -14,6 +14,7 @@ import msgspec
 
 from scheduler.reporting.terminal import visible
 from scheduler.state.record import Record
+from scheduler.state.statuses import STATUSES
 
 Kind = Literal["failed", "missed", "halted", "completed"]
 MOST = 20
@@ -80,7 +81,7 @@ def _completions(
     for wave in waves:
         if _is_through(after[wave]) and not _is_through(before[wave]):
             counts = Counter(record.status for record in after[wave])
-            told = ", ".join(f"{counts[s]} {s}" for s in ("completed", "failed", "cancelled") if counts[s])
+            told = ", ".join(f"{counts[s]} {s}" for s in STATUSES if counts[s])
             yield Notice("completed", f"completed: the wave {wave}: {told}")
 
 

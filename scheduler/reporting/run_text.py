@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from scheduler.planning.rows import Result
 from scheduler.reporting.terminal import Paint, pad, visible, width
-from scheduler.state.record import Status
-
-SIGNS: Mapping[Status, str] = {
-    "completed": "+",
-    "executing": ">",
-    "scheduled": "=",
-    "pending": "~",
-    "failed": "!",
-    "cancelled": "-",
-}
-_STYLES: Mapping[Status, str] = {
-    "completed": "green",
-    "executing": "cyan",
-    "scheduled": "green",
-    "pending": "yellow",
-    "failed": "alarm",
-    "cancelled": "red",
-}
+from scheduler.state.statuses import TRAITS
 
 
 def results_text(results: Sequence[Result], *, colour: bool = False) -> str:
@@ -34,14 +17,15 @@ def results_text(results: Sequence[Result], *, colour: bool = False) -> str:
     widest = max(map(width, ids), default=0)
     lines = []
     for result, name in zip(results, ids, strict=True):
-        sign = paint(_STYLES[result.status], SIGNS[result.status])
+        traits = TRAITS[result.status]
+        symbol = paint(traits.style, traits.symbol)
         words = visible(result.error) if result.error else ""
-        lines.append(f"{sign} {pad(name, widest)}  {result.status:9}  {words}".rstrip())
+        lines.append(f"{symbol} {pad(name, widest)}  {result.status:9}  {words}".rstrip())
     return "\n".join([*lines, paint("bold", results_summary(results))])
 
 
 def results_summary(results: Iterable[Result]) -> str:
     """`2 completed, 1 failed.`, or `Nothing to do.`"""
     counts = Counter(result.status for result in results)
-    parts = [f"{counts[status]:,} {status}" for status in SIGNS if counts[status]]
+    parts = [f"{counts[status]:,} {status}" for status in TRAITS if counts[status]]
     return f"{', '.join(parts)}." if parts else "Nothing to do."

@@ -178,7 +178,7 @@ class _Machine:
                 for schedule_id, record in known.items()
                 if self.stage.start <= record.at < self.stage.end
                 and schedule_id not in self._finished
-                and record.status != "cancelled"
+                and not record.traits.is_called_off
             ),
             key=lambda each: (each[1].scheduled_at, each[0]),
         )

@@ -242,10 +242,9 @@ def _nonsense(schedule_id: str, record: Record) -> str | None:
             return f"has {field} {getattr(record, field)}"
     if record.claim is not None and not 1 <= record.claim.attempts <= _LARGEST:
         return f"has a claim with attempts {record.claim.attempts}"
-    if record.status == "failed" and record.reason is None:
-        return "is failed without a reason"
-    if record.status == "executing" and record.intent is None:
-        return "is executing without an intent"
+    needed = record.traits.needs
+    if needed is not None and getattr(record, needed) is None:
+        return f"is {record.status} without {'an intent' if needed == 'intent' else 'a reason'}"
     return None
 
 

@@ -17,7 +17,8 @@ import msgspec
 
 from scheduler.state.answers import Pointer
 from scheduler.state.intent import payload_of
-from scheduler.state.record import Claim, Intent, Reason, Record, advance, note
+from scheduler.state.record import Claim, Intent, Record, advance, note
+from scheduler.state.statuses import Reason
 from scheduler.times import Instant, instant_text, read_utc
 
 Conclusion = Literal["success", "failure", "lost", "expired"]
@@ -159,7 +160,7 @@ def _unknown(records: Mapping[str, Record], schedule_id: str) -> Begun:
 
 def _closed(record: Record) -> str | None:
     """Why nothing is begun of a record any more; None where it waits for its worker."""
-    if record.status not in ("executing", "completed") or record.evidence == "run":
+    if not record.traits.was_sent or record.evidence == "run":
         return f"it is {record.status} already"
     return None
 
@@ -246,7 +247,7 @@ def overdue(record: Record, now: Instant, attempts: int) -> Record:
     intent, claim = record.intent, record.claim
     if claim is None or intent is None or claim.state == "ended" or now < read_utc(claim.until):
         return record
-    if record.status not in ("executing", "completed"):
+    if not record.traits.was_sent:
         return record
     is_late = now > read_utc(intent.not_after)
     if claim.state == "waiting":

@@ -13,6 +13,7 @@ import msgspec
 
 from scheduler.desired.specs import ID
 from scheduler.state.record import VERSION, State
+from scheduler.state.statuses import STATUSES, TRAITS
 
 _TIME = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}
 _COUNT = {"type": "integer", "minimum": 0, "maximum": 2**53 - 1}
@@ -131,13 +132,14 @@ def state_schema() -> dict[str, Any]:
     root["properties"]["schedules"]["propertyNames"] = {"pattern": _SCHEDULE_ID}
     definitions["Record"]["allOf"] = [
         {
-            "if": {"properties": {"status": {"const": "failed"}}},
-            "then": {"properties": {"reason": {"type": "string"}}, "required": ["reason"]},
-        },
-        {
-            "if": {"properties": {"status": {"const": "executing"}}},
-            "then": {"properties": {"intent": {"type": "object"}}, "required": ["intent"]},
-        },
+            "if": {"properties": {"status": {"const": status}}},
+            "then": {
+                "properties": {needed: {"type": "object" if needed == "intent" else "string"}},
+                "required": [needed],
+            },
+        }
+        for status in reversed(STATUSES)
+        if (needed := TRAITS[status].needs) is not None
     ]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -10,7 +10,8 @@ import msgspec
 
 from scheduler.desired import SettingsSpec
 from scheduler.state.answers import Answer, Run, Sighting
-from scheduler.state.record import Intent, Reason, Record, advance, note
+from scheduler.state.record import Intent, Record, advance, note
+from scheduler.state.statuses import Reason
 from scheduler.times import Instant, instant_text, read_utc
 
 IN_FLIGHT = 120

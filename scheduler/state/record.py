@@ -8,44 +8,18 @@ a log. Times in the record are RFC 3339 in UTC, whole seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from scheduler.state.statuses import LIVE, MAYBE_SENT, SENT, TRAITS, UNSENT, Reason, Status, StatusTraits
 from scheduler.times import Instant, instant_text, read_utc
 
 VERSION = 1
 
-Status = Literal["pending", "scheduled", "executing", "completed", "failed", "cancelled"]
-Reason = Literal[
-    "missed",
-    "no_video",
-    "rejected",
-    "retries_exhausted",
-    "unknown_outcome",
-    "run_failed",
-    "before_init",
-    "declared",
-    "withdrawn",
-]
 ScheduleType = Literal["simultaneous", "staggered", "independent"]
 Evidence = Literal["accepted", "run"]
 Pauser = Literal["schedule", "wave", "channel", "freeze", "halt", "operator"]
-
-LIVE: frozenset[str] = frozenset({"pending", "scheduled", "executing"})
-UNSENT_LIVE: frozenset[str] = frozenset({"pending", "scheduled"})
-
-# From each status, what may come next; a status that is not here never changes again.
-TRANSITIONS: Mapping[Status | None, frozenset[Status]] = {
-    None: frozenset({"pending", "cancelled"}),
-    "pending": frozenset({"scheduled", "executing", "failed", "cancelled"}),
-    "scheduled": frozenset({"pending", "executing", "failed", "cancelled"}),
-    "executing": frozenset({"pending", "completed", "failed"}),
-    "failed": frozenset({"pending", "completed"}),
-    "cancelled": frozenset({"pending"}),
-    "completed": frozenset({"failed"}),  # a job that a queue accepted, and whose worker then failed
-}
 
 T = TypeVar("T")
 
@@ -170,14 +144,17 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 
     @property
     def is_unsent_live(self) -> bool:
-        return self.status in UNSENT_LIVE
+        return self.status in UNSENT
 
     @property
     def was_sent(self) -> bool:
-        """A request left, or may have: executing, completed, or failed without certainty."""
-        return self.status in ("executing", "completed") or (
-            self.status == "failed" and self.reason in ("unknown_outcome", "run_failed")
-        )
+        """A request left, or may have."""
+        return self.status in SENT or (self.status == "failed" and self.reason in MAYBE_SENT)
+
+    @property
+    def traits(self) -> StatusTraits:
+        """What its status means."""
+        return TRAITS[self.status]
 
     @property
     def at(self) -> Instant:
@@ -220,7 +197,7 @@ def advance(record: Record, status: Status, now: Instant, why: str, **changes: A
 
     Raises ValueError where the table does not allow the step: that is a fault of this program.
     """
-    if status not in TRANSITIONS[record.status]:
+    if status not in record.traits.next:
         raise ValueError(f"illegal transition: {record.status} -> {status} ({why})")
     event = Event(instant_text(now), status, why)
     return msgspec.structs.replace(record, status=status, history=(*record.history, event), **changes)

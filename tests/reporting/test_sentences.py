@@ -16,7 +16,8 @@ from miniature import Miniature
 from still_clock import StillClock
 
 from scheduler.state.codec import encode
-from scheduler.state.record import Claim, Event, Intent, Pause, Pauser, Reason, Record, State, Status
+from scheduler.state.record import Claim, Event, Intent, Pause, Pauser, Record, State
+from scheduler.state.statuses import Reason, Status
 
 TABLE = Path(__file__).parent / "sentences.txt"
 EARLY, DUE, LATE = "2030-02-25T09:00:00Z", "2030-03-01T18:03:00Z", "2030-03-01T20:00:00Z"

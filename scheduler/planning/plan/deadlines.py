@@ -73,7 +73,7 @@ class Situation:
             if member == schedule_id:
                 return before
             known = self._known(member)
-            if known is None or known.status != "cancelled":
+            if known is None or not known.traits.is_called_off:
                 before = member
         return before
 

@@ -14,20 +14,10 @@ from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rows import Row
 from scheduler.reporting.explain import Explainer
 from scheduler.state.record import Claim, Record, State
+from scheduler.state.statuses import Status
 from scheduler.times import Instant, read_utc
 
-Kind = Literal[
-    "pending",
-    "scheduled",
-    "executing",
-    "completed",
-    "paused",
-    "blocked",
-    "open",
-    "failed",
-    "missed",
-    "cancelled",
-]
+Kind = Status | Literal["paused", "blocked", "open", "missed"]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from scheduler.reporting.calendar.entries import Calendar, Entry
 from scheduler.reporting.list_text import status_text
 from scheduler.reporting.terminal import visible
 from scheduler.reporting.time_format import local_moment_with_utc
+from scheduler.state.statuses import TRAITS
 from scheduler.times import Instant, moment_of
 
 PRODUCT = "-//wave-scheduler calendar//EN"
@@ -27,7 +28,8 @@ REFRESH = timedelta(hours=1)
 UNRECORDED: Instant = 0
 """The stamp of what no run has recorded: older than that of any record."""
 
-_SURE = ("scheduled", "executing", "completed", "pending")
+_CERTAIN = frozenset(status for status, traits in TRAITS.items() if traits.is_certain)
+_CALLED_OFF = frozenset(status for status, traits in TRAITS.items() if traits.is_called_off)
 
 
 def feed_text(calendar: Calendar) -> bytes:
@@ -82,16 +84,16 @@ def _event(uid: str, start: Instant, end: datetime, changed: Instant | None) -> 
 
 
 def _status(entry: Entry) -> str:
-    if entry.kind == "cancelled":
+    if entry.kind in _CALLED_OFF:
         return "CANCELLED"
-    is_decided = entry.kind in _SURE and entry.row.recorded and entry.row.record.video_id is not None
+    is_decided = entry.kind in _CERTAIN and entry.row.recorded and entry.row.record.video_id is not None
     return "CONFIRMED" if is_decided else "TENTATIVE"
 
 
 def _summary(calendar: Calendar, entry: Entry) -> str:
     """`Tech Daily: teaser-4k`; what a glance must not miss stands behind it: `(paused)`."""
     name = calendar.channels[entry.row.record.channel_id].name
-    mark = "" if entry.kind in (*_SURE, "open") else f" ({entry.kind})"
+    mark = "" if entry.kind in {*_CERTAIN, "open"} else f" ({entry.kind})"
     return visible(f"{name}: {entry.video}{mark}")
 
 

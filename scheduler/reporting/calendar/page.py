@@ -28,20 +28,21 @@ from scheduler.reporting.time_format import (
     local_moment_with_utc,
     utc_moment,
 )
+from scheduler.state.statuses import STATUSES, TRAITS
 from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc, read_zone
 from scheduler.wording import count
 
+_STATUSES: dict[Kind, tuple[str, str]] = {
+    status: (TRAITS[status].icon, TRAITS[status].meaning) for status in STATUSES
+}
 KINDS: dict[Kind, tuple[str, str]] = {
-    "pending": ("○", "recorded or declared, to be sent at its time"),
-    "scheduled": ("◉", "to be sent at its time; its channel is ready"),
-    "executing": ("↗", "sent, and its outcome is not known yet"),
-    "completed": ("✓", "published"),
+    **{status: _STATUSES[status] for status in STATUSES if TRAITS[status].is_certain},
     "paused": ("‖", "held back by somebody"),
     "blocked": ("!", "held back by a rule, until that is mended"),
     "open": ("+", "a slot without a video"),
-    "failed": ("✕", "not published, or not known to be"),
+    "failed": _STATUSES["failed"],
     "missed": ("∅", "too late, not published"),
-    "cancelled": ("–", "not published, as decided"),
+    **_STATUSES,
 }
 """The sign of each kind, which tells it without colour, and what it means."""
 

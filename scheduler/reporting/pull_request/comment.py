@@ -214,14 +214,14 @@ def _when(record: Record | None, zone: str) -> str:
     """The publish time as the channel's clocks show it, or what became of it."""
     if record is None:
         return ""
-    if record.status in ("cancelled", "completed"):
+    if record.traits.is_settled:
         return record.status
     if record.status == "failed":
         return f"failed: {record.reason}".replace("_", " ")
     words = local_moment(record.at, zone).replace("_", "&#x5f;")
     if zone != "UTC":
         words += f"<br>{utc_moment(record.at)} UTC"
-    if record.status == "executing":
+    if record.was_sent:
         words += ", sent"
     return words + (", paused" if record.is_paused else "")
 

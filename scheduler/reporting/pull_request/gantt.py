@@ -61,7 +61,7 @@ def _tasks(change: Change, section: str) -> Iterator[_Task]:
     """Each begins with a word of ours, so that none is taken for a keyword of the diagram."""
     record = record_of(change)
     name = record.video_id or change.schedule_id
-    if record.status == "cancelled":
+    if record.traits.is_called_off:
         yield _Task(section, record.scheduled_at, "cancelled", name, "crit")
         return
     if is_move(change) and change.before is not None:

@@ -60,19 +60,19 @@ def _rows(changes: Sequence[Change]) -> dict[Instant, _Row]:
         if change.action not in BOOKINGS or (change.action == "update" and not is_move(change)):
             continue
         before, after = change.before, change.after
-        was_there = before is not None and before.status != "cancelled"
+        was_there = before is not None and not before.traits.is_called_off
         if before is not None and was_there:
             _enter(rows[before.at], "before", change, before)
             if is_move(change) and after is not None:
                 _enter(rows[before.at], "after", change, before, f"moved {_shift(before, after)}")
-        if after is not None and (was_there or after.status != "cancelled" or before is None):
+        if after is not None and (was_there or not after.traits.is_called_off or before is None):
             _enter(rows[after.at], "after", change, after)
     return rows
 
 
 def _enter(row: _Row, side: str, change: Change, record: Record, note: str = "") -> None:
     if not note:
-        note = record.status if record.status in ("cancelled", "completed") else ""
+        note = record.status if record.traits.is_settled else ""
         note = note or ("paused" if record.is_paused else "")
     cell = row.before if side == "before" else row.after
     cell[_Thing(_name(change, record), note)].append(record.channel_id)
