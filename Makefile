@@ -12,8 +12,10 @@ help: ## Show what there is
 
 $(READY): pyproject.toml uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu, run: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(VENV): once, and again when uv.lock changes."
 	@test -x $(BIN)/uv || ($(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet --disable-pip-version-check uv)
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv sync --quiet --frozen --active --inexact --compile-bytecode
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv sync $(if $(CI),--quiet) --frozen --active --inexact --compile-bytecode
 	@touch $@
 
 demo: $(READY) ## Run the main job for a few seconds, on this machine alone
