@@ -179,12 +179,28 @@ def in_zone(at: Instant, zone: ZoneInfo) -> str:
 
 @cache
 def read_zone(name: str) -> ZoneInfo:
-    """The IANA zone of that name, exactly as it is spelled. Raises TimeError for any other."""
+    """The IANA zone of that name, exactly as it is spelled. Raises TimeError for any other.
+
+    Its rules are those of the `tzdata` package and never the machine's, so that one commit with its lock file
+    means the same instants everywhere. `ZoneInfo(name)` would prefer the files of the system.
+    """
+    import io
+    import pkgutil
     from zoneinfo import ZoneInfo
 
     if name in available_zones():
-        return ZoneInfo(name)
+        rules = pkgutil.get_data("tzdata", f"zoneinfo/{name}")
+        assert rules is not None  # None is for loaders that cannot read data
+        return ZoneInfo.from_file(io.BytesIO(rules), key=name)
     raise TimeError(f"{quoted(name)} is not a time zone", _zone_hint(name))
+
+
+def zone_release() -> str:
+    """The release of the zone data in use, such as `2026f`: that of the installed `tzdata` package."""
+    import tzdata  # a module of two strings
+
+    release: str = tzdata.IANA_VERSION
+    return release
 
 
 def _zone_hint(name: str) -> str:

@@ -49,6 +49,7 @@ IMPURE_MODULES = {
     "time", "os", "subprocess", "socket", "pathlib", "random", "secrets", "tempfile", "shutil", "io",
 }  # fmt: skip
 ALLOWED_IN_PURE = {
+    ("times", "io"): "a buffer in memory for the rules of a zone",
     ("simulation", "random"): "seeded: the same seed, the same history",
     ("reporting", "io"): "a buffer in memory for the csv writer",
 }

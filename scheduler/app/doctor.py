@@ -25,7 +25,7 @@ from scheduler.planning.reconcile import reconcile
 from scheduler.planning.rows import is_dead_letter, waits_for_worker
 from scheduler.reporting.findings import Finding, Verdict
 from scheduler.state.record import Intent, Record, State
-from scheduler.times import Instant, duration_text, instant_text, read_utc
+from scheduler.times import Instant, duration_text, instant_text, read_utc, zone_release
 
 MOST_NAMED = 5
 """Names of a longer list that a message repeats."""
@@ -61,6 +61,7 @@ def examine(repository: Repository) -> Examination:
     declared = reconciled.declared
     if declared is not None:
         findings += [
+            _zones(),
             *_settings(declared, surroundings),
             *recorded.findings,
             *_homes(repository, declared.settings),
@@ -70,6 +71,11 @@ def examine(repository: Repository) -> Examination:
             *_channels(repository, declared, surroundings),
         ]
     return Examination(findings, recorded.is_out_of_reach)
+
+
+def _zones() -> Finding:
+    release = zone_release()
+    return _found("zone data", "zones", f"tzdata {release}", "ok", f"local times follow tzdata {release}")
 
 
 def _found(

@@ -21,6 +21,7 @@ from scheduler.checkout import reading
 from scheduler.errors import Error
 from scheduler.reporting.nothing_to_do import NOTHING_JSON, NOTHING_TEXT
 from scheduler.state.header import checksum_holds, read_head
+from scheduler.times import zone_release
 
 if TYPE_CHECKING:
     from io import FileIO
@@ -34,12 +35,12 @@ _SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|KEY)(_FILE)?$")
 
 
 def surroundings_digest(root: str, state: str, environ: Mapping[str, str], tokens: Iterable[str]) -> str:
-    """One digest of what decides besides the files: program, switches, tokens, commit, archive.
+    """One digest of what decides besides the files: program, zone data, switches, tokens, commit, archive.
 
     `state` is the path of the state below `root`; the archive lies beside it. Of the variables that
     `tokens` names only this enters, whether they are set.
     """
-    facts = [f"version={__version__}", f"commit={_head(root)}"]
+    facts = [f"version={__version__}", f"zones={zone_release()}", f"commit={_head(root)}"]
     facts += [
         f"{name}={environ[name]}"
         for name in sorted(environ)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
+from scheduler import __version__
 from scheduler.app.repository import Repository, root_of
 from scheduler.clock import Clock
 from scheduler.errors import (
@@ -28,7 +29,7 @@ from scheduler.errors import (
     StateError,
     StateMissing,
 )
-from scheduler.times import Instant, TimeError, instant_text, read_duration, read_time
+from scheduler.times import Instant, TimeError, instant_text, read_duration, read_time, zone_release
 
 if TYPE_CHECKING:
     from scheduler.delivery import Report, Runner
@@ -189,7 +190,11 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("-C", "directory", default=".", metavar="DIR", help="The repository; default: this folder.")
 @click.option("--now", type=TimeArgument(), help="Start the clock at this time, for trying things out.")
-@click.version_option(package_name="wave-scheduler", prog_name="scheduler")
+@click.version_option(
+    __version__,
+    prog_name="scheduler",
+    message=f"%(prog)s, version %(version)s (zone data: tzdata {zone_release()})",
+)
 @click.pass_context
 def cli(context: click.Context, directory: str, now: Instant | None) -> None:
     """Publish video on many channels at once, as declared in waves/ and channels/."""

@@ -12,6 +12,8 @@ import pytest
 from github_stand_in import PUBLISH, Fault, GitHub
 from miniature import TOKEN, Miniature, Outcome
 
+from scheduler.times import zone_release
+
 CLAIMING = Path(__file__).parents[2] / "examples/channel-repository/.github/workflows/publish.yml"
 
 
@@ -46,6 +48,7 @@ def test_where_all_is_well_each_check_is_one_dotted_line(live: Miniature) -> Non
     assert outcome.code == 0, outcome.out
     assert outcome.out == (
         "files: what is declared is valid ........................................... ok\n"
+        f"zone data: tzdata {zone_release()} {'.' * 52} ok\n"
         "settings: the repositories of channels are limited ......................... ok\n"
         "state: state.json can be read .............................................. ok\n"
         "state: its lineage is pinned ............................................... ok\n"
@@ -56,7 +59,7 @@ def test_where_all_is_well_each_check_is_one_dotted_line(live: Miniature) -> Non
         "alpha: a workflow listens to process-video ................................. ok\n"
         "alpha: its run name carries the key ........................................ ok\n"
         "\n"
-        "10 checks: fine\n"
+        "11 checks: fine\n"
     )
 
 
@@ -70,7 +73,7 @@ def test_what_is_not_well_is_told_below_its_line_with_what_to_do(live: Miniature
         "  no workflow on the default branch of acme/beta listens to process-video\n"
         "  hint: add `on: {repository_dispatch: {types: [process-video]}}` to a workflow there\n"
     ) in outcome.out
-    assert outcome.out.endswith("\n17 checks: 1 failed\n")
+    assert outcome.out.endswith("\n18 checks: 1 failed\n")
 
 
 def test_the_document_for_programs_has_a_version_and_a_verdict_a_check(live: Miniature) -> None:

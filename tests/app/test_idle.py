@@ -274,5 +274,5 @@ def test_an_idle_tick_imports_next_to_nothing(live: Miniature) -> None:
     assert {name for name in imported if name.startswith("scheduler.")} <= {
         "scheduler.app", "scheduler.app.idle", "scheduler.checkout", "scheduler.checkout.reading",
         "scheduler.checkout.source", "scheduler.errors", "scheduler.state", "scheduler.state.header",
-        "scheduler.times", "scheduler.reporting", "scheduler.reporting.nothing_to_do",
+        "scheduler.times", "scheduler.wording", "scheduler.reporting", "scheduler.reporting.nothing_to_do",
     }  # fmt: skip

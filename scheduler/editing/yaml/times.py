@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta, timezone
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from scheduler.editing.yaml.spans import Loc
 from scheduler.editing.yaml.splice import Draft
@@ -19,6 +19,9 @@ from scheduler.times import (
     read_time,
     read_zone,
 )
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _WRITTEN = re.compile(
     r"\d{4}-\d\d-\d\d(?P<letter>[Tt ])\d\d:\d\d(?P<seconds>:\d\d)?(?P<offset>[Zz]|[+-]\d\d:\d\d)?", re.ASCII
@@ -68,7 +71,7 @@ def moved(draft: Draft, loc: Loc, time: str, like: str | None = None) -> str:
         own = None if zone in (None, CHANNEL_ZONE) else read_zone(str(zone))
         return _written(instant_at(time, None if own is None else own.key), old, own)
     if is_wall(time, zone):
-        return _written(instant_at(time, "UTC"), old, ZoneInfo("UTC"))
+        return _written(instant_at(time, "UTC"), old, read_zone("UTC"))
     if like is not None:
         return _written(instant_at(time, None), time, None)
     raise ScheduleError(
