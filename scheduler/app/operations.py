@@ -20,7 +20,7 @@ from scheduler.desired.declarations import Declarations
 from scheduler.editing import Proposal, View
 from scheduler.editing import retry as retries
 from scheduler.errors import Error, LostRace, ScheduleError, StateError
-from scheduler.reporting.explain import Story, explain
+from scheduler.reporting.explain import ShownSchedule, explain
 from scheduler.state.intent import key_of
 from scheduler.state.record import Claim, Record
 
@@ -158,7 +158,7 @@ def _retried(view: View, name: str, *, resend: bool) -> retries.Retry:
 # --- telling ------------------------------------------------------------------------------------------
 
 
-def show(repository: Repository, name: str) -> Story:
+def show(repository: Repository, name: str) -> ShownSchedule:
     """Everything about one schedule. Raises ScheduleError, with a suggestion, for an unknown id."""
     view = look(repository)
     row = editing.find_schedule(view, name)
@@ -169,7 +169,7 @@ def show(repository: Repository, name: str) -> Story:
     place = row.location
     known_claims = claims(repository, declared, [row.record])
     claim = next(iter(known_claims.values()), row.record.claim)
-    return Story(
+    return ShownSchedule(
         row=row,
         history=() if recorded is None else recorded.history,
         why=explain(view.reconciled, row, recorded, claim),

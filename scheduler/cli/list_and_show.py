@@ -120,10 +120,10 @@ list = list_schedules  # noqa: A001 - the table of commands finds each by its na
 @guarded
 def show(context: Context, schedule_id: str, form: str) -> None:
     """Tell one schedule: where it is declared, its history, and why it has or has not been sent."""
-    from scheduler.reporting.show_text import story_json, story_text
+    from scheduler.reporting.show_text import show_json, show_text
 
-    story = operations.show(context.repository, schedule_id)
+    shown = operations.show(context.repository, schedule_id)
     if form == "json":
-        write(story_json(story).decode() + "\n")
+        write(show_json(shown).decode() + "\n")
     else:
-        write(story_text(story, colour=context.colour))
+        write(show_text(shown, colour=context.colour))

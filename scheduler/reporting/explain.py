@@ -1,12 +1,13 @@
-"""Why a schedule has or has not been sent, and what happens next, in a sentence. Pure.
+"""Why a publication has or has not been sent, and what happens next. Pure.
 
-The sentence is made from the very decisions of the reconciliation, so that it cannot say anything else than
-what a run would do.
+An explanation is made from the very decisions of the reconciliation, so it cannot say anything else than what
+a run would do. It is data: whole sentences, each of which could stand alone. `Explanation.text` joins them,
+and nobody cuts or changes the letters of one of them to make another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -20,24 +21,51 @@ from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rows import Row
 from scheduler.state.outcomes import LOOKUP_WINDOW, RUN_WINDOW
 from scheduler.state.record import Claim, Event, Record
+from scheduler.state.statuses import Status
 from scheduler.times import Instant, duration_text, instant_text, read_utc
 
 
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a publication is where it is. Every part is a whole sentence: a capital first, a full stop last."""
+
+    facts: Sequence[str]
+    """What happened, or what is so now."""
+    next: str | None = None
+    """What happens next by itself."""
+    deadline: str | None = None
+    """Until when, and what becomes of it then."""
+    remedy: str | None = None
+    """What a person can do, with the command to run."""
+    notes: Sequence[str] = ()
+    """What is good to know besides."""
+
+    @property
+    def text(self) -> str:
+        """All of it in one paragraph."""
+        return " ".join(filter(None, (*self.facts, self.next, self.deadline, self.remedy, *self.notes)))
+
+
 def explain(reconciled: Reconciled, row: Row, recorded: Record | None, claim: Claim | None = None) -> str:
-    """The sentence for one row. `recorded` is what the state says of it now, where it says anything;
-    `claim`, which worker has its job."""
-    return Explainer(reconciled).explain(row, recorded, claim)
+    """The explanation of one row as text. `recorded` is its record in the state, if it has one; `claim` says
+    which worker has its job."""
+    return Explainer(reconciled).explain(row, recorded, claim).text
 
 
 class Explainer:
-    """Explains many rows of one look, in time that grows with their number."""
+    """Explains the rows of one reconciliation. What all of them need is looked up once, not once a row."""
 
     def __init__(self, reconciled: Reconciled) -> None:
         self.reconciled = reconciled
 
-    def explain(self, row: Row, recorded: Record | None, claim: Claim | None = None) -> str:
-        """As `explain` does."""
-        return _Teller(self, row, recorded, claim).sentence()
+    def explain(self, row: Row, recorded: Record | None, claim: Claim | None = None) -> Explanation:
+        """One row; the arguments are those of the function `explain`."""
+        declared = self.reconciled.declared
+        if declared is None:
+            return Explanation(
+                facts=["scheduler.yaml is broken, so nothing is sent."],
+                remedy="Run `scheduler validate` to see what is wrong with it.",
+            )
+        return _EXPLAIN[row.record.status](_Case(self, declared, row, recorded, claim))
 
     @cached_property
     def open_slots(self) -> frozenset[str]:
@@ -45,7 +73,7 @@ class Explainer:
 
     @cached_property
     def waiting(self) -> dict[str, str]:
-        """Why each schedule waits that is due and cannot be sent."""
+        """Why each publication waits that is due and cannot be sent."""
         return {waiting.schedule_id: waiting.why for waiting in self.reconciled.plan.waiting}
 
     @cached_property
@@ -65,268 +93,405 @@ class Explainer:
                 last[member.group.id] = member.id
         return found
 
+    @cached_property
+    def problems(self) -> dict[tuple[str, str], str]:
+        """(id, code) -> the first error of that code about that publication: `message [code, place]`."""
+        found: dict[tuple[str, str], str] = {}
+        for fault in self.reconciled.diagnostics:
+            if fault.is_error:
+                text = f"{fault.message} [{fault.code}, {fault.location}]"
+                for schedule_id in fault.schedules:
+                    found.setdefault((schedule_id, fault.code), text)
+        return found
 
-class _Teller:
-    """What is said of one schedule at the instant of one look."""
 
-    def __init__(self, look: Explainer, row: Row, recorded: Record | None, claim: Claim | None) -> None:
-        reconciled = look.reconciled
-        self.look = look
-        self.reconciled = reconciled
+class _Case:
+    """One publication, and what is known of it at the instant of the reconciliation."""
+
+    def __init__(
+        self,
+        explainer: Explainer,
+        declared: Declarations,
+        row: Row,
+        recorded: Record | None,
+        claim: Claim | None,
+    ) -> None:
+        self.explainer = explainer
+        self.reconciled = explainer.reconciled
+        self.declared = declared
         self.row = row
         self.id = row.schedule_id
         self.record = row.record
         self.recorded = recorded
         self.claim = claim
-        self.schedule: Schedule | None = reconciled.schedules.get(row.schedule_id)
-        self.now: Instant = reconciled.plan.now
+        self.schedule: Schedule | None = self.reconciled.schedules.get(row.schedule_id)
+        self.now: Instant = self.reconciled.plan.now
 
-    def sentence(self) -> str:
-        record = self.record
-        if self.reconciled.declared is None:
-            return "Nothing is sent while scheduler.yaml cannot be read."
-        if record.status == "completed":
-            return self._completed()
-        if record.status == "executing":
-            return self._executing()
-        if record.status == "failed":
-            return self._failed()
-        if record.status == "cancelled":
-            return self._cancelled()
-        if self.id in self.look.open_slots:
-            return (
-                "It is an open slot: no video is left for it in the lineup, and nothing is sent unless one "
-                f"is added or assigned (scheduler assign {self.id} VIDEO)."
-            )
-        return self._unsent(self.reconciled.declared)
+    @property
+    def is_job(self) -> bool:
+        return self.record.intent is not None and self.record.intent.transport == "queue"
 
-    # --- over, or on its way ----------------------------------------------------------------------------
+    @property
+    def receiver(self) -> str:
+        """Who gets it: `acme/alpha`, `the queue screens`."""
+        intent = self.record.intent
+        if intent is None:
+            return "its channel"
+        return intent.repository or f"the queue {intent.queue}"
 
-    def _completed(self) -> str:
-        record = self.record
-        late = record.lateness_seconds
-        when = f" at {record.executed_at}" if record.executed_at else ""
-        if late:
-            when += f", {duration_text(late)} late,"
-        sent = f"It was sent{when} and is completed"
-        if _is_job(record) and record.evidence != "run":
-            return (
-                f"{sent}: {_receiver(record)} accepted its job (`confirm: accepted`); {self._at_work()}; it "
-                "is never sent again, and becomes failed should the job fail."
-            )
-        if record.evidence == "run":
-            how = "a worker has done its job" if _is_job(record) else "the channel's run succeeded"
-        else:
-            how = f"{_receiver(record)} accepted it"
-        return f"{sent}: {how}; it is never sent again."
+    @cached_property
+    def unreadable_file(self) -> str | None:
+        """The file that declared it, where it cannot be read now."""
+        kind: Literal["wave", "channel"] = "channel" if self.record.wave_id is None else "wave"
+        return None if self.schedule is not None else self._unreadable(kind)
 
-    def _at_work(self) -> str:
-        """What has become of an accepted job since."""
-        claim = self.claim
-        if claim is None or claim.state == "ended":
-            return "no worker has taken it yet"
-        if claim.state == "waiting":
-            return f"attempt {claim.attempts} failed, and the next one begins at {claim.until}"
-        again = f" (attempt {claim.attempts})" if claim.attempts > 1 else ""
-        return (
-            f"the worker {claim.worker} has had it since {claim.at}{again}, and is taken for lost if it "
-            f"gives no sign by {claim.until}"
-        )
+    def _unreadable(self, kind: Literal["wave", "channel"]) -> str | None:
+        """The file of its wave or channel, where it cannot be read; the id, where its name is not known."""
+        name = self.record.channel_id if kind == "channel" else self.record.wave_id
+        if name is None or not self.declared.fault_of(kind, name):
+            return None
+        return self.declared.files.get((kind, name), name)
 
-    def _executing(self) -> str:
-        record = self.record
-        intent = record.intent
-        assert intent is not None, "the reader of states refuses an executing record without an intent"
-        if record.accepted_at is not None and _is_job(record):
-            return (
-                f"Its job was put on {_receiver(record)} at {record.accepted_at}; {self._at_work()}; it "
-                f"is completed once a worker has done it, and no attempt begins after {intent.not_after}."
-            )
-        if record.accepted_at is not None:
-            end = instant_text(read_utc(record.accepted_at) + RUN_WINDOW)
-            return (
-                f"It was sent and accepted at {record.accepted_at}, and is completed once the channel's run "
-                f"succeeds; a run that has not ended by {end} fails it."
-            )
-        end = instant_text(read_utc(intent.at) + LOOKUP_WINDOW)
-        what = f" ({record.error_message})" if record.error_message else ""
-        then = (
-            "it is sent again with the same key"
-            if intent.delivery == "at-least-once"
-            else "it fails as unknown_outcome, and a person decides"
-        )
-        if _is_job(record):
-            return (
-                f"Its job was to be put on {_receiver(record)} at {intent.at} and no certain answer is "
-                f"recorded{what}: runs look for it there until {end}, and if it is not found {then}."
-            )
-        return (
-            f"A request was made at {intent.at} and no certain answer is recorded{what}: runs look it up by "
-            f"its key until {end}, and if nothing is found {then}."
-        )
+    @cached_property
+    def unusable_channel(self) -> str | None:
+        """That and why nothing can be sent to its channel; None where something can."""
+        name = self.record.channel_id
+        if self.declared.can_send(name):
+            return None
+        file = self._unreadable("channel")
+        if file is not None:
+            return f"It is not sent: the file of its channel, {file}, cannot be read."
+        if name not in self.declared.channels:
+            return f"It is not sent: its channel {name} is not declared."
+        if name in self.declared.refused:
+            return f"It is not sent: the repository of its channel {name} is not allowed."
+        return f"It is not sent: its channel {name} is not active."
 
-    def _failed(self) -> str:
-        record = self.record
-        words = f": {record.error_message}" if record.error_message else ""
-        if self.recorded is not None and self.recorded.status != "failed":
-            lead = f"The next run records it as failed ({record.reason}){words}"
-        elif record.was_sent:
-            lead = f"It was sent and failed ({record.reason}){words}"
-        else:
-            lead = f"It was not sent and failed ({record.reason}){words}"
-        if record.was_sent:
-            dead = "no worker takes its job up again, and " if _is_job(record) else ""
-            return (
-                f"{lead}; {dead}it may have been published, so look at the channel first, and send it again "
-                f"with `scheduler retry {self.id} --resend` only if it was not."
-            )
-        if self.schedule is None and not record.slot:
-            return f"{lead}; nothing declares it any more, and nothing follows."
-        if record.reason == "no_video":
-            return (
-                f"{lead}; assign one (scheduler assign {self.id} VIDEO) and say `scheduler retry {self.id}`, "
-                "which sends it however late."
-            )
-        return (
-            f"{lead}; nothing follows unless its time is moved ahead or a person says "
-            f"`scheduler retry {self.id}`, which sends it however late."
-        )
-
-    def _cancelled(self) -> str:
-        if self.schedule is not None and self.schedule.cancelled:
-            place = self.row.location or self.schedule.file
-            if self.record.at < self.now:
-                return f"It is declared cancelled in {place}, its time is over, and it is not sent."
-            return (
-                f"It is declared cancelled in {place} and is not sent; without `cancelled` it is pending "
-                "again."
-            )
-        if self.record.reason == "before_init":
-            return "It lay in the past when the record began, and is never sent."
-        if self.schedule is not None:
-            return "It was cancelled, its time is over, and it is not sent."
-        return "It is no longer declared, so it was cancelled and is not sent."
-
-    # --- still to come ------------------------------------------------------------------------------------
-
-    def _unsent(self, declared: Declarations) -> str:
-        record = self.record
-        file = self._unreadable(declared)
-        if self.row.problem is None and self.schedule is None and file is None:
-            return (
-                "It is no longer declared, and the brake keeps it: nothing is cancelled or sent of so many "
-                "until the files are back, or a person says `scheduler run --force`."
-            )
-        channel = declared.channels.get(record.channel_id)
-        catch_up = record.catch_up if record.catch_up is not None else declared.settings.catch_up
-        base = max(record.at, read_utc(record.retried_at)) if record.retried_at else record.at
-        deadline = instant_text(base + catch_up)
-        if self.row.problem is not None:
-            missed = f"; after {deadline} it is missed" if self.row.recorded else ""
-            return f"It is not sent because {self._rule()}{missed}."
-        lead = 0 if channel is None else channel.lead
-        due = base if record.retried_at else base - lead
-        rest = self._to_come(due, lead, deadline)
-        if file is None:
-            return rest
-        return f"Its file {file} cannot be read, so it goes on as it is recorded; i{rest[1:]}"
-
-    def _to_come(self, due: Instant, lead: int, deadline: str) -> str:
-        """What a run makes of it that nothing forbids."""
-        record = self.record
-        if record.pauses:
-            return self._paused(deadline)
-        before = self._predecessor()
-        if before is not None:
-            return (
-                f"It waits for {before} to be completed (`after_success`), and follows "
-                f"{'at its own time or ' if self.now < record.at else ''}as soon as that is."
-            )
-        waiting = self.look.waiting.get(self.id)
-        if waiting is not None:
-            return f"It is due and is not sent because {waiting}; after {deadline} it is missed."
-        send = self.look.sends.get(self.id)
-        if send is not None:
-            after = f" after the answer for {send.waits_for}" if send.waits_for else ""
-            return f"It is due: the next run sends it{after}, until {deadline}."
-        if record.next_attempt_at is not None and read_utc(record.next_attempt_at) > self.now:
-            why = record.error_message or "not now"
-            return (
-                f"Attempt {record.attempts} was answered with a no for now ({why}); the next one is made at "
-                f"{record.next_attempt_at}, or by the first run after it, until {deadline}."
-            )
-        return self._ahead(due, lead, deadline)
-
-    def _ahead(self, due: Instant, lead: int, deadline: str) -> str:
-        record = self.record
-        if record.video_id is None:
-            return (
-                f"No video is assigned: unless one is (scheduler assign {self.id} VIDEO), it fails as "
-                f"no_video at {instant_text(due)}."
-            )
-        early = f", {duration_text(lead)} before it is published (`lead`)" if lead else ""
-        doubt = f"; its channel is not ready yet: {record.unconfirmed}" if record.unconfirmed else ""
-        if due <= self.now:
-            return f"It is due and its token waits for a rate limit; it is sent until {deadline}{doubt}."
-        unrecorded = "" if self.row.recorded else "no run has recorded it yet, and "
-        return (
-            f"It is not due yet: {unrecorded}the first run from {instant_text(due)} on sends it{early}, "
-            f"until {deadline}{doubt}."
-        )
-
-    def _paused(self, deadline: str) -> str:
-        who = f"It is held back, {pauses_text(self.record.pauses)}"
-        if self.row.stopped_at is not None:
-            who += f", which a run recorded at {self.row.stopped_at} and which is not set here"
-        ends = [pause.until for pause in self.record.pauses]
-        if None not in ends:
-            end = max(end for end in ends if end is not None)
-            if end > deadline:
-                return f"{who}; it goes on at {end} and is missed then, because that is after {deadline}."
-            return f"{who}; it goes on at {end}, and is sent when it is due, until {deadline}."
-        if read_utc(deadline) < self.now:
-            return f"{who}; once nothing pauses it any more it is missed, because that is after {deadline}."
-        return f"{who}; once nothing pauses it any more it is sent when it is due, until {deadline}."
-
-    def _predecessor(self) -> str | None:
-        """Under `after_success`: the one before, while it is not completed."""
-        before = self.look.before.get(self.id) if self.record.after_success else None
+    @property
+    def predecessor(self) -> str | None:
+        """Under `after_success`: the one before it, while that is not completed."""
+        before = self.explainer.before.get(self.id) if self.record.after_success else None
         if before is None:
             return None
         known = self.reconciled.booked.get(before) or self.reconciled.archive.get(before)
         return None if known is not None and known.status == "completed" else before
 
-    def _rule(self) -> str:
-        code = self.row.problem
-        for fault in self.reconciled.diagnostics:
-            if fault.code == code and fault.is_error and self.id in fault.schedules:
-                return f"a rule holds it back until it is mended: {fault.message} [{code}, {fault.location}]"
-        return f"the rule [{code}] holds it back until it is mended; `scheduler validate` shows the place"
+    @cached_property
+    def base(self) -> Instant:
+        """From when `catch_up` counts."""
+        record = self.record
+        return max(record.at, read_utc(record.retried_at)) if record.retried_at else record.at
 
-    def _unreadable(self, declared: Declarations) -> str | None:
-        """The file that declared it, where it cannot be read now."""
-        if self.schedule is not None:
-            return None
-        kind: Literal["wave", "channel"] = "channel" if self.record.wave_id is None else "wave"
-        name = self.record.wave_id or self.record.channel_id
-        if (kind, name) in declared.unreadable or kind in declared.hidden:
-            return declared.files.get((kind, name), name)
-        return None
+    @cached_property
+    def deadline(self) -> str:
+        """Until when it may be sent (RFC 3339, UTC)."""
+        catch_up = self.record.catch_up
+        return instant_text(self.base + (self.declared.settings.catch_up if catch_up is None else catch_up))
 
 
-def _is_job(record: Record) -> bool:
-    return record.intent is not None and record.intent.transport == "queue"
+def _stopped(text: str) -> str:
+    """A sentence that ends with somebody else's text, with the full stop that text may lack."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _receiver(record: Record) -> str:
+# --- over, or on its way ------------------------------------------------------------------------------
+
+
+def _completed(case: _Case) -> Explanation:
+    record = case.record
+    late = f" ({duration_text(record.lateness_seconds)} late)" if record.lateness_seconds else ""
+    sent = f"Sent at {record.executed_at}{late}." if record.executed_at else "It was sent."
+    if case.is_job and record.evidence != "run":
+        accepted = f"Completed: {case.receiver} accepted its job (`confirm: accepted`)."
+        return Explanation(
+            facts=[sent, accepted, _work(case)],
+            next="It is never sent again. If the job fails, it becomes failed.",
+        )
+    if record.evidence == "run":
+        how = "a worker did its job" if case.is_job else "the channel's run succeeded"
+    else:
+        how = f"{case.receiver} accepted it"
+    return Explanation(facts=[sent, f"Completed: {how}."], next="It is never sent again.")
+
+
+def _work(case: _Case) -> str:
+    """What has become of an accepted job since."""
+    claim = case.claim
+    if claim is None or claim.state == "ended":
+        return "No worker has taken it yet."
+    if claim.state == "waiting":
+        return f"Attempt {claim.attempts} failed; the next one starts at {claim.until}."
+    again = f" (attempt {claim.attempts})" if claim.attempts > 1 else ""
+    return (
+        f"The worker {claim.worker} has had it since {claim.at}{again}, and counts as lost if it does not "
+        f"report by {claim.until}."
+    )
+
+
+def _executing(case: _Case) -> Explanation:
+    record = case.record
     intent = record.intent
-    if intent is None:
-        return "its channel"
-    return intent.repository or f"the queue {intent.queue}"
+    assert intent is not None, "the reader of states refuses an executing record without an intent"
+    if record.accepted_at is not None and case.is_job:
+        return Explanation(
+            facts=[f"Its job was put on {case.receiver} at {record.accepted_at}.", _work(case)],
+            next="It is completed once a worker has done the job.",
+            deadline=f"No attempt starts after {intent.not_after}.",
+        )
+    if record.accepted_at is not None:
+        end = instant_text(read_utc(record.accepted_at) + RUN_WINDOW)
+        return Explanation(
+            facts=[f"Sent and accepted at {record.accepted_at}."],
+            next="It is completed once the channel's run succeeds.",
+            deadline=f"If that run has not ended by {end}, it fails.",
+        )
+    error = f" ({record.error_message})" if record.error_message else ""
+    end = instant_text(read_utc(intent.at) + LOOKUP_WINDOW)
+    then = (
+        "it is sent again with the same key"
+        if intent.delivery == "at-least-once"
+        else "it fails (unknown_outcome), and a person has to decide"
+    )
+    if case.is_job:
+        fact = f"Its job was about to be put on {case.receiver} at {intent.at}"
+        search = f"Runs look for it there until {end}."
+    else:
+        fact = f"It was requested at {intent.at}"
+        search = f"Runs look it up by its key until {end}."
+    return Explanation(
+        facts=[f"{fact}, but no definite answer is recorded{error}."],
+        next=search,
+        deadline=f"If they do not find it, {then}.",
+    )
 
 
-class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that `show` tells of one schedule."""
+def _failed(case: _Case) -> Explanation:
+    record = case.record
+    error = f": {record.error_message}" if record.error_message else ""
+    if case.recorded is not None and case.recorded.status != "failed":
+        fact = f"The next run records it as failed ({record.reason}){error}"
+    elif record.was_sent:
+        fact = f"It was sent, but failed ({record.reason}){error}"
+    else:
+        fact = f"It failed ({record.reason}) and was not sent{error}"
+    facts = [_stopped(fact)]
+    if record.was_sent:
+        facts += ["No worker takes its job up again."] if case.is_job else []
+        return Explanation(
+            facts=[*facts, "It may have been published: check the channel first."],
+            remedy=f"If it was not published, run `scheduler retry {case.id} --resend`.",
+        )
+    if case.unreadable_file is not None:
+        facts.append(f"Its file {case.unreadable_file} cannot be read.")
+    elif case.schedule is None and not record.slot:
+        return Explanation(facts=[*facts, "It is no longer declared."], next="It will not be retried.")
+    if record.reason == "no_video":
+        remedy = f"Run `scheduler assign {case.id} VIDEO`, then `scheduler retry {case.id}` to send it late."
+    else:
+        remedy = f"Give it a later time, or run `scheduler retry {case.id}` to send it late."
+    return Explanation(facts=facts, next="It will not be retried.", remedy=remedy)
+
+
+def _cancelled(case: _Case) -> Explanation:
+    if case.record.reason == "before_init":
+        return Explanation(facts=["Its time had passed when the state was created, so it is never sent."])
+    if case.schedule is not None and case.schedule.cancelled:
+        place = case.row.location or case.schedule.file
+        facts = [f"It is declared cancelled in {place}, so it is not sent."]
+        if case.record.at < case.now:
+            return Explanation(facts=[*facts, "Its time has passed."])
+        return Explanation(facts=facts, remedy="Remove `cancelled` there to make it pending again.")
+    if case.schedule is not None:
+        return Explanation(facts=["It was cancelled, so it is not sent.", "Its time has passed."])
+    if case.unreadable_file is not None:
+        return Explanation(
+            facts=["It was cancelled, so it is not sent."],
+            notes=[f"Its file {case.unreadable_file} cannot be read."],
+        )
+    return Explanation(facts=["It is no longer declared, so it was cancelled and is not sent."])
+
+
+# --- still to come --------------------------------------------------------------------------------------
+
+
+def _unsent(case: _Case) -> Explanation:
+    """A pending or scheduled one: the first thing that keeps it from being sent, or when it is sent."""
+    if case.id in case.explainer.open_slots:
+        return Explanation(
+            facts=["It is an open slot: the lineup has no video left for it.", "Nothing is sent for it."],
+            remedy=f"Add a video to the lineup, or run `scheduler assign {case.id} VIDEO`.",
+        )
+    file = case.unreadable_file
+    if case.row.problem is not None:
+        return _blocked(case, case.row.problem)
+    if case.schedule is None and file is None:
+        return Explanation(
+            facts=[
+                "It is no longer declared, but the brake keeps it: of so many at once, none is cancelled "
+                "or sent."
+            ],
+            remedy="Restore the files, or run `scheduler run --force` if this is intended.",
+        )
+    found = next(filter(None, (reason(case) for reason in _WAITS)), None) or _to_come(case)
+    is_named = case.record.wave_id is None and case.unusable_channel is not None and not case.record.pauses
+    if file is None or is_named:  # a channel's own: the broken file is the reason already
+        return found
+    fact = f"Its file {file} cannot be read, so it continues as recorded."
+    return msgspec.structs.replace(found, facts=[fact, *found.facts])
+
+
+def _blocked(case: _Case, code: str) -> Explanation:
+    """A rule keeps it back."""
+    problem = case.explainer.problems.get((case.id, code))
+    if problem is not None:
+        return _until_fixed(case, f"It is not sent: {problem}.")
+    if case.unusable_channel is not None:
+        return _until_fixed(case, case.unusable_channel)
+    return _until_fixed(
+        case, f"It is not sent: it breaks the rule [{code}]. `scheduler validate` shows where."
+    )
+
+
+def _until_fixed(case: _Case, fact: str) -> Explanation:
+    return Explanation(
+        facts=[fact],
+        next="Once that is fixed, a run sends it when it is due.",
+        deadline=f"If that is not fixed by {case.deadline}, it is missed." if case.row.recorded else None,
+    )
+
+
+def _paused(case: _Case) -> Explanation | None:
+    pauses = case.record.pauses
+    if not pauses:
+        return None
+    facts = [f"It is {pauses_text(pauses)}."]
+    if case.row.stopped_at is not None:
+        facts.append(f"A run recorded that at {case.row.stopped_at}; the variable is not set here.")
+    ends = [pause.until for pause in pauses if pause.until is not None]
+    if len(ends) < len(pauses):
+        if read_utc(case.deadline) < case.now:
+            return Explanation(
+                facts=facts, next=f"Once nothing pauses it, it is missed: {case.deadline} has passed."
+            )
+        return Explanation(
+            facts=facts,
+            next="Once nothing pauses it, a run sends it when it is due.",
+            deadline=f"If that is after {case.deadline}, it is missed.",
+        )
+    if max(ends) > case.deadline:
+        fate = f"The pause ends at {max(ends)}. It is then missed, because that is after {case.deadline}."
+        return Explanation(facts=facts, next=fate)
+    return Explanation(
+        facts=facts,
+        next=f"The pause ends at {max(ends)}. A run then sends it when it is due.",
+        deadline=f"If no run comes by {case.deadline}, it is missed.",
+    )
+
+
+def _without_channel(case: _Case) -> Explanation | None:
+    return None if case.unusable_channel is None else _until_fixed(case, case.unusable_channel)
+
+
+def _after_another(case: _Case) -> Explanation | None:
+    before = case.predecessor
+    if before is None:
+        return None
+    then = (
+        "It is then sent at its own time, or at once if that has passed."
+        if case.now < case.record.at
+        else "It is then sent at once."
+    )
+    return Explanation(facts=[f"It waits until {before} is completed (`after_success`)."], next=then)
+
+
+def _without_token(case: _Case) -> Explanation | None:
+    why = case.explainer.waiting.get(case.id)
+    if why is None:
+        return None
+    return Explanation(
+        facts=[_stopped(f"It is due but not sent: {why}")],
+        deadline=f"If that is not fixed by {case.deadline}, it is missed.",
+    )
+
+
+def _next_run(case: _Case) -> Explanation | None:
+    send = case.explainer.sends.get(case.id)
+    if send is None:
+        return None
+    after = f", after the answer for {send.waits_for}" if send.waits_for else ""
+    return Explanation(
+        facts=["Due now."],
+        next=f"The next run sends it{after}.",
+        deadline=f"If no run comes by {case.deadline}, it is missed.",
+    )
+
+
+def _between_attempts(case: _Case) -> Explanation | None:
+    record = case.record
+    if record.next_attempt_at is None or read_utc(record.next_attempt_at) <= case.now:
+        return None
+    why = f" ({record.error_message})" if record.error_message else ""
+    return Explanation(
+        facts=[f"Attempt {record.attempts} was refused for now{why}."],
+        next=f"The first run at or after {record.next_attempt_at} tries again.",
+        deadline=f"If no run comes by {case.deadline}, it is missed.",
+    )
+
+
+def _to_come(case: _Case) -> Explanation:
+    """Nothing keeps it back."""
+    record = case.record
+    channel = case.declared.channels.get(record.channel_id)
+    lead = 0 if channel is None else channel.lead
+    due = case.base if record.retried_at else case.base - lead
+    if record.video_id is None:
+        return Explanation(
+            facts=["No video is assigned."],
+            next=f"At {instant_text(due)} it fails (no_video).",
+            remedy=f"Before that, run `scheduler assign {case.id} VIDEO`.",
+        )
+    notes = []
+    if not case.row.recorded:
+        notes.append("No run has recorded it so far.")
+    if record.unconfirmed:
+        notes.append(_stopped(f"Its channel is not ready yet: {record.unconfirmed}"))
+    if due <= case.now:
+        return Explanation(
+            facts=["It is due, but has to wait for the rate limit of its token."],
+            deadline=f"If it cannot be sent by {case.deadline}, it is missed.",
+            notes=notes,
+        )
+    early = f" ({duration_text(lead)} ahead, `lead`)" if lead else ""
+    return Explanation(
+        facts=["Not due yet."],
+        next=f"The first run at or after {instant_text(due)} sends it{early}.",
+        deadline=f"If no run comes by {case.deadline}, it is missed.",
+        notes=notes,
+    )
+
+
+_WAITS: tuple[Callable[[_Case], Explanation | None], ...] = (
+    _paused,
+    _without_channel,
+    _after_another,
+    _without_token,
+    _next_run,
+    _between_attempts,
+)
+"""Why it may have to wait, in the order in which a run asks; each gives None where it does not apply."""
+
+_EXPLAIN: Mapping[Status, Callable[[_Case], Explanation]] = {
+    "pending": _unsent,
+    "scheduled": _unsent,
+    "executing": _executing,
+    "completed": _completed,
+    "failed": _failed,
+    "cancelled": _cancelled,
+}
+
+
+class ShownSchedule(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that `show` shows of one publication."""
 
     row: Row
     history: Sequence[Event]

@@ -1,4 +1,4 @@
-"""One schedule told: where it is declared, its history, why it has or has not been sent, what comes next."""
+"""What `show` prints: where a publication is declared, its history, why it is where it is, what is next."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from scheduler.planning.rows import is_dead_letter
-from scheduler.reporting.explain import Story
+from scheduler.reporting.explain import ShownSchedule
 from scheduler.reporting.json_output import VERSION, encodable, safe
 from scheduler.reporting.list_text import status_text
 from scheduler.reporting.terminal import Paint, pad, visible
@@ -17,52 +17,52 @@ from scheduler.times import duration_text, instant_text, read_utc
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-def story_text(story: Story, *, colour: bool = False) -> str:
-    """Facts, history, and the sentence."""
+def show_text(shown: ShownSchedule, *, colour: bool = False) -> str:
+    """Facts, history, and the explanation."""
     paint = Paint(colour)
-    lines = [paint("bold", visible(story.row.schedule_id))]
-    lines += [f"  {pad(name, 10)} {visible(text)}".rstrip() for name, text in _facts(story)]
-    if story.history:
+    lines = [paint("bold", visible(shown.row.schedule_id))]
+    lines += [f"  {pad(name, 10)} {visible(text)}".rstrip() for name, text in _facts(shown)]
+    if shown.history:
         lines += ["", paint("bold", "History")]
         lines += [
             f"  {moment(read_utc(event.at))}  {pad(event.status, 9)}  {visible(event.why)}".rstrip()
-            for event in story.history
+            for event in shown.history
         ]
-    return "\n".join([*lines, "", visible(story.why)]) + "\n"
+    return "\n".join([*lines, "", visible(shown.why)]) + "\n"
 
 
-def _facts(story: Story) -> Iterator[tuple[str, str]]:
-    row, record = story.row, story.row.record
+def _facts(shown: ShownSchedule) -> Iterator[tuple[str, str]]:
+    row, record = shown.row, shown.row.record
     yield "video", record.video_id or "(none assigned)"
     queue = record.intent.queue if record.intent is not None else None
-    where = story.repository or (f"queue {queue}" if queue else None)
+    where = shown.repository or (f"queue {queue}" if queue else None)
     yield "channel", record.channel_id + (f" ({where})" if where else "")
     if record.coordination_group_id is not None:
         yield "group", f"{record.coordination_group_id} ({record.schedule_type})"
     yield "publishes", moment(record.at, row.zone)
     yield "status", status_text(row)
-    yield "declared", _declared(story)
+    yield "declared", _declared(shown)
     if record.executed_at is not None:
         late = "on time" if not record.lateness_seconds else f"{duration_text(record.lateness_seconds)} late"
         yield "sent", f"{moment(read_utc(record.executed_at))}, {late}"
     if record.attempts:
         yield "attempts", str(record.attempts)
-    if story.claim is not None and story.claim.state == "running":
-        claim = story.claim
+    if shown.claim is not None and shown.claim.state == "running":
+        claim = shown.claim
         again = f" (attempt {claim.attempts})" if claim.attempts > 1 else ""
         yield "worker", f"{claim.worker}, since {moment(read_utc(claim.at))}{again}"
     if record.error_message:
         yield "error", record.error_message
     if record.run_url is not None:
         yield "run", record.run_url
-    if story.key is not None:
-        yield "key", story.key + (f" (resend {record.resends})" if record.resends else "")
+    if shown.key is not None:
+        yield "key", shown.key + (f" (resend {record.resends})" if record.resends else "")
 
 
-def _declared(story: Story) -> str:
-    place, origin = story.row.location, story.origin
-    if place is None and story.unreadable is not None:
-        return f"{story.unreadable}, which cannot be read"
+def _declared(shown: ShownSchedule) -> str:
+    place, origin = shown.row.location, shown.origin
+    if place is None and shown.unreadable is not None:
+        return f"{shown.unreadable}, which cannot be read"
     if place is None:
         return "nowhere any more"
     if origin is None:
@@ -85,13 +85,13 @@ class _Place(msgspec.Struct, frozen=True):
     committed_at: str | None
 
 
-def story_json(story: Story) -> bytes:
+def show_json(shown: ShownSchedule) -> bytes:
     """`{"version": 1, "schedule": {…as in `list`, with its history…}, "declared": {…}, "key", "why"}`."""
-    row = story.row
+    row = shown.row
     schedule = b'{"schedule_id":%b,%b,"history":%b,"recorded":%b,"problem":%b,"dead_letter":%b}' % (
         _encoder.encode(row.schedule_id),
         _encoder.encode(msgspec.structs.replace(row.record, history=()))[1:-1],
-        _encoder.encode(story.history),
+        _encoder.encode(shown.history),
         b"true" if row.recorded else b"false",
         _encoder.encode(row.problem),
         b"true" if is_dead_letter(row.record) else b"false",
@@ -101,16 +101,16 @@ def story_json(story: Story) -> bytes:
         % (
             VERSION,
             schedule,
-            _encoder.encode(_place(story)),
-            _encoder.encode(story.key),
-            _encoder.encode(story.claim),
-            _encoder.encode(encodable(story.why)),
+            _encoder.encode(_place(shown)),
+            _encoder.encode(shown.key),
+            _encoder.encode(shown.claim),
+            _encoder.encode(encodable(shown.why)),
         )
     )
 
 
-def _place(story: Story) -> _Place | None:
-    place, origin = story.row.location, story.origin
+def _place(shown: ShownSchedule) -> _Place | None:
+    place, origin = shown.row.location, shown.origin
     if place is None:
         return None
     committed = origin is not None and origin.commit is not None

@@ -540,7 +540,7 @@ def test_a_rejected_schedule_is_retried_however_late(desk: Miniature, github: Gi
     outcome = do(desk, "retry", "spring/teaser/alpha", now="2026-03-01T23:00:00Z")
     assert outcome.out == (
         "spring/teaser/alpha is pending again.\n"
-        "It is due: the next run sends it, until 2026-03-02T00:00:00Z.\n"
+        "Due now. The next run sends it. If no run comes by 2026-03-02T00:00:00Z, it is missed.\n"
     )
     tick(desk, "2026-03-01T23:01:00Z")
     assert desk.statuses["spring/teaser/alpha"] == "completed"

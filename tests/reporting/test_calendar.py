@@ -242,7 +242,7 @@ def test_a_job_on_the_embedded_queue_says_which_worker_has_it(mini: Miniature) -
     SqliteQueue(mini.root / "queue.db").take("studio.4711.9f3a", read_utc("2026-03-23T07:59:30Z"))
     publish(mini)
     why = json.loads(written(mini, "schedules.json"))["details"][f"lobby/{due}"]["why"]
-    assert "the worker studio.4711.9f3a has had it since 2026-03-23T07:59:30Z" in why
+    assert "The worker studio.4711.9f3a has had it since 2026-03-23T07:59:30Z" in why
     assert why == mini.json("show", f"lobby/{due}", now=NOW).json["why"]
 
 

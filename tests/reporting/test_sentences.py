@@ -53,7 +53,8 @@ class Case:
         files: dict[str, str] | None = None,
         environ: dict[str, str] | None = None,
         first: dict[str, Any] | None = None,
-        **recorded: Any,
+        recorded: bool = True,
+        **fields: Any,
     ) -> None:
         self.name = name
         self.of = of
@@ -61,7 +62,8 @@ class Case:
         self.files = files or {}
         self.environ = environ or {}
         self.first = first or {}
-        self.recorded = recorded
+        self.is_recorded = recorded
+        self.fields = fields
 
     def why(self, root: Path) -> str:
         """What `show` says."""
@@ -73,8 +75,9 @@ class Case:
             mini.remove(name)
         records = {
             "spring/first/alpha": record("alpha", "first", **({"status": "completed"} | self.first)),
-            self.of: record(self.of.rpartition("/")[2], "teaser", **self.recorded),
         }
+        if self.is_recorded:
+            records[self.of] = record(self.of.rpartition("/")[2], "teaser", **self.fields)
         state = State(version=1, lineage="3e1c50f2-6a53-4b0a-9f57-d5a2ea0c4a52", serial=1, schedules=records)
         (root / "state.json").write_bytes(encode(state))
         shown = mini.json("show", self.of, now=self.now, **self.environ)
@@ -183,9 +186,62 @@ def unsent() -> list[Case]:
         Case("pending, its file cannot be read", files={"waves/spring.yaml": "schedules: ["}),
         Case("pending, its channel is not active", files={"channels/alpha.yaml": f"{ALPHA}active: false\n"}),
         Case("pending, its channel is gone", files={"channels/alpha.yaml": ""}),
+        *awkward(),
         Case("pending, on a queue", of=JOB),
         Case("pending, on a queue, due", of=JOB, now=DUE),
     ]
+
+
+def awkward() -> list[Case]:
+    """What cannot be read, is not there (any more), or is not there yet."""
+    broken_wave = {"waves/spring.yaml": "schedules: ["}
+    broken_channel = {"channels/alpha.yaml": "repository: ["}
+    empty = {"of": f"alpha/{AT}", "wave_id": None, "coordination_group_id": None, "channel_id": "alpha",
+             "schedule_type": "independent", "video_id": None}  # fmt: skip
+    one_off: dict[str, Any] = empty | {"video_id": "teaser-4k"}
+    own = {"channels/alpha.yaml": f"{ALPHA}schedules: [{{ at: {AT} }}]\n"}
+    between: dict[str, Any] = {
+        "now": DUE, "attempts": 1, "error_message": "HTTP 429: slow down",
+        "next_attempt_at": "2030-03-01T18:05:00Z",
+    }  # fmt: skip
+    slots = {"channels/alpha.yaml": f"{ALPHA}slots: [18:00]\n"}
+    return [
+        Case("pending, its file cannot be read, due", files=broken_wave, now=DUE),
+        Case("pending, its file cannot be read, between attempts", files=broken_wave, **between),
+        Case(
+            "pending, its file cannot be read, its channel is not active",
+            files=broken_wave | {"channels/alpha.yaml": f"{ALPHA}active: false\n"},
+        ),
+        Case(
+            "pending, its file cannot be read, its channel is gone",
+            files=broken_wave | {"channels/alpha.yaml": ""},
+        ),
+        Case(
+            "pending, its file cannot be read, its repository is not allowed",
+            files=broken_wave | {"scheduler.yaml": "allow: [other/*]\n"},
+        ),
+        Case(
+            "pending, its file cannot be read, paused by channel",
+            files=broken_wave | paused("channel", None)["files"],
+        ),
+        Case("pending, its channel cannot be read", files=broken_channel),
+        Case("pending, its channel cannot be read, due", files=broken_channel, now=DUE),
+        Case("pending, one-off, its file cannot be read", files=broken_channel, **one_off),
+        Case("pending, one-off, its file cannot be read, no video", files=broken_channel, **empty),
+        Case("pending, one-off, no video", files=own, **empty),
+        Case("pending, not recorded", recorded=False),
+        Case("pending, not recorded, due", recorded=False, now=DUE),
+        Case("pending, not recorded, paused by wave", recorded=False, **paused("wave", None)),
+        Case("pending, open slot", of="alpha/2030-02-26T18:00:00Z", files=slots, recorded=False),
+        Case("pending, waits for a rate limit", now=DUE, first=limited()),
+    ]
+
+
+def limited() -> dict[str, Any]:
+    """Another one of the same token that a server asked to wait."""
+    return {"status": "pending", "limited": True, "attempts": 1, "error_message": "HTTP 429: slow down",
+            "next_attempt_at": "2030-03-01T18:05:00Z", "retried_at": DUE,
+            "intent": intent("alpha", token="ACME_TOKEN")}  # fmt: skip
 
 
 def sent() -> list[Case]:
@@ -260,6 +316,9 @@ def over() -> list[Case]:
         Case("failed, missed, no longer declared", status="failed", reason="missed", now=LATE, files=gone)
     )
     cancelled: dict[str, Any] = {"status": "cancelled"}
+    missed: dict[str, Any] = {"status": "failed", "reason": "missed", "now": LATE}
+    unknown: dict[str, Any] = {"status": "failed", "reason": "unknown_outcome", "now": LATE}
+    broken = {"waves/spring.yaml": "schedules: ["}
     declared = {"waves/spring.yaml": wave(member="cancelled: true")}
     return [
         *found,
@@ -268,6 +327,9 @@ def over() -> list[Case]:
         Case("cancelled, declared, too late", **cancelled, reason="declared", files=declared, now=LATE),
         Case("cancelled, before_init", **cancelled, reason="before_init", now=LATE),
         Case("cancelled, withdrawn", **cancelled, reason="withdrawn", files=gone),
+        Case("cancelled, declared, its file cannot be read", **cancelled, reason="declared", files=broken),
+        Case("failed, missed, its file cannot be read", files=broken, **missed),
+        Case("failed, unknown_outcome, its file cannot be read", files=broken, **unknown),
     ]
 
 

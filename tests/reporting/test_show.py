@@ -81,8 +81,7 @@ def test_a_schedule_is_told_from_its_line_to_its_outcome(desk: Miniature) -> Non
         "  2026-03-01 18:03 UTC  executing  attempt 1\n"
         "  2026-03-01 18:03 UTC  completed  accepted\n"
         "\n"
-        "It was sent at 2026-03-01T18:03:00Z, 3m late, and is completed: acme/alpha accepted it; "
-        "it is never sent again.\n"
+        "Sent at 2026-03-01T18:03:00Z (3m late). Completed: acme/alpha accepted it. It is never sent again.\n"
     )
 
 
@@ -114,26 +113,29 @@ def test_a_line_that_is_not_committed_yet_says_so(desk: Miniature) -> None:
 
 def test_before_its_time_it_says_when_and_until_when(desk: Miniature) -> None:
     assert why(desk) == (
-        "It is not due yet: the first run from 2026-03-01T18:00:00Z on sends it, until 2026-03-01T19:00:00Z."
+        "Not due yet. The first run at or after 2026-03-01T18:00:00Z sends it. If no run comes by "
+        "2026-03-01T19:00:00Z, it is missed."
     )
 
 
 def test_what_no_run_has_recorded_says_so(desk: Miniature) -> None:
     desk.write({"waves/spring.yaml": SPRING.replace("beta]", "beta, gamma]")})
-    assert "no run has recorded it yet" in why(desk, "spring/teaser/gamma")
+    assert "No run has recorded it so far." in why(desk, "spring/teaser/gamma")
 
 
 def test_a_lead_is_told(desk: Miniature) -> None:
     desk.channels("alpha", lead="6h")
-    assert "from 2026-03-01T12:00:00Z on sends it, 6h before it is published (`lead`)" in why(desk)
+    assert "The first run at or after 2026-03-01T12:00:00Z sends it (6h ahead, `lead`)." in why(desk)
 
 
 def test_what_is_due_is_sent_by_the_next_run(desk: Miniature) -> None:
-    assert why(desk, now=DUE) == "It is due: the next run sends it, until 2026-03-01T19:00:00Z."
+    assert why(desk, now=DUE) == (
+        "Due now. The next run sends it. If no run comes by 2026-03-01T19:00:00Z, it is missed."
+    )
 
 
 def test_a_missing_token_is_named(desk: Miniature) -> None:
-    assert "It is due and is not sent because there is no token: neither is ACME_TOKEN set" in why(
+    assert "It is due but not sent: there is no token: neither is ACME_TOKEN set" in why(
         desk, now=DUE, ACME_TOKEN=""
     )
 
@@ -141,25 +143,26 @@ def test_a_missing_token_is_named(desk: Miniature) -> None:
 def test_whoever_holds_it_back_is_named_with_what_follows(desk: Miniature) -> None:
     desk.run("pause", "wave:spring", "--reason", "strike", now=NOW)
     assert why(desk) == (
-        "It is held back, paused by wave (strike); once nothing pauses it any more it is sent when it is "
-        "due, until 2026-03-01T19:00:00Z."
+        "It is paused by wave (strike). Once nothing pauses it, a run sends it when it is due. "
+        "If that is after 2026-03-01T19:00:00Z, it is missed."
     )
-    assert "it is missed, because that is after" in why(desk, now="2026-03-01T20:00:00Z")
+    assert "it is missed: 2026-03-01T19:00:00Z has passed." in why(desk, now="2026-03-01T20:00:00Z")
     assert "operator (SCHEDULER_PAUSED=1)" in why(desk, SCHEDULER_PAUSED="1")
 
 
 def test_a_pause_with_an_end_says_what_becomes_of_it_then(desk: Miniature) -> None:
     desk.run("pause", "wave:spring", "--until", "2026-03-01T18:30:00Z", now=NOW)
-    assert "it goes on at 2026-03-01T18:30:00Z, and is sent when it is due" in why(desk)
+    assert "The pause ends at 2026-03-01T18:30:00Z. A run then sends it when it is due." in why(desk)
     desk.run("pause", "wave:spring", "--until", "2026-03-01T20:00:00Z", now=NOW)
-    assert "it goes on at 2026-03-01T20:00:00Z and is missed then" in why(desk)
+    assert "The pause ends at 2026-03-01T20:00:00Z. It is then missed" in why(desk)
 
 
 def test_the_rule_that_blocks_it_is_told_with_its_place(desk: Miniature) -> None:
     desk.channels("alpha", active="false")
     assert why(desk) == (
-        "It is not sent because a rule holds it back until it is mended: the channel alpha is not active "
-        "[inactive-channel, waves/spring.yaml:6:16]; after 2026-03-01T19:00:00Z it is missed."
+        "It is not sent: the channel alpha is not active [inactive-channel, waves/spring.yaml:6:16]. "
+        "Once that is fixed, a run sends it when it is due. "
+        "If that is not fixed by 2026-03-01T19:00:00Z, it is missed."
     )
 
 
@@ -181,7 +184,8 @@ def test_where_one_id_begins_with_another_each_shows_the_rule_that_blocks_itself
 
 def test_a_file_that_cannot_be_read_goes_on_as_recorded(desk: Miniature) -> None:
     desk.write({"waves/spring.yaml": SPRING + "    oops: 1\n"})
-    assert "waves/spring.yaml cannot be read, so it goes on as it is recorded" in why(desk)
+    found = why(desk)
+    assert "Its file waves/spring.yaml cannot be read, so it continues as recorded. Not due yet. " in found
 
 
 def test_a_member_that_waits_for_the_one_before_says_for_which(desk: Miniature) -> None:
@@ -198,7 +202,7 @@ def test_a_member_that_waits_for_the_one_before_says_for_which(desk: Miniature) 
                 """
         }
     )
-    assert "It waits for careful/careful/alpha to be completed" in why(desk, "careful/careful/beta")
+    assert "It waits until careful/careful/alpha is completed" in why(desk, "careful/careful/beta")
 
 
 def test_the_outcomes_of_failing_say_what_a_person_can_do(desk: Miniature, github: GitHub) -> None:
@@ -206,12 +210,13 @@ def test_the_outcomes_of_failing_say_what_a_person_can_do(desk: Miniature, githu
     github.repository("acme/beta").faults.append(Fault(status=500))
     github.repository("acme/beta").runs_per_dispatch = 0
     desk.run("run", now=DUE)
-    assert "It was not sent and failed (rejected): " in why(desk, now=DUE)
+    assert "It failed (rejected) and was not sent: " in why(desk, now=DUE)
     assert "`scheduler retry spring/teaser/alpha`" in why(desk, now=DUE)
     beta = "spring/teaser/beta"
-    assert "runs look it up by its key until 2026-03-01T18:15:00Z" in why(desk, beta, now=DUE)
+    assert "Runs look it up by its key until 2026-03-01T18:15:00Z." in why(desk, beta, now=DUE)
     desk.run("run", now="2026-03-01T18:16:00Z")
-    assert "`scheduler retry spring/teaser/beta --resend` only if it was not" in why(desk, beta, now=DUE)
+    found = why(desk, beta, now=DUE)
+    assert "If it was not published, run `scheduler retry spring/teaser/beta --resend`." in found
 
 
 def test_what_the_next_run_will_miss_is_told_as_that(desk: Miniature) -> None:
@@ -222,8 +227,8 @@ def test_a_limit_says_when_the_next_attempt_is(desk: Miniature, github: GitHub) 
     limit = Fault(status=429, headers={"Retry-After": "120"}, body={"message": "slow down"})
     github.repository("acme/alpha").faults.append(limit)
     desk.run("run", now=DUE)
-    assert "Attempt 1 was answered with a no for now" in why(desk, now=DUE)
-    assert "the next one is made at 2026-03-01T18:02:" in why(desk, now=DUE)
+    assert "Attempt 1 was refused for now" in why(desk, now=DUE)
+    assert "The first run at or after 2026-03-01T18:02:" in why(desk, now=DUE)
 
 
 def test_what_was_cancelled_says_by_what(desk: Miniature) -> None:
@@ -237,7 +242,7 @@ def test_what_was_cancelled_says_by_what(desk: Miniature) -> None:
 def test_an_open_slot_and_one_without_a_video_say_how_to_fill_them(desk: Miniature) -> None:
     desk.write({"channels/daily.yaml": "slots: [18:00]\nschedules:\n  - { at: 2026-02-26T09:00:00Z }\n"})
     assert "It is an open slot" in why(desk, "daily/2026-02-25T18:00:00Z")
-    assert "it fails as no_video at 2026-02-26T09:00:00Z" in why(desk, "daily/2026-02-26T09:00:00Z")
+    assert "At 2026-02-26T09:00:00Z it fails (no_video)." in why(desk, "daily/2026-02-26T09:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -358,10 +363,10 @@ def lobby(desk: Miniature, command: str, keys: str = "") -> str:
 
 def test_a_job_says_which_worker_has_it_since_when(desk: Miniature) -> None:
     job = lobby(desk, "'true'", "confirm: run\n")
-    assert "no worker has taken it yet" in why(desk, job, now=DUE)
+    assert "No worker has taken it yet." in why(desk, job, now=DUE)
     assert desk.json("show", job, now=DUE).json["worker"] is None
     SqliteQueue(desk.root / "queue.db").take("studio.4711.9f3a", read_utc("2026-03-01T18:00:10Z"))
-    assert "the worker studio.4711.9f3a has had it since 2026-03-01T18:00:10Z, and is taken for lost" in why(
+    assert "The worker studio.4711.9f3a has had it since 2026-03-01T18:00:10Z, and counts as lost" in why(
         desk, job, now="2026-03-01T18:00:20Z"
     )
     told = desk.run("show", job, now="2026-03-01T18:00:20Z").out
@@ -378,7 +383,7 @@ def test_a_job_says_which_worker_has_it_since_when(desk: Miniature) -> None:
 def test_a_queue_that_cannot_be_read_keeps_show_from_nothing(desk: Miniature) -> None:
     job = lobby(desk, "'true'", "confirm: run\n")
     (desk.root / "queue.db").write_bytes(b"no database at all, but long enough to be looked at" * 10)
-    assert "no worker has taken it yet" in why(desk, job, now=DUE)
+    assert "No worker has taken it yet." in why(desk, job, now=DUE)
 
 
 def test_a_dead_letter_is_told_as_one_by_list_and_show(desk: Miniature) -> None:
@@ -393,7 +398,7 @@ def test_a_dead_letter_is_told_as_one_by_list_and_show(desk: Miniature) -> None:
         job: True, ALPHA: False, "spring/teaser/beta": False,
     }  # fmt: skip
     assert desk.json("show", job, now=later).json["schedule"]["dead_letter"] is True
-    assert "no worker takes its job up again" in why(desk, job, now=later)
+    assert "No worker takes its job up again." in why(desk, job, now=later)
     assert desk.run("retry", job, "--resend", now=later).code == 0
     assert not any(row["dead_letter"] for row in desk.json("list", now=later).json["schedules"])
 
@@ -403,12 +408,12 @@ def test_a_dead_letter_is_told_as_one_by_list_and_show(desk: Miniature) -> None:
 
 def test_a_pause_of_the_operator_is_told_where_it_is_not_set_until_a_run_lifts_it(desk: Miniature) -> None:
     assert desk.run("run", now="2026-02-25T21:55:00Z", SCHEDULER_PAUSED="1").code == 0
-    for now, after in ((DUE, "sent when it is due"), ("2026-03-01T20:00:00Z", "missed")):
+    for now, after in ((DUE, "a run sends it when it is due"), ("2026-03-01T20:00:00Z", "it is missed")):
         listed = desk.run("list", now=now).out
         words = "paused by operator (SCHEDULER_PAUSED=1), as a run recorded at 2026-02-25T21:55:00Z"
         assert listed.count(words) == 2
         assert {row["is_paused"] for row in desk.json("list", now=now).json["schedules"]} == {True}
-        assert f"which is not set here; once nothing pauses it any more it is {after}" in why(desk, now=now)
+        assert f"the variable is not set here. Once nothing pauses it, {after}" in why(desk, now=now)
     here = desk.run("list", now=DUE, SCHEDULER_PAUSED="1").out
     assert "paused by operator (SCHEDULER_PAUSED=1)" in here
     assert "as a run recorded" not in here

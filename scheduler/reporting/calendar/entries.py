@@ -84,12 +84,12 @@ def gather(
     """What a look shows of the schedules that the filter accepts. `claims` says which worker has a job, by
     the publication's key."""
     rows = query.rows(reconciled, state, wanted)
-    look = Explainer(reconciled)
+    explainer = Explainer(reconciled)
     return Calendar(
         now=reconciled.plan.now,
         start=wanted.start,
         end=wanted.end,
-        entries=[_entry(look, state, row, claims) for row in rows],
+        entries=[_entry(explainer, state, row, claims) for row in rows],
         channels=_channels(reconciled, rows, wanted),
         waves=_waves(reconciled, rows),
         freezes=_freezes(reconciled, wanted),
@@ -97,15 +97,15 @@ def gather(
     )
 
 
-def _entry(look: Explainer, state: State | None, row: Row, claims: Mapping[str, Claim]) -> Entry:
-    recorded = _recorded(look.reconciled, state, row)
+def _entry(explainer: Explainer, state: State | None, row: Row, claims: Mapping[str, Claim]) -> Entry:
+    recorded = _recorded(explainer.reconciled, state, row)
     history = () if recorded is None else recorded.history
     intent = row.record.intent
     claim = row.record.claim or (None if intent is None else claims.get(intent.key))
     return Entry(
         row=row,
         kind=kind_of(row),
-        why=look.explain(row, recorded, claim),
+        why=explainer.explain(row, recorded, claim).text,
         changed=read_utc(history[-1].at) if history else None,
         revision=max(0, len(row.record.history) - 1),
     )

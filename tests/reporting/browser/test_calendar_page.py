@@ -195,7 +195,7 @@ def test_a_click_tells_everything(visit: Visit) -> None:
         "Declared": "waves/spring.yaml:14:15",
         "Id": BETA,
     }
-    assert visit.page.locator("dialog .why").inner_text().startswith("It is held back, paused by schedule")
+    assert visit.page.locator("dialog .why").inner_text().startswith("It is paused by schedule")
     assert visit.page.url.endswith(f"#{BETA}")
     visit.page.get_by_role("button", name="Close").click()
     assert visit.page.locator("dialog").is_hidden()
