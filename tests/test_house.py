@@ -54,7 +54,7 @@ ALLOWED_IN_PURE = {
     ("reporting", "io"): "a buffer in memory for the csv writer",
 }
 ONLY_IN = {
-    "github": {"delivery/github", "github_actions"},
+    "github": {"github_actions"},
     "click": {"cli", "github_actions"},
     "yaml": {"desired/yaml_reader.py"},
     "celery": {"delivery/queue"},

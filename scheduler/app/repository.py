@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from scheduler.checkout.source import Source
     from scheduler.delivery import Edge
     from scheduler.delivery.dispatcher import Dispatcher
-    from scheduler.delivery.github.repository_dispatch import GitHubDispatcher
+    from scheduler.delivery.github.github_dispatcher import GitHubDispatcher
     from scheduler.delivery.queue.batch_writer import Ledger
     from scheduler.delivery.queue.celery import Broker
     from scheduler.delivery.queue.sqlite import SqliteQueue
@@ -278,7 +278,7 @@ class Repository:
         return self._queue
 
     def _github(self) -> GitHubDispatcher:
-        from scheduler.delivery.github.repository_dispatch import GitHubDispatcher
+        from scheduler.delivery.github.github_dispatcher import GitHubDispatcher
 
         if self._hub is None:
             api = self.environ.get("GITHUB_API_URL") or DEFAULT_API

@@ -108,7 +108,7 @@ def test_a_repository_that_is_not_there_fails_and_the_others_are_told_all_the_sa
     live.write({"channels/beta.yaml": "repository: acme/gone\ntoken: ACME_TOKEN\n"})
     outcome = live.json("doctor")
     assert outcome.code == 1
-    assert words(outcome, "beta", "repository").startswith("failed: acme/gone cannot be asked: HTTP 404")
+    assert words(outcome, "beta", "repository").startswith("failed: cannot query acme/gone: HTTP 404")
     assert verdicts(outcome)["gamma", "key"] == "ok"
 
 
@@ -118,8 +118,8 @@ def test_a_token_that_may_only_read_fails(live: Miniature, github: GitHub) -> No
     outcome = live.json("doctor")
     assert outcome.code == 1
     assert words(outcome, "alpha", "token") == (
-        "failed: the token of ACME_TOKEN may not write to acme/alpha, and a repository_dispatch needs that"
-        " | give it Contents: write on this repository"
+        "failed: the token in ACME_TOKEN cannot write to acme/alpha, which a repository_dispatch requires"
+        " | grant it `Contents: write` on acme/alpha"
     )
 
 
@@ -149,9 +149,7 @@ def test_a_run_name_without_the_key_fails_where_the_run_has_to_be_found(
     github.repository("acme/alpha").workflows = {"publish.yml": WITHOUT_KEY}
     outcome = live.json("doctor")
     assert (verdicts(outcome)["alpha", "key"], outcome.code) == (verdict, code)
-    assert "write `run-name: publish ${{ github.event.client_payload.key }}`" in words(
-        outcome, "alpha", "key"
-    )
+    assert "add `run-name: publish ${{ github.event.client_payload.key }}`" in words(outcome, "alpha", "key")
 
 
 def test_a_claim_is_looked_for_where_a_second_delivery_relies_on_it(live: Miniature, github: GitHub) -> None:
@@ -161,7 +159,7 @@ def test_a_claim_is_looked_for_where_a_second_delivery_relies_on_it(live: Miniat
     outcome = live.json("doctor")
     assert outcome.code == 0
     assert words(outcome, "alpha", "claim").startswith(
-        "warning: whether publish.yml claims the key cannot be"
+        "warning: cannot determine whether publish.yml claims the key"
     )
     assert words(outcome, "beta", "claim") == "ok: publish.yml claims the key | None"
     assert ("gamma", "claim") not in verdicts(outcome)
@@ -268,7 +266,7 @@ def test_a_wrong_token_fails_at_every_channel_and_the_clock_is_compared_all_the_
     github.tokens = {"another"}
     outcome = live.json("doctor")
     assert outcome.code == 1
-    assert "the token of ACME_TOKEN is wrong or has expired" in words(outcome, "alpha", "repository")
+    assert "the token in ACME_TOKEN is wrong or has expired" in words(outcome, "alpha", "repository")
     assert verdicts(outcome)["clock", "clock"] == "ok"
 
 
@@ -307,7 +305,7 @@ def test_an_address_that_may_not_be_used_fails_and_no_token_travels(live: Miniat
     pin(live)
     outcome = live.json("doctor", GITHUB_API_URL="http://example.com")
     assert outcome.code == 1
-    assert "a token would travel in the clear" in words(outcome, "alpha", "repository")
+    assert "GITHUB_API_URL would send tokens unencrypted" in words(outcome, "alpha", "repository")
 
 
 def test_the_names_in_notify_have_to_be_set(live: Miniature) -> None:

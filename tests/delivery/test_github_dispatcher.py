@@ -22,11 +22,11 @@ import pytest
 from github_stand_in import PUBLISH, Fault, GitHub, rate_limited
 
 from scheduler.delivery.dispatcher import Request
-from scheduler.delivery.github import http_burst
+from scheduler.delivery.github import http_burst, queries
 from scheduler.delivery.github.api_url import read_api_url
-from scheduler.delivery.github.http_burst import Wire
-from scheduler.delivery.github.http_connection import Line, Outgoing
-from scheduler.delivery.github.repository_dispatch import GitHubDispatcher
+from scheduler.delivery.github.github_dispatcher import GitHubDispatcher
+from scheduler.delivery.github.http_burst import HttpBurst
+from scheduler.delivery.github.http_connection import HttpConnection, Outgoing
 from scheduler.delivery.github.responses import scrubber
 from scheduler.errors import Error
 from scheduler.state.answers import Answer
@@ -243,7 +243,7 @@ def test_a_run_id_to_a_repository_dispatch_is_unknown_since_nobody_asked_for_it(
 def test_the_words_of_a_refusal_say_what_to_look_at(hub: GitHub, connect: Connect) -> None:
     answer = answer_to(connect(), request(repository="acme/gone"))
     assert answer.error == (
-        "HTTP 404: Not Found; there is no acme/gone, or the token in ACME_TOKEN does not reach it"
+        "HTTP 404: Not Found; acme/gone does not exist, or the token in ACME_TOKEN has no access to it"
     )
     invalid = {"message": "Validation Failed", "errors": [{"field": "event_type", "code": "invalid"}, "odd"]}
     hub.faults.append(Fault(status=422, body=invalid))
@@ -257,7 +257,7 @@ def test_a_renamed_repository_is_a_no_with_a_hint(hub: GitHub, connect: Connect)
     for one in (request(), by_workflow()):
         answer = answer_to(connect(), one)
         assert answer.verdict == "refused"
-        assert "renamed or moved" in (answer.error or "")
+        assert "renamed or transferred" in (answer.error or "")
     assert hub.dispatches == []
     assert len(hub.requests) == 2
 
@@ -470,7 +470,7 @@ def test_a_line_that_turns_out_dead_at_the_first_byte_is_replaced_once_and_the_o
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the last look at a line and the first byte on it, the server may hang up."""
-    monkeypatch.setattr(Line, "is_alive", lambda _: True)
+    monkeypatch.setattr(HttpConnection, "is_alive", lambda _: True)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(30)
         dispatcher = connect(f"http://127.0.0.1:{listener.getsockname()[1]}")
@@ -492,7 +492,7 @@ def test_a_line_that_turns_out_dead_at_the_first_byte_is_replaced_once_and_the_o
 def test_a_server_that_always_hangs_up_first_is_given_up(
     hub: GitHub, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Line, "is_alive", lambda _: False)
+    monkeypatch.setattr(HttpConnection, "is_alive", lambda _: False)
     answers = list(connect().send([request("a"), request("b")]))
     assert {answer.verdict for _, answer in answers} == {"not-now"}
     assert "hung up before anything was sent" in (answers[0][1].error or "")
@@ -610,7 +610,7 @@ def test_a_tls_line_that_dies_at_the_first_byte_is_unknown(
         line = talk_tls(context, listener)
         ready.result()
         reset(line)
-        monkeypatch.setattr(Line, "is_alive", lambda _: True)
+        monkeypatch.setattr(HttpConnection, "is_alive", lambda _: True)
         assert answer_to(dispatcher, request()).verdict == "unknown"
 
 
@@ -886,7 +886,7 @@ def test_addresses_that_are_refused_with_a_hint(text: str) -> None:
 def test_a_localhost_that_is_elsewhere_gets_no_plain_request(monkeypatch: pytest.MonkeyPatch) -> None:
     away = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: away)
-    way = Wire(read_api_url("http://localhost"))
+    way = HttpBurst(read_api_url("http://localhost"))
     ((_, outcome),) = way.exchange([Outgoing(method="GET", target="/")])
     assert "no such host" in repr(outcome)
 
@@ -1025,6 +1025,30 @@ def test_a_lookup_without_a_usable_answer_is_an_error_and_no_absence(
     assert len(hub.requests) == 1
 
 
+def test_an_answer_to_a_query_is_bounded(
+    hub: GitHub, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where what was read so far would be an answer by itself."""
+    monkeypatch.setattr(queries, "LARGEST_ANSWER", 1_000)
+    listing = b'{"total_count": 0, "workflow_runs": []}'
+    hub.faults.append(Fault(status=200, body=listing.ljust(1_000), method="GET"))
+    hub.faults.append(Fault(status=200, body=listing.ljust(1_001), method="GET"))
+    dispatcher = connect()
+    assert dispatcher.look_up({"a": intent()})["a"].error is None
+    assert dispatcher.look_up({"a": intent()})["a"].error == "the API's answer is larger than 1,000 bytes"
+
+
+def test_a_query_carries_the_headers_of_a_dispatch_and_no_body(hub: GitHub, connect: Connect) -> None:
+    connect().look_up({"a": intent()})
+    (seen,) = hub.requests
+    assert (seen.method, seen.path, seen.body) == ("GET", "/repos/acme/alpha/actions/runs", b"")
+    assert seen.query["created"] == f">={instant_text(SENT_AT - 300)}"
+    assert seen.headers["authorization"] == f"Bearer {TOKEN}"
+    assert seen.headers["accept"] == "application/vnd.github+json"
+    assert seen.headers["x-github-api-version"] == "2022-11-28"
+    assert seen.headers["user-agent"] == "wave-scheduler"
+
+
 # --- ready ------------------------------------------------------------------------------------------
 
 
@@ -1046,7 +1070,7 @@ def test_the_words_of_a_channel_that_is_not_ready(hub: GitHub, connect: Connect)
         assert not told.ready
         return f"{told.problem} | {told.hint}"
 
-    assert "acme/gone cannot be asked: HTTP 404" in problem(intent(repository="acme/gone"))
+    assert "cannot query acme/gone: HTTP 404" in problem(intent(repository="acme/gone"))
     repo.workflows = {"publish.yml": PUBLISH.replace("process-video", "other-event")}
     assert "publish.yml listens to other-event, not to process-video" in problem(intent())
     repo.workflows = {"publish.yml": "on: push\njobs: {}\n"}
@@ -1057,16 +1081,16 @@ def test_the_words_of_a_channel_that_is_not_ready(hub: GitHub, connect: Connect)
     assert "no workflow_dispatch input named payload" in problem(by_workflow().intent)
     repo.workflows = {"publish.yml": PUBLISH}
     repo.disabled = {"publish.yml"}
-    assert "publish.yml listens, but is disabled" in problem(intent())
+    assert "publish.yml listens to it but is disabled" in problem(intent())
     assert "is disabled" in problem(by_workflow().intent)
     repo.workflows = {}
     assert "no workflow on the default branch" in problem(intent())
     repo.permissions = {"push": False}
-    assert "may not write to acme/alpha" in problem(intent())
+    assert "cannot write to acme/alpha" in problem(intent())
     repo.archived = True
     assert "acme/alpha is archived" in problem(intent())
     hub.tokens = {"another"}
-    assert "the token of ACME_TOKEN is wrong or has expired" in problem(intent())
+    assert "the token in ACME_TOKEN is wrong or has expired" in problem(intent())
 
 
 @pytest.mark.parametrize(
@@ -1097,7 +1121,7 @@ def test_a_run_that_could_never_be_found_matters_where_the_run_is_waited_for(
     told = connect().ask_ready({"a": intent(confirm="run")})["a"]
     assert (told.ready, told.hint) == (
         False,
-        "write `run-name: publish ${{ github.event.client_payload.key }}` into it",
+        "add `run-name: publish ${{ github.event.client_payload.key }}` to a.yml",
     )
 
 

@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 from miniature import TOKEN, Miniature
 
 from scheduler.delivery.dispatcher import Request
-from scheduler.delivery.github import repository_dispatch as github_dispatcher
-from scheduler.delivery.github.repository_dispatch import GitHubDispatcher
+from scheduler.delivery.github import dispatch_events
+from scheduler.delivery.github.github_dispatcher import GitHubDispatcher
 from scheduler.state.record import Intent
 
 DUE = "2026-03-01T18:00:00Z"
@@ -187,9 +187,9 @@ def test_a_misspelt_field_of_the_dispatcher_would_be_found(
     github: GitHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     github.repository("acme/alpha")
-    written = github_dispatcher._json
+    written = dispatch_events.compact_json
     slip = (b'"client_payload"', b'"client_paylod"')
-    monkeypatch.setattr(github_dispatcher, "_json", lambda data: written(data).replace(*slip))
+    monkeypatch.setattr(dispatch_events, "compact_json", lambda data: written(data).replace(*slip))
     dispatcher = GitHubDispatcher(github.url, lambda _: TOKEN)
     assert send(dispatcher, by_event())[0] == "refused"
     (problem,) = problems_of(github)

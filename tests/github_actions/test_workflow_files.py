@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from acting import PROJECT
 
-from scheduler.delivery.github.workflow_files import Listening, read_workflow
+from scheduler.delivery.github.workflow_files import WorkflowFile, read_workflow
 from scheduler.state.record import Intent
 
 WORKFLOWS = [
@@ -94,6 +94,6 @@ def test_the_scheduler_recognizes_the_channels_workflow_as_listening(transport: 
         owner="", at="2026-03-01T18:00:00Z", key="gs1-x", not_after="2026-03-01T19:00:00Z",
         transport=transport, repository="acme/tech-daily", event_type="process-video", workflow="publish.yml",
     )  # fmt: skip
-    assert read_workflow("publish.yml", WORKFLOWS[-1].read_bytes(), intent) == Listening(
+    assert read_workflow("publish.yml", WORKFLOWS[-1].read_bytes(), intent) == WorkflowFile(
         True, True, claims=True
     )

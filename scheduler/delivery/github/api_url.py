@@ -1,6 +1,6 @@
 """Where the API is: the operator's GITHUB_API_URL, checked, and the host's addresses.
 
-A token travels to this address and nowhere else, so whatever could be read in two ways is refused.
+Tokens are sent to this address and nowhere else, so an ambiguous URL is rejected.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Sockaddr = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, in
 
 
 class Unreachable(Exception):
-    """A connection could not be opened; the words say why."""
+    """A connection could not be opened; the message says why."""
 
 
 class ApiUrl(msgspec.Struct, frozen=True):
-    """A checked address of a server: `path` is its base, without a slash at the end."""
+    """A checked server address: `path` is its base, without a trailing slash."""
 
     scheme: Literal["https", "http"]
     host: str
@@ -33,7 +33,7 @@ class ApiUrl(msgspec.Struct, frozen=True):
 
     @property
     def authority(self) -> str:
-        """What the Host header says."""
+        """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         usual = {"https": 443, "http": 80}[self.scheme]
         return host if self.port == usual else f"{host}:{self.port}"
@@ -43,18 +43,21 @@ class ApiUrl(msgspec.Struct, frozen=True):
 
 
 def read_api_url(text: str) -> ApiUrl:
-    """The address that the operator's GITHUB_API_URL names: https, or http for loopback alone.
+    """The address in the operator's GITHUB_API_URL: https, or http for loopback only.
 
-    Raises Error for anything else. The text itself is shown only where it holds no password.
+    Raises Error for anything else. The text is shown only where it cannot contain a password.
     """
     hint = "write it as https://api.github.com or https://github.example.com/api/v3"
     if not text.isascii() or re.search(r"[\x00-\x20\x7f\\]", text):
-        raise Error("GITHUB_API_URL holds a space, a backslash or a sign that no URL has", hint=hint)
+        raise Error(
+            "GITHUB_API_URL contains whitespace, a backslash or a character that is not allowed in a URL",
+            hint=hint,
+        )
     if "@" in text:
-        raise Error("GITHUB_API_URL holds a user name or password, or an @", hint=hint)
+        raise Error("GITHUB_API_URL contains a user name, a password or an @", hint=hint)
     if "?" in text or "#" in text:
-        raise Error("GITHUB_API_URL holds a query or a fragment", hint=hint)
-    refused = Error(f"GITHUB_API_URL is {text!r}, which is no address of an API", hint=hint)
+        raise Error("GITHUB_API_URL contains a query or a fragment", hint=hint)
+    refused = Error(f"GITHUB_API_URL is not a valid API address: {text!r}", hint=hint)
     try:
         parts = urlsplit(text)
         host, port = (parts.hostname or "").rstrip("."), parts.port
@@ -66,8 +69,8 @@ def read_api_url(text: str) -> ApiUrl:
         raise refused
     if parts.scheme == "http" and not _is_loopback(host):
         raise Error(
-            f"GITHUB_API_URL is {text!r}: a token would travel in the clear",
-            hint="write https://; plain http is for this machine alone (127.0.0.1, ::1, localhost)",
+            f"GITHUB_API_URL would send tokens unencrypted: {text!r}",
+            hint="use https://; plain http is allowed only for this machine (127.0.0.1, ::1, localhost)",
         )
     scheme: Literal["https", "http"] = "https" if parts.scheme == "https" else "http"
     return ApiUrl(scheme, host, port or (443 if scheme == "https" else 80), parts.path.rstrip("/"))
@@ -91,7 +94,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def resolve(url: ApiUrl, timeout: float) -> tuple[Sockaddr, ...]:
-    """The host's addresses, asked for in a thread because a resolver knows no deadline."""
+    """The host's addresses, resolved in a thread because `getaddrinfo` has no timeout."""
     found: list[Sockaddr] = []
     problem: list[str] = []
 

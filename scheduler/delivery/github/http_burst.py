@@ -1,14 +1,14 @@
-"""A lean sender of HTTP/1.1 requests to one server: many at once, each at most once, read strictly.
+"""A small HTTP/1.1 client for one server: many requests at once, each made at most once and read strictly.
 
-What it is for: a burst of publications that leaves within milliseconds, and an answer that is either
-complete or not an answer. General clients repeat requests, follow redirects, or take a cut
-`HTTP/1.1 204 No` for a success; here a request gets a connection of its own, opened beforehand where
-`prepare` was called, and h11 says whether what came back is a whole response.
+It exists for a burst of publications that leaves within milliseconds, and for answers that are either
+complete or no answer. General clients repeat requests, follow redirects, or take a truncated
+`HTTP/1.1 204 No` for a success. Here each request has a connection of its own, opened beforehand where
+`prepare` was called, and h11 decides whether what came back is a complete response.
 
-What is known of a failure decides what may be done about it, so it is told by type: `NothingLeft` (no
-byte of the request was handed to the kernel) or `Lost` (some were, and no complete answer came back).
+What is known of a failure decides what may be done about it, so it has a type: `NotSent` (no byte of the
+request was handed to the kernel) or `ResponseLost` (some were, and no complete answer came back).
 
-All times here are seconds on the monotonic clock. One thread may use a `Wire` at a time.
+All times here are seconds on the monotonic clock. One thread may use an `HttpBurst` at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from scheduler.delivery.github.api_url import ApiUrl, Sockaddr, Unreachable, resolve
-from scheduler.delivery.github.http_connection import Exchange, Line, Lost, NothingLeft, Outcome, Outgoing
+from scheduler.delivery.github.http_connection import (
+    Exchange,
+    HttpConnection,
+    NotSent,
+    Outcome,
+    Outgoing,
+    ResponseLost,
+)
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 15.0
@@ -28,19 +35,19 @@ AT_ONCE = 100
 """Connections to the server at one time: GitHub's limit on concurrent requests."""
 LARGEST_BODY = 64 * 1024
 IDLE_LIMIT = 30.0
-"""A prepared connection that is older is not used: what lies between may have forgotten it silently."""
+"""An older prepared connection is not used: a firewall on the way may have dropped it silently."""
 RESOLVED_FOR = 60.0
 
 
 def trust() -> ssl.SSLContext:
-    """Who is believed about a server's name: the system's store, or SSL_CERT_FILE and SSL_CERT_DIR."""
+    """The trust store: the system's, or SSL_CERT_FILE and SSL_CERT_DIR."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
-class Wire:
-    """The way to one server. `context` may be shared between wires; it is made when first needed."""
+class HttpBurst:
+    """Requests to one server. `context` may be shared between instances; it is made when first needed."""
 
     def __init__(
         self,
@@ -56,18 +63,18 @@ class Wire:
         self.answer_timeout = answer_timeout
         self.at_once = at_once
         self._context = context
-        self._idle: deque[Line] = deque()
+        self._idle: deque[HttpConnection] = deque()
         self._addresses: tuple[Sockaddr, ...] = ()
         self._resolved_at = float("-inf")
 
     def prepare(self, count: int) -> None:
         """Open connections for the next `count` requests, in parallel. Sends nothing, never raises."""
         self._drop_old()
-        burst = _Burst(self, [], LARGEST_BODY)
+        call = _Call(self, [], LARGEST_BODY)
         try:
-            self._idle.extend(burst.open_only(min(count, self.at_once) - len(self._idle)))
+            self._idle.extend(call.open_only(min(count, self.at_once) - len(self._idle)))
         finally:
-            burst.close()
+            call.close()
 
     def exchange(
         self,
@@ -78,33 +85,33 @@ class Wire:
     ) -> Iterator[tuple[int, Outcome]]:
         """Make each request once, begun in the order given; yield (its index, outcome) as they come.
 
-        `largest`: bytes of a body that are kept. `answer_timeout`: another bound for these alone. Time
-        that the caller spends between two outcomes does not count against the bounds.
+        `largest`: bytes of a body that are kept. `answer_timeout`: another timeout for these requests. Time
+        that the caller spends between two outcomes does not count against the timeouts.
         """
         self._drop_old()
-        burst = _Burst(self, requests, largest, [self._idle.popleft() for _ in range(len(self._idle))])
-        burst.answer_timeout = self.answer_timeout if answer_timeout is None else answer_timeout
+        call = _Call(self, requests, largest, [self._idle.popleft() for _ in range(len(self._idle))])
+        call.answer_timeout = self.answer_timeout if answer_timeout is None else answer_timeout
         try:
-            yield from burst.outcomes()
+            yield from call.outcomes()
         finally:
-            self._idle.extend(burst.spare())
-            burst.close()
+            self._idle.extend(call.spare())
+            call.close()
 
     def close(self) -> None:
-        """Hang up on what was prepared and not used."""
+        """Close the connections that were prepared and not used."""
         while self._idle:
             self._idle.pop().close()
 
     def _drop_old(self) -> None:
         now = time.monotonic()
         for _ in range(len(self._idle)):
-            line = self._idle.popleft()
-            if now - line.opened_at > IDLE_LIMIT or not line.is_alive():
-                line.close()
+            connection = self._idle.popleft()
+            if now - connection.opened_at > IDLE_LIMIT or not connection.is_alive():
+                connection.close()
             else:
-                self._idle.append(line)
+                self._idle.append(connection)
 
-    def open_line(self) -> Line:
+    def open_connection(self) -> HttpConnection:
         """Begin to open a connection. Raises Unreachable."""
         now = time.monotonic()
         if now - self._resolved_at > RESOLVED_FOR:
@@ -113,10 +120,10 @@ class Wire:
         if self.url.scheme == "https" and self._context is None:
             self._context = trust()
         tls = self._context if self.url.scheme == "https" else None
-        return Line(self.url, self._addresses, tls, time.monotonic() + self.connect_timeout)
+        return HttpConnection(self.url, self._addresses, tls, time.monotonic() + self.connect_timeout)
 
     def _resolved(self) -> tuple[Sockaddr, ...]:
-        """The host's addresses; those of before, where the resolver fails now."""
+        """The host's addresses; the previous ones where the resolver fails now."""
         try:
             return resolve(self.url, self.connect_timeout)
         except Unreachable:
@@ -125,31 +132,35 @@ class Wire:
             return self._addresses
 
 
-class _Burst:
-    """One call of `prepare` or `exchange`: the requests that wait, and the lines that are watched.
+class _Call:
+    """One call of `prepare` or `exchange`: the requests that wait, and the connections that are watched.
 
-    Lines are alike, so a request takes whichever is open first: the order is kept, and one slow
-    connection holds nobody up. Where a line cannot be opened, the last of those that wait goes without.
+    Any connection will do, so a request takes the first that is open: the order is kept, and one slow
+    connection holds no request up. Where one cannot be opened, the last waiting request is not sent.
     """
 
     def __init__(
-        self, wire: Wire, requests: Sequence[Outgoing], largest: int, idle: Sequence[Line] = ()
+        self,
+        owner: HttpBurst,
+        requests: Sequence[Outgoing],
+        largest: int,
+        idle: Sequence[HttpConnection] = (),
     ) -> None:
-        self.answer_timeout = wire.answer_timeout
-        self._wire = wire
+        self.answer_timeout = owner.answer_timeout
+        self._owner = owner
         self._selector = selectors.DefaultSelector()
-        self._waiting = deque(Exchange(i, r, wire.url, largest) for i, r in enumerate(requests))
-        self._opening: list[Line] = []
-        self._ready: deque[Line] = deque(idle)
-        self._busy: list[Line] = []
+        self._waiting = deque(Exchange(i, r, owner.url, largest) for i, r in enumerate(requests))
+        self._opening: list[HttpConnection] = []
+        self._ready: deque[HttpConnection] = deque(idle)
+        self._busy: list[HttpConnection] = []
         self._done: deque[tuple[int, Outcome]] = deque()
         self._reached = False
 
-    def open_only(self, count: int) -> list[Line]:
-        """As many lines as can be opened, at most `count`."""
+    def open_only(self, count: int) -> list[HttpConnection]:
+        """Open as many connections as possible, at most `count`."""
         try:
             for _ in range(count):
-                self._watch_opening(self._wire.open_line())
+                self._watch_opening(self._owner.open_connection())
         except Unreachable:
             pass
         while self._opening:
@@ -158,146 +169,149 @@ class _Burst:
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         while self._waiting or self._busy:
-            self._open_lines()
+            self._open_connections()
             self._write_waiting()
             if not self._done and (self._opening or self._busy):
                 self._turn()
-            yield from self._tell()
+            yield from self._pass_on()
 
-    def spare(self) -> list[Line]:
-        """Hand over the open lines that were not used."""
+    def spare(self) -> list[HttpConnection]:
+        """Hand over the open connections that were not used."""
         spare = list(self._ready)
         self._ready.clear()
-        for line in spare:
-            line.prepared = True
+        for connection in spare:
+            connection.prepared = True
         return spare
 
     def close(self) -> None:
-        for line in (*self._opening, *self._ready, *self._busy):
-            line.close()
+        for connection in (*self._opening, *self._ready, *self._busy):
+            connection.close()
         self._selector.close()
 
-    def _tell(self) -> Iterator[tuple[int, Outcome]]:
-        """Yield what is done. What the caller does meanwhile is not the server's time."""
+    def _pass_on(self) -> Iterator[tuple[int, Outcome]]:
+        """Yield the finished outcomes. The caller's own time is added to the server's deadlines."""
         began = time.monotonic()
         while self._done:
             yield self._done.popleft()
         away = time.monotonic() - began
-        for line in (*self._opening, *self._busy):
-            line.deadline += away
-            line.patience += away
+        for connection in (*self._opening, *self._busy):
+            connection.deadline += away
+            connection.patience += away
 
     # --- opening ---
 
-    def _open_lines(self) -> None:
-        places = min(len(self._waiting), self._wire.at_once - len(self._busy))
+    def _open_connections(self) -> None:
+        places = min(len(self._waiting), self._owner.at_once - len(self._busy))
         for _ in range(places - len(self._ready) - len(self._opening)):
             try:
-                self._watch_opening(self._wire.open_line())
+                self._watch_opening(self._owner.open_connection())
             except Unreachable as failure:
                 self._unreachable(str(failure))
             if not self._waiting:
                 return
 
-    def _watch_opening(self, line: Line) -> None:
-        self._opening.append(line)
-        self._selector.register(line.sock, line.wants, line)
+    def _watch_opening(self, connection: HttpConnection) -> None:
+        self._opening.append(connection)
+        self._selector.register(connection.sock, connection.wants, connection)
 
-    def _open_further(self, line: Line, give_up: str | None = None) -> None:
-        """One step of opening, or on to the next address for the reason `give_up`."""
-        self._selector.unregister(line.sock)
-        self._opening.remove(line)
+    def _open_further(self, connection: HttpConnection, give_up: str | None = None) -> None:
+        """One step of opening, or on to the next address because of `give_up`."""
+        self._selector.unregister(connection.sock)
+        self._opening.remove(connection)
         try:
             if give_up is None:
-                line.open_further()
+                connection.open_further()
             else:
-                line.give_up_address(give_up)
+                connection.give_up_address(give_up)
         except Unreachable as failure:
-            line.close()
+            connection.close()
             self._unreachable(str(failure))
             return
-        if line.stage == "open":
+        if connection.stage == "open":
             self._reached = True
-            self._ready.append(line)
+            self._ready.append(connection)
         else:
-            self._watch_opening(line)
+            self._watch_opening(connection)
 
     def _unreachable(self, why: str) -> None:
-        """A line could not be opened: whoever has no other to hope for goes without."""
-        hopes = len(self._opening) + len(self._ready)
-        if not (self._reached or hopes or self._busy):  # nobody is there: the rest need not be tried
-            self._done.extend((job.index, NothingLeft(why)) for job in self._waiting)
+        """A connection could not be opened: a request without another one to wait for is not sent."""
+        others = len(self._opening) + len(self._ready)
+        if not (self._reached or others or self._busy):  # the server is down: do not try the rest
+            self._done.extend((job.index, NotSent(why)) for job in self._waiting)
             self._waiting.clear()
-        elif len(self._waiting) > hopes:
-            self._done.append((self._waiting.pop().index, NothingLeft(why)))
+        elif len(self._waiting) > others:
+            self._done.append((self._waiting.pop().index, NotSent(why)))
 
     # --- writing and reading ---
 
     def _write_waiting(self) -> None:
-        """Hand over what can be, in order, and with nothing else done between two of them."""
-        pairs: list[tuple[Line, Exchange]] = []
+        """Write the requests that have a connection, in order.
+
+        All are encoded first and registered afterwards, so that nothing else is done between two writes.
+        """
+        pairs: list[tuple[HttpConnection, Exchange]] = []
         while self._ready and self._waiting:
-            line = self._ready.popleft()
-            if line.is_alive():
+            connection = self._ready.popleft()
+            if connection.is_alive():
                 job = self._waiting.popleft()
                 job.encode()
-                pairs.append((line, job))
+                pairs.append((connection, job))
             else:
-                line.close()
-                if not line.prepared:
-                    self._unreachable(f"{self._wire.url.authority} hung up before anything was sent")
-        written = [line.write(job, time.monotonic() + self.answer_timeout) for line, job in pairs]
-        for (line, job), left in reversed(list(zip(pairs, written, strict=True))):
+                connection.close()
+                if not connection.prepared:
+                    self._unreachable(f"{self._owner.url.authority} hung up before anything was sent")
+        written = [connection.write(job, time.monotonic() + self.answer_timeout) for connection, job in pairs]
+        for (connection, job), left in reversed(list(zip(pairs, written, strict=True))):
             if left:
-                self._busy.append(line)
-                self._selector.register(line.sock, line.wants, line)
+                self._busy.append(connection)
+                self._selector.register(connection.sock, connection.wants, connection)
             else:
-                line.close()
+                connection.close()
                 self._write_again(job)
 
     def _write_again(self, job: Exchange) -> None:
-        """Nothing of it left on a line that was dead: it may have one more."""
+        """The connection was dead and no byte was sent: the request gets one more."""
         if job.reopened:
-            why = f"{self._wire.url.authority} hung up twice before anything was sent"
-            self._done.append((job.index, NothingLeft(why)))
+            why = f"{self._owner.url.authority} hung up twice before anything was sent"
+            self._done.append((job.index, NotSent(why)))
         else:
             job.reopened = True
             self._waiting.appendleft(job)
 
     def _turn(self) -> None:
-        """Wait until a socket is ready or a bound is reached, and go on with what can go on."""
-        bounds = [line.patience for line in self._opening] + [line.deadline for line in self._busy]
+        """Wait until a socket is ready or a timeout is reached, and continue what can continue."""
+        bounds = [one.patience for one in self._opening] + [one.deadline for one in self._busy]
         for key, mask in self._selector.select(max(0.0, min(bounds) - time.monotonic())):
-            line: Line = key.data
-            if line.job is None:
-                self._open_further(line)
+            connection: HttpConnection = key.data
+            if connection.job is None:
+                self._open_further(connection)
             else:
-                self._exchange_further(line, mask)
+                self._exchange_further(connection, mask)
         self._expire(time.monotonic())
 
-    def _exchange_further(self, line: Line, mask: int) -> None:
-        wanted = line.wants
-        outcome = line.read() if mask & selectors.EVENT_READ else None
+    def _exchange_further(self, connection: HttpConnection, mask: int) -> None:
+        wanted = connection.wants
+        outcome = connection.read() if mask & selectors.EVENT_READ else None
         if outcome is None and mask & selectors.EVENT_WRITE:
             try:
-                line.write_further()
+                connection.write_further()
             except OSError:
-                outcome = line.read()
+                outcome = connection.read()
         if outcome is not None:
-            self._finish(line, outcome)
-        elif line.wants != wanted:
-            self._selector.modify(line.sock, line.wants, line)
+            self._finish(connection, outcome)
+        elif connection.wants != wanted:
+            self._selector.modify(connection.sock, connection.wants, connection)
 
-    def _finish(self, line: Line, outcome: Outcome) -> None:
-        self._selector.unregister(line.sock)
-        self._busy.remove(line)
-        line.close()
-        if line.job is not None:
-            self._done.append((line.job.index, outcome))
+    def _finish(self, connection: HttpConnection, outcome: Outcome) -> None:
+        self._selector.unregister(connection.sock)
+        self._busy.remove(connection)
+        connection.close()
+        if connection.job is not None:
+            self._done.append((connection.job.index, outcome))
 
     def _expire(self, now: float) -> None:
-        for line in [line for line in self._opening if now >= line.patience]:
-            what = "TLS handshake" if line.stage == "greeting" else "connection"
-            self._open_further(line, give_up=f"no {what} within {self._wire.connect_timeout:g} s")
-        for line in [line for line in self._busy if now >= line.deadline]:
-            self._finish(line, Lost(f"no complete answer within {self.answer_timeout:g} s"))
+        for connection in [connection for connection in self._opening if now >= connection.patience]:
+            what = "TLS handshake" if connection.stage == "greeting" else "connection"
+            self._open_further(connection, give_up=f"no {what} within {self._owner.connect_timeout:g} s")
+        for connection in [connection for connection in self._busy if now >= connection.deadline]:
+            self._finish(connection, ResponseLost(f"no complete answer within {self.answer_timeout:g} s"))

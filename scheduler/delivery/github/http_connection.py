@@ -1,7 +1,8 @@
 """One connection to the server, and the one request that it carries, read strictly.
 
-h11 says whether what came back is a whole response: a cut `HTTP/1.1 204 No` is none. Nothing here waits;
-`scheduler.delivery.github.http_burst` watches many lines at once and calls each when its socket is ready.
+h11 decides whether what came back is a complete response: a truncated `HTTP/1.1 204 No` is not. Nothing
+here waits; `scheduler.delivery.github.http_burst` watches many connections at once and calls each when its
+socket is ready.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import msgspec
 
 from scheduler.delivery.github.api_url import ApiUrl, Sockaddr, Unreachable
 
-LARGEST_HEAD = 32 * 1024
+LARGEST_HEADER = 32 * 1024
 """Bytes of an answer's status line and headers."""
 ADDRESS_PATIENCE = 1.0
 """Seconds that one of several addresses of a host may take before the next one is tried."""
@@ -36,14 +37,14 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
 
     def __repr__(self) -> str:
-        """Without the headers: a token is among them, and this may end up in a traceback."""
+        """Without the headers: one of them is the token, and this may end up in a traceback."""
         return f"Outgoing({self.method} {self.target})"
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """A complete answer. Header names are lower case; of a header that came twice, the first counts.
+    """A complete answer. Header names are lower case; of a repeated header, the first counts.
 
-    `truncated` is true where the body was longer than the reader wanted to have, and is cut here.
+    `truncated`: the body was longer than the caller wanted, and is cut off here.
     """
 
     status: int
@@ -52,23 +53,23 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     truncated: bool = False
 
 
-class NothingLeft(msgspec.Struct, frozen=True):
+class NotSent(msgspec.Struct, frozen=True):
     """No byte of the request was handed to the kernel."""
 
     why: str
 
 
-class Lost(msgspec.Struct, frozen=True):
-    """The request, or a part of it, left; no complete answer came back."""
+class ResponseLost(msgspec.Struct, frozen=True):
+    """The request, or a part of it, was sent; no complete answer came back."""
 
     why: str
 
 
-Outcome = Reply | NothingLeft | Lost
+Outcome = Reply | NotSent | ResponseLost
 
 
-def _words(failure: BaseException) -> str:
-    """What went wrong, without numbers and module names."""
+def _reason(failure: BaseException) -> str:
+    """What went wrong, without error numbers and module names."""
     if isinstance(failure, ssl.SSLCertVerificationError):
         return f"certificate: {failure.verify_message}"
     if isinstance(failure, ssl.SSLError):
@@ -101,9 +102,9 @@ class Exchange:
         self._request, self._url, self._largest = request, url, largest
 
     def encode(self) -> None:
-        """Make the bytes, and a reader that knows what they ask."""
+        """Make the bytes, and the parser of their answer."""
         request = self._request
-        self.parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
+        self.parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEADER)
         headers = [("Host", self._url.authority), *request.headers, ("Connection", "close")]
         if request.method == "POST":
             headers.append(("Content-Length", str(len(request.body))))
@@ -118,7 +119,7 @@ class Exchange:
         self.size = 0
 
     def read(self, received: bytes) -> Outcome | None:
-        """What the bytes so far amount to; None while the answer is incomplete. b"" is the end."""
+        """Take more bytes (b"" is the end); the outcome, or None while the answer is incomplete."""
         try:
             self.parser.receive_data(received)
             while True:
@@ -135,14 +136,14 @@ class Exchange:
                 elif event is h11.NEED_DATA:
                     return None
                 elif not isinstance(event, h11.InformationalResponse):
-                    return Lost("the connection was closed before a complete answer")
+                    return ResponseLost("the connection was closed before a complete answer")
         except h11.RemoteProtocolError:
             if not received:
-                return Lost("the answer was cut off")
-            return Lost("what came back is no HTTP answer")
+                return ResponseLost("the answer was truncated")
+            return ResponseLost("what came back is not an HTTP response")
 
     def _reply(self, *, truncated: bool) -> Reply:
-        assert self.head is not None  # h11 tells a body after its head alone
+        assert self.head is not None  # h11 reports a body only after its header
         headers: dict[str, str] = {}
         for name, value in self.head.headers:
             headers.setdefault(name.decode("latin-1"), value.decode("latin-1"))
@@ -150,7 +151,7 @@ class Exchange:
         return Reply(status=self.head.status_code, headers=headers, body=body, truncated=truncated)
 
 
-class Line:
+class HttpConnection:
     """One connection, opened step by step, and at most one request on it."""
 
     def __init__(
@@ -165,20 +166,20 @@ class Line:
         self.wants = selectors.EVENT_WRITE
         self.opened_at = 0.0
         self.prepared = False
-        """Opened by an earlier call: that it has died meanwhile says nothing about the server."""
+        """Opened by an earlier call, so that finding it dead says nothing about the server."""
         self.job: Exchange | None = None
         self.left = False
         self._unsent = memoryview(b"")
         self.sock: socket.socket = self._connect_next()
 
     def _connect_next(self) -> socket.socket:
-        """Begin with the host's next address. Raises Unreachable after the last."""
+        """Start connecting to the host's next address. Raises Unreachable after the last."""
         while self._addresses:
             family, address = self._addresses.popleft()
             try:
                 sock = socket.socket(family, socket.SOCK_STREAM)
             except OSError as failure:
-                raise Unreachable(_words(failure)) from None
+                raise Unreachable(_reason(failure)) from None
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = sock.connect_ex(address)
@@ -193,7 +194,7 @@ class Line:
         raise Unreachable(f"{self._url.authority}: {self._why}")
 
     def open_further(self) -> None:
-        """One step on the way to an open connection. Raises Unreachable; touches `sock` and `wants`."""
+        """One step towards an open connection. Raises Unreachable; changes `sock` and `wants`."""
         if self.stage == "connecting":
             code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
@@ -212,7 +213,7 @@ class Line:
                     suppress_ragged_eofs=False,  # a cut answer must not look like a finished one
                 )
             except (OSError, ValueError) as failure:
-                raise Unreachable(f"{self._url.authority}: TLS: {_words(failure)}") from None
+                raise Unreachable(f"{self._url.authority}: TLS: {_reason(failure)}") from None
         assert isinstance(self.sock, ssl.SSLSocket)  # wrapped above
         try:
             self.sock.do_handshake()
@@ -221,12 +222,12 @@ class Line:
         except ssl.SSLWantWriteError:
             self.wants = selectors.EVENT_WRITE
         except (OSError, ValueError) as failure:
-            raise Unreachable(f"{self._url.authority}: TLS: {_words(failure)}") from None
+            raise Unreachable(f"{self._url.authority}: TLS: {_reason(failure)}") from None
         else:
             self._opened()
 
     def give_up_address(self, why: str) -> None:
-        """Go on to the host's next address. Raises Unreachable after the last."""
+        """Try the host's next address. Raises Unreachable after the last."""
         self._why = why
         self.sock.close()
         self.stage, self.wants = "connecting", selectors.EVENT_WRITE
@@ -238,10 +239,10 @@ class Line:
         self.wants = selectors.EVENT_READ
 
     def is_alive(self) -> bool:
-        """Whether the server still holds an open line on which nothing was said yet."""
+        """Whether the server still holds the connection, and has sent nothing on it."""
         try:
             if self.sock.recv(1):
-                return False  # it talks unasked: a complaint about silence, and the end
+                return False  # an unrequested answer, such as 408: the server is about to hang up
         except (BlockingIOError, ssl.SSLWantReadError):
             return True
         except OSError:
@@ -249,7 +250,7 @@ class Line:
         return False
 
     def write(self, job: Exchange, deadline: float) -> bool:
-        """Hand the request over; False where the line was dead and not a byte of it left."""
+        """Write the request; False where the connection was dead and no byte of it was sent."""
         self.job, self.deadline = job, deadline
         self._unsent = memoryview(job.data)
         try:
@@ -259,9 +260,9 @@ class Line:
         return True
 
     def write_further(self) -> None:
-        """Hand over as much as the kernel takes. Raises OSError where the line is dead."""
+        """Write as much as the kernel takes. Raises OSError where the connection is dead."""
         if isinstance(self.sock, ssl.SSLSocket):
-            self.left = True  # nobody can tell how many records went out before an error
+            self.left = True  # it is unknown how many TLS records were sent before an error
         try:
             while self._unsent:
                 count = self.sock.send(self._unsent)
@@ -271,23 +272,23 @@ class Line:
             self.wants = selectors.EVENT_READ | selectors.EVENT_WRITE
             return
         except OSError:
-            self._unsent = memoryview(b"")  # an answer may be there all the same
+            self._unsent = memoryview(b"")  # the server may have answered all the same
             self.wants = selectors.EVENT_READ
             raise
         self.wants = selectors.EVENT_READ
 
     def read(self) -> Outcome | None:
-        """Read what is there; None while the answer is incomplete."""
-        assert self.job is not None  # asked of busy lines alone
+        """Read what has arrived; None while the answer is incomplete."""
+        assert self.job is not None  # only busy connections are read
         while True:
             try:
                 received = self.sock.recv(65_536)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 return None
             except ssl.SSLEOFError:
-                return Lost("the answer was cut off")
+                return ResponseLost("the answer was truncated")
             except OSError as failure:
-                return Lost(_words(failure))
+                return ResponseLost(_reason(failure))
             outcome = self.job.read(received)
             if outcome is not None:
                 return outcome

@@ -1,7 +1,7 @@
-"""What an answer of GitHub means: the table of answers, and words that are fit to be shown.
+"""What an answer of GitHub means: the verdict on it, and a message that is safe to show.
 
-Only a complete 204, or a complete 200 that names the run that was asked for, is a yes. Whatever could
-have been accepted and does not say so is unknown. Pure: the bytes of an answer in, an `Answer` out.
+Only a complete 204, or a complete 200 that names the run that was asked for, is a yes. An answer that may
+mean acceptance without saying so is unknown. Pure: the bytes of an answer in, an `Answer` out.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 
 import msgspec
 
-from scheduler.delivery.github.http_connection import Lost, NothingLeft, Outcome, Reply
+from scheduler.delivery.github.http_connection import NotSent, Outcome, Reply, ResponseLost
 from scheduler.state.answers import Answer
 from scheduler.times import Instant, instant
 
-LONGEST_WORDS = 500
+LONGEST_MESSAGE = 500
 LONGEST_WAIT = 86_400
-"""Seconds: a server that names a later time than a day ahead is not believed beyond it."""
-_LIMIT_WORDS = re.compile(r"rate.?limit|secondary|abuse detection", re.IGNORECASE)
+"""Seconds, at most, that a server may ask to wait."""
+_LIMIT_TEXT = re.compile(r"rate.?limit|secondary|abuse detection", re.IGNORECASE)
 _TOKEN_LIKE = re.compile(r"\b(gh[a-z]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,})")
 _PAGE = re.compile(r"https://[A-Za-z0-9./_:-]{1,300}")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -32,7 +32,7 @@ Scrub = Callable[[str], str]
 
 
 def scrubber(secrets: Iterable[str]) -> Scrub:
-    """A function that makes foreign text fit to be shown: no secrets, no control characters, short."""
+    """A function that makes foreign text safe to show: no secrets, no control characters, short."""
     known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
 
     def hide(text: str) -> str:
@@ -41,9 +41,9 @@ def scrubber(secrets: Iterable[str]) -> Scrub:
         return _TOKEN_LIKE.sub("***", text)
 
     def scrub(text: str) -> str:
-        visible = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in hide(text))
-        words = " ".join(visible.split())
-        return words if len(words) <= LONGEST_WORDS else words[: LONGEST_WORDS - 1] + "…"
+        visible = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in hide(text))
+        message = " ".join(visible.split())
+        return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
 
     return scrub
 
@@ -55,13 +55,13 @@ def judge(
     """The verdict on the one request of a dispatch.
 
     `asked_for_run`: the request asked for the run's id, so that a 200 can be a yes.
-    `hint`: what an editor may look at after a refusal, added to the words.
-    `now`: the scheduler's own time, to which a wait that the server names is added; without it the
-    server's `Date` stands in.
+    `hint`: what an editor can check after a refusal, added to the message.
+    `now`: the scheduler's own time, to which a wait that the server asks for is added; the server's
+    `Date` where it is None.
     """
-    if isinstance(outcome, NothingLeft):
+    if isinstance(outcome, NotSent):
         return Answer(verdict="not-now", error=scrub(f"nothing was sent: {outcome.why}"))
-    if isinstance(outcome, Lost):
+    if isinstance(outcome, ResponseLost):
         return Answer(verdict="unknown", error=scrub(f"it may have been sent: {outcome.why}"))
     time = server_time(outcome.headers)
     status = outcome.status
@@ -71,33 +71,33 @@ def judge(
         run_id, page = _run_of(outcome.body, scrub)
         if run_id is not None:
             return Answer(verdict="accepted", run_id=run_id, run_url=page, server_time=time)
-    words = told(outcome)
+    message = summary(outcome)
     if is_limited(outcome):
         wait = _wait(outcome.headers, time)
         base = now if now is not None else time
         retry_at = base + wait if base is not None and wait is not None else None
         return Answer(
-            verdict="not-now", error=scrub(words), retry_at=retry_at, limited=True, server_time=time
+            verdict="not-now", error=scrub(message), retry_at=retry_at, limited=True, server_time=time
         )
     if 300 <= status < 500:
-        error = scrub(f"{words}; {hint}" if hint else words)
+        error = scrub(f"{message}; {hint}" if hint else message)
         return Answer(verdict="refused", error=error, server_time=time)
-    return Answer(verdict="unknown", error=scrub(words), server_time=time)
+    return Answer(verdict="unknown", error=scrub(message), server_time=time)
 
 
-def told(reply: Reply) -> str:
-    """`HTTP 422: Unprocessable Entity (the server's words)`, not yet scrubbed."""
+def summary(reply: Reply) -> str:
+    """`HTTP 422: Unprocessable Entity (the server's message)`, not yet scrubbed."""
     try:
         phrase = HTTPStatus(reply.status).phrase
     except ValueError:
         phrase = "unknown status"
-    words = _words_of(reply)
-    shown = f" ({words})" if words and words.lower() != phrase.lower() else ""
+    message = _message_of(reply)
+    shown = f" ({message})" if message and message.lower() != phrase.lower() else ""
     return f"HTTP {reply.status}: {phrase}{shown}"
 
 
 def is_limited(reply: Reply) -> bool:
-    """Whether this is a rate limit: about the token, and not about the request."""
+    """Whether this is a rate limit, which is about the token and not about the request."""
     if reply.status == 429:
         return True
     if reply.status != 403:
@@ -105,13 +105,13 @@ def is_limited(reply: Reply) -> bool:
     return (
         "retry-after" in reply.headers
         or reply.headers.get("x-ratelimit-remaining", "").strip() == "0"
-        or _LIMIT_WORDS.search(_words_of(reply)) is not None
+        or _LIMIT_TEXT.search(_message_of(reply)) is not None
     )
 
 
 def refuses_run_details(reply: Reply) -> bool:
-    """Whether an older server turned a dispatch down for the one key that it does not know."""
-    return reply.status in (400, 422) and "return_run_details" in _words_of(reply)
+    """Whether an older server rejected a dispatch because of the one key that it does not know."""
+    return reply.status in (400, 422) and "return_run_details" in _message_of(reply)
 
 
 def server_time(headers: Mapping[str, str]) -> Instant | None:
@@ -127,14 +127,14 @@ def _http_date(text: str) -> Instant | None:
     month = _MONTHS.index(match[2]) + 1
     try:
         day = datetime(int(match[3]), month, int(match[1]), tzinfo=UTC)
-        clock = int(match[4]), int(match[5]), min(int(match[6]), 59)  # a leap second is no instant of ours
+        clock = int(match[4]), int(match[5]), min(int(match[6]), 59)  # our instants have no leap seconds
         return instant(day.replace(hour=clock[0], minute=clock[1], second=clock[2]))
     except ValueError:
         return None
 
 
 def _wait(headers: Mapping[str, str], time: Instant | None) -> int | None:
-    """The seconds that the server asks to wait; None where it names none."""
+    """The seconds that the server asks to wait; None where it does not say."""
     after = headers.get("retry-after", "").strip()
     wait: int | None = None
     if re.fullmatch(r"[0-9]{1,9}", after):
@@ -149,8 +149,8 @@ def _wait(headers: Mapping[str, str], time: Instant | None) -> int | None:
     return None if wait is None else min(max(wait, 0), LONGEST_WAIT)
 
 
-def _words_of(reply: Reply) -> str:
-    """What the server says about it: GitHub's `message` and `errors`, or plain text; never markup."""
+def _message_of(reply: Reply) -> str:
+    """The server's own message: GitHub's `message` and `errors`, or plain text; never markup."""
     try:
         body = msgspec.json.decode(reply.body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -171,17 +171,17 @@ def _detail(error: Any) -> str:
 
 
 def _run_of(body: bytes, scrub: Scrub) -> tuple[int | None, str | None]:
-    """The run that a 200 names, and its page; no id is no run."""
+    """The id and page of the run that a 200 names; None without a valid id."""
     try:
-        told = msgspec.json.decode(body)
+        data = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None, None
-    run_id = told.get("workflow_run_id") if isinstance(told, dict) else None
+    run_id = data.get("workflow_run_id") if isinstance(data, dict) else None
     if not isinstance(run_id, int) or isinstance(run_id, bool) or not 0 < run_id < 2**63:
         return None, None
-    return run_id, page(told.get("html_url"), scrub)
+    return run_id, page(data.get("html_url"), scrub)
 
 
 def page(url: Any, scrub: Scrub) -> str | None:
-    """The address of a run's page, where it is one that may be kept and shown."""
+    """The address of a run's page, where it is safe to keep and show."""
     return url if isinstance(url, str) and _PAGE.fullmatch(url) and scrub(url) == url else None

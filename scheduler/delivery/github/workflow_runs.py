@@ -1,55 +1,33 @@
 """What became of a dispatch: the channel's runs whose title carries the key.
 
-GitHub answers a dispatch without naming its run (except a workflow_dispatch that asks), so the key
-stands in the receiver's `run-name`, and one listing of a repository's runs serves all its keys.
-A listing that is not whole is no proof of absence.
+GitHub answers a dispatch without naming its run (except a workflow_dispatch that asks for it), so the
+receiver's `run-name` carries the key, and one listing of a repository's runs serves all its keys.
+An incomplete listing is not proof of absence.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
 
 import msgspec
 
+from scheduler.delivery.github.queries import Query, QueryError
 from scheduler.delivery.github.responses import Scrub, page
 from scheduler.state.answers import Run, Sighting
 from scheduler.state.record import Intent
 from scheduler.times import Instant, instant, instant_text, read_utc
 
-T = TypeVar("T")
-
 EARLIER = 300
-"""Seconds before the intent from which runs are listed: the two clocks may differ."""
+"""Seconds before the intent from which runs are listed, since the two clocks may differ."""
 PAGE_SIZE = 100
 MOST_LISTED = 1_000
-"""GitHub shows no more results of one search."""
-
-
-class NoAnswerError(Exception):
-    """A question to the API without a usable answer; `status` and the server's time where there was one."""
-
-    def __init__(self, words: str, status: int | None = None, server_time: Instant | None = None) -> None:
-        super().__init__(words)
-        self.status = status
-        self.server_time = server_time
-
-
-class Told(msgspec.Struct, frozen=True):
-    """A complete 200: the JSON, and the server's time."""
-
-    data: Any
-    server_time: Instant | None
-
-
-Ask = Callable[[str, Mapping[str, str]], Told]
-"""GET a path with a query. Raises NoAnswerError for anything but a complete 200 with JSON."""
+"""GitHub returns at most this many results of one search."""
 
 
 class _Run(msgspec.Struct):
-    """What matters of a run as GitHub describes it."""
+    """The fields of GitHub's workflow run that matter here."""
 
     id: int
     status: str | None = None
@@ -65,38 +43,40 @@ class _Page(msgspec.Struct):
     workflow_runs: list[_Run]
 
 
-def sight(
-    ask: Ask, repository: str, intents: Mapping[str, Intent], run_ids: Mapping[str, int], scrub: Scrub
+def find_runs(
+    query: Query, intents: Mapping[str, Intent], run_ids: Mapping[str, int], scrub: Scrub
 ) -> dict[str, Sighting]:
-    """What became of intents that went to one repository by one transport. Raises nothing.
+    """What became of intents that went to one repository by one event. Raises nothing.
 
-    `run_ids`: the run of a schedule, where it is known already; a run that is gone is searched by key.
+    `run_ids`: the run of a schedule, where it is known already; a run that was deleted is searched by key.
     """
+    repository = next(iter(intents.values())).repository or ""
     seen: dict[str, Sighting] = {}
     for schedule_id in intents:
         if schedule_id in run_ids:
-            known = _one_run(ask, repository, run_ids[schedule_id], scrub)
+            known = _one_run(query, repository, run_ids[schedule_id], scrub)
             if known is not None:
                 seen[schedule_id] = known
     rest = {schedule_id: intent for schedule_id, intent in intents.items() if schedule_id not in seen}
-    return seen | (_by_key(ask, repository, rest, scrub) if rest else {})
+    return seen | (_by_key(query, repository, rest, scrub) if rest else {})
 
 
-def _one_run(ask: Ask, repository: str, run_id: int, scrub: Scrub) -> Sighting | None:
+def _one_run(query: Query, repository: str, run_id: int, scrub: Scrub) -> Sighting | None:
     try:
-        told = ask(f"/repos/{repository}/actions/runs/{run_id}", {})
-        run = _shape(told.data, _Run)
-    except NoAnswerError as problem:
+        answer = query(f"/repos/{repository}/actions/runs/{run_id}", _Run)
+    except QueryError as problem:
         return None if problem.status == 404 else Sighting(error=scrub(str(problem)))
-    return Sighting(runs=(_as_run(run, scrub),), server_time=told.server_time)
+    return Sighting(runs=(_as_run(answer.data, scrub),), server_time=answer.server_time)
 
 
-def _by_key(ask: Ask, repository: str, intents: Mapping[str, Intent], scrub: Scrub) -> dict[str, Sighting]:
+def _by_key(
+    query: Query, repository: str, intents: Mapping[str, Intent], scrub: Scrub
+) -> dict[str, Sighting]:
     event = next(iter(intents.values())).transport
     since = min(read_utc(intent.at) for intent in intents.values()) - EARLIER
     try:
-        runs, total, time = _listing(ask, repository, event, since)
-    except NoAnswerError as problem:
+        runs, total, time = _listing(query, repository, event, since)
+    except QueryError as problem:
         return dict.fromkeys(intents, Sighting(error=scrub(str(problem))))
     found: dict[str, Sighting] = {}
     for schedule_id, intent in intents.items():
@@ -104,33 +84,27 @@ def _by_key(ask: Ask, repository: str, intents: Mapping[str, Intent], scrub: Scr
         mine = tuple(_as_run(run, scrub) for run in runs if key.search(run.display_title or ""))
         error = None
         if not mine and total > len(runs):
-            error = (
-                f"{repository} has {total:,} runs since {instant_text(since)}, and GitHub lists {len(runs):,}"
-            )
+            since_text = instant_text(since)
+            error = f"{repository} has {total:,} runs since {since_text}; GitHub lists only {len(runs):,}"
         found[schedule_id] = Sighting(runs=mine, error=error, server_time=time)
     return found
 
 
-def _listing(ask: Ask, repository: str, event: str, since: Instant) -> tuple[list[_Run], int, Instant | None]:
-    """All runs of an event since then that GitHub lists, their true number, and the server's time."""
-    query = {"event": event, "created": f">={instant_text(since)}", "per_page": str(PAGE_SIZE)}
+def _listing(
+    query: Query, repository: str, event: str, since: Instant
+) -> tuple[list[_Run], int, Instant | None]:
+    """The runs of an event since then that GitHub lists, their true number, and the server's time."""
+    search = {"event": event, "created": f">={instant_text(since)}", "per_page": str(PAGE_SIZE)}
     runs: dict[int, _Run] = {}
     total, time = 0, None
     for number in range(1, MOST_LISTED // PAGE_SIZE + 1):
-        told = ask(f"/repos/{repository}/actions/runs", {**query, "page": str(number)})
-        listed = _shape(told.data, _Page)
+        answer = query(f"/repos/{repository}/actions/runs", _Page, {**search, "page": str(number)})
+        listed = answer.data
         runs.update((run.id, run) for run in listed.workflow_runs)
-        total, time = listed.total_count, told.server_time if time is None else time
+        total, time = listed.total_count, answer.server_time if time is None else time
         if len(listed.workflow_runs) < PAGE_SIZE or len(runs) >= total:
             break
     return list(runs.values()), total, time
-
-
-def _shape(data: Any, kind: type[T]) -> T:
-    try:
-        return msgspec.convert(data, kind)
-    except msgspec.ValidationError:
-        raise NoAnswerError("the API answered something else than what was asked for") from None
 
 
 def _as_run(run: _Run, scrub: Scrub) -> Run:

@@ -18,7 +18,7 @@ from greenlet import getcurrent, greenlet
 import scheduler.simulation.world as plain
 from scheduler.delivery.dispatcher import Readiness, Request
 from scheduler.delivery.github import responses
-from scheduler.delivery.github.http_connection import Lost, NothingLeft, Outcome, Reply
+from scheduler.delivery.github.http_connection import NotSent, Outcome, Reply, ResponseLost
 from scheduler.errors import LostRace, ScheduleError, StateError
 from scheduler.planning.plan import Surroundings
 from scheduler.state.answers import Answer, Sighting
@@ -76,14 +76,16 @@ RECEPTIONS: Mapping[str, Reception] = {
     "204, no run": Reception(_reply(204), is_accepted=True),
     "502, accepted": Reception(_reply(502, "Bad Gateway"), runs=1, is_accepted=True),
     "503, not accepted": Reception(_reply(503, "Service Unavailable")),
-    "cut, accepted": Reception(lambda _: Lost("the answer was cut"), runs=1, is_accepted=True),
-    "timeout, accepted later": Reception(lambda _: Lost("timeout"), runs=1, is_accepted=True, after=700),
-    "lost": Reception(lambda _: Lost("timeout")),
+    "cut, accepted": Reception(lambda _: ResponseLost("the answer was cut"), runs=1, is_accepted=True),
+    "timeout, accepted later": Reception(
+        lambda _: ResponseLost("timeout"), runs=1, is_accepted=True, after=700
+    ),
+    "lost": Reception(lambda _: ResponseLost("timeout")),
     "404": Reception(_reply(404, "Not Found")),
     "401": Reception(_reply(401, "Bad credentials")),
     "429": Reception(_reply(429, "Too many", retry_after="90")),
     "403, limited": Reception(_reply(403, "You have exceeded a secondary rate limit")),
-    "connection refused": Reception(lambda _: NothingLeft("connection refused")),
+    "connection refused": Reception(lambda _: NotSent("connection refused")),
 }
 
 

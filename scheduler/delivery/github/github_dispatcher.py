@@ -1,0 +1,375 @@
+"""The dispatcher of channels that have a repository: dispatches and queries, over connections of our own.
+
+A dispatch is one POST that nothing repeats or redirects, and its answer is judged by
+`scheduler.delivery.github.responses`. A query (runs, readiness) is a GET of
+`scheduler.delivery.github.queries`. Both share the trust store, the timeouts and the strict reader of
+`scheduler.delivery.github.http_connection`.
+
+No token is kept: each request asks `token` for the value of the environment variable that the intent
+names (None where the channel names none). Values that were read are remembered only to be struck out of
+messages.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from scheduler.delivery.dispatcher import Check, Readiness, Request
+from scheduler.delivery.github.api_url import read_api_url
+from scheduler.delivery.github.dispatch_events import compact_json, event_of
+from scheduler.delivery.github.http_burst import ANSWER_TIMEOUT, AT_ONCE, CONNECT_TIMEOUT, HttpBurst, trust
+from scheduler.delivery.github.http_connection import Outcome, Outgoing, Reply
+from scheduler.delivery.github.preflight import inspect, readiness
+from scheduler.delivery.github.queries import ApiReader, Query
+from scheduler.delivery.github.responses import Scrub, judge, refuses_run_details, scrubber, server_time
+from scheduler.delivery.github.workflow_runs import find_runs
+from scheduler.state.answers import Answer, Sighting
+from scheduler.state.record import Intent
+from scheduler.times import Instant
+
+API_VERSION = "2022-11-28"
+USER_AGENT = "wave-scheduler"
+ACCEPT = "application/vnd.github+json"
+DEFAULT_TOKENS = "SCHEDULER_TOKEN or GITHUB_TOKEN"
+"""The variables of channels that name none, for messages."""
+QUERY_THREADS = 16
+BRANCH_TIMEOUT = 5.0
+"""Seconds that a burst waits for default branches, so that one silent repository cannot hold it up."""
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
+
+A = TypeVar("A")
+Branch = tuple[str, str | None]
+"""A repository and the name of its token: the key under which a default branch is remembered."""
+
+
+class TokenError(ValueError):
+    """A token that is not set or not valid; the message never holds its value."""
+
+
+def read_token(value: str | None, name: str | None) -> str:
+    """The token in an environment variable's value, without the whitespace that pasting leaves around it.
+
+    Raises TokenError where it is not set, or where a header cannot carry it.
+    """
+    shown = name or DEFAULT_TOKENS
+    token = (value or "").strip()
+    if not token:
+        raise TokenError(f"no token: {shown} is not set")
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise TokenError(
+            f"{shown} does not look like a token: it contains whitespace or an unexpected character"
+        )
+    return token
+
+
+class _Composed(msgspec.Struct, frozen=True):
+    """A request and the POST that carries it."""
+
+    request: Request
+    outgoing: Outgoing
+    asked_for_run: bool
+
+
+class GitHubDispatcher:
+    """Sends to channels that have a repository, and queries them.
+
+    `api_url`: GITHUB_API_URL (raises Error where it may not be used).
+    `token`: from the environment variable's name in the intent to its value.
+    `now`: the scheduler's clock, to which a wait that GitHub asks for is added; without it, GitHub's own.
+    The timeouts are seconds on the monotonic clock; `at_once` is a number of connections.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        token: Callable[[str | None], str | None],
+        *,
+        now: Callable[[], Instant] | None = None,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        answer_timeout: float = ANSWER_TIMEOUT,
+        at_once: int = AT_ONCE,
+    ) -> None:
+        self._url = read_api_url(api_url)
+        self._token, self._now = token, now
+        context: ssl.SSLContext | None = trust() if self._url.scheme == "https" else None
+        self._new_burst = partial(
+            HttpBurst, self._url, connect_timeout=connect_timeout, answer_timeout=answer_timeout,
+            context=context,
+        )  # fmt: skip
+        self._burst = self._new_burst(at_once=at_once)
+        self._secrets: set[str] = set()
+        self._branches: dict[Branch, str] = {}
+        self._run_details = True
+
+    # --- sending ---
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """Ask for the default branches that are needed, and open connections. Never raises or dispatches."""
+        self._learn_branches(requests)
+        self._burst.prepare(len(requests))
+
+    def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
+        """Make one dispatch each, begun in the order given; yield answers as they come.
+
+        What cannot be sent (no token, no default branch) is answered after the rest.
+        """
+        failed = self._learn_branches(requests)
+        composed: list[_Composed] = []
+        unsent: list[tuple[Request, Answer]] = []
+        for request in requests:
+            ready = failed.get(_branch_of(request.intent)) or self._compose(request)
+            if isinstance(ready, Answer):
+                unsent.append((request, ready))
+            else:
+                composed.append(ready)
+        yield from self._exchange(composed)
+        yield from unsent
+
+    def _exchange(self, composed: Sequence[_Composed]) -> Iterator[tuple[Request, Answer]]:
+        """Send and judge. A server that refuses `return_run_details` by name gets the request without it.
+
+        That refusal rejects the form of the request and starts nothing, so the second POST is still the
+        intent's one dispatch. The dispatcher remembers it for later requests.
+        """
+        again: list[_Composed] = []
+        for index, outcome in self._burst.exchange([one.outgoing for one in composed]):
+            one = composed[index]
+            if one.asked_for_run and isinstance(outcome, Reply) and refuses_run_details(outcome):
+                self._run_details = False
+                again.append(one)
+            else:
+                yield one.request, self._judge(one, outcome)
+        if again:
+            yield from self._exchange([_without_run_details(one) for one in again])
+
+    def _judge(self, one: _Composed, outcome: Outcome) -> Answer:
+        intent = one.request.intent
+        if isinstance(outcome, Reply) and outcome.status == 422:
+            self._branches.pop(
+                _branch_of(intent), None
+            )  # the branch may have been renamed: ask again next time
+        hint = _hint(intent, outcome.status) if isinstance(outcome, Reply) else None
+        return judge(outcome, self._scrub(), asked_for_run=one.asked_for_run, hint=hint, now=self._time())
+
+    def _compose(self, request: Request) -> _Composed | Answer:
+        """The one POST of an intent, or why there is none."""
+        intent = request.intent
+        event = event_of(intent)
+        with_run = event.names_workflow and self._run_details
+        branch = self._branches.get(_branch_of(intent))
+        try:
+            headers = (*self._headers(intent.token), ("Content-Type", "application/json"))
+            target, body = event.request(request.payload, branch, with_run=with_run)
+            target = _path_of(intent) + target
+        except (ValueError, TypeError, RecursionError) as problem:
+            return self._not_sent(problem)
+        outgoing = Outgoing(method="POST", target=target, headers=headers, body=body)
+        return _Composed(request, outgoing, with_run)
+
+    def _not_sent(self, problem: Exception) -> Answer:
+        return Answer(verdict="refused", error=self._scrub()(f"nothing was sent: {problem}"))
+
+    def _headers(self, name: str | None) -> tuple[tuple[str, str], ...]:
+        """Raises TokenError."""
+        token = read_token(self._token(name), name)
+        self._secrets.add(token)
+        return (
+            ("Accept", ACCEPT),
+            ("X-GitHub-Api-Version", API_VERSION),
+            ("User-Agent", USER_AGENT),
+            ("Authorization", f"Bearer {token}"),
+        )
+
+    def _learn_branches(self, requests: Sequence[Request]) -> dict[Branch, Answer]:
+        """Ask for default branches that are needed and not known; return the answers for those that fail.
+
+        A query changes nothing, so where its outcome is unknown the dispatch is merely not now.
+        """
+        missing = {
+            _branch_of(request.intent): request.intent
+            for request in requests
+            if event_of(request.intent).names_workflow and _branch_of(request.intent) not in self._branches
+        }
+        asked: list[tuple[Branch, Intent]] = []
+        outgoing: list[Outgoing] = []
+        failed: dict[Branch, Answer] = {}
+        for branch, intent in missing.items():
+            try:
+                path, headers = _path_of(intent), self._headers(intent.token)
+            except ValueError as problem:
+                failed[branch] = self._not_sent(problem)
+                continue
+            asked.append((branch, intent))
+            outgoing.append(Outgoing(method="GET", target=path, headers=headers))
+        patience = min(BRANCH_TIMEOUT, self._burst.answer_timeout)
+        for index, outcome in self._burst.exchange(outgoing, answer_timeout=patience) if outgoing else ():
+            branch, intent = asked[index]
+            name = _default_branch(outcome)
+            if name is None:
+                failed[branch] = self._not_learned(intent, outcome)
+            else:
+                self._branches[branch] = name
+        return failed
+
+    def _not_learned(self, intent: Intent, outcome: Outcome) -> Answer:
+        hint = _hint(intent, outcome.status) if isinstance(outcome, Reply) else None
+        answer = judge(outcome, self._scrub(), hint=hint, now=self._time())
+        verdict = answer.verdict if answer.verdict == "refused" else "not-now"
+        message = self._scrub()(f"{answer.error or 'no answer'}; the default branch is not known")
+        return msgspec.structs.replace(answer, verdict=verdict, error=message)
+
+    # --- queries ---
+
+    def server_time(self) -> Instant | None:
+        """The server's clock, asked without a token; None where it does not answer. Never raises."""
+        headers = (("Accept", ACCEPT), ("User-Agent", USER_AGENT))
+        asked = Outgoing(method="GET", target="/rate_limit", headers=headers)
+        patience = min(BRANCH_TIMEOUT, self._burst.answer_timeout)
+        for _, outcome in self._burst.exchange([asked], answer_timeout=patience):
+            if isinstance(outcome, Reply):  # a refusal has a `Date` as well
+                return server_time(outcome.headers)
+        return None
+
+    def look_up(
+        self, intents: Mapping[str, Intent], run_ids: Mapping[str, int] | None = None
+    ) -> Mapping[str, Sighting]:
+        """What became of each intent; `run_ids` where the run is known already. Never raises.
+
+        One listing serves all intents of a repository, an event and a token; repositories are queried
+        concurrently.
+        """
+
+        def look_up_group(query: Query, group: Mapping[str, Intent]) -> Mapping[str, Sighting]:
+            return find_runs(query, group, run_ids or {}, self._scrub())
+
+        return self._query_all(
+            intents,
+            lambda intent: (intent.repository, intent.transport, intent.token),
+            look_up_group,
+            lambda problem: Sighting(error=problem),
+        )
+
+    def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
+        """Whether each channel could take what these intents describe. Never raises."""
+        return {
+            schedule_id: readiness(intents[schedule_id], checks)
+            for schedule_id, checks in self.inspect(intents).items()
+        }
+
+    def inspect(self, intents: Mapping[str, Intent]) -> Mapping[str, Sequence[Check]]:
+        """Every check of each intent's channel, for `doctor`. Channels are queried concurrently."""
+
+        def inspect_group(query: Query, group: Mapping[str, Intent]) -> Mapping[str, Sequence[Check]]:
+            checks = inspect(query, next(iter(group.values())), self._scrub())
+            return {name: checks for name in group}  # noqa: C420 - a list as a default looks like a slip
+
+        return self._query_all(
+            intents,
+            lambda intent: (
+                intent.repository, intent.transport, intent.token, intent.event_type, intent.workflow,
+                intent.delivery,
+            ),
+            inspect_group,
+            lambda problem: [Check("token", False, problem)],
+        )  # fmt: skip
+
+    def _query_all(
+        self,
+        intents: Mapping[str, Intent],
+        key: Callable[[Intent], tuple[str | None, ...]],
+        query_group: Callable[[Query, Mapping[str, Intent]], Mapping[str, A]],
+        failed: Callable[[str], A],
+    ) -> dict[str, A]:
+        """The results for all intents, those with the same `key` queried together, the groups concurrently.
+
+        `failed` makes the result of an intent that cannot be asked about, from the reason.
+        """
+        groups: dict[tuple[str | None, ...], dict[str, Intent]] = {}
+        for name, intent in intents.items():
+            groups.setdefault(key(intent), {})[name] = intent
+        found: dict[str, A] = {}
+        jobs: list[tuple[tuple[tuple[str, str], ...], dict[str, Intent]]] = []
+        for group in groups.values():
+            intent = next(iter(group.values()))
+            try:
+                _path_of(intent)
+                jobs.append((self._headers(intent.token), group))
+            except ValueError as problem:
+                message = self._scrub()(str(problem))
+                found |= {name: failed(message) for name in group}
+
+        def query_in_thread(job: tuple[tuple[tuple[str, str], ...], dict[str, Intent]]) -> Mapping[str, A]:
+            with closing(self._new_burst()) as burst:  # an HttpBurst serves one thread
+                return query_group(ApiReader(burst, job[0]), job[1])
+
+        with ThreadPoolExecutor(max(1, min(QUERY_THREADS, len(jobs)))) as threads:
+            for results in threads.map(query_in_thread, jobs):
+                found |= results
+        return {name: found[name] for name in intents}
+
+    def close(self) -> None:
+        """Hang up on what was prepared and not used."""
+        self._burst.close()
+
+    def _scrub(self) -> Scrub:
+        return scrubber(self._secrets)
+
+    def _time(self) -> Instant | None:
+        return self._now() if self._now is not None else None
+
+
+def _branch_of(intent: Intent) -> Branch:
+    """An empty name where no default branch is needed, so that it is never found among the failed."""
+    return (intent.repository or "", intent.token) if event_of(intent).names_workflow else ("", None)
+
+
+def _path_of(intent: Intent) -> str:
+    """`/repos/owner/name`. Raises ValueError for a name that could mean another path."""
+    repository = intent.repository or ""
+    if not _REPOSITORY.fullmatch(repository) or repository.endswith(("/.", "/..")):
+        raise ValueError(f"{repository!r} is not a repository (owner/name)")
+    return f"/repos/{repository}"
+
+
+def _without_run_details(one: _Composed) -> _Composed:
+    body = msgspec.json.decode(one.outgoing.body)
+    del body["return_run_details"]
+    outgoing = msgspec.structs.replace(one.outgoing, body=compact_json(body))
+    return msgspec.structs.replace(one, outgoing=outgoing, asked_for_run=False)
+
+
+def _default_branch(outcome: Outcome) -> str | None:
+    if not isinstance(outcome, Reply) or outcome.status != 200 or outcome.truncated:
+        return None
+    try:
+        name = msgspec.json.decode(outcome.body)["default_branch"]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError):
+        return None
+    return name if isinstance(name, str) and name else None
+
+
+def _hint(intent: Intent, status: int) -> str | None:
+    """What an editor can check after a refusal."""
+    token = intent.token or DEFAULT_TOKENS
+    event = event_of(intent)
+    if 300 <= status < 400:
+        return (
+            f"redirects are not followed: {intent.repository} was probably renamed or transferred; "
+            "write its new name in the channel's file"
+        )
+    if status == 401:
+        return f"the token in {token} is wrong or has expired"
+    if status == 403:
+        return f"the token in {token} needs {event.right} on {intent.repository}"
+    if status == 404:
+        workflow = f" or its workflow {intent.workflow}" if event.names_workflow else ""
+        return f"{intent.repository}{workflow} does not exist, or the token in {token} has no access to it"
+    return None

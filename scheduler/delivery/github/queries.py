@@ -1,0 +1,75 @@
+"""Queries to GitHub's REST API: one GET each, over our own connections.
+
+Nothing here retries, waits or follows a redirect. Only a complete 200 whose JSON has the expected shape
+is an answer; everything else is a `QueryError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, Protocol, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from scheduler.delivery.github.http_burst import HttpBurst
+from scheduler.delivery.github.http_connection import Outgoing, Reply
+from scheduler.delivery.github.responses import server_time, summary
+from scheduler.times import Instant
+
+LARGEST_ANSWER = 16 * 1024 * 1024
+"""Bytes of the answer to a query: a page of a hundred runs takes about 2 MB."""
+
+T = TypeVar("T")
+
+
+class QueryError(Exception):
+    """A query without a usable answer; `status` and the server's time where it did answer."""
+
+    def __init__(self, message: str, status: int | None = None, server_time: Instant | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.server_time = server_time
+
+
+class Answered(msgspec.Struct, Generic[T], frozen=True):
+    """A complete 200: its JSON as the type that was asked for, and the server's time."""
+
+    data: T
+    server_time: Instant | None
+
+
+class Query(Protocol):
+    """GET `path`, with `parameters` as its query string. Raises QueryError."""
+
+    def __call__(
+        self, path: str, expected: type[T], parameters: Mapping[str, str] | None = None, /
+    ) -> Answered[T]: ...
+
+
+class ApiReader:
+    """A `Query` with one token. One thread may use `http` at a time."""
+
+    def __init__(self, http: HttpBurst, headers: tuple[tuple[str, str], ...]) -> None:
+        self._http, self._headers = http, headers
+
+    def __call__(
+        self, path: str, expected: type[T], parameters: Mapping[str, str] | None = None, /
+    ) -> Answered[T]:
+        target = f"{path}?{urlencode(parameters)}" if parameters else path
+        request = Outgoing(method="GET", target=target, headers=self._headers)
+        ((_, outcome),) = self._http.exchange([request], largest=LARGEST_ANSWER)
+        if not isinstance(outcome, Reply):
+            raise QueryError(outcome.why)
+        time = server_time(outcome.headers)
+        if outcome.status != 200:
+            raise QueryError(summary(outcome), outcome.status, time)
+        if outcome.truncated:
+            raise QueryError(f"the API's answer is larger than {LARGEST_ANSWER:,} bytes", 200, time)
+        try:
+            # Decoding into the type costs a third of decoding everything: a run has a hundred fields.
+            return Answered(msgspec.json.decode(outcome.body, type=expected), time)
+        except msgspec.ValidationError:
+            raise QueryError("the API's answer does not have the expected shape", 200, time) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise QueryError("the API's answer is not valid JSON", 200, time) from None
