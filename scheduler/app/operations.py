@@ -22,7 +22,7 @@ from scheduler.editing import retry as retries
 from scheduler.errors import Error, LostRace, ScheduleError, StateError
 from scheduler.reporting.explain import ShownSchedule, explain
 from scheduler.state.intent import key_of
-from scheduler.state.record import Claim, Record
+from scheduler.state.record import Lease, Record
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +168,7 @@ def show(repository: Repository, name: str) -> ShownSchedule:
     channel = None if declared is None else declared.channels.get(row.record.channel_id)
     place = row.location
     known_claims = claims(repository, declared, [row.record])
-    claim = next(iter(known_claims.values()), row.record.claim)
+    claim = next(iter(known_claims.values()), row.record.lease)
     return ShownSchedule(
         row=row,
         history=() if recorded is None else recorded.history,
@@ -185,16 +185,16 @@ def show(repository: Repository, name: str) -> ShownSchedule:
 
 def claims(
     repository: Repository, declared: Declarations | None, records: Iterable[Record]
-) -> dict[str, Claim]:
+) -> dict[str, Lease]:
     """Which worker has each job, by its key: on a broker's queue the record knows, else the queue itself."""
-    found: dict[str, Claim] = {}
+    found: dict[str, Lease] = {}
     asked: dict[str, str] = {}
     for record in records:
         intent = record.intent
         if intent is None or intent.job_id is None:
             continue
-        if record.claim is not None:
-            found[intent.key] = record.claim
+        if record.lease is not None:
+            found[intent.key] = record.lease
         else:
             asked[intent.job_id] = intent.key
     if declared is None or not asked:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from scheduler.state.answers import Answer, Sighting
+from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Intent
 from scheduler.times import Instant
 
@@ -57,7 +57,7 @@ class Dispatcher(Protocol):
 
     def look_up(
         self, intents: Mapping[str, Intent], run_ids: Mapping[str, int] | None = None
-    ) -> Mapping[str, Sighting]:
+    ) -> Mapping[str, LookupResult]:
         """What became of each schedule's intent. One listing serves all intents of a repository.
 
         `run_ids` (by schedule id) where the run is known: it is asked for itself.

@@ -15,7 +15,7 @@ from scheduler.delivery.routes import Ways
 from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.planning.plan import PlannedSend
 from scheduler.planning.reconcile import Reconciled
-from scheduler.state.answers import Sighting
+from scheduler.state.answers import LookupResult
 from scheduler.state.outcomes import LATE, after_lookup, after_sighting
 from scheduler.state.record import Intent, Record, advance
 from scheduler.times import Instant, instant_text
@@ -29,7 +29,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     about: Mapping[str, Record]
     """The records that were asked about."""
-    sightings: Mapping[str, Sighting]
+    sightings: Mapping[str, LookupResult]
     readiness: Mapping[str, Readiness]
 
     def settle(self, schedules: dict[str, Record], now: Instant, tell: Callable[[str, Record], None]) -> None:
@@ -68,7 +68,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     record: Record
     intent: Intent
     due: Instant
-    sighting: Sighting
+    sighting: LookupResult
 
     def adopted(self, now: Instant) -> Record:
         return after_sighting(self.record, self.intent, self.sighting, self.due, now)
@@ -112,7 +112,7 @@ class Asking:
             sightings=self._ask_all(
                 wanted["lookup"],
                 lambda way, some: way.look_up(some, run_ids),
-                lambda fault: Sighting(error=fault),
+                lambda fault: LookupResult(error=fault),
             ),
             readiness=self._ask_all(
                 wanted["confirm"],
@@ -148,7 +148,7 @@ class Asking:
         if not intents:
             return None
         sightings = self._ask_all(
-            intents, lambda way, some: way.look_up(some), lambda fault: Sighting(error=fault)
+            intents, lambda way, some: way.look_up(some), lambda fault: LookupResult(error=fault)
         )
         found: dict[str, Found] = {}
         for name, sighting in sightings.items():

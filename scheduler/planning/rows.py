@@ -43,7 +43,7 @@ def is_dead_letter(record: Record) -> bool:
 def waits_for_worker(record: Record) -> bool:
     """Whether its job is on the queue and the record knows of no worker that has it."""
     is_open = record.traits.was_sent and record.evidence != "run"
-    return is_open and record.claim is None and _on_queue(record)
+    return is_open and record.lease is None and _on_queue(record)
 
 
 def _on_queue(record: Record) -> bool:

@@ -20,7 +20,7 @@ from scheduler.planning.plan import PlannedSend, pauses_text
 from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rows import Row
 from scheduler.state.outcomes import LOOKUP_WINDOW, RUN_WINDOW
-from scheduler.state.record import Claim, Event, Record
+from scheduler.state.record import Event, Lease, Record
 from scheduler.state.statuses import Status
 from scheduler.times import Instant, duration_text, instant_text, read_utc
 
@@ -45,7 +45,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(filter(None, (*self.facts, self.next, self.deadline, self.remedy, *self.notes)))
 
 
-def explain(reconciled: Reconciled, row: Row, recorded: Record | None, claim: Claim | None = None) -> str:
+def explain(reconciled: Reconciled, row: Row, recorded: Record | None, claim: Lease | None = None) -> str:
     """The explanation of one row as text. `recorded` is its record in the state, if it has one; `claim` says
     which worker has its job."""
     return Explainer(reconciled).explain(row, recorded, claim).text
@@ -57,7 +57,7 @@ class Explainer:
     def __init__(self, reconciled: Reconciled) -> None:
         self.reconciled = reconciled
 
-    def explain(self, row: Row, recorded: Record | None, claim: Claim | None = None) -> Explanation:
+    def explain(self, row: Row, recorded: Record | None, claim: Lease | None = None) -> Explanation:
         """One row; the arguments are those of the function `explain`."""
         declared = self.reconciled.declared
         if declared is None:
@@ -114,7 +114,7 @@ class _Case:
         declared: Declarations,
         row: Row,
         recorded: Record | None,
-        claim: Claim | None,
+        claim: Lease | None,
     ) -> None:
         self.explainer = explainer
         self.reconciled = explainer.reconciled
@@ -504,7 +504,7 @@ class ShownSchedule(msgspec.Struct, frozen=True, kw_only=True):
     """The commit that its declaration came with; None where it is not declared, or not in git."""
     unreadable: str | None
     """The file that declared it and cannot be read now."""
-    claim: Claim | None
+    claim: Lease | None
     """Which worker has its job on a queue, and since when; None where none has taken it."""
     repository: str | None
     """Where its channel publishes; None on a queue, or where the channel cannot be read."""

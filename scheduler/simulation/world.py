@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from scheduler.delivery.dispatcher import Check, Readiness, Request
 from scheduler.errors import LostRace, StateError
-from scheduler.state.answers import Run, Sighting
+from scheduler.state.answers import LookupResult, Run
 from scheduler.state.record import Intent, Record, State
 from scheduler.state.stores import Snapshot
 from scheduler.times import Instant
@@ -54,10 +54,10 @@ class World:
         run = SimulatedRun(id=number, shows=shows, ends=shows + takes, conclusion=conclusion)
         self.runs[key].append(run)
 
-    def sighting(self, intent: Intent) -> Sighting:
+    def sighting(self, intent: Intent) -> LookupResult:
         """What a listing of the channel's runs says of a key now."""
         shown = [run for run in self.runs.get(intent.key, ()) if run.shows <= self.now]
-        return Sighting(
+        return LookupResult(
             runs=[
                 Run(run_id=run.id, conclusion=run.conclusion if run.ends <= self.now else None)
                 for run in shown
@@ -139,7 +139,7 @@ class SimulatedWay:
         self,
         intents: Mapping[str, Intent],
         run_ids: Mapping[str, int] | None = None,  # noqa: ARG002 - a listing has them all
-    ) -> Mapping[str, Sighting]:
+    ) -> Mapping[str, LookupResult]:
         return {schedule_id: self.world.sighting(intent) for schedule_id, intent in intents.items()}
 
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:

@@ -58,7 +58,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """What the run itself says about its end, where it can (a job's error)."""
 
 
-class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+class LookupResult(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to "what became of this key": all its runs, none, or no answer (`error`)."""
 
     runs: Sequence[Run] = ()

@@ -240,8 +240,8 @@ def _nonsense(schedule_id: str, record: Record) -> str | None:
     for field in _COUNTS:
         if not 0 <= getattr(record, field) <= _LARGEST:
             return f"has {field} {getattr(record, field)}"
-    if record.claim is not None and not 1 <= record.claim.attempts <= _LARGEST:
-        return f"has a claim with attempts {record.claim.attempts}"
+    if record.lease is not None and not 1 <= record.lease.attempts <= _LARGEST:
+        return f"has a claim with attempts {record.lease.attempts}"
     needed = record.traits.needs
     if needed is not None and getattr(record, needed) is None:
         return f"is {record.status} without {'an intent' if needed == 'intent' else 'a reason'}"
@@ -274,6 +274,6 @@ def _moments(record: Record) -> Iterator[str]:
     if record.intent is not None:
         yield record.intent.at
         yield record.intent.not_after
-    if record.claim is not None:
-        yield record.claim.at
-        yield record.claim.until
+    if record.lease is not None:
+        yield record.lease.at
+        yield record.lease.until

@@ -114,7 +114,7 @@ def intend(record: Record, intent: Intent, *, now: Instant, due: Instant) -> Rec
         error_message=None,
         next_attempt_at=None,
         limited=False,
-        claim=None,
+        lease=None,
         accepted_at=None,
         checked_at=None,
         not_found_at=None,

@@ -17,7 +17,7 @@ import msgspec
 
 from scheduler.state.answers import Pointer
 from scheduler.state.intent import payload_of
-from scheduler.state.record import Claim, Intent, Record, advance, note
+from scheduler.state.record import Intent, Lease, Record, advance, note
 from scheduler.state.statuses import Reason
 from scheduler.times import Instant, instant_text, read_utc
 
@@ -120,23 +120,23 @@ def begin(
     if found is None:
         return _unknown(records, pointer.schedule_id)
     record = records[found] = overdue(records[found], now, attempts)
-    intent, claim = record.intent, record.claim
+    intent, held = record.intent, record.lease
     assert intent is not None, "it was found by its intent"
     if (intent.owner, intent.at) != (pointer.owner, pointer.at):
         return Begun(words="the message is of an earlier attempt to send it")
     if (words := _closed(record)) is not None:
         return Begun(words=words)
-    if claim is not None and (patience := _patience(claim, now)) is not None:
+    if held is not None and (patience := _patience(held, now)) is not None:
         return patience
     if now > read_utc(intent.not_after):
         words = f"no attempt starts after {intent.not_after}"
         records[found] = after_end(record, End(conclusion="expired", words=words), now)
         return Begun(words=words)
-    attempt = 1 if claim is None else claim.attempts + 1
+    attempt = 1 if held is None else held.attempts + 1
     why = f"the worker {worker} began" + (f", attempt {attempt}" if attempt > 1 else "")
-    running = Claim(worker, instant_text(now), "running", instant_text(now + lease), attempt)
+    running = Lease(worker, instant_text(now), "running", instant_text(now + lease), attempt)
     records[found] = note(
-        record, now, why, claim=running, accepted_at=record.accepted_at or instant_text(now)
+        record, now, why, lease=running, accepted_at=record.accepted_at or instant_text(now)
     )
     return Begun(_work(found, records[found], intent, running))
 
@@ -165,27 +165,27 @@ def _closed(record: Record) -> str | None:
     return None
 
 
-def _patience(claim: Claim, now: Instant) -> Begun | None:
+def _patience(lease: Lease, now: Instant) -> Begun | None:
     """Why a claimed job has to be left alone, and for how long; None where it may begin again."""
-    if claim.state == "ended":
+    if lease.state == "ended":
         return Begun(words="it has ended already")
-    left = read_utc(claim.until) - now
+    left = read_utc(lease.until) - now
     if left <= 0:
         return None  # its next attempt, or its worker is lost and it may be repeated: else it were overdue
-    if claim.state == "waiting":
-        return Begun(wait=left, words=f"its next attempt is at {claim.until}")
-    return Begun(wait=left, words=f"the worker {claim.worker} is at it")
+    if lease.state == "waiting":
+        return Begun(wait=left, words=f"its next attempt is at {lease.until}")
+    return Begun(wait=left, words=f"the worker {lease.worker} is at it")
 
 
-def _work(schedule_id: str, record: Record, intent: Intent, claim: Claim) -> Work:
+def _work(schedule_id: str, record: Record, intent: Intent, lease: Lease) -> Work:
     return Work(
         job_id=intent.job_id or schedule_id,
         schedule_id=schedule_id,
         key=intent.key,
         payload=payload_of(schedule_id, record, intent.key, intent.not_after),
         command=intent.command,
-        attempt=claim.attempts,
-        worker=claim.worker,
+        attempt=lease.attempts,
+        worker=lease.worker,
     )
 
 
@@ -195,10 +195,10 @@ def renew(records: Records, held: Iterable[Work], now: Instant, lease: int) -> N
         found = _held(records, work)
         if found is not None:
             record = records[found]
-            assert record.claim is not None, "a held job has a claim"
+            assert record.lease is not None, "a held job has a lease"
             until = instant_text(now + lease)
             records[found] = msgspec.structs.replace(
-                record, claim=msgspec.structs.replace(record.claim, until=until)
+                record, lease=msgspec.structs.replace(record.lease, until=until)
             )
 
 
@@ -214,27 +214,27 @@ def end(
     if found is None:
         return None
     record = records[found]
-    intent, claim = record.intent, record.claim
+    intent, lease = record.intent, record.lease
     assert intent is not None
-    assert claim is not None, "a held job has a claim"
+    assert lease is not None, "a held job has a lease"
     wait: int = backoff * 2 ** (work.attempt - 1)
     is_last = work.attempt >= attempts or now + wait > read_utc(intent.not_after)
     if outcome.conclusion != "success" and _is_repeatable(intent) and not is_last:
         until = instant_text(now + wait)
-        waiting = Claim(claim.worker, claim.at, "waiting", until, claim.attempts)
+        waiting = Lease(lease.worker, lease.at, "waiting", until, lease.attempts)
         why = f"attempt {work.attempt}: {outcome.words}; the next one is at {until}"
-        records[found] = note(record, now, why, claim=waiting, error_message=outcome.words)
+        records[found] = note(record, now, why, lease=waiting, error_message=outcome.words)
         return wait
-    ended = Claim(claim.worker, claim.at, "ended", instant_text(now), claim.attempts)
-    records[found] = msgspec.structs.replace(after_end(record, outcome, now), claim=ended)
+    ended = Lease(lease.worker, lease.at, "ended", instant_text(now), lease.attempts)
+    records[found] = msgspec.structs.replace(after_end(record, outcome, now), lease=ended)
     return None
 
 
 def _held(records: Mapping[str, Record], work: Work) -> str | None:
     """The schedule whose job is still this worker's, in this attempt."""
     found = find(records, work.schedule_id, work.key)
-    claim = None if found is None else records[found].claim
-    if claim is None or (claim.worker, claim.attempts, claim.state) != (work.worker, work.attempt, "running"):
+    lease = None if found is None else records[found].lease
+    if lease is None or (lease.worker, lease.attempts, lease.state) != (work.worker, work.attempt, "running"):
         return None
     return found
 
@@ -244,21 +244,21 @@ def overdue(record: Record, now: Instant, attempts: int) -> Record:
 
     A job that may be repeated is left to the next worker, as long as an attempt may start.
     """
-    intent, claim = record.intent, record.claim
-    if claim is None or intent is None or claim.state == "ended" or now < read_utc(claim.until):
+    intent, lease = record.intent, record.lease
+    if lease is None or intent is None or lease.state == "ended" or now < read_utc(lease.until):
         return record
     if not record.traits.was_sent:
         return record
     is_late = now > read_utc(intent.not_after)
-    if claim.state == "waiting":
+    if lease.state == "waiting":
         if not is_late:
             return record
         words = f"{record.error_message}; no attempt starts after {intent.not_after}"
         outcome = End(conclusion="failure", words=words)
-    elif _is_repeatable(intent) and not is_late and claim.attempts < attempts:
+    elif _is_repeatable(intent) and not is_late and lease.attempts < attempts:
         return record
     else:
-        outcome = End(conclusion="lost", words=f"the worker {claim.worker} went away")
+        outcome = End(conclusion="lost", words=f"the worker {lease.worker} went away")
     return after_end(record, outcome, now)
 
 

@@ -92,7 +92,7 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "job_id": "The job's id on the queue.",
         "command": "What a worker runs.",
     },
-    "Claim": {
+    "Lease": {
         "worker": "The worker.",
         "at": "When its attempt began.",
         "state": "Running; waiting for its next attempt; ended.",
@@ -159,7 +159,7 @@ def _form(title: str, name: str, part: Mapping[str, Any]) -> dict[str, Any]:
     """The form of a field, narrower than its type where it is a time or a count."""
     if form := _FORMS.get(title, {}).get(name):
         return dict(form)
-    if title == "Claim" and name == "until":
+    if title == "Lease" and name == "until":
         return dict(_TIME)
     if name in _COUNTS:
         return {**_COUNT, **({"default": part["default"]} if "default" in part else {})}

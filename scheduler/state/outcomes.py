@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from scheduler.desired import SettingsSpec
-from scheduler.state.answers import Answer, Run, Sighting
+from scheduler.state.answers import Answer, LookupResult, Run
 from scheduler.state.record import Intent, Record, advance, note
 from scheduler.state.statuses import Reason
 from scheduler.times import Instant, instant_text, read_utc
@@ -37,7 +37,7 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
     """The record of an executing schedule once its one request was answered (or not)."""
     intent = record.intent
     assert intent is not None, "only an executing schedule has an answer to wait for"
-    if answer.verdict == "accepted" or record.claim is not None:  # a worker has it, whatever the broker said
+    if answer.verdict == "accepted" or record.lease is not None:  # a worker has it, whatever the broker said
         return _accepted(record, answer, now)
     if answer.verdict == "unknown":
         return note(record, now, f"no certain answer: {answer.error}", error_message=answer.error)
@@ -121,7 +121,7 @@ def _accepted(record: Record, answer: Answer, now: Instant) -> Record:
 # --- looking up -------------------------------------------------------------------------------------
 
 
-def after_lookup(record: Record, sighting: Sighting, now: Instant) -> Record:
+def after_lookup(record: Record, sighting: LookupResult, now: Instant) -> Record:
     """The record once its key was looked up. A lookup that failed is no answer, until a day is over."""
     intent = record.intent
     assert intent is not None
@@ -164,7 +164,9 @@ def after_lookup(record: Record, sighting: Sighting, now: Instant) -> Record:
     return msgspec.structs.replace(record, **seen)
 
 
-def after_sighting(record: Record, intent: Intent, sighting: Sighting, due: Instant, now: Instant) -> Record:
+def after_sighting(
+    record: Record, intent: Intent, sighting: LookupResult, due: Instant, now: Instant
+) -> Record:
     """The record of an unsent schedule whose key a run carries all the same: its record was set back."""
     begun = min((run.started_at for run in sighting.runs if run.started_at is not None), default=now)
     sent = advance(
@@ -195,7 +197,7 @@ def _by_record(record: Record, now: Instant) -> Record:
     """
     intent = record.intent
     assert intent is not None
-    if record.status == "executing" and record.claim is None:
+    if record.status == "executing" and record.lease is None:
         if record.accepted_at is None:
             return after_nothing_left(
                 record, "it was not put on the queue for certain, and no worker has it", now
@@ -206,7 +208,7 @@ def _by_record(record: Record, now: Instant) -> Record:
     return msgspec.structs.replace(record, checked_at=instant_text(now))
 
 
-def _telling(sighting: Sighting) -> Run:
+def _telling(sighting: LookupResult) -> Run:
     """Of several runs of one key, the one that says most: a success, one under way, then any other."""
 
     def weight(run: Run) -> tuple[bool, bool, bool, int]:
@@ -220,7 +222,7 @@ def _telling(sighting: Sighting) -> Run:
     return max(sighting.runs, key=weight)
 
 
-def _after_failure(record: Record, sighting: Sighting, now: Instant) -> Record:
+def _after_failure(record: Record, sighting: LookupResult, now: Instant) -> Record:
     """A failed run that was run again and succeeded completes the schedule after all.
 
     So does, where an accepted dispatch is enough, any run that shows up after the search was given up.

@@ -69,7 +69,7 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     command: str | None = None
 
 
-class Claim(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+class Lease(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """Who works on a job that a broker carries. Brokers deliver twice at times: the record decides.
 
     `until` is, of a running job, when its worker is taken for lost; of a waiting one, when its next attempt
@@ -124,7 +124,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     doubtful: bool = False
     """An earlier attempt with the same key may have been accepted."""
     intent: Intent | None = None
-    claim: Claim | None = None
+    lease: Lease | None = msgspec.field(default=None, name="claim")
     accepted_at: str | None = None
     """When a complete yes came back; an intent without it may or may not have left."""
     completed_at: str | None = None

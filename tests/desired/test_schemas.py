@@ -379,7 +379,7 @@ def full_state() -> state.State:
         "coordination_group_id": "w/g",
         "channel_id": "a",
         "intent": intent,
-        "claim": state.Claim("w1", NOON, "running", NOON),
+        "lease": state.Lease("w1", NOON, "running", NOON),
         "metadata": {"a": ["b"]},
         "pauses": (state.Pause("freeze", "Holidays", NOON),),
         "history": (state.Event(NOON, "failed", "it did"),),

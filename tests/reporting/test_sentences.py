@@ -16,7 +16,7 @@ from miniature import Miniature
 from still_clock import StillClock
 
 from scheduler.state.codec import encode
-from scheduler.state.record import Claim, Event, Intent, Pause, Pauser, Record, State
+from scheduler.state.record import Event, Intent, Lease, Pause, Pauser, Record, State
 from scheduler.state.statuses import Reason, Status
 
 TABLE = Path(__file__).parent / "sentences.txt"
@@ -118,8 +118,8 @@ def intent(channel: str, **changes: Any) -> Intent:
     return Intent(**(usual | changes))
 
 
-def claim(state: str, until: str, attempts: int = 1) -> Claim:
-    return Claim("studio.4711.9f3a", "2030-03-01T18:00:05Z", state, until, attempts)  # type: ignore[arg-type]
+def claim(state: str, until: str, attempts: int = 1) -> Lease:
+    return Lease("studio.4711.9f3a", "2030-03-01T18:00:05Z", state, until, attempts)  # type: ignore[arg-type]
 
 
 def paused(by: str, until: str | None) -> dict[str, Any]:
@@ -264,19 +264,19 @@ def sent() -> list[Case]:
             intent=intent("lobby", delivery="at-least-once"),
         ),
         Case("executing, on a queue, accepted", **accepted, **job),
-        Case("executing, on a queue, a worker has it", **accepted, **job, claim=running),
-        Case("executing, on a queue, waiting for an attempt", **accepted, **job, claim=waiting),
+        Case("executing, on a queue, a worker has it", **accepted, **job, lease=running),
+        Case("executing, on a queue, waiting for an attempt", **accepted, **job, lease=waiting),
         Case("completed", status="completed", now=DUE),
         Case("completed, late", status="completed", now=DUE, lateness_seconds=180),
         Case("completed, by a run", status="completed", now=DUE, evidence="run"),
         Case("completed, on a queue", status="completed", now=DUE, **job),
-        Case("completed, on a queue, a worker has it", status="completed", now=soon, **job, claim=running),
+        Case("completed, on a queue, a worker has it", status="completed", now=soon, **job, lease=running),
         Case(
             "completed, on a queue, waiting for an attempt",
             status="completed",
             now=soon,
             **job,
-            claim=waiting,
+            lease=waiting,
         ),
         Case(
             "completed, on a queue, by a worker",
@@ -284,7 +284,7 @@ def sent() -> list[Case]:
             now=DUE,
             **job,
             evidence="run",
-            claim=claim("ended", DUE),
+            lease=claim("ended", DUE),
         ),
     ]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.desired import SettingsSpec
-from scheduler.state.answers import Answer, Pointer, Sighting
+from scheduler.state.answers import Answer, LookupResult, Pointer
 from scheduler.state.jobs import Begun, End, Work, begin, end, overdue, renew, report
 from scheduler.state.outcomes import after_answer, after_lookup
 from scheduler.state.record import Intent, Record
@@ -197,15 +197,15 @@ def test_time_itself_ends_what_waits_for_an_attempt_that_may_not_start_any_more(
 
 def test_a_job_that_may_not_be_on_the_queue_is_taken_back_and_sent_anew() -> None:
     unsure = record("executing", attempts=1)
-    after = after_lookup(unsure, Sighting(by_record=True), NOW + 300)
+    after = after_lookup(unsure, LookupResult(by_record=True), NOW + 300)
     assert (after.status, after.attempts) == ("pending", 0)
     assert deliver({NAME: after}).work is None, "a message that got through all the same does nothing"
 
 
 def test_a_job_that_no_worker_took_in_time_has_failed() -> None:
     waits = record("executing", accepted_at=instant_text(NOW))
-    assert after_lookup(waits, Sighting(by_record=True), LAST).status == "executing"
-    assert told(after_lookup(waits, Sighting(by_record=True), LAST + 1))[:2] == ("failed", "run_failed")
+    assert after_lookup(waits, LookupResult(by_record=True), LAST).status == "executing"
+    assert told(after_lookup(waits, LookupResult(by_record=True), LAST + 1))[:2] == ("failed", "run_failed")
 
 
 # --- any order of anything ------------------------------------------------------------------------------

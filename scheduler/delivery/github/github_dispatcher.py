@@ -31,7 +31,7 @@ from scheduler.delivery.github.preflight import inspect, readiness
 from scheduler.delivery.github.queries import ApiReader, Query
 from scheduler.delivery.github.responses import Scrub, judge, refuses_run_details, scrubber, server_time
 from scheduler.delivery.github.workflow_runs import find_runs
-from scheduler.state.answers import Answer, Sighting
+from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Intent
 from scheduler.times import Instant
 
@@ -240,21 +240,21 @@ class GitHubDispatcher:
 
     def look_up(
         self, intents: Mapping[str, Intent], run_ids: Mapping[str, int] | None = None
-    ) -> Mapping[str, Sighting]:
+    ) -> Mapping[str, LookupResult]:
         """What became of each intent; `run_ids` where the run is known already. Never raises.
 
         One listing serves all intents of a repository, an event and a token; repositories are queried
         concurrently.
         """
 
-        def look_up_group(query: Query, group: Mapping[str, Intent]) -> Mapping[str, Sighting]:
+        def look_up_group(query: Query, group: Mapping[str, Intent]) -> Mapping[str, LookupResult]:
             return find_runs(query, group, run_ids or {}, self._scrub())
 
         return self._query_all(
             intents,
             lambda intent: (intent.repository, intent.transport, intent.token),
             look_up_group,
-            lambda problem: Sighting(error=problem),
+            lambda problem: LookupResult(error=problem),
         )
 
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:

@@ -15,7 +15,7 @@ import msgspec
 
 from scheduler.delivery.github.queries import Query, QueryError
 from scheduler.delivery.github.responses import Scrub, page
-from scheduler.state.answers import Run, Sighting
+from scheduler.state.answers import LookupResult, Run
 from scheduler.state.record import Intent
 from scheduler.times import Instant, instant, instant_text, read_utc
 
@@ -45,13 +45,13 @@ class _Page(msgspec.Struct):
 
 def find_runs(
     query: Query, intents: Mapping[str, Intent], run_ids: Mapping[str, int], scrub: Scrub
-) -> dict[str, Sighting]:
+) -> dict[str, LookupResult]:
     """What became of intents that went to one repository by one event. Raises nothing.
 
     `run_ids`: the run of a schedule, where it is known already; a run that was deleted is searched by key.
     """
     repository = next(iter(intents.values())).repository or ""
-    seen: dict[str, Sighting] = {}
+    seen: dict[str, LookupResult] = {}
     for schedule_id in intents:
         if schedule_id in run_ids:
             known = _one_run(query, repository, run_ids[schedule_id], scrub)
@@ -61,24 +61,24 @@ def find_runs(
     return seen | (_by_key(query, repository, rest, scrub) if rest else {})
 
 
-def _one_run(query: Query, repository: str, run_id: int, scrub: Scrub) -> Sighting | None:
+def _one_run(query: Query, repository: str, run_id: int, scrub: Scrub) -> LookupResult | None:
     try:
         answer = query(f"/repos/{repository}/actions/runs/{run_id}", _Run)
     except QueryError as problem:
-        return None if problem.status == 404 else Sighting(error=scrub(str(problem)))
-    return Sighting(runs=(_as_run(answer.data, scrub),), server_time=answer.server_time)
+        return None if problem.status == 404 else LookupResult(error=scrub(str(problem)))
+    return LookupResult(runs=(_as_run(answer.data, scrub),), server_time=answer.server_time)
 
 
 def _by_key(
     query: Query, repository: str, intents: Mapping[str, Intent], scrub: Scrub
-) -> dict[str, Sighting]:
+) -> dict[str, LookupResult]:
     event = next(iter(intents.values())).transport
     since = min(read_utc(intent.at) for intent in intents.values()) - EARLIER
     try:
         runs, total, time = _listing(query, repository, event, since)
     except QueryError as problem:
-        return dict.fromkeys(intents, Sighting(error=scrub(str(problem))))
-    found: dict[str, Sighting] = {}
+        return dict.fromkeys(intents, LookupResult(error=scrub(str(problem))))
+    found: dict[str, LookupResult] = {}
     for schedule_id, intent in intents.items():
         key = re.compile(rf"(?<![A-Za-z0-9]){re.escape(intent.key)}(?![A-Za-z0-9])")
         mine = tuple(_as_run(run, scrub) for run in runs if key.search(run.display_title or ""))
@@ -86,7 +86,7 @@ def _by_key(
         if not mine and total > len(runs):
             since_text = instant_text(since)
             error = f"{repository} has {total:,} runs since {since_text}; GitHub lists only {len(runs):,}"
-        found[schedule_id] = Sighting(runs=mine, error=error, server_time=time)
+        found[schedule_id] = LookupResult(runs=mine, error=error, server_time=time)
     return found
 
 

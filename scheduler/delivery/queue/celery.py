@@ -19,7 +19,7 @@ import msgspec
 
 from scheduler.delivery.dispatcher import Check, Readiness, Request
 from scheduler.errors import Error, QueueError
-from scheduler.state.answers import Answer, Pointer, Sighting
+from scheduler.state.answers import Answer, LookupResult, Pointer
 from scheduler.state.record import Intent
 
 SCHEMES = ("redis", "rediss", "amqp", "amqps")
@@ -206,9 +206,9 @@ class BrokerDispatcher:
         self,
         intents: Mapping[str, Intent],
         run_ids: Mapping[str, int] | None = None,  # noqa: ARG002 - the protocol's; a job has none
-    ) -> Mapping[str, Sighting]:
+    ) -> Mapping[str, LookupResult]:
         """The record itself says what became of each: a broker does not know."""
-        return dict.fromkeys(intents, Sighting(by_record=True))
+        return dict.fromkeys(intents, LookupResult(by_record=True))
 
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
         """Whether the broker takes jobs. Whether somebody works on them is not its business."""

@@ -28,8 +28,8 @@ import msgspec
 from scheduler.delivery.dispatcher import Check, Readiness, Request
 from scheduler.delivery.queue.celery import SCHEMES, Broker
 from scheduler.errors import Error, QueueError
-from scheduler.state.answers import Answer, Run, Sighting
-from scheduler.state.record import Claim, Intent
+from scheduler.state.answers import Answer, LookupResult, Run
+from scheduler.state.record import Intent, Lease
 from scheduler.times import Instant, instant_text, read_utc
 
 LEASE = 60
@@ -481,17 +481,17 @@ def _job(row: tuple[Any, ...]) -> Job:
     return Job(number, job_id, key, queue, schedule_id, json.loads(payload), command, bool(repeatable), *rest)
 
 
-def claim_of(job: Job) -> Claim | None:
+def claim_of(job: Job) -> Lease | None:
     """Who works on a job, in the words of the record; None where nobody has begun it yet."""
     if job.started_at is None:
         return None
     begun, worker = instant_text(job.started_at), job.worker or ""
     if job.state == "running":
         assert job.lease_until is not None, "a running job has a lease"
-        return Claim(worker, begun, "running", instant_text(job.lease_until), job.attempts)
+        return Lease(worker, begun, "running", instant_text(job.lease_until), job.attempts)
     if job.state == "waiting":
-        return Claim(worker, begun, "waiting", instant_text(job.available_at), job.attempts)
-    return Claim(worker, begun, "ended", instant_text(job.finished_at or job.started_at), job.attempts)
+        return Lease(worker, begun, "waiting", instant_text(job.available_at), job.attempts)
+    return Lease(worker, begun, "ended", instant_text(job.finished_at or job.started_at), job.attempts)
 
 
 class QueueDispatcher:
@@ -545,7 +545,7 @@ class QueueDispatcher:
         self,
         intents: Mapping[str, Intent],
         run_ids: Mapping[str, int] | None = None,  # noqa: ARG002 - the protocol's; the job id says it all
-    ) -> Mapping[str, Sighting]:
+    ) -> Mapping[str, LookupResult]:
         """The job of each intent, as a run."""
         ids = {schedule_id: _id_of(schedule_id, intent) for schedule_id, intent in intents.items()}
         try:
@@ -553,12 +553,12 @@ class QueueDispatcher:
                 self.queue.reap(self._now())
             jobs = self.queue.find(ids.values())
         except QueueError as problem:
-            return dict.fromkeys(intents, Sighting(error=str(problem)))
-        seen: dict[str, Sighting] = {}
+            return dict.fromkeys(intents, LookupResult(error=str(problem)))
+        seen: dict[str, LookupResult] = {}
         for schedule_id, intent in intents.items():
             job = jobs.get(ids[schedule_id])
             mine = job is not None and job.key == intent.key
-            seen[schedule_id] = Sighting(runs=(_as_run(job),) if job is not None and mine else ())
+            seen[schedule_id] = LookupResult(runs=(_as_run(job),) if job is not None and mine else ())
         return seen
 
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:

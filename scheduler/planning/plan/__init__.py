@@ -91,4 +91,4 @@ def _proceed_sent(situation: Situation, schedule_id: str, record: Record) -> Non
 
 def _is_under_way(record: Record) -> bool:
     """It was sent, and may still be given up by a plan. A job counts from its claim, whatever its status."""
-    return record.status == "executing" or (record.status == "completed" and record.claim is not None)
+    return record.status == "executing" or (record.status == "completed" and record.lease is not None)

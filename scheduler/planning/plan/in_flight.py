@@ -39,11 +39,11 @@ def proceed_executing(situation: Situation, schedule_id: str, record: Record) ->
 
 def _proceed_claimed(situation: Situation, schedule_id: str, record: Record) -> bool:
     """Leave a job to the worker that has it and tells the record itself; fail it where that one is lost."""
-    if record.claim is None or record.claim.state == "ended":
+    if record.lease is None or record.lease.state == "ended":
         return False
     after = overdue(record, situation.now, situation.subject.declared.settings.retry_attempts)
     if after is record:
-        situation.draft.wake_at(max(read_utc(record.claim.until), situation.now + 1))
+        situation.draft.wake_at(max(read_utc(record.lease.until), situation.now + 1))
     else:
         situation.draft.change("fail", schedule_id, after, after.error_message or "its job failed")
     return True

@@ -13,7 +13,7 @@ from scheduler.planning import query
 from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rows import Row
 from scheduler.reporting.explain import Explainer
-from scheduler.state.record import Claim, Record, State
+from scheduler.state.record import Lease, Record, State
 from scheduler.state.statuses import Status
 from scheduler.times import Instant, read_utc
 
@@ -79,7 +79,7 @@ def gather(
     reconciled: Reconciled,
     state: State | None,
     wanted: query.Filter,
-    claims: Mapping[str, Claim],
+    claims: Mapping[str, Lease],
 ) -> Calendar:
     """What a look shows of the schedules that the filter accepts. `claims` says which worker has a job, by
     the publication's key."""
@@ -97,11 +97,11 @@ def gather(
     )
 
 
-def _entry(explainer: Explainer, state: State | None, row: Row, claims: Mapping[str, Claim]) -> Entry:
+def _entry(explainer: Explainer, state: State | None, row: Row, claims: Mapping[str, Lease]) -> Entry:
     recorded = _recorded(explainer.reconciled, state, row)
     history = () if recorded is None else recorded.history
     intent = row.record.intent
-    claim = row.record.claim or (None if intent is None else claims.get(intent.key))
+    claim = row.record.lease or (None if intent is None else claims.get(intent.key))
     return Entry(
         row=row,
         kind=kind_of(row),

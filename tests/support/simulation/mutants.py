@@ -19,7 +19,7 @@ from scheduler.delivery.github import responses
 from scheduler.errors import LostRace
 from scheduler.planning.plan.deadlines import Situation
 from scheduler.planning.plan.pauses import Pauses
-from scheduler.state.answers import Sighting
+from scheduler.state.answers import LookupResult
 from scheduler.state.record import Record, State, advance
 from scheduler.state.stores import Snapshot
 
@@ -152,8 +152,8 @@ def look_nothing_up() -> Iterator[None]:
     """Every lookup answers that no run carries the key."""
     plain = outcomes.after_lookup
 
-    def blind(record: Record, sighting: Sighting, now: int) -> Record:
-        return plain(record, Sighting(runs=()), now)
+    def blind(record: Record, sighting: LookupResult, now: int) -> Record:
+        return plain(record, LookupResult(runs=()), now)
 
     with mock.patch.object(lookups, "after_lookup", blind):
         yield
@@ -204,7 +204,7 @@ def unknown_is_only_failed() -> Iterator[None]:
     """What failed as unknown is retried like any other failure."""
     plain = outcomes.after_lookup
 
-    def eager(record: Record, sighting: Sighting, now: int) -> Record:
+    def eager(record: Record, sighting: LookupResult, now: int) -> Record:
         after = plain(record, sighting, now)
         if after.status == "failed" and after.reason == "unknown_outcome":
             return advance(after, "pending", now, "failed, so try again", reason=None, intent=None)

@@ -21,7 +21,7 @@ from scheduler.delivery.github import responses
 from scheduler.delivery.github.http_connection import NotSent, Outcome, Reply, ResponseLost
 from scheduler.errors import LostRace, ScheduleError, StateError
 from scheduler.planning.plan import Surroundings
-from scheduler.state.answers import Answer, Sighting
+from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Intent, Record, State
 from scheduler.state.stores import Snapshot
 from scheduler.times import read_utc
@@ -357,10 +357,10 @@ class World(plain.World):
                 run.ends = self.now + 60
                 self._end(key, run)
 
-    def sighting(self, intent: Intent) -> Sighting:
+    def sighting(self, intent: Intent) -> LookupResult:
         """What a listing of the channel's runs says of a key now, if it says anything."""
         if self.faults.lookup_fails():
-            return Sighting(error="HTTP 502")
+            return LookupResult(error="HTTP 502")
         return msgspec.structs.replace(super().sighting(intent), server_time=int(self.now))
 
 
@@ -458,7 +458,7 @@ class SimulatedGitHub(plain.SimulatedWay):
 
     def look_up(
         self, intents: Mapping[str, Intent], run_ids: Mapping[str, int] | None = None
-    ) -> Mapping[str, Sighting]:
+    ) -> Mapping[str, LookupResult]:
         self.process.point("look up")
         return super().look_up(intents, run_ids)
 
