@@ -106,21 +106,21 @@ def region(text: str, place: edits.Target, verb: str) -> set[int]:
 
 
 def _lines_of_single(draft: edits.Draft, place: edits.SinglePlace) -> set[int]:
-    """The one-off at that instant; the line of an empty list, which becomes a full one."""
+    """The one-off at that instant; where there is none, the line on which a list in brackets gets one."""
     there = draft.node(("schedules",))
     if there is None:
         return set()
-    if not there.items:
+    if len(there.items) < 2:  # an empty list becomes a full one; the only one-off takes its list along
         return _lines(draft, there)
-    times = (item.child("at") for item in there.items)
-    zone = draft.node(("timezone",))
-    found = [
-        item
-        for item, time in zip(there.items, times, strict=True)
-        if time is not None and _instant(time.text, None if zone is None else zone.text) == place.at
-    ]
-    # A list in brackets on one line is one line; the only one-off takes its list with it when it goes.
-    return _lines(draft, there) if len(there.items) == 1 else set().union(*(_lines(draft, i) for i in found))
+    found = [item for item in there.items if _is_at(draft, item, place)]
+    if not found and there.flow:
+        return {draft.text.count("\n", 0, there.items[-1].end)}
+    return set().union(*(_lines(draft, item) for item in found))
+
+
+def _is_at(draft: edits.Draft, one_off: Any, place: edits.SinglePlace) -> bool:
+    time, zone = one_off.child("at"), draft.node(("timezone",))
+    return time is not None and _instant(time.text, None if zone is None else zone.text) == place.at
 
 
 def _instant(text: str, zone: str | None) -> int:
@@ -149,8 +149,26 @@ def demand_untouched(before: str, after: str, place: edits.Target, verb: str) ->
     assert is_within(kept, _outside(after, set())), difference(before, after)
     if isinstance(place, edits.GroupPlace | edits.MemberPlace):
         assert kept == _outside(after, region(after, place, verb))
+    if isinstance(place, edits.SinglePlace):
+        demand_other_one_offs(before, after, place)
     assert after.count("\r\n") == (after.count("\n") if "\r\n" in before else 0), "one kind of line end"
     assert after.startswith(MARK) == before.startswith(MARK)
+
+
+def demand_other_one_offs(before: str, after: str, place: edits.SinglePlace) -> None:
+    """The other one-offs are as they were, also on the same line; so is all around a list in brackets."""
+    old, new = edits.Draft(before), edits.Draft(after)
+    was, now = old.node(("schedules",)), new.node(("schedules",))
+    if was is None:
+        return
+    others = [old.source(item) for item in was.items if not _is_at(old, item, place)]
+    assert now is not None or not others
+    written = [] if now is None else [new.source(item) for item in now.items]
+    assert is_within(others, written), difference(before, after)
+    assert len(written) <= len(others) + 1
+    if now is not None and was.flow and now.flow:
+        assert old.text[: was.start] == new.text[: now.start], difference(before, after)
+        assert old.text[was.end :] == new.text[now.end :], difference(before, after)
 
 
 def carry_out(desk: Desk, step: Step, target: str) -> bool:
@@ -228,6 +246,32 @@ def test_pausing_and_resuming_by_the_verbs_leaves_no_difference(
         assert desk.texts() != before
         desk.run("resume", target, now=NOW)
         assert desk.texts() == before
+
+
+FLOW_CHANNEL = """\
+name: Tech Daily
+repository: acme/tech-daily
+slots:
+- Mon 18:00
+schedules: [{at: 2026-04-01T18:00:00Z},{at: 2026-03-02T18:00:00Z}, {video: birthday,at: 2026-03-03T18:00Z}]
+active: true
+"""
+"""One-offs in a list on one line; the slots are in UTC."""
+
+
+@pytest.mark.parametrize("name", ["pause", "cancel", "assign"])
+def test_a_one_off_for_a_slot_joins_a_list_on_one_line_and_leaves_its_others(
+    tmp_path: Path, name: str
+) -> None:
+    desk = Desk(tmp_path, WAVE, FLOW_CHANNEL, ["alpha", "beta", "gamma", "delta", "epsilon"])
+    step = next(step for step in steps_of(1800, 1) if step.name == name)
+    slot = "tech-daily/2026-03-09T18:00:00Z"
+    assert carry_out(desk, step, slot)
+    (removed, added) = difference(FLOW_CHANNEL, desk.texts()[FILES["channel"]])
+    assert added.startswith(f"+{removed[1:-1]}, {{")
+    if name == "pause":
+        assert carry_out(desk, next(step for step in steps_of(1800, 1) if step.name == "resume"), slot)
+        assert desk.texts()[FILES["channel"]] == FLOW_CHANNEL
 
 
 # --- one by one -------------------------------------------------------------------------------------
