@@ -248,6 +248,11 @@ def read_duration(text: str) -> int:
     return total
 
 
+def read_shift(text: str) -> int:
+    """Seconds of a duration with or without a sign: `30m`, `+30m`, `-30m`. Raises TimeError."""
+    return -read_duration(text[1:]) if text.startswith("-") else read_duration(text.removeprefix("+"))
+
+
 _IN_WORDS = re.compile(r"(\d{1,9}) ?(s|m|h|d)(?:ec|econd|in|inute|our|r|ay)?s?", re.ASCII)
 
 

@@ -1,7 +1,7 @@
-"""The verbs of editors and operators carried out: a file edited, a record retried.
+"""The verbs of editors and operators, carried out: `change` edits a file, `retry` a record, `show` reads.
 
-`change` reads, has a proposal computed, and writes it, with other edits kept out meanwhile. `retry` writes
-the record by compare-and-swap: a lost race is decided again from the start.
+`change` holds the lock of edits from reading to writing. `retry` saves the state by compare-and-swap: after a
+lost race it decides again from the start.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from scheduler.checkout import writing
 from scheduler.delivery import RACES, commit_messages
 from scheduler.delivery.queue.sqlite import SqliteQueue, claim_of
 from scheduler.desired.declarations import Declarations
-from scheduler.editing import Proposal, View
-from scheduler.editing import retry as retries
+from scheduler.editing import Proposal, Retry, View
 from scheduler.errors import Error, LostRace, ScheduleError, StateError
 from scheduler.reporting.explain import ShownSchedule, explain
 from scheduler.state.intent import key_of
@@ -26,7 +25,7 @@ from scheduler.state.record import Lease, Record
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a change: the proposal as it was written, and its commit where one was made."""
+    """The outcome of a change: the proposal as it was written, and its commit where one was made."""
 
     proposal: Proposal
     commit: str | None = None
@@ -34,28 +33,29 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retried(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a retry: the record as it was saved, and what comes next, in a sentence."""
+    """The outcome of a retry: the record as it was saved, and what happens next, in a sentence."""
 
-    retry: retries.Retry
+    retry: Retry
     next: str
 
 
-def look(repository: Repository) -> View:
-    """One look at everything, as for a pull request. Raises StateError where the state can't be reached."""
+def current_view(repository: Repository) -> View:
+    """The files and the state as they are now. Raises StateError where the state cannot be reached."""
     sources = repository.sources()
     settings = repository.settings(sources)
     state, archive = (None, {}) if settings is None else repository.recorded(settings)
-    return editing.look(sources, state, archive, repository.clock.now(), repository.surroundings())
+    return editing.view_of(sources, state, archive, repository.clock.now(), repository.surroundings())
 
 
 def change(repository: Repository, propose: Callable[[View], Proposal], *, commit: bool = False) -> Changed:
-    """Carry out a proposal of a fresh look. Nothing is written where it is empty.
+    """Read everything, compute a proposal and write it; an empty proposal writes nothing.
 
-    Raises ScheduleError where it is refused, and where the file changed meanwhile.
+    Raises ScheduleError where it is refused, and where somebody else changed the file in the meantime;
+    StateError where the state cannot be reached.
     """
     root = repository.root
     with writing.editing(root):
-        proposal = propose(look(repository))
+        proposal = propose(current_view(repository))
         if proposal.is_empty:
             return Changed(proposal=proposal)
         if commit:
@@ -64,31 +64,28 @@ def change(repository: Repository, propose: Callable[[View], Proposal], *, commi
         writing.replace(root, proposal.file, before, proposal.after.encode())
         if not commit:
             return Changed(proposal=proposal)
-        message = commit_messages.edit(proposal.verb, proposal.target, proposal.reason, _ids(proposal))
+        ids = [effect.schedule_id for effect in proposal.touched]
+        message = commit_messages.edit(proposal.verb, proposal.target, proposal.reason, ids)
         return Changed(
             proposal=proposal, commit=writing.commit(root, proposal.file, message), message=message
         )
 
 
-def _ids(proposal: Proposal) -> list[str]:
-    return [shift.schedule_id for shift in proposal.touched]
-
-
-# --- the record ---------------------------------------------------------------------------------------
+# --- the state ----------------------------------------------------------------------------------------
 
 
 def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried:
     """Make a failed schedule pending again, to be sent however late.
 
-    Raises ScheduleError where that is refused, StateError where the record would be lost (on GitHub
-    Actions) or cannot be written, RunRefused where this checkout is older than the record or the clock is
-    wrong.
+    Raises ScheduleError where that is refused; StateError where the state cannot be saved, or would be lost
+    with this machine (on GitHub Actions); RunRefused where this checkout is older than the state or the clock
+    is wrong.
     """
     settings = repository.settings()
     if settings is None:
         raise ScheduleError(
             "scheduler.yaml cannot be read, so nothing can be retried",
-            look(repository).reconciled.diagnostics,
+            current_view(repository).reconciled.diagnostics,
         )
     edge = repository.edge(settings)
     repository.demand_right_clock()
@@ -96,7 +93,7 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
         snapshot = edge.store.load()
         edge.guard(snapshot.state)
         archive = edge.store.load_archive()
-        view = editing.look(
+        view = editing.view_of(
             edge.sources(), snapshot.state, archive, repository.clock.now(), edge.surroundings()
         )
         retried = _retried(view, name, resend=resend)
@@ -104,7 +101,7 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
         state = msgspec.structs.replace(
             snapshot.state, schedules=schedules, serial=snapshot.state.serial + 1, idle=None
         )
-        after = editing.look(view.sources, state, archive, view.now, view.surroundings)
+        after = editing.view_of(view.sources, state, archive, view.now, view.surroundings)
         _demand_free(after, retried.schedule_id)
         try:
             edge.store.save(state, snapshot, commit_messages.retry(retried.schedule_id, retried.record))
@@ -113,7 +110,7 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
             continue
         row = after.rows[retried.schedule_id]
         return Retried(retry=retried, next=explain(after.reconciled, row, retried.record))
-    raise StateError("other runners saved first each time; nothing was written", hint="try it again")
+    raise StateError("other runs saved the state first each time; nothing was written", hint="try again")
 
 
 def _demand_free(after: View, schedule_id: str) -> None:
@@ -123,11 +120,11 @@ def _demand_free(after: View, schedule_id: str) -> None:
         raise ScheduleError(
             f"{schedule_id} would not be sent: it breaks the rule [{code}]",
             [f for f in after.reconciled.diagnostics if f.code == code],
-            hint="mend that first",
+            hint="fix that first",
         )
 
 
-def _retried(view: View, name: str, *, resend: bool) -> retries.Retry:
+def _retried(view: View, name: str, *, resend: bool) -> Retry:
     row = editing.find_schedule(view, name)
     assert view.state is not None, "the view was made from a state"
     known = {**view.archive, **view.state.schedules}
@@ -135,16 +132,16 @@ def _retried(view: View, name: str, *, resend: bool) -> retries.Retry:
     if record is None:
         if row.recorded:
             raise ScheduleError(
-                f"{row.schedule_id} is a new name that no run has recorded yet",
+                f"{row.schedule_id} is a new id that no run has recorded yet",
                 hint="run `scheduler run` first",
             )
         raise ScheduleError(
-            f"{row.schedule_id} was never recorded, so there is nothing to try again",
-            hint="`scheduler run` records it",
+            f"{row.schedule_id} was never recorded, so there is nothing to retry",
+            hint="run `scheduler run` to record it",
         )
-    if row.record.status != record.status:  # a run has yet to record what became of it
+    if row.record.status != record.status:  # its time has passed, and no run has recorded that it was missed
         record = row.record
-    return retries.retry(
+    return editing.retry(
         row.schedule_id,
         record,
         view.reconciled,
@@ -155,12 +152,13 @@ def _retried(view: View, name: str, *, resend: bool) -> retries.Retry:
     )
 
 
-# --- telling ------------------------------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------------------------
 
 
 def show(repository: Repository, name: str) -> ShownSchedule:
-    """Everything about one schedule. Raises ScheduleError, with a suggestion, for an unknown id."""
-    view = look(repository)
+    """Everything about one schedule. Raises ScheduleError, with a suggestion, for an unknown id, and
+    StateError where the state cannot be reached."""
+    view = current_view(repository)
     row = editing.find_schedule(view, name)
     known = {} if view.state is None else view.state.schedules
     recorded = known.get(row.schedule_id) or view.archive.get(row.schedule_id)
@@ -186,7 +184,7 @@ def show(repository: Repository, name: str) -> ShownSchedule:
 def claims(
     repository: Repository, declared: Declarations | None, records: Iterable[Record]
 ) -> dict[str, Lease]:
-    """Which worker has each job, by its key: on a broker's queue the record knows, else the queue itself."""
+    """Which worker has each job, by the job's key: the record says so for a broker, else the queue itself."""
     found: dict[str, Lease] = {}
     asked: dict[str, str] = {}
     for record in records:
@@ -203,13 +201,13 @@ def claims(
         queue = repository.queue(declared.settings)
         jobs = queue.find(asked) if isinstance(queue, SqliteQueue) else {}
     except Error:
-        return found  # `doctor` tells what is wrong with the queue
+        return found  # `doctor` reports what is wrong with the queue
     known = ((job.key, claim_of(job)) for job_id, job in jobs.items() if job.key == asked[job_id])
     return found | {key: claim for key, claim in known if claim is not None}
 
 
 def _unreadable(declared: Declarations, record: Record) -> str | None:
-    """The file that declared a record, where it is there and cannot be read."""
+    """The file that declares a record, where it exists and cannot be read."""
     kind: Literal["wave", "channel"] = "channel" if record.wave_id is None else "wave"
     name = record.channel_id if record.wave_id is None else record.wave_id
     return declared.files.get((kind, name)) if declared.fault_of(kind, name) else None

@@ -307,7 +307,7 @@ class SchedulingService:
         repository = self._repository()
         settings = repository.settings()
         if settings is None:
-            view = operations.look(repository)
+            view = operations.current_view(repository)
             raise ScheduleError("scheduler.yaml cannot be read, so nothing runs", view.reconciled.diagnostics)
         with self._run:
             try:
@@ -371,7 +371,7 @@ class SchedulingService:
         return Repository(self._root, self._environ, self._clock)
 
     def _look(self) -> View:
-        return operations.look(self._repository())
+        return operations.current_view(self._repository())
 
     def _change(self, propose: Callable[[View], Proposal]) -> Proposal:
         return operations.change(self._repository(), propose).proposal

@@ -9,7 +9,7 @@ import click
 from scheduler.app import operations
 from scheduler.cli import completion
 from scheduler.cli.main import Context, guarded, pass_context
-from scheduler.editing.retry import MayBePublished
+from scheduler.editing import MayBePublished
 from scheduler.reporting.terminal import visible
 
 

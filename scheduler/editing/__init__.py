@@ -1,28 +1,34 @@
 """What a verb of an editor would change: the new text of one file, and what it means for the schedules. Pure.
 
-A proposal is a value. It is computed from one look at the repository, held against the rules as a pull
-request would be, and refused (`Refused`) where the edit itself introduces an error; faults that were there
-before do not stand in its way. `scheduler.app.operations` writes it.
+A proposal is a value. It is computed from one view of the repository, checked against the rules as a pull
+request would be, and refused (`Refused`) where the edit itself introduces an error; errors that were there
+before do not prevent it. `scheduler.app.operations` writes it.
 
-view       one look at everything; the same look with one file edited
-targets    `channel:ID`, `wave:ID`, groups and schedules by their ids
-changes    the proposal: the difference that an edit makes
-switches, times, additions    the verbs
+preview     everything that was read at one instant, and the same with one file edited
+targets     what a name means: `channel:ID`, `wave:ID`, the id of a group or of a schedule
+proposal    the difference that an edit makes
+pausing, moving, creating    the verbs that edit files
+retrying    the verb that edits the state
+yaml        the edits of the text itself
 
 Imports: `times`, `errors`, `diagnostics`, `wording`, `checkout`, `desired`, `state`, `planning`.
 """
 
-from scheduler.editing.create import assign, create_group, create_one_off, title_left_out
-from scheduler.editing.move import move, shift
-from scheduler.editing.pause import cancel, pause, resume
-from scheduler.editing.preview import View, look
-from scheduler.editing.proposal import Proposal, Refused, Shift, Verb
+from scheduler.editing.creating import assign, create_group, create_one_off, title_left_out
+from scheduler.editing.moving import move, shift
+from scheduler.editing.pausing import cancel, pause, resume
+from scheduler.editing.preview import View, view_of
+from scheduler.editing.proposal import Effect, Proposal, Refused, RemainingPause, Verb
+from scheduler.editing.retrying import MayBePublished, Retry, retry
 from scheduler.editing.targets import Target, find_schedule, resolve
 
 __all__ = [
+    "Effect",
+    "MayBePublished",
     "Proposal",
     "Refused",
-    "Shift",
+    "RemainingPause",
+    "Retry",
     "Target",
     "Verb",
     "View",
@@ -31,11 +37,12 @@ __all__ = [
     "create_group",
     "create_one_off",
     "find_schedule",
-    "look",
     "move",
     "pause",
     "resolve",
     "resume",
+    "retry",
     "shift",
     "title_left_out",
+    "view_of",
 ]

@@ -1,4 +1,4 @@
-"""One look at the repository and the record, and the same look with one file edited. Pure."""
+"""The repository and the state as they were read at one instant, and the same with one file edited. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scheduler.times import Instant
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that was read, and what a proposal of it comes to."""
+    """Everything that was read, and the plan that follows from it."""
 
     sources: Sequence[Source]
     state: State | None
@@ -32,17 +32,17 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def declared(self) -> Declarations:
-        """What is declared. Raises ScheduleError where scheduler.yaml is broken."""
+        """What the files declare. Raises ScheduleError where scheduler.yaml cannot be read."""
         if self.reconciled.declared is None:
             raise ScheduleError(
                 "scheduler.yaml cannot be read, so nothing can be checked or edited",
                 self.reconciled.diagnostics,
-                hint="mend it first",
+                hint="fix scheduler.yaml first",
             )
         return self.reconciled.declared
 
     def text(self, file: str) -> str | None:
-        """The text of a declared file; None where there is none."""
+        """The text of a file; None where it does not exist. Raises ScheduleError where it is not UTF-8."""
         for source in self.sources:
             if source.file == file:
                 try:
@@ -51,24 +51,24 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
                     raise ScheduleError(f"{file} is not UTF-8, so it cannot be edited") from None
         return None
 
-    def faults_in(self, file: str) -> list[Diagnostic]:
-        return [fault for fault in self.reconciled.diagnostics if fault.location.file == file]
+    def problems_in(self, file: str) -> list[Diagnostic]:
+        return [problem for problem in self.reconciled.diagnostics if problem.location.file == file]
 
     def edited(self, kind: Kind, file: str, text: str) -> View:
-        """The same look with another text in one file."""
+        """The same view with another text in one file."""
         sources = [source for source in self.sources if source.file != file]
         sources.append(Source(kind=kind, file=file, content=text.encode()))
-        return look(sources, self.state, self.archive, self.now, self.surroundings)
+        return view_of(sources, self.state, self.archive, self.now, self.surroundings)
 
 
-def look(
+def view_of(
     sources: Sequence[Source],
     state: State | None,
     archive: Mapping[str, Record],
     now: Instant,
     surroundings: Surroundings,
 ) -> View:
-    """What a proposal of these files comes to at `now`."""
+    """The view of these files and this state at `now`; as in a proposal, a new past time is an error."""
     reconciled = reconcile(sources, state, archive, now, surroundings, proposal=True)
     rows = {row.schedule_id: row for row in query.rows(reconciled, state)}
     return View(

@@ -1,4 +1,4 @@
-"""The difference that an edit makes: to the text, to the schedules, and to what is wrong. Pure."""
+"""The difference that an edit makes: to the text, to the schedules, and to the diagnostics. Pure."""
 
 from __future__ import annotations
 
@@ -21,53 +21,54 @@ Verb = Literal["pause", "resume", "cancel", "move", "assign", "create"]
 
 
 class Refused(ScheduleError):
-    """The edit would break a rule; nothing was written. `texts` has the file as it would have been."""
+    """The edit would break a rule; nothing was written. `texts` has the file as it would be, by name."""
 
     def __init__(self, message: str, diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> None:
         super().__init__(message, diagnostics)
         self.texts = texts
 
 
-class Shift(msgspec.Struct, frozen=True, kw_only=True):
-    """One schedule before and after; None where it is not there."""
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """What an edit does to one schedule: its record before and after; None where it does not exist."""
 
     schedule_id: str
     before: Record | None
     after: Record | None
     zone: str = "UTC"
+    """The channel's zone, for display."""
 
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """A pause that remains, and whose schedules it holds back."""
+class RemainingPause(msgspec.Struct, frozen=True, kw_only=True):
+    """A pause that remains after a resume, and the schedules that it holds back."""
 
     pause: Pause
     schedule_ids: Sequence[str]
     lifted_by: str | None
-    """The target to resume; None where it ends otherwise."""
+    """The target to resume; None where the pause ends in another way."""
 
 
 class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """What a verb would write, and what it would come to."""
+    """What a verb would write, and the effects of it."""
 
     verb: Verb
     target: str
-    """As a person writes it."""
+    """As on the command line: `wave:spring`, `spring/teaser/alpha`."""
     file: str
     before: str | None
     """The text of the file as it is; None for a new file."""
     after: str
-    touched: Sequence[Shift]
-    """The schedules that the verb is about and that change by it."""
-    also: Sequence[Shift]
-    """Others that change because of it: a lineup moves up, a halt ends."""
+    touched: Sequence[Effect]
+    """The schedules that the verb is about and that change."""
+    also: Sequence[Effect]
+    """Other schedules that change because of it: a lineup moves up, a halt ends."""
     warnings: Sequence[Diagnostic]
-    """Those that were not there before."""
-    remaining: Sequence[Held]
-    """What still holds back what was resumed."""
+    """The new ones."""
+    remaining: Sequence[RemainingPause]
+    """The pauses that still hold back what was resumed."""
     due: Sequence[str]
-    """Schedules that the next run sends because of it."""
+    """Schedules that the next run sends because of the edit."""
     outlasted: Sequence[str]
-    """Those of `touched` that are paused until a time at which they are missed."""
+    """Those of `touched` whose pause ends only after they are missed."""
     about: Sequence[str]
     """All schedules that the verb is about, whether they change or not; new ones in the order given."""
     edited: View
@@ -81,7 +82,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def diff(self) -> str:
-        """The unified difference of the file, as git shows it."""
+        """The unified diff of the file, as git shows it."""
         lines = difflib.unified_diff(
             (self.before or "").splitlines(keepends=True),
             self.after.splitlines(keepends=True),
@@ -105,17 +106,17 @@ def propose(
 ) -> Proposal:
     """The proposal of a new text for a file.
 
-    `about` tells, from the edited repository, which schedules the verb is about. Raises Refused where the
-    edit introduces an error.
+    `about` returns the ids of the schedules that the verb is about, given the edited view. Raises Refused
+    where the edit introduces an error.
     """
     before = view.text(file)
     edited = view if before == after else view.edited(kind, file, after)
     errors = [fault for fault in _new_faults(view, edited) if fault.is_error]
     if errors:
         raise Refused(f"the change would break a rule; {file} was not written", errors, {file: after})
-    shifts = list(_shifts(view, edited))
+    effects = list(_effects(view, edited))
     meant = dict.fromkeys(about(edited))
-    touched = [shift for shift in shifts if shift.schedule_id in meant]
+    touched = [effect for effect in effects if effect.schedule_id in meant]
     return Proposal(
         verb=verb,
         target=target,
@@ -123,11 +124,11 @@ def propose(
         before=before,
         after=after,
         touched=touched,
-        also=[shift for shift in shifts if shift.schedule_id not in meant],
+        also=[effect for effect in effects if effect.schedule_id not in meant],
         warnings=_new_faults(view, edited),
         remaining=_remaining(edited, meant) if verb == "resume" else (),
         due=sorted(_sends(edited) - _sends(view)),
-        outlasted=[shift.schedule_id for shift in touched if _is_outlasted(edited, shift.after)],
+        outlasted=[effect.schedule_id for effect in touched if _is_outlasted(edited, effect.after)],
         reason=reason,
         about=list(meant),
         edited=edited,
@@ -135,9 +136,9 @@ def propose(
 
 
 def _new_faults(before: View, after: View) -> list[Diagnostic]:
-    """Those that were not there before. Lines shift by an edit, so the place within a file does not count.
+    """Those that were not there before. An edit moves lines, so the position within a file does not count.
 
-    Of a kind of which there are too many to be told one by one, more of them are new ones.
+    Where a file has too many errors of one kind to show each, they count as new when their number grows.
     """
 
     def name(fault: Diagnostic) -> tuple[str, str, str]:
@@ -156,7 +157,7 @@ def _new_faults(before: View, after: View) -> list[Diagnostic]:
 
 
 def _kinds(diagnostics: Iterable[Diagnostic]) -> Counter[tuple[str, str]]:
-    """How many there are of each code in each file, told or not."""
+    """How many there are of each code in each file, shown or not."""
     counts: Counter[tuple[str, str]] = Counter()
     for fault in diagnostics:
         counts[fault.code, fault.location.file] += fault.untold or 1
@@ -170,8 +171,8 @@ def _sends(view: View) -> set[str]:
 # --- schedule by schedule -------------------------------------------------------------------------------
 
 
-def _shifts(before: View, after: View) -> Iterator[Shift]:
-    """The schedules that are not over and that the edit changes, by time, then id."""
+def _effects(before: View, after: View) -> Iterator[Effect]:
+    """The schedules that are not over and that the edit changes, in the order of listings."""
     if before is after:
         return
     for schedule_id in dict.fromkeys([*before.rows, *after.rows]):
@@ -180,7 +181,7 @@ def _shifts(before: View, after: View) -> Iterator[Shift]:
             continue
         if _facts(before, schedule_id, old) != _facts(after, schedule_id, new):
             row = new or old
-            yield Shift(
+            yield Effect(
                 schedule_id=schedule_id,
                 before=None if old is None else old.record,
                 after=None if new is None else new.record,
@@ -189,12 +190,12 @@ def _shifts(before: View, after: View) -> Iterator[Shift]:
 
 
 def _is_ahead(row: Row | None) -> bool:
-    """Whether something can become of a schedule: it is not over, or may be tried again."""
+    """Whether a schedule is not over, or can be retried."""
     return row is not None and (row.record.is_unsent_live or row.record.status == "failed")
 
 
 def _facts(view: View, schedule_id: str, row: Row | None) -> tuple[Any, ...]:
-    """Everything of a schedule that an edit may change, as recorded next and as declared."""
+    """Everything about a schedule that an edit may change, as the next run records it and as declared."""
     if row is None:
         return ()
     record = row.record
@@ -203,7 +204,7 @@ def _facts(view: View, schedule_id: str, row: Row | None) -> tuple[Any, ...]:
     if schedule is None:
         return recorded
     declared = (schedule.at, schedule.video, schedule.cancelled)
-    if record.status == "failed":  # pausing it changes nothing until it is tried again
+    if record.status == "failed":  # a pause has no effect on it until it is retried
         return (*recorded, *declared)
     return (*recorded, *declared, schedule.paused, schedule.group.paused)
 
@@ -211,19 +212,19 @@ def _facts(view: View, schedule_id: str, row: Row | None) -> tuple[Any, ...]:
 # --- what remains ---------------------------------------------------------------------------------------
 
 
-def _remaining(view: View, about: Iterable[str]) -> list[Held]:
-    """The pauses that hold these schedules back, each with its schedules."""
+def _remaining(view: View, about: Iterable[str]) -> list[RemainingPause]:
+    """The pauses that still hold these schedules back, each with the schedules it holds."""
     held: dict[tuple[Pause, str | None], list[str]] = {}
     for schedule_id in about:
         row = view.rows.get(schedule_id)
         for pause in row.record.pauses if row is not None else ():
             assert row is not None, "only a row has pauses"
             held.setdefault((pause, _lifted_by(pause, row)), []).append(schedule_id)
-    return [Held(pause=pause, schedule_ids=ids, lifted_by=by) for (pause, by), ids in held.items()]
+    return [RemainingPause(pause=pause, schedule_ids=ids, lifted_by=by) for (pause, by), ids in held.items()]
 
 
 def _is_outlasted(view: View, record: Record | None) -> bool:
-    """Whether all pauses of an unsent schedule end by themselves, and the last one when it is missed."""
+    """Whether every pause of an unsent schedule has an end, the last of them after the schedule is missed."""
     if record is None or not record.is_unsent_live or record.after_success or not record.pauses:
         return False
     ends = [pause.until for pause in record.pauses if pause.until is not None]

@@ -1,11 +1,11 @@
-"""What the words of a person mean: `channel:ID`, `wave:ID`, the id of a group or of a schedule. Pure.
+"""What a name on the command line means: `channel:ID`, `wave:ID`, the id of a group or of a schedule. Pure.
 
-What is not there gets a suggestion of what is.
+A name of something that does not exist is refused with a suggestion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -15,25 +15,30 @@ from scheduler.desired import calendar_expressions
 from scheduler.editing import yaml as edits
 from scheduler.editing.preview import View
 from scheduler.errors import ScheduleError
+from scheduler.planning.expand import Schedule
 from scheduler.planning.rows import Row
 from scheduler.times import Instant, TimeError, instant_text, read_time, read_zone
-from scheduler.wording import did_you_mean
+from scheduler.wording import and_more, did_you_mean, listed, quoted
 
-FORMS = "a target is `channel:ID`, `wave:ID`, a schedule's id, or a group's: `wave/group`"
+FORMS = "write `channel:ID`, `wave:ID`, the id of a group (`wave/group`) or the id of a schedule"
+TargetKind = Literal["channel", "wave", "group", "schedule"]
 _NEAREST = 3
 _LISTED = 10
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that an edit is about, and the file that says it."""
+    """Something that an edit is about, and the file that declares it."""
 
     name: str
-    """As a person writes it: `wave:spring`, `spring/teaser/alpha`."""
-    kind: Literal["channel", "wave", "group", "schedule"]
+    """As on the command line: `wave:spring`, `spring/teaser/alpha`."""
+    kind: TargetKind
     id: str
     file: str
     file_kind: Kind
-    place: edits.Target
+    text: str
+    """The text of the file."""
+    place: edits.Place
+    """Where the text declares it."""
 
     def covers(self, row: Row) -> bool:
         """Whether a schedule belongs to it."""
@@ -53,7 +58,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resolve(view: View, text: str) -> Target:
-    """The target that these words mean. Raises ScheduleError, with a suggestion, where there is none."""
+    """The target that a name means. Raises ScheduleError, with a suggestion, where there is none."""
     kind, colon, name = text.partition(":")
     if colon and kind in ("channel", "wave"):
         return _whole_file(view, "channel" if kind == "channel" else "wave", name)
@@ -66,13 +71,26 @@ def resolve(view: View, text: str) -> Target:
         return _group(view, *parts)
     files = view.declared.files
     likely = [f"{kind}:{text}" for kind in ("wave", "channel") if (kind, text) in files]
-    raise _unknown(f"{text!r} is no target", f"did you mean {' or '.join(likely)}?" if likely else FORMS)
+    hint = f"did you mean {listed(likely, 'or')}?" if likely else FORMS
+    raise ScheduleError(f"{quoted(text)} is not a target", hint=hint)
+
+
+def demand_unsent(view: View, target: Target, refused: str, *, hint: str | None = None) -> None:
+    """Refuse to change a single schedule that was sent: `refused` is what is then impossible."""
+    row = view.rows.get(target.id)  # None for all but a single schedule: no other id is of its form
+    if row is None or not row.record.was_sent:
+        return
+    sent = "may have been published" if row.record.status == "failed" else f"is {row.record.status}"
+    raise ScheduleError(
+        f"{target.id} {sent}, so {refused}",
+        hint=hint or f"run `scheduler show {target.id}` to see what happened",
+    )
 
 
 def find_schedule(view: View, text: str) -> Row:
-    """One schedule by its id, whether it is declared still or only recorded.
+    """One schedule by its id, whether it is still declared or only recorded.
 
-    Raises ScheduleError, with a suggestion, where there is none.
+    The time in an id may be in any zone. Raises ScheduleError, with a suggestion, where there is no such id.
     """
     found = view.rows.get(text)
     if found is None and text.count("/") == 1 and ":" in text:
@@ -83,18 +101,14 @@ def find_schedule(view: View, text: str) -> Row:
         return found
     heir = next((i for i, row in view.rows.items() if text in row.record.former_ids), None)
     if heir is not None:
-        raise _unknown(f"{text} was renamed", f"it is {heir} now")
-    target = resolve(view, text)  # raises for what is not there at all
+        raise ScheduleError(f"{text} was renamed", hint=f"its id is now {heir}")
+    target = resolve(view, text)  # raises where there is nothing of that name
     if target.kind == "schedule":
         raise _no_publication(view, target.id)
-    option = {"wave": "--wave", "channel": "--channel", "group": "--group"}[target.kind]
-    raise _unknown(
-        f"{text} is a {target.kind}, not one schedule", f"`scheduler list {option} {target.id}` has them"
+    raise ScheduleError(
+        f"{text} is a {target.kind}, not a single schedule",
+        hint=f"run `scheduler list --{target.kind} {target.id}` to see its schedules",
     )
-
-
-def _unknown(message: str, hint: str | None) -> ScheduleError:
-    return ScheduleError(message, hint=hint)
 
 
 def _instant(text: str) -> Instant | None:
@@ -108,17 +122,18 @@ def _instant(text: str) -> Instant | None:
 
 
 def _file(view: View, kind: Literal["channel", "wave"], name: str) -> str:
-    """The file of a wave or a channel, which must be readable."""
+    """The file of a wave or a channel. Raises ScheduleError where there is none or it cannot be read."""
     declared = view.declared
     file = declared.files.get((kind, name))
     if file is None:
         known = sorted(known for of, known in declared.files if of == kind)
-        raise _unknown(f"there is no {kind} {name!r}", _hint(name, known))
+        hint = _suggestion(name, known, f"the declared {kind}s are")
+        raise ScheduleError(f"{kind} {quoted(name)} is not declared", hint=hint)
     if (kind, name) in declared.unreadable:
         raise ScheduleError(
-            f"{file} cannot be read as it stands, so an edit in it would have no effect",
-            view.faults_in(file),
-            hint="mend it first; to stop everything at once, set SCHEDULER_PAUSED=1 where `run` runs",
+            f"{file} has errors, so an edit in it would have no effect",
+            view.problems_in(file),
+            hint=f"fix {file} first; to stop everything at once, set SCHEDULER_PAUSED=1 for `scheduler run`",
         )
     return file
 
@@ -126,13 +141,28 @@ def _file(view: View, kind: Literal["channel", "wave"], name: str) -> str:
 def _whole_file(view: View, kind: Literal["channel", "wave"], name: str) -> Target:
     file = _file(view, kind, name)
     place = edits.ChannelPlace() if kind == "channel" else edits.WavePlace()
-    return Target(name=f"{kind}:{name}", kind=kind, id=name, file=file, file_kind=kind, place=place)
+    return _target(view, f"{kind}:{name}", kind, name, file, place)
 
 
-def _members(view: View, group_id: str) -> list[str]:
-    """The channels of a group, in their order."""
+def _target(view: View, name: str, kind: TargetKind, target_id: str, file: str, place: edits.Place) -> Target:
+    text = view.text(file)
+    assert text is not None, "the file was read for this view"
+    is_channel = isinstance(place, (edits.ChannelPlace, edits.SinglePlace))
+    return Target(
+        name=name,
+        kind=kind,
+        id=target_id,
+        file=file,
+        file_kind="channel" if is_channel else "wave",
+        text=text,
+        place=place,
+    )
+
+
+def members_of(view: View, group_id: str) -> list[Schedule]:
+    """The schedules of a group, in the order of its channels."""
     members = [s for s in view.reconciled.schedules.values() if s.group.id == group_id]
-    return [schedule.channel for schedule in sorted(members, key=lambda schedule: schedule.position)]
+    return sorted(members, key=lambda schedule: schedule.position)
 
 
 def _group(view: View, wave: str, group: str) -> Target:
@@ -140,9 +170,10 @@ def _group(view: View, wave: str, group: str) -> Target:
     group_id = f"{wave}/{group}"
     entries = [entry.group for entry in view.declared.waves[wave].schedules]
     if group not in entries:
-        raise _unknown(f"the wave {wave} has no group {group!r}", _hint(group, entries))
-    place = edits.GroupPlace(group, tuple(_members(view, group_id)))
-    return Target(name=group_id, kind="group", id=group_id, file=file, file_kind="wave", place=place)
+        hint = _suggestion(group, entries, f"the groups of wave {wave} are")
+        raise ScheduleError(f"wave {wave} has no group {quoted(group)}", hint=hint)
+    members = tuple(schedule.channel for schedule in members_of(view, group_id))
+    return _target(view, group_id, "group", group_id, file, edits.GroupPlace(group, members))
 
 
 def _member(view: View, wave: str, group: str, channel: str) -> Target:
@@ -150,31 +181,28 @@ def _member(view: View, wave: str, group: str, channel: str) -> Target:
     if schedule_id in view.rows and schedule_id not in view.reconciled.schedules:
         raise _not_declared(view.rows[schedule_id])
     within = _group(view, wave, group)
-    members = _members(view, within.id)
+    members = tuple(schedule.channel for schedule in members_of(view, within.id))
     if channel not in members:
-        raise _unknown(f"the group {within.id} has no channel {channel!r}", _hint(channel, members))
-    place = edits.MemberPlace(group, channel, tuple(members))
-    return Target(
-        name=schedule_id, kind="schedule", id=schedule_id, file=within.file, file_kind="wave", place=place
-    )
+        hint = _suggestion(channel, members, f"the channels of group {within.id} are")
+        raise ScheduleError(f"group {within.id} has no channel {quoted(channel)}", hint=hint)
+    place = edits.MemberPlace(group, channel, members)
+    return _target(view, schedule_id, "schedule", schedule_id, within.file, place)
 
 
-def _hint(name: str, known: list[str]) -> str | None:
-    """The likeliest of what is there: by its beginning, by its letters, or else all of it."""
+def _suggestion(name: str, known: Sequence[str], these_are: str) -> str | None:
+    """The one that is likely meant, by its beginning or its letters; else those that exist."""
     begun = [other for other in known if name and other.casefold().startswith(name.casefold())]
-    if len(begun) == 1:
-        return f"did you mean {begun[0]}?"
-    some = begun or known
-    listed = f"{', '.join(some[:_LISTED])}{', …' if some[_LISTED:] else ''}"
-    return did_you_mean(name, known) or (f"there are {listed}" if some else None)
+    if 0 < len(begun) <= _NEAREST:
+        return f"did you mean {listed(begun, 'or')}?"
+    return did_you_mean(name, known) or (f"{these_are} {and_more(known, _LISTED)}" if known else None)
 
 
 def _single(view: View, channel: str, time: str) -> Target:
     file = _file(view, "channel", channel)
     at = _instant(time)
     if at is None:
-        raise _unknown(
-            f"{time!r} is no time", "an id such as tech-daily/2026-03-02T17:00:00Z has the time in UTC"
+        raise ScheduleError(
+            f"{quoted(time)} is not a time", hint=f"write the id as {channel}/2026-03-02T17:00:00Z"
         )
     spec = view.declared.channels[channel]
     is_slot = calendar_expressions.is_instant(
@@ -186,16 +214,14 @@ def _single(view: View, channel: str, time: str) -> Target:
             raise _not_declared(view.rows[schedule_id])
         raise _no_publication(view, schedule_id)
     place = edits.SinglePlace(at, slot=is_slot)
-    return Target(
-        name=schedule_id, kind="schedule", id=schedule_id, file=file, file_kind="channel", place=place
-    )
+    return _target(view, schedule_id, "schedule", schedule_id, file, place)
 
 
 def _not_declared(row: Row) -> ScheduleError:
     record = row.record
-    words = record.status if record.reason is None else f"{record.status} ({record.reason})"
-    return _unknown(
-        f"{row.schedule_id} is recorded as {words} and not declared any more: no line says it", None
+    status = record.status if record.reason is None else f"{record.status} ({record.reason})"
+    return ScheduleError(
+        f"{row.schedule_id} is recorded as {status} and no longer declared, so there is no line to edit"
     )
 
 
@@ -203,8 +229,12 @@ def _no_publication(view: View, schedule_id: str) -> ScheduleError:
     channel, _, time = schedule_id.partition("/")
     at = read_time(time)
     near = _nearest((row for row in view.rows.values() if row.record.channel_id == channel), at)
-    hint = f"the nearest: {', '.join(near)}" if near else "`scheduler list` shows its slots and one-offs"
-    return _unknown(f"{channel} has no publication at {time}", hint)
+    hint = (
+        f"the nearest are {', '.join(near)}"
+        if near
+        else f"run `scheduler list --channel {channel}` to see its slots and one-offs"
+    )
+    return ScheduleError(f"channel {channel} has no publication at {time}", hint=hint)
 
 
 def _nearest(rows: Iterable[Row], at: Instant) -> list[str]:

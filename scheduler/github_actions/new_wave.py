@@ -79,7 +79,7 @@ def answer(client: RestClient, waves: Waves, issue: Issue, server: str) -> str:
     if form is None:
         return _refuse(client, issue, opened, "\n".join(f"- {problem}" for problem in problems))
     try:
-        proposal = forms.propose(operations.look(waves), form)
+        proposal = forms.propose(operations.current_view(waves), form)
     except ScheduleError as problem:
         return _refuse(client, issue, opened, block(_words(problem)))
     rival = branches.rival_of(client, issue.branch, proposal.file)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scheduler.editing import Proposal, Shift
-from scheduler.editing.proposal import Held
+from scheduler.editing import Effect, Proposal, RemainingPause
 from scheduler.planning.plan import pauses_text
 from scheduler.reporting.diagnostics_text import diagnostics_text
 from scheduler.reporting.terminal import Paint, pad, visible, width
@@ -77,7 +76,7 @@ def _diff(diff: str, paint: Paint) -> list[str]:
     return lines
 
 
-def _shifts(shifts: Sequence[Shift]) -> list[str]:
+def _shifts(shifts: Sequence[Effect]) -> list[str]:
     """One line a schedule: its id, its time, what else becomes of it; in columns."""
     rows = [(visible(shift.schedule_id), _time(shift), _fate(shift)) for shift in shifts[:SHOWN]]
     first, second = (max((width(row[column]) for row in rows), default=0) for column in (0, 1))
@@ -87,14 +86,14 @@ def _shifts(shifts: Sequence[Shift]) -> list[str]:
     return lines
 
 
-def _time(shift: Shift) -> str:
+def _time(shift: Effect) -> str:
     """When it is published, or from when to when it moves."""
     before, after = shift.before, shift.after
     times = dict.fromkeys(moment(record.at, shift.zone) for record in (before, after) if record is not None)
     return " -> ".join(times)
 
 
-def _fate(shift: Shift) -> str:
+def _fate(shift: Effect) -> str:
     """What becomes of one schedule besides, in a few words."""
     before, after = shift.before, shift.after
     if after is None:
@@ -115,7 +114,7 @@ def _video(record: Record) -> str:
     return "(no video)" if record.video_id is None else visible(record.video_id)
 
 
-def _held(held: Held) -> str:
+def _held(held: RemainingPause) -> str:
     pause, number = held.pause, len(held.schedule_ids)
     who = count(number, "schedule") if number > 1 else visible(held.schedule_ids[0])
     how = ""

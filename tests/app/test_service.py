@@ -202,7 +202,7 @@ def test_validation_answers_for_one_schedule_alone(live: Miniature, spring: Sche
     assert spring.validate_schedule("spring/teaser/beta") == {"valid": True, "issues": []}
     assert spring.validate_schedule("spring/teaser/nobody") == {
         "valid": False,
-        "issues": ["the group spring/teaser has no channel 'nobody'"],
+        "issues": ["group spring/teaser has no channel 'nobody'"],
     }
 
 
@@ -336,7 +336,7 @@ def test_queries_show_what_the_next_run_would_record_but_no_open_slots(
 
 def test_nobody_knows_what_is_not_there(service: SchedulingService) -> None:
     assert service.get_schedules_by_wave("nothing") == []
-    with pytest.raises(ScheduleError, match="there is no wave 'nothing'"):
+    with pytest.raises(ScheduleError, match="wave 'nothing' is not declared"):
         service.get_schedule("nothing/at/all")
 
 

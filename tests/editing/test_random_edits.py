@@ -55,7 +55,7 @@ class Desk(Miniature):
         return {file: (self.root / file).read_bytes().decode() for file in FILES.values()}
 
     def view(self) -> View:
-        return operations.look(self.repository)
+        return operations.current_view(self.repository)
 
     def targets(self) -> list[str]:
         """All that a verb may be about: the files, the groups, and what `list` shows."""
@@ -90,7 +90,7 @@ def steps_of(seconds: int, day: int) -> list[Step]:
 # --- what an edit may touch -------------------------------------------------------------------------
 
 
-def region(text: str, place: edits.Target, verb: str) -> set[int]:
+def region(text: str, place: edits.Place, verb: str) -> set[int]:
     """The lines, from 0, that a verb about that place may change in that text."""
     draft = edits.Draft(text)
     if isinstance(place, edits.GroupPlace | edits.MemberPlace):
@@ -143,7 +143,7 @@ def is_within(part: list[str], whole: list[str]) -> bool:
     return all(line in rest for line in part)
 
 
-def demand_untouched(before: str, after: str, place: edits.Target, verb: str) -> None:
+def demand_untouched(before: str, after: str, place: edits.Place, verb: str) -> None:
     """Every line outside of what the verb is about is still there; about a group, nothing else came."""
     kept = _outside(before, region(before, place, verb))
     assert is_within(kept, _outside(after, set())), difference(before, after)

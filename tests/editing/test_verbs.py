@@ -178,7 +178,7 @@ def test_pausing_a_slot_tells_what_the_lineup_does_about_it(desk: Miniature) -> 
 
 def test_a_pause_that_would_be_over_already_is_refused(desk: Miniature) -> None:
     outcome = do(desk, "pause", "wave:spring", "--until", "2026-02-25T08:00:00Z", code=1)
-    assert "a pause until 2026-02-25T08:00:00Z would be over already" in outcome.err
+    assert "a pause until 2026-02-25T08:00:00Z would already be over" in outcome.err
     assert spring(desk) == SPRING
 
 
@@ -292,14 +292,14 @@ def test_a_fault_that_was_there_before_does_not_stand_in_the_way(desk: Miniature
 def test_a_file_that_cannot_be_read_is_not_edited_and_the_way_out_is_told(desk: Miniature) -> None:
     desk.write({"waves/spring.yaml": SPRING.replace("delay: 1h", "dealy: 1h")})
     outcome = do(desk, "pause", "wave:spring", code=1)
-    assert "cannot be read as it stands, so an edit in it would have no effect" in outcome.err
+    assert "waves/spring.yaml has errors, so an edit in it would have no effect" in outcome.err
     assert "SCHEDULER_PAUSED=1" in outcome.err
     assert "waves/spring.yaml:16:7" in outcome.err
 
 
 def test_without_settings_nothing_is_edited(desk: Miniature) -> None:
     desk.write({"scheduler.yaml": "catch_up: soon\n"})
-    assert "mend it first" in do(desk, "pause", "wave:spring", code=1).err
+    assert "fix scheduler.yaml first" in do(desk, "pause", "wave:spring", code=1).err
 
 
 # --- unknown targets --------------------------------------------------------------------------------
@@ -308,16 +308,17 @@ def test_without_settings_nothing_is_edited(desk: Miniature) -> None:
 @pytest.mark.parametrize(
     ("target", "message", "hint"),
     [
-        ("wave:sprnig", "there is no wave 'sprnig'", "did you mean spring?"),
-        ("wave:sp", "there is no wave 'sp'", "did you mean spring?"),
-        ("channel:aplha", "there is no channel 'aplha'", "did you mean alpha?"),
-        ("spring", "'spring' is no target", "did you mean wave:spring?"),
-        ("spring/teser", "the wave spring has no group 'teser'", "did you mean teaser?"),
-        ("spring/teaser/gama", "the group spring/teaser has no channel 'gama'", "there are alpha, beta"),
-        ("daily/2026-02-28T17:00:00Z", "daily has no publication at 2026-02-28T17:00:00Z",
-         "the nearest: daily/2026-02-27T17:00:00Z,"),
-        ("daily/18:00", "'18:00' is no time", "an id such as"),
-        ("what is this", "'what is this' is no target", "a target is `channel:ID`"),
+        ("wave:sprnig", "wave 'sprnig' is not declared", "did you mean spring?"),
+        ("wave:sp", "wave 'sp' is not declared", "did you mean spring?"),
+        ("channel:aplha", "channel 'aplha' is not declared", "did you mean alpha?"),
+        ("spring", "'spring' is not a target", "did you mean wave:spring?"),
+        ("spring/teser", "wave spring has no group 'teser'", "did you mean teaser?"),
+        ("spring/teaser/gama", "group spring/teaser has no channel 'gama'",
+         "the channels of group spring/teaser are alpha, beta"),
+        ("daily/2026-02-28T17:00:00Z", "channel daily has no publication at 2026-02-28T17:00:00Z",
+         "the nearest are daily/2026-02-27T17:00:00Z,"),
+        ("daily/18:00", "'18:00' is not a time", "write the id as daily/2026-03-02T17:00:00Z"),
+        ("what is this", "'what is this' is not a target", "write `channel:ID`"),
     ],
 )  # fmt: skip
 def test_an_unknown_target_gets_a_suggestion(desk: Miniature, target: str, message: str, hint: str) -> None:
@@ -390,7 +391,7 @@ def test_a_title_is_that_of_a_new_wave_and_is_not_dropped_in_silence(desk: Minia
         "--wave", "spring", "--title",
     )  # fmt: skip
     wrong = do(desk, *group, "New title", code=2)
-    assert "the wave spring is there already, and a title belongs to a new wave" in wrong.err
+    assert "wave spring already exists, and --title is only for a new wave" in wrong.err
     assert "edit `title:` in waves/spring.yaml" in wrong.err
     assert spring(desk) == SPRING
     do(desk, *group, "Spring: launch")
@@ -410,7 +411,7 @@ def test_a_one_off_is_created_in_the_channels_own_time(desk: Miniature) -> None:
     assert changed_lines(outcome) == ["+  - { video: special, at: 2026-03-10T12:00 }"]
     assert "daily/2026-03-10T11:00:00Z" in outcome.out
     twice = do(desk, "create", "independent", "daily", "--at", "2026-03-10T11:00:00Z", code=1)
-    assert "daily has a publication at 2026-03-10T11:00:00Z already" in twice.err
+    assert "channel daily already has a publication at 2026-03-10T11:00:00Z" in twice.err
 
 
 # --- writing ----------------------------------------------------------------------------------------
@@ -563,11 +564,11 @@ def test_what_may_have_been_published_wants_resend_and_gets_a_key_of_its_own(
 
     refused = do(desk, "retry", "spring/teaser/alpha", now="2026-03-01T19:00:00Z", code=1)
     assert "spring/teaser/alpha may have been published (unknown_outcome)" in refused.err
-    assert f"https://github.com/acme/alpha/actions for a run whose title has {first}" in refused.out
+    assert f"https://github.com/acme/alpha/actions for a run titled with {first}" in refused.out
     assert "scheduler retry spring/teaser/alpha --resend" in refused.err
 
     outcome = do(desk, "retry", "spring/teaser/alpha", "--resend", now="2026-03-01T19:00:00Z")
-    assert f"whose title has {first}" in outcome.out
+    assert f"for a run titled with {first}" in outcome.out
     assert "as resend 1 with a key of its own" in outcome.out
     tick(desk, "2026-03-01T19:01:00Z")
     assert desk.statuses["spring/teaser/alpha"] == "completed"
@@ -583,10 +584,10 @@ def test_resend_of_what_was_never_sent_is_a_plain_retry(desk: Miniature, github:
 @pytest.mark.parametrize(
     ("schedule_id", "words"),
     [
-        ("spring/teaser/beta", "is completed: only what failed can be tried again"),
-        ("spring/premiere-4k/gamma", "is pending: only what failed can be tried again"),
+        ("spring/teaser/beta", "is completed: only a failed schedule can be retried"),
+        ("spring/premiere-4k/gamma", "is pending: only a failed schedule can be retried"),
         ("spring/teaser/gama", "has no channel 'gama'"),
-        ("wave:spring", "is a wave, not one schedule"),
+        ("wave:spring", "is a wave, not a single schedule"),
     ],
 )
 def test_only_one_failed_schedule_is_retried(
@@ -638,7 +639,7 @@ def test_a_slot_whose_video_was_sent_from_another_one_is_not_retried(desk: Minia
     tick(desk, "2026-02-27T17:00:00Z")
     assert desk.records["daily/2026-02-27T17:00:00Z"]["video_id"] == "intro"
     outcome = do(desk, "retry", "daily/2026-02-25T17:00:00Z", now="2026-02-27T17:05:00Z", code=1)
-    assert "the video 'intro' was sent from another slot of daily meanwhile" in outcome.err
+    assert "video 'intro' has been sent from another slot of channel daily" in outcome.err
 
 
 def test_a_slot_that_is_gone_or_whose_video_left_the_lineup_is_not_retried(
@@ -648,10 +649,10 @@ def test_a_slot_that_is_gone_or_whose_video_left_the_lineup_is_not_retried(
     tick(desk, "2026-02-25T17:00:00Z")
     desk.write({"channels/daily.yaml": DAILY.replace("[intro, ", "[")})
     outcome = do(desk, "retry", "daily/2026-02-25T17:00:00Z", now="2026-02-25T18:00:00Z", code=1)
-    assert "its video 'intro' has left the lineup of daily" in outcome.err
+    assert "its video 'intro' is not in the lineup of channel daily any more" in outcome.err
     desk.write({"channels/daily.yaml": DAILY.replace("Mon,Wed,Fri", "Mon,Fri")})
     outcome = do(desk, "retry", "daily/2026-02-25T17:00:00Z", now="2026-02-25T18:00:00Z", code=1)
-    assert "daily has no slot at that time any more" in outcome.err
+    assert "channel daily has no slot at that time" in outcome.err
 
 
 def test_a_retry_lifts_the_halt_of_its_wave_once_it_succeeds(desk: Miniature, github: GitHub) -> None:
@@ -691,7 +692,7 @@ def test_retries_that_race_are_decided_again(desk: Miniature, github: GitHub, tm
         thread.start()
     for thread in threads:
         thread.join()
-    assert errors == ["spring/teaser/alpha is pending: only what failed can be tried again"] * 3
+    assert errors == ["spring/teaser/alpha is pending: only a failed schedule can be retried"] * 3
 
 
 def test_the_text_of_a_refusal_has_every_reason_with_its_place() -> None:

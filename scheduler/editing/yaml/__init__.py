@@ -1,15 +1,15 @@
-"""What editors do to a wave or a channel: YAML text in, YAML text out, everything else as it was.
+"""Edits of one YAML text: text in, text out, and every character that the edit is not about stays as it was.
 
-Pausing and resuming leaves no difference, not even in a file that is written oddly. Every result is read
-again and must mean exactly what was asked for (`draft`); a text that cannot be edited safely is refused.
-All functions raise ScheduleError, with a hint, for that and for a target that is not there.
+Pausing and then resuming restores the file byte for byte, however it was formatted. Every result is parsed
+again and must mean exactly what was asked for (`splice`); a text that cannot be edited safely is refused.
+All functions raise ScheduleError, with a hint, for that and for a place that the text does not have.
 
-outline    the values of a text with their spans
-style      how values are written in this file
-draft      splices: set, insert, remove, append; the check of the result
-flags      a key put in and taken out without a trace
+spans      the values of a text with their positions
+style      how this file writes values
+splice     set, insert, remove, append; the check of the result
+toggle     a key added and removed again without a trace
 times      times in the form in which they are written
-targets    waves, channels, groups, members, one-offs: where a file says them
+places     waves, channels, groups, members, one-offs: where a file declares them
 pauses, moves, additions    the verbs
 """
 
@@ -20,8 +20,8 @@ from scheduler.editing.yaml.places import (
     ChannelPlace,
     GroupPlace,
     MemberPlace,
+    Place,
     SinglePlace,
-    Target,
     WavePlace,
 )
 from scheduler.editing.yaml.spans import Loc
@@ -34,8 +34,8 @@ __all__ = [
     "GroupPlace",
     "Loc",
     "MemberPlace",
+    "Place",
     "SinglePlace",
-    "Target",
     "Value",
     "WavePlace",
     "assign",

@@ -1,4 +1,4 @@
-"""Assign and create: what a file does not say yet."""
+"""Assign and create: what a file does not declare yet."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from scheduler.editing.yaml.places import SinglePlace, add_single, single_at
-from scheduler.editing.yaml.splice import Draft, set_value
+from scheduler.editing.yaml.splice import Draft
 from scheduler.times import instant_text
 
 
-def assign(text: str, target: SinglePlace, video: str, *, file: str = "the file") -> str:
+def assign(text: str, place: SinglePlace, video: str, *, file: str = "the file") -> str:
     """Give an open slot or a one-off its video."""
     draft = Draft(text, file)
-    index = single_at(draft, target)
+    index = single_at(draft, place)
     if index is None:
-        add_single(draft, {"video": video, "at": instant_text(target.at)})
+        add_single(draft, {"video": video, "at": instant_text(place.at)})
     elif draft.node(("schedules", index, "video")) is None:
         draft.insert(("schedules", index), "video", video)
     else:
@@ -23,12 +23,8 @@ def assign(text: str, target: SinglePlace, video: str, *, file: str = "the file"
     return draft.finish()
 
 
-def create_entry(
-    text: str | None, entry: Mapping[str, Any], *, title: str | None = None, file: str = "the file"
-) -> str:
-    """Add an entry to a wave, in its style and in the order of the entry's keys; None is a new wave."""
-    if text is None:
-        text = "" if title is None else set_value("", ("title",), title, file=file)
+def create_entry(text: str, entry: Mapping[str, Any], *, file: str = "the file") -> str:
+    """Add an entry to a wave, in the file's style and in the order of the entry's keys; "" is a new wave."""
     return _create(text, entry, file, block=True)
 
 

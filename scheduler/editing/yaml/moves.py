@@ -1,4 +1,4 @@
-"""Move and shift: other times for what is declared, and nobody else's."""
+"""Move and shift: new times for one place, and for nothing else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from scheduler.editing.yaml.places import (
     GroupPlace,
     MemberPlace,
+    Place,
     SinglePlace,
-    Target,
     WavePlace,
     change_members,
     drop_members,
@@ -35,62 +35,63 @@ from scheduler.errors import ScheduleError
 from scheduler.times import duration_text, instant_text
 
 
-def move(text: str, target: Target, time: str, *, file: str = "the file") -> str:
-    """Give a target another time, kept in the way in which its old one is written.
+def move(text: str, place: Place, time: str, *, file: str = "the file") -> str:
+    """Give a place another time, written in the form of the old one.
 
     `time` may be local where the place in the file has a zone. A group's time is its entry's `at`
     (members with a time of their own keep it), a member gets an `at` of its own, and a wave moves as
-    a whole so that its earliest entry comes to lie at `time`.
+    a whole so that its earliest entry is at `time`.
     """
     draft = Draft(text, file)
-    if isinstance(target, WavePlace):
+    if isinstance(place, WavePlace):
         _shift_wave(draft, _distance(draft, time))
-    elif isinstance(target, GroupPlace):
-        entry = entry_at(draft, target.group)
+    elif isinstance(place, GroupPlace):
+        entry = entry_at(draft, place.group)
         draft.set((*entry, "at"), moved(draft, (*entry, "at"), time))
-    elif isinstance(target, MemberPlace):
-        _move_member(draft, target, time)
-    elif isinstance(target, SinglePlace):
-        loc = _one_off_time(draft, target)
+    elif isinstance(place, MemberPlace):
+        _move_member(draft, place, time)
+    elif isinstance(place, SinglePlace):
+        loc = _one_off_time(draft, place)
         draft.set(loc, moved(draft, loc, time))
     else:
-        raise _no_time(file)
+        raise _no_own_time(file)
     return draft.finish()
 
 
-def shift(text: str, target: Target, seconds: int, *, file: str = "the file") -> str:
-    """Move a target, and all that follows it in its group, by so many seconds (negative: earlier).
+def shift(text: str, place: Place, seconds: int, *, file: str = "the file") -> str:
+    """Move a place, and everything after it in its group, by a number of seconds (negative: earlier).
 
-    In a stagger a member gets a `shift`, the first one moves the entry; members with a time of their
-    own that follow are moved with it. In a simultaneous entry nothing follows a member.
+    In a stagger a member gets a `shift`, and the first member moves the whole entry; later members with a
+    time of their own move too. In a simultaneous entry nothing follows a member.
     """
     draft = Draft(text, file)
-    if isinstance(target, WavePlace):
+    if isinstance(place, WavePlace):
         _shift_wave(draft, seconds)
-    elif isinstance(target, GroupPlace):
-        _shift_entry(draft, entry_at(draft, target.group), seconds)
-    elif isinstance(target, MemberPlace):
-        _shift_member(draft, target, seconds)
-    elif isinstance(target, SinglePlace):
-        _shift_time(draft, _one_off_time(draft, target), seconds)
+    elif isinstance(place, GroupPlace):
+        _shift_entry(draft, entry_at(draft, place.group), seconds)
+    elif isinstance(place, MemberPlace):
+        _shift_member(draft, place, seconds)
+    elif isinstance(place, SinglePlace):
+        _shift_time(draft, _one_off_time(draft, place), seconds)
     else:
-        raise _no_time(file)
+        raise _no_own_time(file)
     return draft.finish()
 
 
-def _one_off_time(draft: Draft, target: SinglePlace) -> Loc:
-    index = single_at(draft, target)
+def _one_off_time(draft: Draft, place: SinglePlace) -> Loc:
+    index = single_at(draft, place)
     if index is None:
         raise ScheduleError(
-            f"{instant_text(target.at)} is a slot, and moves with the channel's `slots`",
-            hint="cancel it and create a one-off at the other time",
+            f"{instant_text(place.at)} is a slot; its time comes from the channel's `slots`",
+            hint="cancel it, and create a one-off at the new time",
         )
     return ("schedules", index, "at")
 
 
-def _no_time(file: str) -> ScheduleError:
+def _no_own_time(file: str) -> ScheduleError:
     return ScheduleError(
-        f"a channel has no time of its own ({file})", hint="move its schedules, or edit its `slots`"
+        f"a channel has no time of its own, so {file} cannot be moved",
+        hint="move its schedules, or edit its `slots`",
     )
 
 
@@ -99,7 +100,11 @@ def _shift_time(draft: Draft, loc: Loc, seconds: int) -> None:
 
 
 def _distance(draft: Draft, time: str) -> int:
-    """Seconds from a wave's earliest entry to a time; wall clocks alone are compared as such."""
+    """Seconds from a wave's earliest entry to a time.
+
+    Entries at one wall-clock time in many zones have no single instant: where the wave has others, those
+    alone count; where it has none, the wall-clock times are compared with each other, as if in UTC.
+    """
     entries = draft.node(("schedules",))
     routes: list[Loc] = [("schedules", i) for i in range(len(entries.items) if entries is not None else 0)]
     written = [(time_at(draft, (*loc, "at")), zone_at(draft, loc)) for loc in routes]
@@ -128,28 +133,28 @@ def _shift_entry(draft: Draft, entry: Loc, seconds: int) -> None:
 
 
 def _own(draft: Draft, entry: Loc, name: str, key: str) -> Loc | None:
-    """The route of a key that a member has for itself."""
+    """The route of a key that a member sets for itself; None where it does not."""
     loc = member_at(draft, entry, name)
     return None if loc is None or draft.node((*loc, key)) is None else (*loc, key)
 
 
-def _in_order(draft: Draft, entry: Loc, target: MemberPlace) -> list[str]:
-    """The members of a stagger from the target on."""
-    names = names_of(draft, entry) or list(target.members)
-    if target.channel not in names:
-        raise ScheduleError(f"the order of the channels in the group {target.group} is not known")
-    return names[names.index(target.channel) :]
+def _in_order(draft: Draft, entry: Loc, place: MemberPlace) -> list[str]:
+    """The members of a stagger, from the given one to the last."""
+    names = names_of(draft, entry) or list(place.members)
+    if place.channel not in names:
+        raise ScheduleError(f"the order of the channels in group {place.group} is unknown")
+    return names[names.index(place.channel) :]
 
 
-def _shift_member(draft: Draft, target: MemberPlace, seconds: int) -> None:
-    entry, _ = members_meant(draft, target)
+def _shift_member(draft: Draft, place: MemberPlace, seconds: int) -> None:
+    entry, _ = members_meant(draft, place)
     if draft.get((*entry, "type")) != "staggered":
-        written = _own(draft, entry, target.channel, "at") or (*entry, "at")
+        written = _own(draft, entry, place.channel, "at") or (*entry, "at")
         new = later(draft, written, time_at(draft, written), seconds)
-        change_members(draft, entry, {target.channel: ("at", new)})
+        change_members(draft, entry, {place.channel: ("at", new)})
         return
-    names = _in_order(draft, entry, target)
-    everyone = names_of(draft, entry) or list(target.members)
+    names = _in_order(draft, entry, place)
+    everyone = names_of(draft, entry) or list(place.members)
     if names == everyone:
         _shift_entry(draft, entry, seconds)
         return
@@ -160,7 +165,7 @@ def _shift_member(draft: Draft, target: MemberPlace, seconds: int) -> None:
 
 
 def _add_shift(draft: Draft, entry: Loc, names: Iterable[str], seconds: int) -> None:
-    """Move the first of these members, and with it all after it, by seconds; none left is no fault."""
+    """Shift the first of these members, and so all after it; nothing to do where there is none."""
     name = next(iter(names), None)
     if name is None:
         return
@@ -172,22 +177,21 @@ def _add_shift(draft: Draft, entry: Loc, names: Iterable[str], seconds: int) -> 
         drop_members(draft, entry, [loc[:-1]])
 
 
-def _move_member(draft: Draft, target: MemberPlace, time: str) -> None:
-    """Give a member a time of its own; a `shift` that it had goes on to the next, so that nobody moves."""
-    entry, _ = members_meant(draft, target)
-    own = _own(draft, entry, target.channel, "at")
+def _move_member(draft: Draft, place: MemberPlace, time: str) -> None:
+    """Give a member a time of its own; its `shift` passes to the next one, so that the others do not move."""
+    entry, _ = members_meant(draft, place)
+    own = _own(draft, entry, place.channel, "at")
     if own is not None:
         draft.set(own, moved(draft, own, time))
         return
-    place = member_at(draft, entry, target.channel)
-    loc = (*(place or entry), "at")
+    loc = (*(member_at(draft, entry, place.channel) or entry), "at")
     new = moved(draft, loc, time, like=time_at(draft, (*entry, "at")))
-    shifted = _own(draft, entry, target.channel, "shift")
+    shifted = _own(draft, entry, place.channel, "shift")
     if shifted is None:
-        change_members(draft, entry, {target.channel: ("at", new)})
+        change_members(draft, entry, {place.channel: ("at", new)})
         return
     draft.replace(shifted, "at", new)
-    after = _in_order(draft, entry, target)[1:]
+    after = _in_order(draft, entry, place)[1:]
     _add_shift(
         draft,
         entry,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from scheduler.editing.yaml.places import (
     ChannelPlace,
+    Place,
     SinglePlace,
-    Target,
     WavePlace,
     add_single,
     change_members,
@@ -23,69 +23,69 @@ from scheduler.errors import ScheduleError
 from scheduler.times import instant_text
 
 _LISTS = ("schedules", "slots", "lineup")
-"""What fills a file: keys about the whole file go before it."""
+"""The long lists of a file: keys about the whole file go above them."""
 
 
 def pause(
-    text: str, target: Target, *, reason: str | None = None, until: str | None = None, file: str = "the file"
+    text: str, place: Place, *, reason: str | None = None, until: str | None = None, file: str = "the file"
 ) -> str:
-    """Hold a target back. `until` is a time as it is to be written.
+    """Pause a place. `until` is written as it is given.
 
-    What is paused already keeps its reason and its end where no new ones are given.
+    What is already paused keeps its reason and its end unless new ones are given.
     """
-    told = {key: value for key, value in (("reason", reason), ("until", until)) if value is not None}
+    details = {key: value for key, value in (("reason", reason), ("until", until)) if value is not None}
     draft = Draft(text, file)
-    _switch_on(draft, target, "paused", told or True)
+    _switch_on(draft, place, "paused", details or True)
     return draft.finish()
 
 
-def cancel(text: str, target: Target, *, file: str = "the file") -> str:
+def cancel(text: str, place: Place, *, file: str = "the file") -> str:
     """Cancel a wave, a group, a member, a one-off or a slot."""
-    if isinstance(target, ChannelPlace):
+    if isinstance(place, ChannelPlace):
         raise ScheduleError(
-            f"a channel cannot be cancelled ({file})",
+            f"a channel cannot be cancelled, so {file} was not changed",
             hint="pause it, set `active: false`, or cancel its schedules",
         )
     draft = Draft(text, file)
-    _switch_on(draft, target, "cancelled", True)
+    _switch_on(draft, place, "cancelled", True)
     return draft.finish()
 
 
-def resume(text: str, target: Target, *, file: str = "the file") -> str:
-    """Take the target's own pause back. What is not paused stays as it is."""
+def resume(text: str, place: Place, *, file: str = "the file") -> str:
+    """Remove the place's own pause. What is not paused stays as it is."""
     draft = Draft(text, file)
-    if isinstance(target, WavePlace | ChannelPlace):
+    if isinstance(place, WavePlace | ChannelPlace):
         turn_off(draft, (), "paused", before=_LISTS)
-    elif isinstance(target, SinglePlace):
-        _resume_single(draft, target)
+    elif isinstance(place, SinglePlace):
+        _resume_single(draft, place)
     else:
-        entry, names = members_meant(draft, target)
+        entry, names = members_meant(draft, place)
         places = [loc for name in names if (loc := member_at(draft, entry, name)) is not None]
         drop_members(draft, entry, [loc for loc in places if not turn_off_member(draft, loc, "paused")])
     return draft.finish()
 
 
-def _switch_on(draft: Draft, target: Target, key: str, value: Value) -> None:
-    if isinstance(target, WavePlace | ChannelPlace):
+def _switch_on(draft: Draft, place: Place, key: str, value: Value) -> None:
+    if isinstance(place, WavePlace | ChannelPlace):
         turn_on(draft, (), key, value, before=_LISTS)
-    elif isinstance(target, SinglePlace):
-        index = single_at(draft, target)
+    elif isinstance(place, SinglePlace):
+        index = single_at(draft, place)
         if index is None:
-            add_single(draft, {"at": instant_text(target.at), key: value})
+            add_single(draft, {"at": instant_text(place.at), key: value})
         else:
-            turn_on(draft, ("schedules", index), key, value, bare="at" if target.slot else None)
+            turn_on(draft, ("schedules", index), key, value, bare="at" if place.slot else None)
     else:
-        entry, names = members_meant(draft, target)
+        entry, names = members_meant(draft, place)
         change_members(draft, entry, dict.fromkeys(names, (key, value)))
 
 
-def _resume_single(draft: Draft, target: SinglePlace) -> None:
-    """A one-off that was written only to pause a slot goes; another one loses its pause."""
-    index = single_at(draft, target)
+def _resume_single(draft: Draft, place: SinglePlace) -> None:
+    """Remove a one-off that was written only to pause a slot; of any other, remove just the pause."""
+    index = single_at(draft, place)
     if index is None:
         return
     base: Loc = ("schedules", index)
-    if not (target.slot and is_on(draft.node((*base, "paused"))) and is_bare(draft, (*base, "paused"), "at")):
+    if not (place.slot and is_on(draft.node((*base, "paused"))) and is_bare(draft, (*base, "paused"), "at")):
         turn_off(draft, base, "paused")
         return
     one_offs = draft.node(("schedules",))

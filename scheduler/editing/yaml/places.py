@@ -1,11 +1,10 @@
-"""What an edit is about, and where a file says it: whole files, entries and their members, one-offs.
+"""What an edit is about, and where a file declares it: whole files, entries and their members, one-offs.
 
 A member is changed where it is written: in the `channels` of its entry, or in its `members`.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 import msgspec
@@ -17,6 +16,7 @@ from scheduler.editing.yaml.times import instant_at, zone_at
 from scheduler.editing.yaml.toggle import is_bare, is_on, turn_off, turn_on
 from scheduler.errors import ScheduleError
 from scheduler.times import Instant, instant_text
+from scheduler.wording import and_more, did_you_mean, quoted
 
 
 class WavePlace(msgspec.Struct, frozen=True):
@@ -28,11 +28,11 @@ class ChannelPlace(msgspec.Struct, frozen=True):
 
 
 class GroupPlace(msgspec.Struct, frozen=True):
-    """An entry of a wave, which is all its members."""
+    """An entry of a wave, with all its members."""
 
     group: str
     members: tuple[str, ...] = ()
-    """The ids of the members in their order; needed where the entry chooses its channels by tags."""
+    """The channels' ids, in order; needed where the entry chooses its channels by tags."""
 
 
 class MemberPlace(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ class MemberPlace(msgspec.Struct, frozen=True):
     group: str
     channel: str
     members: tuple[str, ...] = ()
-    """As in `GroupPlace`; needed to shift a member of a stagger by tags."""
+    """As in `GroupPlace`; needed to shift a member of a stagger whose channels are chosen by tags."""
 
 
 class SinglePlace(msgspec.Struct, frozen=True):
@@ -52,14 +52,14 @@ class SinglePlace(msgspec.Struct, frozen=True):
     """Whether one of the channel's slots falls on that instant."""
 
 
-Target = WavePlace | ChannelPlace | GroupPlace | MemberPlace | SinglePlace
+Place = WavePlace | ChannelPlace | GroupPlace | MemberPlace | SinglePlace
 
 
 # --- entries of a wave and their members ----------------------------------------------------------
 
 
 def entry_at(draft: Draft, group: str) -> Loc:
-    """The route of a wave's entry; its name is the `group`, or else the video's id."""
+    """The route of a wave's entry, by its name: the `group`, or else the video's id."""
     entries = draft.node(("schedules",))
     names: list[str] = []
     for index in range(len(entries.items) if entries is not None else 0):
@@ -67,12 +67,8 @@ def entry_at(draft: Draft, group: str) -> Loc:
         names.append(draft.get((*loc, "group")) or draft.get((*loc, "video")) or "")
         if names[-1] == group:
             return loc
-    raise ScheduleError(f"{draft.file} has no group {group!r}", hint=_closest(group, names))
-
-
-def _closest(name: str, names: list[str]) -> str | None:
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean {close[0]}?" if close else f"it has {', '.join(names)}" if names else None
+    hint = did_you_mean(group, names) or (f"it has {and_more(names, 10)}" if names else None)
+    raise ScheduleError(f"{draft.file} has no group {quoted(group)}", hint=hint)
 
 
 def names_of(draft: Draft, entry: Loc) -> list[str] | None:
@@ -88,23 +84,27 @@ def _id(item: Node) -> str:
     return named.text if named is not None else ""
 
 
-def members_meant(draft: Draft, target: GroupPlace | MemberPlace) -> tuple[Loc, list[str]]:
-    """An entry, and the ids of those of its members that are meant, in their order."""
-    entry = entry_at(draft, target.group)
+def members_meant(draft: Draft, place: GroupPlace | MemberPlace) -> tuple[Loc, list[str]]:
+    """The route of an entry, and the channels that are meant, in order: all of its own, or one."""
+    entry = entry_at(draft, place.group)
     names = names_of(draft, entry)
-    listed = list(target.members) if names is None else names
-    if isinstance(target, GroupPlace):
+    listed = list(place.members) if names is None else names
+    if isinstance(place, GroupPlace):
         if not listed:
-            raise ScheduleError(f"the group {target.group} chooses its channels by tags, and none are known")
+            raise ScheduleError(
+                f"no channel has the tags of group {place.group}, so there is nothing to edit"
+            )
         return entry, listed
-    if names is not None and target.channel not in names:
-        message = f"the group {target.group} in {draft.file} has no channel {target.channel!r}"
-        raise ScheduleError(message, hint=_closest(target.channel, names))
-    return entry, [target.channel]
+    if names is not None and place.channel not in names:
+        raise ScheduleError(
+            f"group {place.group} in {draft.file} has no channel {quoted(place.channel)}",
+            hint=did_you_mean(place.channel, names) or f"it has {and_more(names, 10)}",
+        )
+    return entry, [place.channel]
 
 
 def member_at(draft: Draft, entry: Loc, name: str) -> Loc | None:
-    """Where a member is written: among the `members`, which come first, or the `channels`."""
+    """Where a member is written: in `members`, or else in `channels`; None where it is in neither."""
     for key in ("members", "channels"):
         node = draft.node((*entry, key))
         if node is not None and node.kind == "sequence":
@@ -115,7 +115,7 @@ def member_at(draft: Draft, entry: Loc, name: str) -> Loc | None:
 
 
 def change_members(draft: Draft, entry: Loc, changes: Mapping[str, tuple[str, Value]]) -> None:
-    """Set one key of each of these members; those that the file does not name yet join `members`."""
+    """Set one key of each of these members; those that the file does not name yet are added to `members`."""
     new: list[dict[str, Value]] = []
     for name, (key, value) in changes.items():
         loc = member_at(draft, entry, name)
@@ -139,7 +139,7 @@ def change_members(draft: Draft, entry: Loc, changes: Mapping[str, tuple[str, Va
 
 
 def turn_off_member(draft: Draft, loc: Loc, key: str, off: Value = False) -> bool:
-    """Take a key of a member back. False where the member is to leave `members`: it says nothing else."""
+    """Remove a key of a member. False where that key is all that `members` says of it: drop the member."""
     if draft.node((*loc, key)) is None:
         return True
     if loc[-2] == "members" and is_on(draft.node((*loc, key))) and is_bare(draft, (*loc, key), "id"):
@@ -149,7 +149,7 @@ def turn_off_member(draft: Draft, loc: Loc, key: str, off: Value = False) -> boo
 
 
 def drop_members(draft: Draft, entry: Loc, doomed: list[Loc]) -> None:
-    """Take items out of `members`; without any left, the key goes as it came."""
+    """Remove items from `members`; with the last one goes the key, where an edit had added it."""
     loc: Loc = (*entry, "members")
     node = draft.node(loc)
     if node is None or not doomed:
@@ -169,23 +169,23 @@ def drop_members(draft: Draft, entry: Loc, doomed: list[Loc]) -> None:
 # --- one-offs and slots of a channel --------------------------------------------------------------
 
 
-def single_at(draft: Draft, target: SinglePlace) -> int | None:
-    """Which one-off of a channel falls on the instant; None for a slot that none has taken yet."""
+def single_at(draft: Draft, place: SinglePlace) -> int | None:
+    """The index of the channel's one-off at the instant; None for a slot without one."""
     one_offs = draft.node(("schedules",))
     for index in range(len(one_offs.items) if one_offs is not None else 0):
         written = draft.get(("schedules", index, "at"))
-        if written is not None and instant_at(written, zone_at(draft, ("schedules", index))) == target.at:
+        if written is not None and instant_at(written, zone_at(draft, ("schedules", index))) == place.at:
             return index
-    if target.slot:
+    if place.slot:
         return None
     raise ScheduleError(
-        f"{draft.file} has no publication at {instant_text(target.at)}",
-        hint="`list` shows the channel's one-offs and slots",
+        f"{draft.file} has no publication at {instant_text(place.at)}",
+        hint="run `scheduler list` to see the channel's one-offs and slots",
     )
 
 
 def add_single(draft: Draft, one_off: Mapping[str, Value]) -> None:
-    """Write a one-off on one line, so that it can go again without a trace."""
+    """Write a one-off on one line, so that it can be removed again without a trace."""
     if draft.node(("schedules",)) is None:
         draft.insert_block((), "schedules", [one_off], block=False)
     else:

@@ -1,6 +1,6 @@
 """The values of a YAML text with the spans in which they are written, and what they mean.
 
-Offsets count characters of the text, as libyaml's marks do. The text is one that `documents.read` accepted.
+Offsets count characters of the text, as libyaml's marks do. The text is one that `yaml_reader.read` accepted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Node(msgspec.Struct):
     start: int
     end: int
     text: str = ""
-    """What a scalar says."""
+    """The value of a scalar."""
     style: str = ""
     """How a scalar is written: plain (empty), `'`, `"`, `|` or `>`."""
     flow: bool = False
@@ -46,7 +46,7 @@ class Node(msgspec.Struct):
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is written where a value could stand."""
+        """Whether nothing is written where a value could be."""
         return self.kind == "scalar" and self.start == self.end
 
 
@@ -112,7 +112,7 @@ def line_start(text: str, at: int) -> int:
 
 
 def column_of(text: str, at: int) -> int:
-    """How many characters of its line stand before an offset."""
+    """How many characters of its line come before an offset."""
     return at - line_start(text, at)
 
 

@@ -1,4 +1,4 @@
-"""How values are written so that they look like the rest of a file, and are read as what they are."""
+"""How values are written so that they look like the rest of a file, and are read back as what they are."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scheduler.editing.yaml.spans import BREAK, Data, Node, column_of, walk
 from scheduler.errors import ScheduleError
 
 Value = str | int | float | bool | None | Mapping[str, Any] | Sequence[Any]
-"""What can be written. A str is text: it is quoted where YAML tools would take it for something else."""
+"""What can be written. A str is text: it is quoted where a YAML tool could read it as something else."""
 
 _WIDTH = 100
-"""A list of more characters than that is written one item a line."""
+"""A list that makes its line longer than this is written with one item per line."""
 _AMBIGUOUS = re.compile(
     r"~|null|true|false|yes|no|on|off|y|n|[-+]?\.(inf|nan)|[-+]?0x[0-9a-f]+|[-+]?0o[0-7]+"
     r"|[-+]?\.?\d[\d_.:]*(e[-+]?\d+)?",
@@ -23,7 +23,7 @@ _AMBIGUOUS = re.compile(
 )
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 _JOINERS = "\u00a0\u200c\u200d"
-"""Unprintable to Python, yet part of ordinary text (no-break space, and what joins letters and emoji)."""
+"""Unprintable to Python, but part of ordinary text (no-break space, and what joins letters and emoji)."""
 
 
 def meant(value: Value) -> Data:
@@ -38,7 +38,7 @@ def meant(value: Value) -> Data:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a text can stand without quotes anywhere, and be taken for a text by any YAML tool."""
+    """Whether a text needs no quotes anywhere: any tool, for YAML 1.1 or 1.2, reads it as this text."""
     if not text or not text.isprintable() or _AMBIGUOUS.fullmatch(text):
         return False
     first, second = text[0], text[1:2]
@@ -58,7 +58,7 @@ def _word(value: float | bool | None) -> str:
 
 
 def _single(text: str) -> str | None:
-    """In single quotes, where that can be: they have no escapes."""
+    """In single quotes, which have no escapes; None where it would need one."""
     if all(letter.isprintable() or letter in _JOINERS for letter in text):
         return "'" + text.replace("'", "''") + "'"
     return None
@@ -75,7 +75,7 @@ def _escaped(letter: str) -> str:
         return letter
     code = ord(letter)
     if 0xD800 <= code <= 0xDFFF:
-        raise ScheduleError("the text has half a character in it", hint="type it again")
+        raise ScheduleError("the text contains half a character (a lone surrogate)", hint="type it again")
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
@@ -91,10 +91,10 @@ class Style(msgspec.Struct):
     bracket: str = ""
     """Inside the brackets of a flow sequence of scalars."""
     step: int = 2
-    """From a key to the dashes below it."""
+    """How far the dashes below a key are indented from it."""
 
     def scalar(self, value: Value, quote: str = "") -> str:
-        """A scalar; one that was in quotes stays in them."""
+        """A scalar; one that was quoted stays quoted."""
         if not isinstance(value, str):
             return _word(value)  # type: ignore[arg-type]  # collections never come here
         if not quote and is_plain(value):
@@ -113,7 +113,7 @@ class Style(msgspec.Struct):
         return self.scalar(value)
 
     def pair(self, key: str, value: Value, column: int) -> str:
-        """`key: value` for a block mapping whose keys stand in this column (from 0)."""
+        """`key: value` for a block mapping whose keys are in this column (from 0)."""
         line = f"{self.scalar(key)}: {self.flow(value)}"
         if column + len(line) <= _WIDTH or not isinstance(value, Sequence) or isinstance(value, str):
             return line
@@ -131,7 +131,7 @@ class Style(msgspec.Struct):
 
 
 def style_of(root: Node | None, text: str) -> Style:
-    """The habits of a file: of each, the first that shows."""
+    """The habits of a file: for each, the first example of it."""
     style = Style()
     if found := BREAK.search(text):
         style.newline = found.group()

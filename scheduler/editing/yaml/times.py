@@ -1,4 +1,4 @@
-"""Times as they are written: read in the zone of their place, and written again in the same form."""
+"""Times as they are written: read in the zone of their place, and written back in the same form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scheduler.times import (
     in_zone,
     instant_text,
     moment_of,
-    read_duration,
+    read_shift,
     read_time,
     read_zone,
 )
@@ -30,7 +30,7 @@ CHANNEL_ZONE = "channel"
 
 
 def zone_at(draft: Draft, loc: Loc) -> str | None:
-    """The zone that holds for local times in a mapping: the nearest `timezone`; a channel's is UTC."""
+    """The zone of local times in a mapping: the nearest `timezone`; in a channel without one, UTC."""
     for end in range(len(loc), -1, -1):
         zone = draft.get((*loc[:end], "timezone"))
         if zone is not None:
@@ -40,7 +40,7 @@ def zone_at(draft: Draft, loc: Loc) -> str | None:
 
 
 def instant_at(written: str, zone: str | None) -> Instant:
-    """The instant of a written time; a fault in it is a ScheduleError."""
+    """The instant of a written time, local in `zone`. Raises ScheduleError for what is not a time."""
     try:
         return read_time(written, None if zone is None else read_zone(zone))
     except TimeError as problem:
@@ -48,23 +48,23 @@ def instant_at(written: str, zone: str | None) -> Instant:
 
 
 def is_wall(written: str, zone: str | None) -> bool:
-    """Whether a time is on the wall clocks of several channels, so that it is no one instant."""
+    """Whether a time is local in each channel's own zone, so that it has no single instant."""
     match = _WRITTEN.fullmatch(written)
     return zone == CHANNEL_ZONE and match is not None and match["offset"] is None
 
 
 def time_at(draft: Draft, loc: Loc) -> str:
-    """The time that is written at a route."""
+    """The time that is written at a route. Raises ScheduleError where there is none."""
     written = draft.get(loc)
     if written is None:
         raise ScheduleError(
-            f"{draft.file} has no time where one was expected", hint="`validate` shows the place"
+            f"{draft.file} has no time where one was expected", hint="run `scheduler validate` to see where"
         )
     return written
 
 
 def moved(draft: Draft, loc: Loc, time: str, like: str | None = None) -> str:
-    """A new time for the `at` at a route, written as the old one (or `like` another)."""
+    """A new time for the `at` at a route, in the form of the old one (or of `like`)."""
     old = time_at(draft, loc) if like is None else like
     zone = zone_at(draft, loc[:-1])
     if not is_wall(old, zone):
@@ -74,9 +74,10 @@ def moved(draft: Draft, loc: Loc, time: str, like: str | None = None) -> str:
         return _written(instant_at(time, "UTC"), old, read_zone("UTC"))
     if like is not None:
         return _written(instant_at(time, None), time, None)
+    instant_at(time, None)  # raises for what is not a time at all
     raise ScheduleError(
-        f"{time!r} is one instant, and this entry is at the same wall-clock time in each channel's own zone",
-        hint="write a local time such as 2026-03-01T18:00, or change its `timezone`",
+        f"{time!r} is one instant, but this entry is at a wall-clock time in each channel's own zone",
+        hint=f"write a local time such as {time[:16]}, or change its `timezone`",
     )
 
 
@@ -110,7 +111,7 @@ def _reads_as(text: str, zone: ZoneInfo, at: Instant) -> bool:
 
 
 def later(draft: Draft, loc: Loc, written: str, seconds: int) -> str:
-    """A written time so many seconds later."""
+    """A written time, `seconds` later, in the same form."""
     zone = zone_at(draft, loc[:-1])
     if is_wall(written, zone):
         zone = "UTC"
@@ -120,9 +121,8 @@ def later(draft: Draft, loc: Loc, written: str, seconds: int) -> str:
 
 
 def seconds_of(written: str) -> int:
-    """The seconds of a `shift`, which may have a sign."""
-    sign = -1 if written.startswith("-") else 1
+    """The seconds of a `shift`. Raises ScheduleError for what is not one."""
     try:
-        return sign * read_duration(written.lstrip("+-"))
+        return read_shift(written)
     except TimeError as problem:
         raise ScheduleError(str(problem), hint=problem.hint) from None

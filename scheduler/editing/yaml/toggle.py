@@ -1,8 +1,8 @@
-"""A key put into a mapping and taken out again, so that nothing of it is left.
+"""A key added to a mapping and removed again, so that nothing of it is left.
 
-Pausing and resuming leaves no difference. Where that needs telling two texts apart that would look the
-same once paused (no `paused` at all, and `paused: false` at the very place where it would be added; a
-plain `beta`, and `{ id: beta }`), the rarer one gets a space more, and resuming takes that space out.
+Pausing and resuming restores the text. Two texts may look the same once they are paused: no `paused` at all,
+and `paused: false` at the very place where it would be added; a plain `beta`, and `{ id: beta }`. To tell
+them apart when they are resumed, pausing writes an extra space into the rarer one, and resuming removes it.
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ from scheduler.editing.yaml.splice import Draft
 from scheduler.editing.yaml.style import Value
 
 _WIDER = {0: 3, 1: 2}
+"""Spaces after the colon before and after pausing a `paused: false`; any other number grows by two."""
 _NARROWER = {3: 0, 2: 1}
+"""The same in reverse."""
 
 
 def turn_on(
     draft: Draft, base: Loc, key: str, value: Value, *, before: tuple[str, ...] = (), bare: str | None = None
 ) -> None:
-    """Set a flag (or a pause) in a mapping. `bare`: a mapping of this key alone is told from a plain one."""
+    """Set a flag (or a pause) in a mapping.
+
+    `bare`: the key that a mapping written by these edits has besides; where that is all it has, the flag gets
+    an extra space, so that `turn_off` does not take the mapping for one of its own.
+    """
     loc = (*base, key)
     node = draft.node(loc)
     if node is None:
@@ -30,11 +36,11 @@ def turn_on(
     elif node.kind == "mapping" and not node.pairs:
         draft.set(loc, value if isinstance(value, Mapping) else {})
     elif node.kind == "mapping":
-        for name, told in value.items() if isinstance(value, Mapping) else ():
+        for name, detail in value.items() if isinstance(value, Mapping) else ():
             if node.index(name) is None:
-                draft.insert(loc, name, told)
+                draft.insert(loc, name, detail)
             else:
-                draft.set((*loc, name), told)
+                draft.set((*loc, name), detail)
     elif not is_on(node):
         ours = key == "paused" and not node.is_empty and draft.looks_inserted(loc, before)
         spaces = draft.spaces(loc) or 0
@@ -49,7 +55,7 @@ def is_on(node: Node | None) -> bool:
 
 
 def turn_off(draft: Draft, base: Loc, key: str, *, off: Value = False, before: tuple[str, ...] = ()) -> None:
-    """Undo `turn_on`: what it added goes; what was written in another way is set to `off`."""
+    """Undo `turn_on`: remove what it added; set what was written in another way to `off`."""
     loc = (*base, key)
     if not is_on(draft.node(loc)):
         return
@@ -59,16 +65,12 @@ def turn_off(draft: Draft, base: Loc, key: str, *, off: Value = False, before: t
     spaces = draft.spaces(loc) or 0
     if spaces > 1:
         draft.set(loc, off, spaces=_NARROWER.get(spaces, spaces - 2))
-    elif not (base and _is_listed(base) and is_bare(draft, loc, "id") and draft.unwrap(base, "id")):
+    elif not (base[-2:-1] == ("channels",) and is_bare(draft, loc, "id") and draft.unwrap(base, "id")):
         draft.remove(loc)
 
 
-def _is_listed(base: Loc) -> bool:
-    return base[-2:-1] == ("channels",)
-
-
 def is_bare(draft: Draft, loc: Loc, first: str) -> bool:
-    """Whether a pair is all that a mapping says of `first`, written as these edits write it."""
+    """Whether a mapping is `first` and this pair alone, written as these edits write it."""
     mapping = draft.node(loc[:-1])
     return (
         mapping is not None

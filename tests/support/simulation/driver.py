@@ -23,7 +23,7 @@ from scheduler.app.repository import Repository
 from scheduler.checkout.source import Source
 from scheduler.delivery import Edge, Runner, fan_out
 from scheduler.delivery import run as runner
-from scheduler.editing.retry import MayBePublished
+from scheduler.editing import MayBePublished
 from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.state.record import Declared, Record
 

@@ -1,7 +1,7 @@
-"""A deliberate second try: which failed schedules may be pending again, and what their record becomes. Pure.
+"""Retry: which failed schedules may be pending again, and what their record becomes. Pure.
 
-A retried schedule is sent however late: lateness counts from the retry. What may have been published is
-only sent again where a person says so; its resend number rises, and with it its key.
+A retried schedule is sent however late it is: lateness counts from the retry. What may have been published
+is sent again only on request (`resend`); its resend number rises, and so its idempotency key changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scheduler.times import Instant, instant_text, read_zone
 
 
 class MayBePublished(ScheduleError):
-    """Nobody said that it should be sent again; `look_at` tells where to see whether it was published."""
+    """A retry without `resend` of what may have been published; `look_at` says where to check that first."""
 
     def __init__(self, message: str, look_at: Sequence[str], *, hint: str) -> None:
         super().__init__(message, hint=hint)
@@ -28,7 +28,7 @@ class MayBePublished(ScheduleError):
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """A record that is pending again, and what a person should look at."""
+    """A record that is pending again, and where to check whether it was published before."""
 
     schedule_id: str
     record: Record
@@ -46,14 +46,14 @@ def retry(
     now: Instant,
     resend: bool,
 ) -> Retry:
-    """The record after a retry at `now`. `known` are all records, archived ones too.
+    """The record after a retry at `now`. `known` holds all records by id, archived ones too.
 
-    Raises ScheduleError for what did not fail, for what is no longer declared, where `resend` is missing,
-    and for a slot whose video was sent from another one.
+    Raises ScheduleError for what did not fail, for what is no longer declared, and for a slot whose video was
+    sent from another slot; MayBePublished where `resend` is needed and was not given.
     """
     if record.status != "failed":
         raise ScheduleError(
-            f"{schedule_id} is {record.status}: only what failed can be tried again",
+            f"{schedule_id} is {record.status}: only a failed schedule can be retried",
             hint=_instead(schedule_id, record),
         )
     _demand_declared(schedule_id, record, reconciled, known)
@@ -62,12 +62,12 @@ def retry(
         raise MayBePublished(
             f"{schedule_id} may have been published ({record.reason})",
             look_at,
-            hint=f"if it was not: scheduler retry {schedule_id} --resend",
+            hint=f"if it was not, run `scheduler retry {schedule_id} --resend`",
         )
     why = f"retried after {record.reason}"
     if record.was_sent:
         why = f"sent again on purpose after {record.reason}: resend {record.resends + 1}"
-        why += f" (the run before: {record.run_url})" if record.run_url else ""
+        why += f" (previous run: {record.run_url})" if record.run_url else ""
     return Retry(
         schedule_id=schedule_id,
         record=_pending(schedule_id, record, reconciled, now, why),
@@ -78,12 +78,12 @@ def retry(
 
 def _instead(schedule_id: str, record: Record) -> str:
     if record.status == "executing":
-        return "its outcome is being looked up; `scheduler show` tells how far that is"
+        return f"its outcome is being looked up; run `scheduler show {schedule_id}` to follow it"
     if record.status == "completed":
-        return "to publish it once more, declare it as something new"
+        return "to publish the video once more, add a new entry for it"
     if record.status == "cancelled":
-        return "declare it uncancelled, for a time to come"
-    return f"`scheduler show {schedule_id}` tells what it waits for"
+        return "remove its `cancelled`, and give it a later time"
+    return f"run `scheduler show {schedule_id}` to see what it is waiting for"
 
 
 def _pending(schedule_id: str, record: Record, reconciled: Reconciled, now: Instant, why: str) -> Record:
@@ -114,35 +114,33 @@ def _pending(schedule_id: str, record: Record, reconciled: Reconciled, now: Inst
         unconfirmed=None,
         resends=record.resends + 1 if record.was_sent else record.resends,
     )
-    if took_over and schedule is not None:  # a one-off stands for the slot now, with a video of its own
+    if took_over and schedule is not None:  # a one-off has taken the slot, with a video of its own
         after.slot, after.video_id = False, schedule.video
     return after
 
 
 def what_to_look_at(schedule_id: str, record: Record, lineage: str) -> tuple[str, ...]:
-    """Where a person sees whether something was published: the run, the runs, the key, the queue."""
+    """Where to check whether something was published: its run, the runs or the queue; and the channel."""
     key = key_of(lineage, record.first_id or schedule_id, record.resends)
     intent = record.intent
-    lines = [f"what was last known: {record.error_message}"] if record.error_message else []
+    lines = [f"last known: {record.error_message}"] if record.error_message else []
     if record.run_url is not None:
-        lines.append(f"look at its run: {record.run_url}")
+        lines.append(f"check its run: {record.run_url}")
     elif intent is not None and intent.repository is not None:
-        lines.append(
-            f"look at https://github.com/{intent.repository}/actions for a run whose title has {key}"
-        )
+        lines.append(f"check https://github.com/{intent.repository}/actions for a run titled with {key}")
     elif intent is not None and intent.transport == "queue":
-        lines.append(f"look at the queue {intent.queue} for the job {intent.job_id}")
-    lines.append(f"look at the channel {record.channel_id} itself for the video {record.video_id}")
+        lines.append(f"check queue {intent.queue} for job {intent.job_id}")
+    lines.append(f"check channel {record.channel_id} for the video {record.video_id}")
     return tuple(lines)
 
 
-# --- what stands against it ---------------------------------------------------------------------------
+# --- what may not be retried ---------------------------------------------------------------------------
 
 
 def _demand_declared(
     schedule_id: str, record: Record, reconciled: Reconciled, known: Mapping[str, Record]
 ) -> None:
-    """Refuse what nothing declares any more, and what is declared cancelled."""
+    """Refuse what is no longer declared, what is declared cancelled, and what has no video."""
     declared = reconciled.declared
     if declared is None:
         raise ScheduleError(
@@ -152,12 +150,13 @@ def _demand_declared(
     if schedule is not None:
         if schedule.cancelled:
             raise ScheduleError(
-                f"{schedule_id} is declared cancelled in {schedule.file}", hint="take `cancelled` out there"
+                f"{schedule_id} is declared cancelled in {schedule.file}",
+                hint=f"remove its `cancelled` in {schedule.file}",
             )
         if schedule.video is None and record.video_id is None:
             raise ScheduleError(
-                f"{schedule_id} has no video still",
-                hint=f"scheduler assign {schedule_id} VIDEO",
+                f"{schedule_id} still has no video",
+                hint=f"run `scheduler assign {schedule_id} VIDEO`",
             )
         return
     if record.wave_id is not None and declared.fault_of("wave", record.wave_id):
@@ -165,11 +164,12 @@ def _demand_declared(
     channel = declared.channels.get(record.channel_id)
     if channel is None and declared.fault_of("channel", record.channel_id):
         raise ScheduleError(
-            f"{schedule_id} would not be sent: its channel's file cannot be read", reconciled.diagnostics
+            f"{schedule_id} would not be sent: the file of channel {record.channel_id} has errors",
+            reconciled.diagnostics,
         )
     if not record.slot or channel is None:
         raise ScheduleError(
-            f"{schedule_id} is no longer declared", hint="put its declaration back, or declare it as new"
+            f"{schedule_id} is no longer declared", hint="restore its declaration, or add a new entry"
         )
     _demand_slot(schedule_id, record, channel, known)
 
@@ -177,33 +177,33 @@ def _demand_declared(
 def _demand_slot(
     schedule_id: str, record: Record, channel: desired.ChannelSpec, known: Mapping[str, Record]
 ) -> None:
-    """Refuse a slot that is gone, or whose video the lineup does not have to give any more."""
+    """Refuse a slot that no longer exists, or whose video the lineup can no longer give it."""
     rules, zone = (
         [calendar_expressions.read_slot(text) for text in channel.slots],
         read_zone(channel.timezone),
     )
     if not calendar_expressions.is_instant(rules, zone, record.at):
         raise ScheduleError(
-            f"{schedule_id} is no longer declared: {record.channel_id} has no slot at that time any more",
-            hint="create a one-off for its video",
+            f"{schedule_id} is no longer declared: channel {record.channel_id} has no slot at that time",
+            hint="to publish its video, create a one-off",
         )
     there = sum(entry.video == record.video_id for entry in channel.lineup)
     if there == 0:
         raise ScheduleError(
-            f"{schedule_id} is no longer declared: its video {record.video_id!r} has left the lineup of "
-            f"{record.channel_id}",
-            hint="put the video back into the lineup, or create a one-off for it",
+            f"{schedule_id} is no longer declared: its video {record.video_id!r} is not in the lineup of "
+            f"channel {record.channel_id} any more",
+            hint="add the video to the lineup again, or create a one-off for it",
         )
     others = (other for name, other in known.items() if name != schedule_id)
     if _used(record, others, lambda at: calendar_expressions.is_instant(rules, zone, at)) >= there:
         raise ScheduleError(
-            f"the video {record.video_id!r} was sent from another slot of {record.channel_id} meanwhile",
-            hint="it has been published; leave it, or put it into the lineup once more",
+            f"video {record.video_id!r} has been sent from another slot of channel {record.channel_id}",
+            hint="to publish it once more, add it to the lineup again",
         )
 
 
 def _used(record: Record, others: Iterable[Record], is_slot: Callable[[Instant], bool]) -> int:
-    """How many occurrences of its video the other slots, and one-offs in their place, have used up."""
+    """How many of the lineup's entries for its video other slots, and one-offs in their place, have used."""
     return sum(
         other.channel_id == record.channel_id
         and other.wave_id is None
