@@ -127,7 +127,9 @@ def what_to_look_at(schedule_id: str, record: Record, lineage: str) -> tuple[str
     if record.run_url is not None:
         lines.append(f"check its run: {record.run_url}")
     elif intent is not None and intent.repository is not None:
-        lines.append(f"check https://github.com/{intent.repository}/actions for a run titled with {key}")
+        lines.append(
+            f"check https://github.com/{intent.repository}/actions for a run with {key} in its title"
+        )
     elif intent is not None and intent.transport == "queue":
         lines.append(f"check queue {intent.queue} for job {intent.job_id}")
     lines.append(f"check channel {record.channel_id} for the video {record.video_id}")

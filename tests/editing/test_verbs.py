@@ -564,11 +564,11 @@ def test_what_may_have_been_published_wants_resend_and_gets_a_key_of_its_own(
 
     refused = do(desk, "retry", "spring/teaser/alpha", now="2026-03-01T19:00:00Z", code=1)
     assert "spring/teaser/alpha may have been published (unknown_outcome)" in refused.err
-    assert f"https://github.com/acme/alpha/actions for a run titled with {first}" in refused.out
+    assert f"https://github.com/acme/alpha/actions for a run with {first} in its title" in refused.out
     assert "scheduler retry spring/teaser/alpha --resend" in refused.err
 
     outcome = do(desk, "retry", "spring/teaser/alpha", "--resend", now="2026-03-01T19:00:00Z")
-    assert f"for a run titled with {first}" in outcome.out
+    assert f"for a run with {first} in its title" in outcome.out
     assert "as resend 1 with a key of its own" in outcome.out
     tick(desk, "2026-03-01T19:01:00Z")
     assert desk.statuses["spring/teaser/alpha"] == "completed"
