@@ -24,6 +24,7 @@ from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.planning.reconcile import reconcile
 from scheduler.planning.rows import is_dead_letter, waits_for_worker
 from scheduler.reporting.findings import Finding, Verdict
+from scheduler.state.intent import intent_for
 from scheduler.state.record import Intent, Record, State
 from scheduler.times import Instant, duration_text, instant_text, read_utc, zone_release
 
@@ -344,19 +345,15 @@ def _why_not_asked(
 
 
 def _intent(declared: Declarations, name: str, surroundings: Surroundings, now: Instant) -> Intent:
-    """The envelope that a publication of the channel would have, as far as it is asked about."""
+    """The intent that a publication of the channel would have, as far as it is asked about."""
     channel = declared.channels[name]
-    return Intent(
+    return intent_for(
+        channel,
+        declared.settings,
         owner="doctor",
         at=instant_text(now),
         key="",
         not_after=instant_text(now),
-        transport=channel.transport,
-        confirm=channel.confirm,
-        delivery=channel.delivery,
-        repository=channel.repository,
-        event_type=channel.event_type or declared.settings.event_type,
-        workflow=channel.workflow,
         token=surroundings.token_for(channel),
     )
 

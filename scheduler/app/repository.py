@@ -313,8 +313,8 @@ class Repository:
         return open_queue(
             settings.queue,
             self.root,
-            attempts=settings.retry_attempts,
-            backoff=settings.retry_backoff,
+            attempts=settings.retry.attempts,
+            backoff=settings.retry.backoff,
             password=token_reader(self.environ)("SCHEDULER_QUEUE_PASSWORD"),
         )
 

@@ -90,8 +90,8 @@ def _work(
         name=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(2)}",
         jobs=jobs,
         lease=lease or (LEASE if embedded else BROKER_LEASE),
-        attempts=settings.retry_attempts,
-        backoff=settings.retry_backoff,
+        attempts=settings.retry.attempts,
+        backoff=settings.retry.backoff,
         queues=queues,
     )
     hands.tell(f"the worker {terms.name} takes jobs from {queue.name}")

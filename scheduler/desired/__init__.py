@@ -15,10 +15,9 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
+from scheduler.desired.fields import ID, ID_HINT, Pace
 from scheduler.desired.specs import (
     DEFAULT_QUEUE,
-    ID,
-    ID_HINT,
     BareMembers,
     ChannelSpec,
     EntrySpec,
@@ -26,7 +25,6 @@ from scheduler.desired.specs import (
     LineupEntry,
     MemberSpec,
     OneOff,
-    Pace,
     PauseSpec,
     SettingsSpec,
     TagSelector,

@@ -1,27 +1,25 @@
 """The scalars of the files: how a text becomes an id, a time, a number, and what an editor may type there.
 
-Each type is an `Annotated` one with two voices that say the same: a function for pydantic, which gets the
-text as it was typed, and a JSON Schema for editors, whose YAML 1.2 readers have made numbers and booleans
-of some texts before the schema sees them. That is why the schema of a text allows those too.
-Faults are raised as pydantic errors whose type is one of our codes; `scheduler.desired.model_errors` words
-them.
+Each type is `Annotated` with a `Read`, which says the same thing twice: a function for pydantic, which gets
+the text as it was typed, and a JSON Schema for editors, whose YAML 1.2 parsers have turned some texts into
+numbers and booleans before the schema sees them. That is why the schema of a text allows those too.
+Faults are pydantic errors whose type is one of our codes; `scheduler.desired.model_errors` words them.
+pydantic is imported only when a value is read.
 """
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import GetJsonSchemaHandler, PlainValidator, ValidationInfo
-from pydantic_core import PydanticCustomError
+import msgspec
 
 from scheduler.desired import calendar_expressions
+from scheduler.desired.markers import Read
+from scheduler.desired.plain import Plain, is_nothing
 from scheduler.desired.secrets import LOOKS_LIKE_ONE, MIGHT_BE_ONE, SECRET
-from scheduler.desired.specs import ID, ID_HINT, Pace
-from scheduler.desired.yaml_reader import Plain
 from scheduler.times import (
     IN_A_FILE,
     Instant,
@@ -33,6 +31,14 @@ from scheduler.times import (
 )
 from scheduler.wording import quoted
 
+if TYPE_CHECKING:
+    from pydantic import ValidationInfo
+
+ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+"""The pattern of the ids of channels, waves and groups."""
+ID_HINT: Final = (
+    "ids have 1 to 64 letters a-z, digits, dots, underscores and hyphens, and begin with a letter or digit"
+)
 CHANNEL_ZONE: Final = "channel"
 """What stands for a zone where each channel's own one is meant."""
 
@@ -59,19 +65,13 @@ ABSOLUTE_TIME: Final = f"^{_TIME}{_OFFSET}$"
 _OLD_TOKEN = re.compile(r"[0-9a-fA-F]{40}")
 
 
-class Shown:
-    """What the JSON Schema says of a type. (pydantic's own marker for that has no hash.)"""
+class Pace(msgspec.Struct, frozen=True):
+    """How fast one token may be used: `count` at once, refilled evenly over `seconds`."""
 
-    __slots__ = ("schema",)
-
-    def __init__(self, schema: dict[str, Any]) -> None:
-        self.schema = schema
-
-    def __get_pydantic_json_schema__(self, _core: Any, _handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return copy.deepcopy(self.schema)
+    count: int = 60
+    seconds: int = 60
 
 
-NOTHING: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _FLAGS: Final = {
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False
 }  # fmt: skip
@@ -91,13 +91,10 @@ def fault(
 
     `missing` is the key that should stand beside the one where the error is raised.
     """
+    from pydantic_core import PydanticCustomError  # late: the types of keys are imported without it
+
     context = {"message": message, "hint": hint, "key": key, "missing": missing}
     return PydanticCustomError(code, "{message}", context)
-
-
-def is_nothing(value: object) -> bool:
-    """Whether an editor left the value out, or wrote YAML's word for that."""
-    return isinstance(value, Plain) and value in NOTHING
 
 
 def read_text(value: object, longest: int, *, block: bool = False) -> str:
@@ -166,7 +163,7 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def _read_flag(value: object) -> bool:
+def read_flag(value: object) -> bool:
     if isinstance(value, Plain) and (flag := _FLAGS.get(value)) is not None:
         return flag
     _demand_scalar(value, "true or false")
@@ -178,8 +175,8 @@ def _read_flag(value: object) -> bool:
     raise fault(f"must be true or false, not {quoted(text)}", hint, key=True)
 
 
-def _number(least: int, most: int) -> PlainValidator:
-    """How a whole number between two others is read."""
+def _number(least: int, most: int) -> Read:
+    """A whole number between two others."""
 
     def read(value: object) -> int:
         _demand_scalar(value, f"a whole number from {least} to {most}")
@@ -192,11 +189,7 @@ def _number(least: int, most: int) -> PlainValidator:
             raise fault(message, "write it in digits and nothing else, such as 10", key=True)
         return number
 
-    return PlainValidator(read)
-
-
-def _number_schema(least: int, most: int) -> dict[str, Any]:
-    return {"type": "integer", "minimum": least, "maximum": most}
+    return Read(read, {"type": "integer", "minimum": least, "maximum": most})
 
 
 def _read_duration(value: object) -> int:
@@ -217,21 +210,29 @@ def _read_shift(value: object) -> int:
 
 
 class FileContext:
-    """What the place of a value knows from further out: the zone of local times, the entry's type."""
+    """What a value needs to know from further out: the file, the zone of local times, the entry's type."""
 
-    __slots__ = ("entry_type", "zone")
+    __slots__ = ("entry_type", "stem", "zone")
 
-    def __init__(self, zone: str | None = None) -> None:
+    def __init__(self, stem: str, zone: str | None = None) -> None:
+        self.stem = stem
+        """The name of the file without its suffix."""
         self.zone = zone
         """An IANA name, "channel", or None where no zone is written."""
         self.entry_type: str | None = None
 
 
+def context_of(info: ValidationInfo) -> FileContext:
+    """What `parse` gave pydantic along with the file."""
+    context = info.context
+    assert isinstance(context, FileContext), "files are read by `parse` alone"
+    return context
+
+
 def _zone_of(info: ValidationInfo) -> str | None:
     """The zone that holds for a local time: the one beside it, else the one further out."""
     own: str | None = info.data.get("timezone")
-    surroundings: FileContext | None = info.context
-    return own or (surroundings.zone if surroundings else None)
+    return own or context_of(info).zone
 
 
 def _read_time(value: object, info: ValidationInfo) -> Instant:
@@ -314,10 +315,8 @@ def _read_variable(value: object) -> str:
     return text
 
 
-def _pattern(
-    pattern: str, what: str, hint: str, holds: Callable[[str], bool] = lambda _: True
-) -> PlainValidator:
-    """How a text of one form is read; `holds` says of one that has it what no pattern can."""
+def _pattern(pattern: str, what: str, hint: str, holds: Callable[[str], bool] = lambda _: True) -> Read:
+    """A text of one form; `holds` checks of one that has it what no pattern can."""
     compiled = re.compile(pattern)
 
     def read(value: object) -> str:
@@ -326,7 +325,7 @@ def _pattern(
             raise fault(f"{quoted(text)} is not {what}", hint)
         return text
 
-    return PlainValidator(read)
+    return Read(read, text_schema(pattern=pattern, hint=hint))
 
 
 def _has_an_address(url: str) -> bool:
@@ -435,15 +434,8 @@ def _sentence(hint: str) -> str:
     return hint[0].upper() + hint[1:] + "."
 
 
-def _reader(longest: int) -> PlainValidator:
-    def read(value: object) -> str:
-        return read_text(value, longest)
-
-    return PlainValidator(read)
-
-
-def _read_command(value: object) -> str:
-    return read_text(value, 4_000, block=True)
+def _text(longest: int) -> Read:
+    return Read(lambda value: read_text(value, longest), text_schema(longest=longest))
 
 
 _DURATION_HINT = "write 90s, 45m, 1h30m, 2d or PT1H30M"
@@ -455,69 +447,72 @@ _ZONE_HINT = "write an IANA name, such as Europe/Berlin or UTC"
 _ZONE = r"[A-Za-z][A-Za-z0-9+_/-]{0,63}"
 _URL = r"(?:https://github\.com/)?"
 
-Id = Annotated[str, PlainValidator(read_id), Shown(text_schema(pattern=ID, hint=ID_HINT))]
-CHANNEL_ID_MARK: Final = {"channel-id": True}
-"""What stands in a schema where the ids of channels belong, until they are known."""
-ChannelId = Annotated[str, PlainValidator(read_channel_id), Shown(CHANNEL_ID_MARK)]
-Title = Annotated[str, _reader(200), Shown(text_schema(longest=200))]
-Video = Annotated[str, _reader(200), Shown(text_schema(longest=200))]
-Reason = Annotated[str, _reader(500), Shown(text_schema(longest=500))]
-EventType = Annotated[str, _reader(100), Shown(text_schema(longest=100))]
+Id = Annotated[str, Read(read_id, text_schema(pattern=ID, hint=ID_HINT))]
+CHANNEL_ID: Final = {"$ref": "#/$defs/channel-id"}
+"""The schema of the id of a channel; the schema of a file defines what it refers to."""
+ChannelId = Annotated[str, Read(read_channel_id, CHANNEL_ID)]
+Title = Annotated[str, _text(200)]
+LONGEST_VIDEO: Final = 200
+Video = Annotated[str, _text(LONGEST_VIDEO)]
+Reason = Annotated[str, _text(500)]
+EventType = Annotated[str, _text(100)]
 Command = Annotated[
     str,
-    PlainValidator(_read_command),
-    Shown({"if": {"type": "boolean"}, "else": {"type": ["string", "number"], "maxLength": 4_000}}),
+    Read(
+        lambda value: read_text(value, 4_000, block=True),
+        {"if": {"type": "boolean"}, "else": {"type": ["string", "number"], "maxLength": 4_000}},
+    ),
 ]
-Flag = Annotated[bool, PlainValidator(_read_flag), Shown({"type": "boolean"})]
-Count = Annotated[int, _number(1, 100), Shown(_number_schema(1, 100))]
-Percent = Annotated[int, _number(0, 100), Shown(_number_schema(0, 100))]
-Least = Annotated[int, _number(0, 1_000_000), Shown(_number_schema(0, 1_000_000))]
-Duration = Annotated[int, PlainValidator(_read_duration), Shown(string_schema(DURATION, _DURATION_HINT))]
+Flag = Annotated[bool, Read(read_flag, {"type": "boolean"})]
+Count = Annotated[int, _number(1, 100)]
+Percent = Annotated[int, _number(0, 100)]
+Least = Annotated[int, _number(0, 1_000_000)]
+Duration = Annotated[int, Read(_read_duration, string_schema(DURATION, _DURATION_HINT))]
 Shift = Annotated[
-    int,
-    PlainValidator(_read_shift),
-    Shown(string_schema(f"[+-]?(?:{DURATION})", "write 30m for later or -30m for earlier")),
+    int, Read(_read_shift, string_schema(f"[+-]?(?:{DURATION})", "write 30m for later or -30m for earlier"))
 ]
 _TIME_SCHEMA = string_schema(f"{_TIME}{_OFFSET}?", _TIME_HINT)
-Time = Annotated[Instant, PlainValidator(_read_time), Shown(_TIME_SCHEMA)]
-TimeOrLocal = Annotated[Instant | str, PlainValidator(_read_time_or_local), Shown(_TIME_SCHEMA)]
-Zone = Annotated[str, PlainValidator(_read_zone), Shown(string_schema(_ZONE, _ZONE_HINT))]
-EntryZone = Annotated[str, PlainValidator(_read_entry_zone), Shown(string_schema(_ZONE, _ZONE_HINT))]
-Slot = Annotated[
-    str, PlainValidator(_read_slot), Shown(text_schema(longest=calendar_expressions.LONGEST_SLOT))
-]
+Time = Annotated[Instant, Read(_read_time, _TIME_SCHEMA, with_info=True)]
+TimeOrLocal = Annotated[Instant | str, Read(_read_time_or_local, _TIME_SCHEMA, with_info=True)]
+"""An instant; where each channel's own zone is meant, the text of a local time."""
+Zone = Annotated[str, Read(_read_zone, string_schema(_ZONE, _ZONE_HINT))]
+EntryZone = Annotated[str, Read(_read_entry_zone, string_schema(_ZONE, _ZONE_HINT))]
+Slot = Annotated[str, Read(_read_slot, text_schema(longest=calendar_expressions.LONGEST_SLOT))]
 Repository = Annotated[
     str,
-    PlainValidator(_read_repository),
-    Shown(string_schema(f"{_URL}{_REPOSITORY}/?", "write owner/name, such as acme/tech-daily")),
+    Read(
+        _read_repository,
+        string_schema(f"{_URL}{_REPOSITORY}/?", "write owner/name, such as acme/tech-daily"),
+    ),
 ]
-Variable = Annotated[
-    str, PlainValidator(_read_variable), Shown(text_schema(pattern=_VARIABLE, hint=_VARIABLE_HINT))
-]
+Variable = Annotated[str, Read(_read_variable, text_schema(pattern=_VARIABLE, hint=_VARIABLE_HINT))]
 Workflow = Annotated[
     str,
-    PlainValidator(_read_workflow),
-    Shown(string_schema(_WORKFLOW, "write the name of a file below .github/workflows, such as publish.yml")),
+    Read(
+        _read_workflow,
+        string_schema(_WORKFLOW, "write the name of a file below .github/workflows, such as publish.yml"),
+    ),
 ]
-_ALLOW_HINT = "write owner/name, with * for any letters, such as acme/*"
 Allowed = Annotated[
     str,
-    _pattern(_ALLOW, "a pattern of repositories", _ALLOW_HINT),
-    Shown(text_schema(pattern=_ALLOW, hint=_ALLOW_HINT)),
+    _pattern(_ALLOW, "a pattern of repositories", "write owner/name, with * for any letters, such as acme/*"),
 ]
-PaceText = Annotated[
-    Pace, PlainValidator(_read_pace), Shown(string_schema(_PACE, "write 1/s, 60/min or 500/h"))
-]
-Home = Annotated[str, PlainValidator(_read_home), Shown(text_schema(longest=500))]
+PaceText = Annotated[Pace, Read(_read_pace, string_schema(_PACE, "write 1/s, 60/min or 500/h"))]
+Home = Annotated[str, Read(_read_home, text_schema(longest=500))]
 Lineage = Annotated[
     str | None,
-    PlainValidator(_read_lineage),
-    Shown({"if": {"type": "boolean"}, "else": {"type": ["string", "number", "null"], "pattern": f"^{ID}$"}}),
+    Read(
+        _read_lineage,
+        {"if": {"type": "boolean"}, "else": {"type": ["string", "number", "null"], "pattern": f"^{ID}$"}},
+    ),
 ]
-_QUEUE_HINT = "write a URL, such as sqlite:///queue.db or redis://queue.internal/0"
 QueueUrl = Annotated[
     str,
-    _pattern(_QUEUE_URL, "a queue's URL", _QUEUE_HINT, _has_an_address),
-    Shown(text_schema(pattern=_QUEUE_URL, hint=_QUEUE_HINT)),
+    _pattern(
+        _QUEUE_URL,
+        "a queue's URL",
+        "write a URL, such as sqlite:///queue.db or redis://queue.internal/0",
+        _has_an_address,
+    ),
 ]
-Metadata = Annotated[dict[str, Any], PlainValidator(_read_metadata), Shown({"type": "object"})]
+Metadata = Annotated[dict[str, Any], Read(_read_metadata, {"type": "object"})]

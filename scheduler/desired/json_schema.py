@@ -7,19 +7,21 @@ can't say one, it allows more, never less.
 
 from __future__ import annotations
 
+import copy
+import inspect
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
+from annotated_types import MinLen
 
-from scheduler.desired.fields import ABSOLUTE_TIME, CHANNEL_ID_MARK, text_schema
-from scheduler.desired.model_errors import ROOTS
-from scheduler.desired.specs import ID, ID_HINT
+from scheduler.desired.fields import ABSOLUTE_TIME, ID, ID_HINT, text_schema
+from scheduler.desired.keys import ROOTS, DeclaredKey, Kind, keys_of
+from scheduler.desired.markers import OneOf, Read
+from scheduler.desired.specs import Spec
 
-Kind = Literal["wave", "channel", "scheduler"]
 Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -32,12 +34,11 @@ _TITLES: Mapping[Kind, str] = {
 
 def schema_of(kind: Kind, channels: Mapping[str, str] | None = None) -> Schema:
     """The schema of a kind of file; with the ids of channels and a description of each, where given."""
-    made = ROOTS[kind].model_json_schema(schema_generator=_ForEditors)
-    definitions: Schema = {name.removesuffix("File"): part for name, part in made.pop("$defs", {}).items()}
+    definitions: dict[str, Schema] = {}
     schema: Schema = {
         "$schema": _DIALECT,
         "$id": f"urn:wave-scheduler:{kind}",
-        **made,
+        **_mapping(ROOTS[kind], definitions),
         "title": _TITLES[kind],
         "defaultSnippets": _SNIPPETS[kind],
         "$defs": {**definitions, "channel-id": _channel_ids(channels)},
@@ -51,29 +52,71 @@ def schema_of(kind: Kind, channels: Mapping[str, str] | None = None) -> Schema:
         definitions["Entry"]["defaultSnippets"] = [
             {**snippet, "body": snippet["body"]["schedules"][0]} for snippet in _SNIPPETS["wave"]
         ]
-    finished: Schema = _finish(schema)
-    if '"#/$defs/channel-id"' not in json.dumps(finished):
-        del finished["$defs"]["channel-id"]
-    return finished
+    if '"#/$defs/channel-id"' not in json.dumps(schema):
+        del schema["$defs"]["channel-id"]
+    return schema
 
 
-class _ForEditors(GenerateJsonSchema):
-    """pydantic's schemas of what a file may say: a key is there with a value, or is left out."""
+def _mapping(spec: type[Spec], definitions: dict[str, Schema]) -> Schema:
+    """The schema of a mapping, in the order of its keys, which is the order of editors' completions."""
+    keys = keys_of(spec)
+    schema: Schema = {"type": "object", "properties": {key.name: _property(key, definitions) for key in keys}}
+    if required := [key.name for key in keys if key.is_required]:
+        schema["required"] = required
+    about = inspect.cleandoc(spec.__doc__ or "").split("\n")[0]
+    title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", _name(spec)).capitalize()
+    return schema | {"title": title, **_described(about), "additionalProperties": False}
 
-    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:  # noqa: ARG002
-        return value  # in the order of the models, which is the order of editors' completions
 
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        return self.generate_inner(schema["schema"])
+def _name(spec: type[Spec]) -> str:
+    """The name of a mapping among the definitions of a schema."""
+    return spec.__name__.removesuffix("Spec")
 
-    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        inner = self.generate_inner(schema["schema"])
-        default = schema.get("default")
-        if isinstance(
-            default, bool | int | str
-        ):  # others are shown as an editor would write them (`files.key`)
-            return {**inner, "default": default}
-        return inner
+
+def _property(declared: DeclaredKey, definitions: dict[str, Schema]) -> Schema:
+    """The schema of a key: its title (else hovers show that of its parent), its form, what editors show."""
+    key = declared.key
+    schema = {"title": declared.name.replace("_", " ").capitalize(), **_form(declared.kind, definitions)}
+    if key.shown is not None:
+        schema["default"] = key.shown
+    elif isinstance(declared.default, bool | int | str):
+        schema["default"] = declared.default
+    schema |= _described(key.hover)
+    if key.examples:
+        schema["examples"] = list(key.examples)
+    if key.meanings:
+        schema["markdownEnumDescriptions"] = list(key.meanings)
+    return schema
+
+
+def _described(words: str) -> Schema:
+    return {"description": words.replace("`", ""), "markdownDescription": words}
+
+
+def _form(kind: Any, definitions: dict[str, Schema]) -> Schema:
+    """The schema of a type. A key is there with a value, or is left out: None has no form."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        for marker in reversed(kind.__metadata__):
+            if isinstance(marker, Read):
+                return copy.deepcopy(dict(marker.schema))
+            if isinstance(marker, OneOf):
+                return {"oneOf": [_form(choice, definitions) for choice in marker.forms.values()]}
+        form = _form(parts[0], definitions)
+        for marker in kind.__metadata__:
+            if isinstance(marker, MinLen):
+                form["minItems"] = marker.min_length
+        return form
+    if origin is Literal:
+        return {"enum": list(parts), "type": "string"}
+    if origin is tuple:
+        return {"type": "array", "items": _form(parts[0], definitions)}
+    if origin is UnionType or origin is Union:
+        return _form(next(part for part in parts if part is not NoneType), definitions)
+    if _name(kind) not in definitions:
+        definitions[_name(kind)] = {}  # keeps the place: before the mappings inside it
+        definitions[_name(kind)] = _mapping(kind, definitions)
+    return {"$ref": f"#/$defs/{_name(kind)}"}
 
 
 def _channel_ids(channels: Mapping[str, str] | None) -> Schema:
@@ -94,42 +137,6 @@ def _as_editors_read(text: str) -> str | int | bool:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else text
-
-
-def _finish(part: Any) -> Any:
-    """The schema with our names of definitions, and what only editors read."""
-    if isinstance(part, list):
-        return [_finish(item) for item in part]
-    if not isinstance(part, dict):
-        return part
-    if part.items() >= CHANNEL_ID_MARK.items():
-        part = {"$ref": "#/$defs/channel-id", **{k: v for k, v in part.items() if k not in CHANNEL_ID_MARK}}
-    done: Schema = {}
-    for name, value in part.items():
-        if name == "$ref":
-            done[name] = value.removesuffix("File")
-        elif name == "properties":
-            done[name] = {key: _titled(key, _finish(inner)) for key, inner in value.items()}
-        elif name == "examples" and not value:
-            continue
-        elif name in ("examples", "default", "enum", "const", "defaultSnippets"):
-            done[name] = value
-        elif name == "description" and isinstance(value, str):
-            done["description"] = value.replace("`", "")
-            done["markdownDescription"] = value
-        elif name == "title" and isinstance(value, str):
-            done[name] = value.removesuffix("File")
-        else:
-            done[name] = _finish(value)
-    return done
-
-
-def _titled(key: str, schema: Any) -> Any:
-    """A property with the title under which hovers show it (else they show its parent's)."""
-    if not isinstance(schema, dict) or "description" not in schema:
-        return schema
-    rest = {name: part for name, part in schema.items() if name != "title"}
-    return {"title": key.replace("_", " ").capitalize(), **rest}
 
 
 # --- rules about several keys -----------------------------------------------------------------------

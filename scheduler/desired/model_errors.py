@@ -9,49 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from scheduler.desired import models
-from scheduler.desired.fields import is_nothing
+from scheduler.desired.keys import ROOTS, Kind, keys_of, spec_at
+from scheduler.desired.markers import TAGS
+from scheduler.desired.plain import Plain, is_nothing
 from scheduler.desired.secrets import without_secrets
 from scheduler.desired.yaml_errors import tight_dash
-from scheduler.desired.yaml_reader import Document, Plain, Route
+from scheduler.desired.yaml_reader import Document, Route
 from scheduler.diagnostics import MOST, Code, Diagnostic, Location, and_more, error, in_order
 from scheduler.times import TimeError, read_zone
 from scheduler.wording import quoted
 
-Kind = Literal["wave", "channel", "scheduler"]
-Models = Mapping[str, type[BaseModel]]
-
-ROOTS: Mapping[Kind, type[BaseModel]] = {
-    "wave": models.WaveFile,
-    "channel": models.ChannelFile,
-    "scheduler": models.SettingsFile,
-}
-# The model of the mappings below a key; `[]` stands for the items of its list.
-_BELOW: Mapping[Kind, Models] = {
-    "wave": {
-        "schedules[]": models.EntryFile,
-        "channels": models.TagsFile,
-        "channels[]": models.MemberFile,
-        "members[]": models.MemberFile,
-        "paused": models.PauseFile,
-    },
-    "channel": {
-        "lineup[]": models.LineupFile,
-        "schedules[]": models.OneOffFile,
-        "paused": models.PauseFile,
-    },
-    "scheduler": {
-        "conflicts": models.ConflictsFile,
-        "retry": models.RetryFile,
-        "brake": models.BrakeFile,
-        "freezes[]": models.FreezeFile,
-    },
-}
 # What people call our keys, where no spelling would find them.
 _OTHER_NAMES: Mapping[str, Sequence[str]] = {
     "at": ("time", "when", "date", "datetime", "start", "start_time", "publish_at", "scheduled_at"),
@@ -132,7 +104,7 @@ def translate(kind: Kind, document: Document, problem: ValidationError) -> list[
 def _without_tags(loc: tuple[str | int, ...], code: str) -> Route:
     """The route in the file. The last part of an unknown key's is the key, whatever it looks like."""
     last = len(loc) - (code == "extra_forbidden")
-    return tuple(part for i, part in enumerate(loc) if part not in models.TAGS or i >= last)
+    return tuple(part for i, part in enumerate(loc) if part not in TAGS or i >= last)
 
 
 def _missing_route(fault: _Fault) -> Route:
@@ -178,18 +150,9 @@ def _value_at(data: Any, route: Route) -> Any:
     return data
 
 
-def _model(kind: Kind, route: Route) -> type[BaseModel]:
-    """The model of the mapping at a route."""
-    if not route:
-        return ROOTS[kind]
-    if isinstance(route[-1], int):
-        return _BELOW[kind][f"{route[-2]}[]"]
-    return _BELOW[kind][route[-1]]
-
-
 def _keys(kind: Kind, route: Route) -> list[str]:
-    fields = _model(kind, route).model_fields
-    return [field.alias or name for name, field in fields.items()]
+    """The keys that the mapping at a route may have."""
+    return [key.name for key in keys_of(spec_at(ROOTS[kind], route))]
 
 
 def _home(kind: Kind, document: Document, route: Route) -> Route | None:
@@ -203,9 +166,9 @@ def _home(kind: Kind, document: Document, route: Route) -> Route | None:
 def _example(kind: Kind, route: Route) -> str:
     """How the missing key at a route could be written."""
     name = str(route[-1])
-    for field, info in _model(kind, route[:-1]).model_fields.items():
-        if (info.alias or field) == name and info.examples:
-            example = info.examples[0]
+    for key in keys_of(spec_at(ROOTS[kind], route[:-1])):
+        if key.name == name and key.key.examples:
+            example = key.key.examples[0]
             if isinstance(example, str):
                 return f"add a line such as `{name}: {example}`"
             if isinstance(example, list) and isinstance(example[0], str):
@@ -276,7 +239,7 @@ def _words(fault: _Fault) -> tuple[str, str | None]:
         if isinstance(value, dict) and value:
             hint = f"begin each item with a dash and a blank: `- {_inner(next(iter(value)))}: ...`"
         return f"{fault.subject} must be a list, not {form}", hint
-    if fault.code == "model_type":
+    if fault.code == "dict_type":
         hint = "write keys with their values, one a line: `key: value`"
         return f"{fault.subject} must be a mapping of keys and values, not {form}", hint
     message, _, hint = fault.words.partition("; ")  # of a union, where there is room for one text

@@ -33,6 +33,7 @@ from yaml.events import (
 )
 
 from scheduler.desired import yaml_errors
+from scheduler.desired.plain import Plain
 from scheduler.desired.yaml_errors import Failure, Fault, shortened
 from scheduler.diagnostics import Diagnostic, Location, Related, Tally, error
 
@@ -66,12 +67,6 @@ _RUN: Final = re.compile(
     r"^( *)- [A-Za-z0-9][A-Za-z0-9._-]*\n(?:\1- [A-Za-z0-9][A-Za-z0-9._-]*\n){7,}", re.MULTILINE
 )
 _ONE_FOR_ALL: Final = "one-for-all-"
-
-
-class Plain(str):
-    """A scalar written without quotes: only such a one may become a number, a truth value or nothing."""
-
-    __slots__ = ()
 
 
 class Document:

@@ -17,6 +17,7 @@ import msgspec
 
 from scheduler import desired
 from scheduler.desired.declarations import Declarations
+from scheduler.desired.fields import is_id
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, Tally, error
 from scheduler.state.record import Pause, Pauser, Record, ScheduleType
 from scheduler.times import LAST, Instant, TimeError, instant_text, read_time, read_zone
@@ -362,7 +363,7 @@ def _tell_not_tagged(entry: _Entry, tags: tuple[str, ...], names: list[str], cha
 def _timed(entry: _Entry) -> Iterable[Schedule]:
     """The schedules of an entry. One without a readable time stays as recorded, or is none."""
     channels, start = entry.spec.channels, entry.spec.at
-    if isinstance(channels, desired.BareMembers) and not entry.spec.members and start is not None:
+    if isinstance(channels, desired.BareMembers) and not entry.spec.members and isinstance(start, int):
         last = start + entry.spec.delay * (len(channels) - 1)
         if start >= 0 and last <= LAST:
             return _timed_at_once(entry, channels, start)
@@ -396,7 +397,7 @@ def _timed_one_by_one(entry: _Entry) -> Iterator[Schedule]:
     start, delay = entry.spec.at, entry.spec.delay
     for position, (member, loc) in enumerate(_members(entry)):
         shift += member.shift or 0
-        at = None if start is None or member.at is not None else start + delay * position + shift
+        at = None if isinstance(start, str) or member.at is not None else start + delay * position + shift
         if at is None or not 0 <= at <= LAST:  # neither is common: most members spare themselves a call
             at = _instant(entry, member, loc, at)
         if at is None:
@@ -420,11 +421,11 @@ def _timed_one_by_one(entry: _Entry) -> Iterator[Schedule]:
 
 def _instant(entry: _Entry, member: desired.MemberSpec, loc: Loc, at: Instant | None) -> Instant | None:
     """When a member is published whose time is its own, its channel's, or too far away to be meant."""
-    text = member.local_at or entry.spec.local_at
-    if member.at is not None:
+    declared_at = entry.spec.at if member.at is None else member.at
+    if isinstance(member.at, int):
         return member.at
-    if at is None and text is not None:
-        at = _local_time(entry, member, loc, text)
+    if at is None and isinstance(declared_at, str):
+        at = _local_time(entry, member, loc, declared_at)
     schedule_id = f"{entry.group.id}/{member.id}"
     if at is not None:
         if 0 <= at <= LAST:
@@ -444,9 +445,9 @@ def _local_time(entry: _Entry, member: desired.MemberSpec, loc: Loc, text: str) 
     try:
         return read_time(text, read_zone(zone))
     except TimeError as problem:  # told once for all channels of that zone
-        where = (*loc, "at") if member.local_at is not None else (*entry.route, "at")
+        where = (*loc, "at") if member.at is not None else (*entry.route, "at")
         hint = problem.hint
-        if member.local_at is None:  # its own time may have an offset, where the entry's may not
+        if member.at is None:  # its own time may have an offset, where the entry's may not
             hint += "; a channel may have a time of its own there: `members: [{ id: ..., at: ... }]`"
         entry.refuse([f"{entry.group.id}/{member.id}"], "invalid-value", where, str(problem), hint)
         return None
@@ -541,8 +542,6 @@ def _check_unreadable(declared: Declarations, result: Expansion) -> None:
     """A wave with other faults is told of its unknown channels too: all faults of a file in one pass."""
     if not declared.unreadable:
         return
-    from scheduler.desired.fields import is_id  # late: it brings pydantic along
-
     for kind, wave_id in declared.unreadable:
         document = declared.documents.get(declared.files.get((kind, wave_id), ""))
         if kind != "wave" or document is None or not isinstance(document.data, dict):

@@ -51,7 +51,7 @@ class _Channel:
         self.place = declared.place
         self.zone = read_zone(self.spec.timezone)
         self.rules = [calendar_expressions.read_slot(text) for text in self.spec.slots]
-        self.min_gap = declared.settings.min_gap
+        self.min_gap = declared.settings.conflicts.min_gap
         self.horizon = declared.settings.horizon
         self.freezes = _freezes_of(declared, name)
         self.slots: dict[str, Record] = {}

@@ -70,24 +70,32 @@ def intent_of(
     not_after: Instant,
     token: str | None,
 ) -> Intent:
-    """The envelope for one attempt, as it is recorded before the request leaves."""
-    on_queue = channel.repository is None
-    return Intent(
+    """The intent for one attempt, as it is recorded before the request leaves."""
+    first_id = record.first_id or schedule_id
+    return intent_for(
+        channel,
+        settings,
         owner=owner,
         at=instant_text(now),
-        key=key_of(lineage, record.first_id or schedule_id, record.resends),
+        key=key_of(lineage, first_id, record.resends),
         not_after=instant_text(not_after),
-        transport="queue" if on_queue else channel.transport,
-        confirm=channel.confirm,
-        delivery=channel.delivery,
-        repository=channel.repository,
-        event_type=None if on_queue else (channel.event_type or settings.event_type),
-        workflow=channel.workflow,
         token=token,
-        queue=(channel.queue or "publications") if on_queue else None,
-        job_id=_job_id(record.first_id or schedule_id, record.resends) if on_queue else None,
-        command=channel.command if on_queue else None,
+        job_id=_job_id(first_id, record.resends) if channel.repository is None else None,
     )
+
+
+_SHARED = tuple(name for name in Intent.__struct_fields__ if name in desired.ChannelSpec.__struct_fields__)
+"""The keys of a channel that an intent records: those of which it has a field."""
+
+
+def intent_for(channel: desired.ChannelSpec, settings: desired.SettingsSpec, **known: Any) -> Intent:
+    """An intent to send to a channel as it is declared now; `known` are the fields that it does not say."""
+    intent = {name: getattr(channel, name) for name in _SHARED}
+    if channel.repository is None:
+        intent |= {"transport": "queue", "event_type": None}
+    else:
+        intent["event_type"] = channel.event_type or settings.event_type
+    return Intent(**intent | known)
 
 
 def intend_again(record: Record, *, owner: str, now: Instant) -> Record:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from scheduler.desired.specs import ID
+from scheduler.desired.fields import ID
 from scheduler.state.record import VERSION, State
 from scheduler.state.statuses import STATUSES, TRAITS
 

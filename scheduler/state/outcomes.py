@@ -42,7 +42,7 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
     if answer.verdict == "unknown":
         return note(record, now, f"no certain answer: {answer.error}", error_message=answer.error)
     if record.doubtful:  # an earlier attempt may have been accepted: a no to this one proves nothing
-        if answer.verdict == "not-now" and record.attempts < settings.retry_attempts:
+        if answer.verdict == "not-now" and record.attempts < settings.retry.attempts:
             return note(
                 record,
                 now,
@@ -60,7 +60,7 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
             record, "failed", now, f"refused: {answer.error}", reason="rejected",
             error_message=answer.error, executed_at=None, lateness_seconds=None,
         )  # fmt: skip
-    if record.attempts >= settings.retry_attempts:
+    if record.attempts >= settings.retry.attempts:
         exhausted = advance(
             record, "failed", now, f"{record.attempts} attempts: {answer.error}", reason="retries_exhausted",
             error_message=answer.error, executed_at=None, lateness_seconds=None,
@@ -84,7 +84,7 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
 
 def _next_attempt(record: Record, answer: Answer, now: Instant, settings: SettingsSpec) -> Instant:
     """What the server names, or the backoff, which doubles with each attempt."""
-    backoff: int = now + settings.retry_backoff * 2 ** (max(record.attempts, 1) - 1)
+    backoff: int = now + settings.retry.backoff * 2 ** (max(record.attempts, 1) - 1)
     return max(answer.retry_at, now + 1) if answer.retry_at is not None else backoff
 
 

@@ -10,7 +10,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scheduler.desired.yaml_reader import Document, Plain, read
+from scheduler.desired.plain import Plain
+from scheduler.desired.yaml_reader import Document, read
 from scheduler.diagnostics import Location
 
 WAVE = """\

@@ -12,7 +12,8 @@ import yaml
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from scheduler.desired.yaml_reader import Plain, read
+from scheduler.desired.plain import Plain
+from scheduler.desired.yaml_reader import read
 
 CORPORA = Path(__file__).parents[1] / "corpora"
 SUITE: list[dict[str, Any]] = json.loads((CORPORA / "yaml-test-suite.json").read_text())

@@ -17,7 +17,7 @@ from test_spec import BAD_CHANNELS, BAD_ENTRIES, BAD_SETTINGS, ENTRY
 from scheduler import desired
 from scheduler.app.schemas import schema_files
 from scheduler.desired import yaml_reader
-from scheduler.desired.yaml_reader import Plain
+from scheduler.desired.plain import Plain
 from scheduler.errors import StateError
 from scheduler.state import codec
 from scheduler.state import record as state

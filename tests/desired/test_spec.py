@@ -10,9 +10,11 @@ import pytest
 
 from scheduler import desired
 from scheduler.desired import MemberSpec, PauseSpec, TagSelector, yaml_reader
+from scheduler.desired.specs import Spec
 from scheduler.diagnostics import Code, Diagnostic
 from scheduler.times import read_utc
 
+NOW = "at: 2026-03-01T18:00:00Z"
 SIX_PM = read_utc("2026-03-01T18:00:00Z")
 ENTRY = "type: simultaneous, video: teaser, at: 2026-03-01T18:00:00Z, channels: [alpha, beta]"
 """The body of an entry without faults."""
@@ -110,12 +112,8 @@ def test_a_wave_says_what_its_editor_wrote() -> None:
         MemberSpec(id="beta", paused=PauseSpec("waiting for legal")),
         MemberSpec(id="gamma", cancelled=True, shift=-1_800),
     )
-    assert (evening.at, evening.local_at, evening.channels) == (
-        None,
-        "2026-03-03T18:00",
-        TagSelector(("gaming",)),
-    )
-    assert evening.members == (MemberSpec(id="alpha", paused=PauseSpec(), local_at="2026-03-03T19:00"),)
+    assert (evening.at, evening.channels) == ("2026-03-03T18:00", TagSelector(("gaming",)))
+    assert evening.members == (MemberSpec(id="alpha", paused=PauseSpec(), at="2026-03-03T19:00"),)
 
 
 def test_a_channel_says_what_its_editor_wrote() -> None:
@@ -184,6 +182,18 @@ def test_settings_that_say_the_defaults_are_the_defaults() -> None:
     assert written == desired.read_settings(None)[0] == desired.SettingsSpec() == fine("scheduler", "{}")
 
 
+def same_in(changed: Any, default: Any) -> list[str]:
+    """The fields of a struct, and of the structs in it, that have the same value in both."""
+    same = []
+    for name in default.__struct_fields__:
+        mine, other = getattr(changed, name), getattr(default, name)
+        if isinstance(mine, Spec):
+            same += same_in(mine, other)
+        elif mine == other:
+            same.append(name)
+    return same
+
+
 def test_no_setting_is_read_in_vain() -> None:
     changed = fine(
         "scheduler",
@@ -205,8 +215,7 @@ def test_no_setting_is_read_in_vain() -> None:
         """,
     )
     default = desired.SettingsSpec()
-    same = [name for name in default.__struct_fields__ if getattr(changed, name) == getattr(default, name)]
-    assert same == []
+    assert same_in(changed, default) == []
     assert changed.freezes[0].from_ == SIX_PM
     assert changed.pace == desired.Pace(2, 1)
 
@@ -255,6 +264,25 @@ def test_a_mixed_list_keeps_its_order() -> None:
     text = "type: staggered, video: v, at: 2026-03-01T18:00Z, delay: 0s, channels: [a, {id: b}, c]"
     (stagger,) = fine("wave", f"schedules: [{{{text}}}]").schedules
     assert [member.id for member in stagger.channels] == ["a", "b", "c"]
+
+
+def test_a_list_of_ids_alone_has_the_members_of_a_list_read_one_by_one() -> None:
+    ids = "alpha, 012, true, x.y, A-1"
+    alone = fine("wave", f"schedules: [{{type: simultaneous, video: v, {NOW}, channels: [{ids}]}}]")
+    mixed = fine(
+        "wave", f"schedules: [{{type: simultaneous, video: v, {NOW}, channels: [{ids}, {{id: z}}]}}]"
+    )
+    quick, slow = alone.schedules[0].channels, mixed.schedules[0].channels
+    assert (type(quick), type(slow)) == (desired.BareMembers, tuple)
+    assert quick == slow[:-1] == tuple(MemberSpec(id=name) for name in ids.split(", "))
+
+
+@pytest.mark.parametrize("name", ["null", "~", "a b", "-a", "{id: a, shfit: 1h}", "[a]", "''"])
+def test_a_list_of_ids_alone_hides_no_fault(name: str) -> None:
+    entry = f"type: simultaneous, video: v, {NOW}, channels: "
+    alone = faults("wave", f"schedules: [{{{entry}[{name}]}}]")
+    mixed = faults("wave", f"schedules: [{{{entry}[{name}, {{id: z}}]}}]")
+    assert alone == mixed != []
 
 
 def test_a_stagger_after_success_needs_no_delay() -> None:
@@ -340,7 +368,7 @@ def test_all_faults_of_a_file_are_told_in_one_pass_each_at_its_place() -> None:
         "8:5 missing-key `delay` is missing: how long after each channel comes the next one?",
         "8:5 missing-key `group` is missing: the video's id is not a valid name for the entry",
         "11:34 unknown-key unknown key `shfit`; did you mean `shift`?",
-        "11:46 invalid-value a list stands where a channel should",
+        "11:46 invalid-value expected a channel, not a list",
         "12:5 invalid-value an item of `schedules` must be a mapping of keys and values, not a text",
     ]
 

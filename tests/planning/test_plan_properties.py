@@ -211,7 +211,7 @@ def test_nothing_recorded_is_forgotten_and_what_was_sent_stays_so(life: list[Day
 @given(lives)
 def test_two_sends_on_one_channel_keep_min_gap(life: list[Day]) -> None:
     for _, found, _, after, _ in steps(life):
-        gap = 0 if found.declared is None else found.declared.settings.min_gap
+        gap = 0 if found.declared is None else found.declared.settings.conflicts.min_gap
         adopted = [c.schedule_id for c in found.plan.changes if c.action in ("create", "reopen")]
         for name in adopted:
             record = after.schedules[name]

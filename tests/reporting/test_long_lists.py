@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.desired import yaml_reader
-from scheduler.desired.yaml_reader import Plain
+from scheduler.desired.plain import Plain
 
 LONG = "".join(f"  - channel-{number}\n" for number in range(20))
 

@@ -41,7 +41,7 @@ def _proceed_claimed(situation: Situation, schedule_id: str, record: Record) -> 
     """Leave a job to the worker that has it and tells the record itself; fail it where that one is lost."""
     if record.lease is None or record.lease.state == "ended":
         return False
-    after = overdue(record, situation.now, situation.subject.declared.settings.retry_attempts)
+    after = overdue(record, situation.now, situation.subject.declared.settings.retry.attempts)
     if after is record:
         situation.draft.wake_at(max(read_utc(record.lease.until), situation.now + 1))
     else:
@@ -65,7 +65,7 @@ def _send_again(situation: Situation, schedule_id: str, record: Record, intent: 
     schedule = subject.expansion.schedules.get(schedule_id)
     withdrawn = not subject.is_unreadable(record) if schedule is None else schedule.cancelled
     deadline = read_utc(intent.not_after)
-    if withdrawn or now > deadline or record.attempts >= subject.declared.settings.retry_attempts:
+    if withdrawn or now > deadline or record.attempts >= subject.declared.settings.retry.attempts:
         _give_up(situation, schedule_id, record)
     elif record.next_attempt_at is not None and read_utc(record.next_attempt_at) > now:
         situation.draft.due_at(read_utc(record.next_attempt_at))

@@ -344,7 +344,7 @@ def _quick_lines(inquiry: Inquiry) -> dict[str, _Quick]:
 
 def _suspicious(inquiry: Inquiry) -> set[str]:
     """The channels worth a closer look: most have neither near neighbours nor a video twice."""
-    gap = inquiry.declared.settings.min_gap
+    gap = inquiry.declared.settings.conflicts.min_gap
     result = set()
     for channel, line in _quick_lines(inquiry).items():
         instants = sorted(line.instants)
@@ -445,8 +445,8 @@ def neighbours(inquiry: Inquiry) -> None:
         held = {name for name in blocked if _is_moved(inquiry, name)}
         clashes: list[_Clash] = []
         for line in _time_lines(inquiry, suspicious, held).values():
-            clashes += _too_near(inquiry.declared.settings.min_gap, line)
-            clashes += _repeated(inquiry.declared.settings.repeat_window, line)
+            clashes += _too_near(inquiry.declared.settings.conflicts.min_gap, line)
+            clashes += _repeated(inquiry.declared.settings.conflicts.repeat_window, line)
         now_blocked = blocked | {b.id for c in clashes for b in (c.first, c.second) if b.changeable}
         if now_blocked == blocked:
             break

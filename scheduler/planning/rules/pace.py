@@ -112,8 +112,8 @@ def brake(
     """Undeclared live records that are kept since there are too many of them at once."""
     live = [schedule_id for schedule_id, record in records.items() if record.is_live]
     gone = [i for i in live if i not in expansion.schedules and i not in as_recorded]
-    settings = declared.settings
-    if len(gone) < settings.at_least or len(gone) * 100 <= settings.cancel_percent * len(live) or force:
+    limit = declared.settings.brake
+    if len(gone) < limit.at_least or len(gone) * 100 <= limit.cancel_percent * len(live) or force:
         return {}
     tell = warning if proposal else error
     related = _vanished(declared, records, gone)
@@ -122,7 +122,7 @@ def brake(
             "brake",
             _brake_place(declared, related, records[gone[0]]),
             f"{len(gone)} of {len(live)} live schedules are no longer declared: more than "
-            f"{settings.cancel_percent} % are not cancelled at once, and none of them is sent",
+            f"{limit.cancel_percent} % are not cancelled at once, and none of them is sent",
             "restore the files, or say `scheduler run --force` if it is meant",
             related,
             schedules=gone,

@@ -95,7 +95,7 @@ def review(
         base = None
     declared = proposal.declared
     changes = effects(base, proposal)
-    neighbours = near(changes, proposal.booked, declared.settings.min_gap)
+    neighbours = near(changes, proposal.booked, declared.settings.conflicts.min_gap)
     return Review(
         changes=changes,
         steps=steps(None if base is None else base.plan, proposal.plan),
@@ -111,7 +111,7 @@ def review(
         clocks=clock_changes(changes, neighbours, declared),
         freezes=frozen(changes, declared),
         neighbours=neighbours,
-        near=span_of(declared.settings.min_gap),
+        near=span_of(declared.settings.conflicts.min_gap),
         sample=sample_of(_everything(proposal)),
         needs=needs_of(changes, proposal, surroundings),
         hold=hold,

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from scheduler import desired
+from scheduler.desired.keys import DeclaredKey, keys_of
 from scheduler.desired.secrets import without_secrets
+from scheduler.desired.specs import Spec
 from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rules.pace import is_allowed
 from scheduler.times import duration_text, instant_text
 
-_END = (
-    "repository", "token", "transport", "workflow", "event_type", "queue", "command", "confirm", "delivery",
-    "active", "lead", "timezone",
-)  # fmt: skip
-"""The keys of a channel that say where its publications go, with what, and when."""
 _OF_A_WHOLE_ONE = ("repository", "queue", "token", "workflow", "command")
-"""Those that are told of a channel that is new, or gone."""
-_SETTINGS: Mapping[str, str] = {
-    "min_gap": "conflicts.min_gap",
-    "repeat_window": "conflicts.repeat_window",
-    "retry_attempts": "retry.attempts",
-    "retry_backoff": "retry.backoff",
-    "cancel_percent": "brake.cancel_percent",
-    "at_least": "brake.at_least",
-}
-"""Fields whose key in scheduler.yaml is another."""
-_DURATIONS = frozenset({"min_gap", "repeat_window", "catch_up", "horizon", "retry_backoff", "lead"})
+"""The keys that are shown of a channel that is new, or gone."""
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,13 +33,13 @@ def settings_changed(base: Reconciled | None, proposal: Reconciled) -> list[Sett
     if base is None or base.declared is None or proposal.declared is None:
         return []
     old, new = base.declared, proposal.declared
-    fields = new.settings.__struct_fields__
-    found = list(_differences("scheduler.yaml", old.settings, new.settings, fields))
+    found = list(_differences("scheduler.yaml", old.settings, new.settings, keys_of(desired.SettingsSpec)))
+    decisive = [key for key in keys_of(desired.ChannelSpec) if key.key.decides_sending]
     for name in sorted({*old.channels, *new.channels}):
         was, now = old.channels.get(name), new.channels.get(name)
         file = new.files.get(("channel", name)) or old.files["channel", name]
         if was is not None and now is not None:
-            found += _differences(file, was, now, _END)
+            found += _differences(file, was, now, decisive)
         elif now is not None and ("channel", name) not in old.unreadable:
             found.append(Setting(file=file, key="(new channel)", before=None, after=_end(now)))
         elif was is not None and ("channel", name) not in new.unreadable:
@@ -60,36 +47,41 @@ def settings_changed(base: Reconciled | None, proposal: Reconciled) -> list[Sett
     return found
 
 
-def _differences(file: str, old: Any, new: Any, fields: tuple[str, ...]) -> Iterator[Setting]:
-    for field in fields:
-        if getattr(old, field) != getattr(new, field):
-            yield Setting(
-                file=file,
-                key=_SETTINGS.get(field, field),
-                before=_words(old, field),
-                after=_words(new, field),
-            )
+def _differences(
+    file: str, old: Any, new: Any, keys: Iterable[DeclaredKey], prefix: str = ""
+) -> Iterator[Setting]:
+    for key in keys:
+        was, now = getattr(old, key.field), getattr(new, key.field)
+        if was == now:
+            continue
+        if isinstance(now, Spec):
+            yield from _differences(file, was, now, keys_of(type(now)), f"{key.name}.")
+        else:
+            name = prefix + key.name
+            yield Setting(file=file, key=name, before=_value_text(key, was), after=_value_text(key, now))
 
 
 def _end(channel: desired.ChannelSpec) -> str:
     """`repository acme/alpha, token ACME_TOKEN`."""
-    keys = (key for key in _OF_A_WHOLE_ONE if getattr(channel, key) is not None)
-    return ", ".join(f"{key} {_words(channel, key)}" for key in keys)
+    keys = {key.name: key for key in keys_of(desired.ChannelSpec)}
+    values = {name: getattr(channel, name) for name in _OF_A_WHOLE_ONE}
+    return ", ".join(
+        f"{name} {_value_text(keys[name], value)}" for name, value in values.items() if value is not None
+    )
 
 
-def _words(owner: Any, field: str) -> str:
-    """A value much as the file has it, without a password that somebody wrote into a queue's address."""
-    value = getattr(owner, field)
-    if field == "queue" and value is not None:
+def _value_text(key: DeclaredKey, value: Any) -> str:
+    """A value much as the file has it, without a password that somebody wrote into a queue's URL."""
+    if key.field == "queue" and value is not None:
         return without_secrets(value)
-    if field == "freezes":
+    if key.field == "freezes":
         return ", ".join(map(_freeze_text, value)) or "none"
     if isinstance(value, desired.Pace):
         return f"{value.count} in {duration_text(value.seconds)}"
-    if field in _DURATIONS:
+    if key.is_duration:
         return duration_text(value)
     if isinstance(value, tuple):
-        return ", ".join(value) or ("all" if field == "allow" else "none")
+        return ", ".join(value) or ("all" if key.field == "allow" else "none")
     if isinstance(value, bool):
         return "true" if value else "false"
     return "none" if value is None else str(value)
