@@ -17,14 +17,22 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scheduler.errors import Error
 from scheduler.github_actions import issues, run_output
 from scheduler.github_actions import tick_gap as ticks
+from scheduler.github_actions.client import ApiError, GitHubClient, asking
 from scheduler.github_actions.markdown import SUMMARY_LIMIT, command, fit
-from scheduler.github_actions.rest import ApiError, RestClient
-from scheduler.times import TimeError, duration_text, read_duration
+from scheduler.times import Instant, TimeError, duration_text, instant, read_duration
+
+if TYPE_CHECKING:
+    from github.WorkflowRun import WorkflowRun
+
+_TICKS = 30
+"""Runs of the workflow among which the previous tick is looked for."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,10 +90,10 @@ def _duration(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{problem}: {problem.hint}") from None
 
 
-def _repository() -> RestClient:
+def _client(*, page: int = 100) -> GitHubClient:
     """This repository, as the step's token sees it."""
     api = os.environ.get("GITHUB_API_URL") or "https://api.github.com"
-    return RestClient(api, os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_TOKEN"])
+    return GitHubClient(api, os.environ["GITHUB_REPOSITORY"], os.environ["GITHUB_TOKEN"], page=page)
 
 
 def _run_url() -> str:
@@ -106,7 +114,7 @@ def _comment(asked: argparse.Namespace) -> None:
     from scheduler.github_actions import comments  # late: a tick makes none
 
     done = comments.put_comment(
-        _repository(),
+        _client(),
         asked.pull_request,
         asked.file.read_text(encoding="utf-8"),
         note=f"*This was too long for a comment; [the summary of the run]({_run_url()}) has all of it.*",
@@ -124,7 +132,7 @@ def _new_wave(asked: argparse.Namespace) -> None:
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     waves = Waves(root_of(asked.directory), os.environ, Clock())
     server = os.environ.get("GITHUB_SERVER_URL") or "https://github.com"
-    _say(f"new wave: {new_wave.answer(_repository(), waves, new_wave.read_event(event), server)}")
+    _say(f"new wave: {new_wave.answer(_client(), waves, new_wave.read_event(event), server)}")
 
 
 def _report(asked: argparse.Namespace) -> None:
@@ -132,12 +140,12 @@ def _report(asked: argparse.Namespace) -> None:
     for line in run_output.log_lines(printed):
         _say(line)
     _summarize(run_output.summary(printed, asked.exit_code))
-    _keep_issues(_repository(), printed, asked.exit_code, asked.tick_gap)
+    _keep_issues(_client(), printed, asked.exit_code, asked.tick_gap)
 
 
-def _keep_issues(repository: RestClient, printed: run_output.Printed, exit_code: int, tick_gap: int) -> None:
-    """Open, update and close what this run gives reason to."""
-    known = issues.known_issues(repository.list("issues", state="all", labels=issues.LABEL))
+def _keep_issues(client: GitHubClient, printed: run_output.Printed, exit_code: int, tick_gap: int) -> None:
+    """Open, update and close the issues that this run concerns."""
+    known = issues.known_issues(client)
     stopped = {} if printed.complete else {"exit code": str(exit_code)}
     concerns = {
         run_output.BROKEN: (stopped, [] if stopped else ["exit code"]),
@@ -145,14 +153,14 @@ def _keep_issues(repository: RestClient, printed: run_output.Printed, exit_code:
     }
     for topic, (wrong, settled) in concerns.items():
         with _apart(topic):
-            _settle(repository, known, topic, wrong, settled)
+            _settle(client, known, topic, wrong, settled)
     with _apart(run_output.TICKS):
-        _settle(repository, known, run_output.TICKS, *_tick_gap(repository, tick_gap))
+        _settle(client, known, run_output.TICKS, *_tick_gap(tick_gap))
 
 
 @contextmanager
 def _apart(topic: issues.Topic) -> Iterator[None]:
-    """Where GitHub refuses something of one topic, the others are told all the same."""
+    """A refusal about one topic is a warning, and the other topics are still reported."""
     try:
         yield
     except ApiError as refusal:
@@ -160,7 +168,7 @@ def _apart(topic: issues.Topic) -> Iterator[None]:
 
 
 def _settle(
-    repository: RestClient,
+    client: GitHubClient,
     known: Mapping[str, issues.Known],
     topic: issues.Topic,
     wrong: Mapping[str, str],
@@ -168,21 +176,29 @@ def _settle(
 ) -> None:
     step = issues.step_for(topic, known.get(topic.key), wrong, settled)
     if step is not None:
-        _say(issues.take(repository, step, known.get(topic.key), _run_url()))
+        _say(issues.take(client, step, known.get(topic.key), _run_url()))
 
 
-def _tick_gap(repository: RestClient, limit: int) -> tuple[dict[str, str], list[str]]:
-    """What is wrong with the time since the tick before, or what is settled."""
+def _tick_gap(limit: int) -> tuple[dict[str, str], list[str]]:
+    """What is wrong with the time since the previous tick, or what has recovered."""
     reference = os.environ.get("GITHUB_WORKFLOW_REF") or "reconcile.yml"
     workflow = reference.partition("@")[0].rpartition("/")[2]
-    listing = repository.get(f"actions/workflows/{workflow}/runs", per_page=30)
-    gap = ticks.gap_before(int(os.environ["GITHUB_RUN_ID"]), listing["workflow_runs"])
+    with asking(f"list the runs of {workflow}"):
+        # A run is 10 kB of JSON, so the page is small and the only one.
+        listed = _client(page=_TICKS).api.get_workflow(workflow).get_runs().get_page(0)
+        runs = [ticks.Tick(run.id, run.conclusion, _started(run)) for run in listed]
+    gap = ticks.gap_before(int(os.environ["GITHUB_RUN_ID"]), runs)
     if gap is None:
         return {}, []
     before, own = gap
     if own - before <= limit:
         return {}, ["gap"]
     return {"gap": f"none for {duration_text(own - before)}, where {duration_text(limit)} is the limit"}, []
+
+
+def _started(run: WorkflowRun) -> Instant:
+    started: datetime | None = run.run_started_at  # GitHub's description calls it optional
+    return instant(started or run.created_at)
 
 
 def _say(line: str) -> None:

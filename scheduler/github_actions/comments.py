@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from scheduler.github_actions.client import ApiError, GitHubClient, asking, entries, is_by_workflow
 from scheduler.github_actions.markdown import COMMENT_LIMIT, fit
-from scheduler.github_actions.rest import ApiError, RestClient
 from scheduler.reporting.pull_request.comment import MARKER
 
-AUTHOR = "github-actions[bot]"
+if TYPE_CHECKING:
+    from github.IssueComment import IssueComment
 
 
 def put_comment(
-    repository: RestClient, number: int, markdown: str, *, note: str, update_only: bool
+    client: GitHubClient, number: int, markdown: str, *, note: str, update_only: bool
 ) -> Literal["made", "updated", "unchanged", "none"]:
-    """Say `markdown` in the pull request's one comment. Raises ApiError.
+    """Put `markdown` into the one comment of a pull request or an issue. Raises ApiError.
 
-    `note` closes a text that had to be cut. With `update_only` no comment is made where there is none.
-    Only a comment of our own author counts: anybody may write the marker into one of theirs.
+    `note` ends a text that had to be cut. With `update_only` no comment is made where there is none.
+    Only a comment by our own author counts: anybody can write the marker into one of theirs.
     """
     marked = markdown if markdown.startswith(MARKER) else f"{MARKER} -->\n{markdown}"
     body = fit(marked, COMMENT_LIMIT, note)
-    for comment in repository.list(f"issues/{number}/comments"):
-        if (comment.get("user") or {}).get("login") == AUTHOR and (comment["body"] or "").startswith(MARKER):
-            if comment["body"] == body:
-                return "unchanged"
-            try:
-                repository.patch(f"issues/comments/{comment['id']}", {"body": body})
-            except ApiError as answer:
-                if answer.status != 404:  # somebody deleted it meanwhile: then it is made anew
-                    raise
-                break
+    with asking(f"list the comments of #{number}"):
+        thread = client.api.get_issue(number)
+        ours = next((one for one in entries(thread.get_comments()) if _is_ours(one)), None)
+    if ours is not None:
+        if ours.body == body:
+            return "unchanged"
+        try:
+            with asking(f"update the comment of #{number}"):
+                ours.edit(body)
             return "updated"
+        except ApiError as answer:
+            if answer.status != 404:  # deleted in the meantime: then it is made again
+                raise
     if update_only:
         return "none"
-    repository.post(f"issues/{number}/comments", {"body": body})
+    with asking(f"comment on #{number}"):
+        int(thread.create_comment(body).id)
     return "made"
+
+
+def _is_ours(comment: IssueComment) -> bool:
+    return is_by_workflow(comment.user) and (comment.body or "").startswith(MARKER)

@@ -1,7 +1,7 @@
 """One issue for one thing that went wrong: opened, kept up to date, closed and opened again.
 
-An issue belongs to a *topic* (a wave, the ticks, the scheduler itself), named in a hidden line of its
-body together with the facts that it tells. So a tick that brings nothing new changes and notifies nothing.
+An issue belongs to a *topic* (a wave, the ticks, the scheduler itself). A hidden line of its body names the
+topic and the facts that the issue reports, so that a tick with nothing new changes and notifies nothing.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+from scheduler.github_actions.client import GitHubClient, asking, entries, is_by_workflow
 from scheduler.github_actions.markdown import COMMENT_LIMIT, code, fit
-from scheduler.github_actions.rest import RestClient
+
+if TYPE_CHECKING:
+    from github.Issue import Issue as GitHubIssue
 
 LABEL = "wave-scheduler"
 _MARKER = re.compile(r"\A<!-- wave-scheduler: (\{.*\}) -->\s*$", re.MULTILINE)
-_AUTHOR = "github-actions[bot]"
 _SHOWN = 60
-"""Facts that an issue shows, so that it fits twice: hidden and seen. The run's summary has them all."""
+"""Facts that an issue lists at most: they must fit twice, hidden and visible. The summary has them all."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Known:
-    """An issue that is there, with the facts it tells (name -> words)."""
+    """An existing issue, with the facts it reports (name -> message)."""
 
     number: int
     is_open: bool
@@ -42,57 +44,66 @@ class Known:
 
 @dataclass(frozen=True)
 class Step:
-    """What to do with a topic's issue: `facts` are what it tells from now on, `comment` is said aloud."""
+    """What to do with a topic's issue: `facts` is what it reports from now on, `comment` notifies people."""
 
     topic: Topic
     facts: Mapping[str, str]
     comment: str | None
 
 
-def known_issues(listed: Iterable[Mapping[str, Any]]) -> dict[str, Known]:
-    """The issues of our own among those listed, by topic; of several the open one, else the newest."""
+def known_issues(client: GitHubClient) -> dict[str, Known]:
+    """Our own issues by topic; where a topic has several, the open one, else the newest. Raises ApiError."""
     found: dict[str, Known] = {}
-    for issue in sorted(listed, key=lambda one: (one["state"] == "open", one["number"])):
-        match = _MARKER.search(issue.get("body") or "")
-        if match is None or "pull_request" in issue or (issue.get("user") or {}).get("login") != _AUTHOR:
-            continue
-        try:
-            marker = json.loads(match[1])
-            found[marker["topic"]] = Known(issue["number"], issue["state"] == "open", dict(marker["facts"]))
-        except (ValueError, KeyError, TypeError):
-            continue  # somebody edited it: then it is theirs
+    with asking("list the issues"):
+        listed = list(entries(client.api.get_issues(state="all", labels=[LABEL])))
+        for issue in sorted(listed, key=lambda one: (one.state == "open", one.number)):
+            match = _MARKER.search(issue.body or "")
+            if match is None or _is_pull_request(issue) or not is_by_workflow(issue.user):
+                continue
+            try:
+                marker = json.loads(match[1])
+                found[marker["topic"]] = Known(issue.number, issue.state == "open", dict(marker["facts"]))
+            except (ValueError, KeyError, TypeError):
+                continue  # somebody edited it: from now on it is theirs
     return found
 
 
-def step_for(topic: Topic, known: Known | None, wrong: Mapping[str, str], fine: Iterable[str]) -> Step | None:
-    """What this run changes: `wrong` are names with their words, `fine` are names that are well now.
+def _is_pull_request(issue: GitHubIssue) -> bool:
+    # Not `issue.pull_request`: where a listing has no such key, PyGithub would ask for each issue by itself.
+    return "/pull/" in issue.html_url
 
-    None where the issue says it all already.
+
+def step_for(topic: Topic, known: Known | None, wrong: Mapping[str, str], fine: Iterable[str]) -> Step | None:
+    """What this run changes: `wrong` maps names to messages, `fine` holds the names that have recovered.
+
+    None where the issue is up to date.
     """
     before = known.facts if known is not None and known.is_open else {}
     well = set(fine)
-    facts = {name: words for name, words in before.items() if name not in well} | dict(wrong)
+    facts = {name: message for name, message in before.items() if name not in well} | dict(wrong)
     if facts == before:
         return None
-    news = {name: words for name, words in wrong.items() if before.get(name) != words}
+    news = {name: message for name, message in wrong.items() if before.get(name) != message}
     if not facts:
-        return Step(topic, {}, "All of it is well now.")
+        return Step(topic, {}, "Everything has recovered.")
     return Step(topic, facts, _list_of(news) if news and known is not None else None)
 
 
-def take(repository: RestClient, step: Step, known: Known | None, run_url: str) -> str:
-    """Do it, and say in a few words what was done. Raises ApiError."""
+def take(client: GitHubClient, step: Step, known: Known | None, run_url: str) -> str:
+    """Carry out the step; a line for the log. Raises ApiError."""
     body = _body(step, run_url)
     if known is None:
-        made = repository.post("issues", {"title": step.topic.title, "body": body, "labels": [LABEL]})
-        return f"opened issue #{made['number']}: {step.topic.title}"
-    change: dict[str, Any] = {"body": body, "state": "open" if step.facts else "closed"}
-    if not step.facts:
-        change["state_reason"] = "completed"
-    if step.comment is not None:
-        said = fit(f"{step.comment}\n\n[This run]({run_url})", COMMENT_LIMIT, "…")
-        repository.post(f"issues/{known.number}/comments", {"body": said})
-    repository.patch(f"issues/{known.number}", change)
+        with asking("open an issue"):
+            number = int(client.api.create_issue(step.topic.title, body, labels=[LABEL]).number)
+        return f"opened issue #{number}: {step.topic.title}"
+    with asking(f"update issue #{known.number}"):
+        issue = client.api.get_issue(known.number)
+        if step.comment is not None:
+            issue.create_comment(fit(f"{step.comment}\n\n[This run]({run_url})", COMMENT_LIMIT, "…"))
+        if step.facts:
+            issue.edit(body=body, state="open")
+        else:
+            issue.edit(body=body, state="closed", state_reason="completed")
     verb = "updated" if step.facts and known.is_open else "reopened" if step.facts else "closed"
     return f"{verb} issue #{known.number}: {step.topic.title}"
 
@@ -101,7 +112,7 @@ def _body(step: Step, run_url: str) -> str:
     # `>` is escaped, so that no text in the facts can end the hidden line.
     facts = dict(list(step.facts.items())[:_SHOWN])
     hidden = json.dumps({"topic": step.topic.key, "facts": facts}, ensure_ascii=False).replace(">", "\\u003e")
-    what = _list_of(facts) if facts else "Nothing is wrong at present."
+    what = _list_of(facts) if facts else "Nothing is wrong at the moment."
     more = len(step.facts) - len(facts)
     note = f"\n- and {more} more: see the run" if more else ""
     text = f"<!-- wave-scheduler: {hidden} -->\n{what}{note}\n\n{step.topic.advice}\n\n[The run]({run_url})\n"
@@ -109,4 +120,4 @@ def _body(step: Step, run_url: str) -> str:
 
 
 def _list_of(facts: Mapping[str, str]) -> str:
-    return "\n".join(f"- {code(name)}: {code(words)}" for name, words in sorted(facts.items()))
+    return "\n".join(f"- {code(name)}: {code(message)}" for name, message in sorted(facts.items()))

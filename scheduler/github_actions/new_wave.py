@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote
 
 from scheduler.app import operations
 from scheduler.app.repository import Repository as Waves
@@ -18,9 +17,9 @@ from scheduler.editing import Proposal, Refused, title_left_out
 from scheduler.errors import Error, ScheduleError
 from scheduler.github_actions import branches, forms
 from scheduler.github_actions.branches import Content, PullRequest
+from scheduler.github_actions.client import ApiError, GitHubClient, asking
 from scheduler.github_actions.comments import put_comment
 from scheduler.github_actions.markdown import COMMENT_LIMIT, code, fit
-from scheduler.github_actions.rest import ApiError, RestClient
 from scheduler.reporting.diagnostics_text import diagnostics_text
 from scheduler.reporting.edit_text import edit_text
 from scheduler.reporting.terminal import visible
@@ -61,7 +60,7 @@ def read_event(event: Mapping[str, Any]) -> Issue:
     )
 
 
-def answer(client: RestClient, waves: Waves, issue: Issue, server: str) -> str:
+def answer(client: GitHubClient, waves: Waves, issue: Issue, server: str) -> str:
     """Do what the form asks for, and say so in the issue's one comment; the same in a line for the log.
 
     Raises ApiError, and Error where nothing can be said about the form: the state can't be reached.
@@ -89,14 +88,14 @@ def answer(client: RestClient, waves: Waves, issue: Issue, server: str) -> str:
     return _propose(client, waves, issue, opened, form, proposal, server)
 
 
-def _may_write(client: RestClient, login: str) -> bool:
+def _may_write(client: GitHubClient, login: str) -> bool:
     try:
-        told = client.get(f"collaborators/{quote(login, safe='')}/permission")
-    except ApiError as problem:
-        if problem.status == 404:
+        with asking(f"read the permission of {login}"):
+            return client.api.get_collaborator_permission(login) in _WRITERS
+    except ApiError as answer:
+        if answer.status == 404:
             return False
         raise
-    return told["permission"] in _WRITERS
 
 
 def _words(problem: ScheduleError) -> str:
@@ -107,14 +106,14 @@ def _words(problem: ScheduleError) -> str:
     return "\n\n".join([*parts, f"error: {problem}{hint}"])
 
 
-def _refuse(client: RestClient, issue: Issue, opened: PullRequest | None, words: str) -> str:
+def _refuse(client: GitHubClient, issue: Issue, opened: PullRequest | None, words: str) -> str:
     still = "Nothing was written." if opened is None else f"#{opened.number} stays as it was."
     told = f"**This cannot become a wave yet.** {still}\n\n{words}\n\nEdit the form above: it is read again."
     return f"refused; comment {_comment(client, issue, told)}"
 
 
 def _propose(
-    client: RestClient,
+    client: GitHubClient,
     waves: Waves,
     issue: Issue,
     opened: PullRequest | None,
@@ -161,7 +160,7 @@ def _what_is_done(form: forms.Form, proposal: Proposal) -> str:
 
 
 def _comment(
-    client: RestClient, issue: Issue, markdown: str
+    client: GitHubClient, issue: Issue, markdown: str
 ) -> Literal["made", "updated", "unchanged", "none"]:
     return put_comment(client, issue.number, markdown, note=_CUT, update_only=False)
 

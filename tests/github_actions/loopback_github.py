@@ -19,10 +19,17 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
-from github_description import complete
+from github_description import complete as complete_
 
+_URLS = {
+    "issue": "issues/{number}", "issue-comment": "issues/comments/{id}", "pull-request": "pulls/{number}",
+    "pull-request-simple": "pulls/{number}", "git-ref": "git/{ref}", "git-commit": "git/commits/{sha}",
+}  # fmt: skip
+"""Where each kind of object is, below its repository: clients follow the `url` of what they read."""
+
+Answer = tuple[int, Any]
 BOT = {"login": "github-actions[bot]", "type": "Bot"}
 
 
@@ -67,9 +74,6 @@ class Request:
     query: dict[str, str]
     token: str | None
     body: Any
-
-
-Answer = tuple[int, Any]
 
 
 class LoopbackGitHub:
@@ -120,7 +124,8 @@ class LoopbackGitHub:
         for method, pattern, act in _ROUTES:
             route = re.fullmatch(pattern, match[2] or "")
             if route and method == request.method:
-                return act(self, repository, request, *map(unquote, route.groups()))
+                status, content = act(self, repository, request, *map(unquote, route.groups()))
+                return status, _at(f"{self.url}/repos/{match[1]}/", content)
         self.unknown.append(f"{request.method} {request.path}")
         return 404, {"message": "Not Found"}
 
@@ -153,6 +158,12 @@ class LoopbackGitHub:
                 self.send_header("Content-Type", "application/json; charset=utf-8")
                 if status == 301:
                     self.send_header("Location", content["url"])
+                page, size = (
+                    int(request.query.get(key, usual)) for key, usual in (("page", 1), ("per_page", 30))
+                )
+                if isinstance(content, list) and len(content) == size:  # there may be more
+                    query = urlencode({**request.query, "page": page + 1})
+                    self.send_header("Link", f'<{github.url}{request.path}?{query}>; rel="next"')
                 if status != 204:
                     self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
@@ -164,6 +175,21 @@ class LoopbackGitHub:
                 """Keep the tests' output clean."""
 
         return Handler
+
+
+def complete(definition: str, told: dict[str, Any]) -> dict[str, Any]:
+    """As `github_description.complete`, with the path below the repository as the `url`."""
+    whole = complete_(definition, told)
+    return whole | {"url": _URLS[definition].format_map(whole)} if definition in _URLS else whole
+
+
+def _at(home: str, content: Any) -> Any:
+    """The answer with whole URLs. `home` is the repository's own, with a slash at the end."""
+    if isinstance(content, list):
+        return [_at(home, one) for one in content]
+    if isinstance(content, dict) and "url" in content:
+        return content | {"url": home + content["url"]}
+    return content
 
 
 def _invalid(message: str) -> dict[str, Any]:
@@ -321,12 +347,14 @@ def _enable(github: LoopbackGitHub, repo: Repository, request: Request, workflow
 
 def _list_issues(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
     state, label = request.query.get("state", "open"), request.query.get("labels")
-    return 200, [
+    size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))
+    found = [
         complete("issue", issue)
         for issue in repo.issues
         if state in ("all", issue["state"])
         and (not label or label in [one["name"] for one in issue["labels"]])
     ]
+    return 200, found[(page - 1) * size : page * size]
 
 
 def _create_issue(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:

@@ -10,10 +10,9 @@ import pytest
 from loopback_github import LoopbackGitHub, Repository
 
 from scheduler.github_actions.__main__ import main
+from scheduler.github_actions.client import ApiError, GitHubClient, asking
 from scheduler.github_actions.markdown import COMMENT_LIMIT, code, command, fit, plain
-from scheduler.github_actions.rest import ApiError
-from scheduler.github_actions.rest import RestClient as Client
-from scheduler.github_actions.tick_gap import gap_before
+from scheduler.github_actions.tick_gap import Tick, gap_before
 from scheduler.reporting.pull_request.comment import MARKER as PLAN_MARKER
 from scheduler.times import read_utc
 
@@ -125,8 +124,7 @@ def test_a_refusal_of_github_is_a_warning_and_no_failure(
     comment(tmp_path, "hello")
     said = capsys.readouterr().out
     assert said == (
-        "::warning title=Not all was reported::GET issues/7/comments?per_page=100&page=1: "
-        "HTTP 401 Bad credentials\n"
+        "::warning title=Not all was reported::could not list the comments of #7: HTTP 401 Bad credentials\n"
     )
 
 
@@ -174,7 +172,7 @@ def test_a_token_that_no_header_can_carry_is_in_no_message(
     monkeypatch.setenv("GITHUB_TOKEN", token)
     comment(tmp_path, "hello")
     said = capsys.readouterr().out
-    assert "no header can carry" in said
+    assert "an HTTP header cannot carry" in said
     assert "canary" not in said
 
 
@@ -210,7 +208,7 @@ def test_a_failed_wave_opens_one_issue_and_a_later_success_closes_it(
 
     report(tmp_path, ("spring/teaser/alpha", "completed", None), ("spring/teaser/beta", "completed", None))
     assert issue["state"] == "closed"
-    assert home.comments[-1]["body"].startswith("All of it is well now.")
+    assert home.comments[-1]["body"].startswith("Everything has recovered.")
 
 
 def test_a_tick_that_brings_nothing_new_touches_no_issue(
@@ -325,18 +323,15 @@ def test_a_gap_between_ticks_opens_one_issue_and_the_next_tick_in_time_closes_it
 
 
 def test_a_run_that_was_replaced_while_it_waited_is_no_tick() -> None:
-    runs = [
-        tick(1, "2026-03-01T08:00:00Z"),
-        tick(2, "2026-03-01T09:00:00Z", "cancelled"),
-        tick(3, "2026-03-01T10:00:00Z", None),
-    ]
-    assert gap_before(3, runs) == (read_utc("2026-03-01T08:00:00Z"), read_utc("2026-03-01T10:00:00Z"))
+    eight, nine, ten = (read_utc(f"2026-03-01T{hour}:00:00Z") for hour in ("08", "09", "10"))
+    runs = [Tick(1, "success", eight), Tick(2, "cancelled", nine), Tick(3, None, ten)]
+    assert gap_before(3, runs) == (eight, ten)
 
 
 def test_a_red_tick_is_a_tick_and_the_first_one_has_no_gap() -> None:
-    red = tick(1, "2026-03-01T08:00:00Z", "failure")
+    red = Tick(1, "failure", read_utc("2026-03-01T08:00:00Z"))
     assert gap_before(1, [red]) is None
-    assert gap_before(2, [red, tick(2, "2026-03-01T09:00:00Z", None)]) is not None
+    assert gap_before(2, [red, Tick(2, None, read_utc("2026-03-01T09:00:00Z"))]) is not None
 
 
 # --- log and summary ---
@@ -388,8 +383,41 @@ def test_what_fits_is_not_touched() -> None:
 
 def test_a_redirect_is_an_error_and_no_second_request(github: LoopbackGitHub, home: Repository) -> None:
     github.moved["acme/former"] = "acme/waves"
-    client = Client(github.url, "acme/former", "loopback-token")
-    with pytest.raises(ApiError, match="HTTP 301 Moved Permanently"):
-        client.post("issues", {"title": "x"})
+    client = GitHubClient(github.url, "acme/former", "loopback-token")
+    message = "could not open an issue: GitHub redirected the request"
+    with pytest.raises(ApiError, match=message), asking("open an issue"):
+        client.api.create_issue("x")
     assert len(github.requests) == 1
     assert home.issues == []
+
+
+@pytest.mark.parametrize(("status", "content"), [(502, b"<html>"), (503, b"{}"), (202, b"{}"), (429, b"")])
+def test_no_request_is_repeated(
+    status: int, content: bytes, github: LoopbackGitHub, home: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(github, "answer", lambda request: (status, content))
+    client = GitHubClient(github.url, "acme/waves", "loopback-token")
+    with pytest.raises(ApiError, match="could not list the comments"), asking("list the comments"):
+        list(client.api.get_issue(7).get_comments())
+    assert len(github.requests) == 1
+
+
+def test_an_object_that_lies_on_another_host_is_not_asked_for(
+    home: Repository, tmp_path: Path, github: LoopbackGitHub, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    comment(tmp_path, "first")
+    answered = github.answer
+
+    def elsewhere(request: Any) -> Any:
+        status, content = answered(request)
+        if request.method == "GET":
+            content = [
+                one | {"url": "http://localhost:1/repos/acme/waves/issues/comments/1"} for one in content
+            ]
+        return status, content
+
+    monkeypatch.setattr(github, "answer", elsewhere)
+    comment(tmp_path, "second")
+    assert "could not update the comment of #7: GitHub's answer cannot be read" in capsys.readouterr().out
+    assert [request.method for request in github.requests] == ["GET", "POST", "GET"]

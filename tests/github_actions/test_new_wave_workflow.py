@@ -255,7 +255,10 @@ def test_where_github_does_not_answer_the_run_is_red(
 ) -> None:
     home.github.lose_next_answer_to = "git/trees"
     assert submit_here(filled()) == 1
-    assert "::error title=The form was not answered::POST git/trees: HTTP 502" in capsys.readouterr().out
+    assert (
+        "::error title=The form was not answered::could not commit the wave: HTTP 502"
+        in capsys.readouterr().out
+    )
     assert submit_here(filled()) == 0, "and may be started again"
     assert len(home.api.pulls) == 1
 
