@@ -34,7 +34,7 @@ BOUNDARIES = (
     "outcome-saved",
     "sighting-saved",
     "asked",
-    # scheduler/delivery/queue/worker.py
+    # scheduler/delivery/queue/{attempts,sqlite_worker}.py
     "job-taken",
     "job-ended",
     "job-kept",

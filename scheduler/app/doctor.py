@@ -279,17 +279,17 @@ def _strays(queue: SqliteQueue | Broker, state: State) -> Finding:
     """What lies on the queue and is none of ours."""
     title = "everything on it is of this record"
     if isinstance(queue, SqliteQueue):
-        strays = queue.strays()
+        strays = queue.unknown_jobs()
         found, names = len(strays), f": {_listed([job.job_id for job in strays])}" if strays else ""
         hint = "find out who else uses the file; what was put aside is forgotten after 7 days"
     else:
-        found, names = queue.letters(state.lineage), ""
+        found, names = queue.count_dead_letters(state.lineage), ""
         hint = (
             f"look at them, and find out who sends them; to throw them away: {queue.removal(state.lineage)}"
         )
     if not found:
-        return _found("queue", "strays", title, "ok", "nothing was put aside")
-    words = f"{_jobs(found)} put aside that the record knows nothing of{names}"
+        return _found("queue", "strays", title, "ok", "no job was set aside")
+    words = f"{_jobs(found)} set aside: they are not in the state{names}"
     return _found("queue", "strays", title, "warning", words, hint)
 
 

@@ -15,7 +15,7 @@ from scheduler import editing
 from scheduler.app.repository import Repository
 from scheduler.checkout import writing
 from scheduler.delivery import RACES, commit_messages
-from scheduler.delivery.queue.sqlite import SqliteQueue, claim_of
+from scheduler.delivery.queue.sqlite import SqliteQueue, lease_of
 from scheduler.desired.declarations import Declarations
 from scheduler.editing import Proposal, Retry, View
 from scheduler.errors import Error, LostRace, ScheduleError, StateError
@@ -202,7 +202,7 @@ def claims(
         jobs = queue.find(asked) if isinstance(queue, SqliteQueue) else {}
     except Error:
         return found  # `doctor` reports what is wrong with the queue
-    known = ((job.key, claim_of(job)) for job_id, job in jobs.items() if job.key == asked[job_id])
+    known = ((job.key, lease_of(job)) for job_id, job in jobs.items() if job.key == asked[job_id])
     return found | {key: claim for key, claim in known if claim is not None}
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scheduler.delivery import Edge
     from scheduler.delivery.dispatcher import Dispatcher
     from scheduler.delivery.github.github_dispatcher import GitHubDispatcher
-    from scheduler.delivery.queue.batch_writer import Ledger
+    from scheduler.delivery.queue.batch_writer import BatchWriter
     from scheduler.delivery.queue.celery import Broker
     from scheduler.delivery.queue.sqlite import SqliteQueue
     from scheduler.desired import SettingsSpec
@@ -308,7 +308,7 @@ class Repository:
 
     def queue(self, settings: SettingsSpec) -> SqliteQueue | Broker:
         """The queue of channels without a repository. Raises Error where there is none to be had."""
-        from scheduler.delivery.queue.sqlite import open_queue
+        from scheduler.delivery.queue.dispatchers import open_queue
 
         return open_queue(
             settings.queue,
@@ -326,12 +326,14 @@ class Repository:
         channels = {} if declared is None else declared.channels
         return sorted({channel.queue for channel in channels.values() if channel.queue is not None})
 
-    def ledger(self, settings: SettingsSpec, tell: Callable[[str], None]) -> Ledger:
+    def batch_writer(self, settings: SettingsSpec, tell: Callable[[str], None]) -> BatchWriter:
         """What workers write into the record. `tell` gets what goes wrong with notifications."""
-        from scheduler.delivery.queue.batch_writer import Ledger
+        from scheduler.delivery.queue.batch_writer import BatchWriter
 
         store = self.told_store(settings, tell)
-        return Ledger(store, self.clock, demand=lambda state: demand_lineage(state, settings, store.name))
+        return BatchWriter(
+            store, self.clock, demand=lambda state: demand_lineage(state, settings, store.name)
+        )
 
     def told_store(self, settings: SettingsSpec, tell: Callable[[str], None] = lambda _: None) -> Store:
         """The home of the state; whom `notify` names is told of what is saved."""
@@ -350,13 +352,13 @@ class Repository:
         return [warning("unreachable", Location("scheduler.yaml"), problem) for problem in problems]
 
     def _open_queue(self, settings: SettingsSpec) -> Dispatcher:
-        from scheduler.delivery.queue.celery import BrokerDispatcher
-        from scheduler.delivery.queue.sqlite import QueueDispatcher, SqliteQueue
+        from scheduler.delivery.queue.dispatchers import BrokerDispatcher, SqliteDispatcher
+        from scheduler.delivery.queue.sqlite import SqliteQueue
 
         queue = self.queue(settings)
         if isinstance(queue, SqliteQueue):
             queue.check_place()
-            return QueueDispatcher(queue, now=self.clock.now)
+            return SqliteDispatcher(queue, now=self.clock.now)
         return BrokerDispatcher(queue, functools.cache(lambda: self.store(settings).load().state.lineage))
 
     def close(self) -> None:

@@ -25,9 +25,9 @@ from scheduler.errors import Error
 from scheduler.reporting.terminal import visible
 
 if TYPE_CHECKING:
-    from scheduler.delivery.queue.batch_writer import Ledger
+    from scheduler.delivery.queue.attempts import AttemptRunner, WorkerSettings
+    from scheduler.delivery.queue.batch_writer import BatchWriter
     from scheduler.delivery.queue.celery import Broker
-    from scheduler.delivery.queue.worker import Hands, Terms
     from scheduler.desired import SettingsSpec
 
 ALLOWED = "SCHEDULER_ALLOW_COMMANDS"
@@ -64,8 +64,8 @@ def worker(context: Context, once: bool, queues: Sequence[str], jobs: int, lease
     context.repository.demand_lasting_homes(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: context.clock.end())
-    hands = _work(context, settings, tuple(queues) or None, once=once, jobs=jobs, lease=lease)
-    sys.exit(PROBLEMS if once and hands.tally.failed else FINE)
+    runner = _work(context, settings, tuple(queues) or None, once=once, jobs=jobs, lease=lease)
+    sys.exit(PROBLEMS if once and runner.tally.failed else FINE)
 
 
 def _work(
@@ -76,17 +76,18 @@ def _work(
     once: bool,
     jobs: int,
     lease: int | None,
-) -> Hands:
-    from scheduler.delivery.queue.commands import Programs
+) -> AttemptRunner:
+    from scheduler.delivery.queue.attempts import AttemptRunner, WorkerSettings
+    from scheduler.delivery.queue.commands import CommandRunner
     from scheduler.delivery.queue.sqlite import SqliteQueue
-    from scheduler.delivery.queue.worker import EmbeddedWorker, Hands, Terms
+    from scheduler.delivery.queue.sqlite_worker import SqliteWorker
 
     repository = context.repository
     queue = repository.queue(settings)
-    hands = Hands(Programs(repository.root, context.environ, _tell).run, context.clock, _tell)
-    ledger = repository.ledger(settings, hands.tell)
+    runner = AttemptRunner(CommandRunner(repository.root, context.environ, _tell).run, context.clock, _tell)
+    writer = repository.batch_writer(settings, runner.log)
     embedded = isinstance(queue, SqliteQueue)
-    terms = Terms(
+    options = WorkerSettings(
         name=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(2)}",
         jobs=jobs,
         lease=lease or (LEASE if embedded else BROKER_LEASE),
@@ -94,50 +95,56 @@ def _work(
         backoff=settings.retry.backoff,
         queues=queues,
     )
-    hands.tell(f"the worker {terms.name} takes jobs from {queue.name}")
+    runner.log(f"the worker {options.name} takes jobs from {queue.name}")
     try:
         if isinstance(queue, SqliteQueue):
-            EmbeddedWorker(queue, ledger, hands, terms).work(once=once)
+            SqliteWorker(queue, writer, runner, options).work(once=once)
         else:
-            _work_for(queue, context, ledger, hands, terms, once=once)
+            _work_for(queue, context, writer, runner, options, once=once)
     finally:
         repository.close()
-    hands.tell(f"the worker ends: {hands.tally.done} done, {hands.tally.failed} failed")
-    return hands
+    runner.log(f"the worker ends: {runner.tally.done} done, {runner.tally.failed} failed")
+    return runner
 
 
 def _work_for(
-    broker: Broker, context: Context, ledger: Ledger, hands: Hands, terms: Terms, *, once: bool
+    broker: Broker,
+    context: Context,
+    writer: BatchWriter,
+    runner: AttemptRunner,
+    options: WorkerSettings,
+    *,
+    once: bool,
 ) -> None:
-    from scheduler.delivery.queue.celery_consumer import LONGEST_LEASE, Deliveries
-    from scheduler.delivery.queue.worker import BrokerWorker, queue_names
+    from scheduler.delivery.queue.celery_consumer import LONGEST_LEASE, CeleryConsumer
+    from scheduler.delivery.queue.celery_worker import CeleryWorker, queue_names
 
-    if terms.lease > LONGEST_LEASE:
+    if options.lease > LONGEST_LEASE:
         raise click.UsageError(
             "--lease with a broker is at most 25m: RabbitMQ waits no longer than half an hour"
         )
-    repository, state = context.repository, ledger.read()
+    repository, state = context.repository, writer.read()
 
     def names() -> Sequence[str]:
         """What to listen to; without `--queue`, every queue that a channel names by now.
 
         What else was sent is known from the beginning: to read a branch again and again is to fetch it.
         """
-        return terms.queues or queue_names(repository.queues(), state.schedules)
+        return options.queues or queue_names(repository.queues(), state.schedules)
 
-    working = BrokerWorker(ledger, hands, terms)
-    deliveries = Deliveries(
+    celery_worker = CeleryWorker(writer, runner, options)
+    consumer = CeleryConsumer(
         broker,
         state.lineage,
         names,
-        working.handle,
-        hands.tell,
+        celery_worker.handle,
+        runner.log,
         is_ended=lambda: context.clock.is_ended,
-        jobs=terms.jobs,
-        lease=terms.lease,
+        jobs=options.jobs,
+        lease=options.lease,
     )
-    with working.at_work():
-        deliveries.work(once=once)
+    with celery_worker.renewing():
+        consumer.work(once=once)
 
 
 def _tell(line: str) -> None:

@@ -52,7 +52,7 @@ class Begun(msgspec.Struct, frozen=True):
     work: Work | None = None
     wait: int | None = None
     words: str = ""
-    is_stray: bool = False
+    is_unknown: bool = False
     """Nothing in the record has to do with it: a person may want to see it."""
 
 
@@ -155,7 +155,7 @@ def _unknown(records: Mapping[str, Record], schedule_id: str) -> Begun:
     record = records.get(schedule_id)
     if record is not None and (record.intent is not None or record.resends):
         return Begun(words="the record has another job in its place")
-    return Begun(words="the record knows no such job", is_stray=True)
+    return Begun(words="the record knows no such job", is_unknown=True)
 
 
 def _closed(record: Record) -> str | None:

@@ -508,7 +508,5 @@ def test_a_job_that_the_record_does_not_know_is_told_with_what_to_do(lobby: Mini
     lobby.write({"channels/hall.yaml": "queue: screens\n"})
     lobby.run("worker", "--once", now="2026-03-01T18:02:00Z", SCHEDULER_ALLOW_COMMANDS="1")
     found = told(lobby.json("doctor", now="2026-03-01T18:03:00Z"), "queue", "strays")
-    assert found["message"] == (
-        "1 job was put aside that the record knows nothing of: lobby/2026-03-01T18:00:00Z"
-    )
+    assert found["message"] == ("1 job was set aside: it is not in the state: lobby/2026-03-01T18:00:00Z")
     assert "forgotten after 7 days" in found["hint"]

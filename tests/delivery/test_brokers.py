@@ -303,12 +303,12 @@ def test_a_message_that_is_none_of_ours_is_put_aside_and_the_others_are_done(
     by_broker.work()
     assert by_broker.played == {"intro": 1}
     assert not (by_broker.root / "pwned").exists()
-    assert by_broker.log.count("put aside") == 5, by_broker.log
+    assert by_broker.log.count("set aside") == 5, by_broker.log
     assert "Traceback" not in by_broker.log
     assert "\x1b" not in by_broker.log
     told = by_broker.mini.json("doctor", now="2030-03-01T12:20:00Z").json["checks"]
     (strays,) = (check for check in told if check["check"] == "strays")
-    assert strays["message"] == "5 jobs were put aside that the record knows nothing of"
+    assert strays["message"] == "5 jobs were set aside: they are not in the state"
     assert f"scheduler.{lineage}..dead" in strays["hint"]
 
 
@@ -337,7 +337,7 @@ def test_while_the_broker_is_away_nothing_is_lost_and_nothing_is_done_twice(
             assert (run.code, screens.outcomes["late"]) == (0, "pending (None)"), run
             assert "refused" in run.out
             if broker.startswith("amqp:"):  # to Redis a worker connects anew without a word
-                eventually(lambda: "was lost; what is held goes on" in screens.log, "the worker says so")
+                eventually(lambda: "jobs that have begun continue" in screens.log, "the worker says so")
             wire.mend()
             assert screens.mini.run("run", now="2030-03-01T12:12:00Z").code == 0
             (screens.root / "go").touch()
@@ -482,6 +482,6 @@ def test_the_password_comes_from_the_environment_and_never_from_the_settings() -
     assert broker_url("amqp://wave@queue:5672/vhost", "p@ss/1") == "amqp://wave:p%40ss%2F1@queue:5672/vhost"
     assert broker_url("redis://queue/0", "secret") == "redis://:secret@queue/0"
     assert broker_url("redis://queue/0", None) == "redis://queue/0"
-    with pytest.raises(Error, match="holds a password") as refusal:
+    with pytest.raises(Error, match="contains a password") as refusal:
         broker_url("redis://:canary@queue/0", None)
     assert "canary" not in f"{refusal.value} {refusal.value.hint}"

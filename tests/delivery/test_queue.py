@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from scheduler.delivery.dispatcher import Request
-from scheduler.delivery.queue.sqlite import KEEP_STRAYS, LEASE, Job, QueueDispatcher, SqliteQueue, open_queue
+from scheduler.delivery.queue.dispatchers import SqliteDispatcher, open_queue
+from scheduler.delivery.queue.sqlite import KEEP_UNKNOWN, LEASE, Job, SqliteQueue
 from scheduler.errors import Error, QueueError
 from scheduler.state.answers import Answer
 from scheduler.state.record import Intent
@@ -124,15 +125,15 @@ def test_a_job_that_is_given_back_unbegun_waits_as_if_it_had_never_been_taken(qu
 
 def test_what_was_put_aside_is_kept_for_a_week(queue: SqliteQueue) -> None:
     queue.enqueue([request("theirs"), request("old")])
-    queue.put_aside(taken(queue), NOW, "the record knows no such job", is_stray=True)
-    queue.put_aside(taken(queue), NOW, "it is failed already", is_stray=False)
+    queue.set_aside(taken(queue), NOW, "the record knows no such job", is_unknown=True)
+    queue.set_aside(taken(queue), NOW, "it is failed already", is_unknown=False)
     assert (state_of(queue, "theirs"), state_of(queue, "old")) == ("stray", "superseded")
     assert queue.take("w1", NOW) is None
     assert queue.unreported() == [], "the record has nothing to do with them"
-    queue.reap(NOW + KEEP_STRAYS)
-    assert [job.job_id for job in queue.strays()] == ["theirs"]
-    queue.reap(NOW + KEEP_STRAYS + 1)
-    assert queue.strays() == []
+    queue.reap(NOW + KEEP_UNKNOWN)
+    assert [job.job_id for job in queue.unknown_jobs()] == ["theirs"]
+    queue.reap(NOW + KEEP_UNKNOWN + 1)
+    assert queue.unknown_jobs() == []
     assert state_of(queue, "old") == "superseded", "its id is used up for good"
 
 
@@ -280,8 +281,8 @@ def test_a_missing_folder_is_told_with_the_setting_to_look_at(tmp_path: Path) ->
     with pytest.raises(QueueError) as refusal:
         queue.enqueue([request()])
     assert "nowhere" in (refusal.value.hint or "")
-    ready = QueueDispatcher(queue).ask_ready({"a": request().intent})["a"]
-    assert ready.problem == "the queue queue.db cannot be made"
+    ready = SqliteDispatcher(queue).ask_ready({"a": request().intent})["a"]
+    assert ready.problem == "the queue queue.db cannot be created"
 
 
 def test_the_place_of_a_queue_is_looked_at_without_waiting_for_its_lock(queue: SqliteQueue) -> None:
@@ -294,8 +295,8 @@ def test_the_place_of_a_queue_is_looked_at_without_waiting_for_its_lock(queue: S
 # --- the dispatcher ---------------------------------------------------------------------------------
 
 
-def dispatcher(tmp_path: Path, now: int | None = None) -> QueueDispatcher:
-    return QueueDispatcher(SqliteQueue(tmp_path / "queue.db"), now=None if now is None else lambda: now)
+def dispatcher(tmp_path: Path, now: int | None = None) -> SqliteDispatcher:
+    return SqliteDispatcher(SqliteQueue(tmp_path / "queue.db"), now=None if now is None else lambda: now)
 
 
 def test_sending_is_enqueuing_and_sending_again_changes_nothing(tmp_path: Path) -> None:
@@ -348,7 +349,7 @@ def test_a_job_of_another_lineage_is_not_ours(tmp_path: Path) -> None:
 def test_a_queue_that_cannot_be_opened_is_not_now_and_one_that_cannot_be_asked_unknown(
     tmp_path: Path,
 ) -> None:
-    way = QueueDispatcher(SqliteQueue(tmp_path / "nowhere" / "queue.db"))
+    way = SqliteDispatcher(SqliteQueue(tmp_path / "nowhere" / "queue.db"))
     ((_, answer),) = way.send([request()])
     assert answer.verdict == "not-now"
     _garbage(tmp_path / "queue.db")
@@ -358,7 +359,7 @@ def test_a_queue_that_cannot_be_opened_is_not_now_and_one_that_cannot_be_asked_u
     broken.enqueue([request()])
     with closing(sqlite3.connect(broken.path)) as db:
         db.execute("DROP TABLE jobs")
-    ((_, answer),) = QueueDispatcher(broken).send([request()])
+    ((_, answer),) = SqliteDispatcher(broken).send([request()])
     assert answer.verdict == "unknown"
     assert dispatcher(tmp_path).look_up({"a": request().intent})["a"].error
     assert not dispatcher(tmp_path).ask_ready({"a": request().intent})["a"].ready

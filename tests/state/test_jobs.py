@@ -87,9 +87,9 @@ def test_a_message_that_does_not_fit_the_record_does_nothing(pointer: dict[str, 
 
 
 def test_a_message_of_which_the_record_knows_nothing_at_all_is_a_stray() -> None:
-    assert deliver({}) == Begun(words="the record knows no such job", is_stray=True)
+    assert deliver({}) == Begun(words="the record knows no such job", is_unknown=True)
     before_init = record("cancelled", reason="before_init", intent=None)
-    assert deliver({NAME: before_init}).is_stray, "the job is of another lineage's record"
+    assert deliver({NAME: before_init}).is_unknown, "the job is of another lineage's record"
 
 
 @pytest.mark.parametrize("status", ["pending", "scheduled", "cancelled"])

@@ -1,8 +1,8 @@
-"""Writes into the record what workers say: many threads, one save at a time, and as few saves as can be.
+"""Saves to the state what workers report: many threads, one save at a time, and as few saves as possible.
 
-Whoever has something to write while another save is under way waits, and is then saved together with all
-others that waited: on a branch each save is a push. A change may be made several times, each time on what is
-stored then; only the last one counts.
+A change that arrives during a save waits, and is then saved together with all others that waited: on a
+branch, each save is a push. A change may be made several times, each time on the state read last; only the
+last one counts.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from scheduler.times import Instant
 
 T = TypeVar("T")
 RACES = 60
-"""How often a save may be lost before it is given up."""
+"""How many saves may lose the race against other writers before a change is given up."""
 
 
-class SavePace(Protocol):
-    """What of a clock is wanted here; `scheduler.clock.Clock` has it."""
+class BackoffClock(Protocol):
+    """The part of `scheduler.clock.Clock` that is needed here."""
 
     def now(self) -> Instant: ...
     def back_off(self, attempt: int) -> None: ...
 
 
-class _Entry:
-    """One change that waits to be saved, and what came of it."""
+class _PendingChange:
+    """One change that waits to be saved, and its result."""
 
     def __init__(self, change: Callable[[Records, Instant], Any]) -> None:
         self.change = change
@@ -42,65 +42,62 @@ class _Entry:
         self.problem: Exception | None = None
 
 
-class Ledger:
-    """The record, for writers in threads. `demand` refuses a state that is not ours: it raises StateError."""
+class BatchWriter:
+    """The state, for writers in threads. `demand` raises StateError for a state that is not ours."""
 
     def __init__(
         self,
         store: Store,
-        clock: SavePace,
+        clock: BackoffClock,
         *,
         demand: Callable[[State], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._demand = demand
-        self._door = threading.Lock()  # guards the list of those that wait
-        self._pen = threading.Lock()  # one saves at a time
-        self._waiting: list[_Entry] = []
+        self._waiting_lock = threading.Lock()  # guards `_waiting`; held for a moment
+        self._save_lock = threading.Lock()  # held by the one thread that saves
+        self._waiting: list[_PendingChange] = []
 
     def read(self) -> State:
-        """The record as it is. Raises StateError."""
+        """The state as it is. Raises StateError."""
         state = self._store.load().state
         self._demand(state)
         return state
 
     def write(self, change: Callable[[Records, Instant], T]) -> T:
-        """Make a change of some records and save it; what the change returned, once it is stored.
+        """Change some records and save them; returns what the change returned, once it is saved.
 
         Raises StateError where it could not be saved, and what the change itself raises.
         """
-        entry = _Entry(change)
-        with self._door:
-            self._waiting.append(entry)
-        with self._pen:
-            if not entry.is_done:
-                with self._door:
+        pending = _PendingChange(change)
+        with self._waiting_lock:
+            self._waiting.append(pending)
+        with self._save_lock:
+            if not pending.is_done:  # otherwise the thread that held the lock saved it along with its own
+                with self._waiting_lock:
                     batch, self._waiting = self._waiting, []
-                self._settle(batch)
-        if entry.problem is not None:
-            raise entry.problem
-        return cast("T", entry.result)
+                problem: Exception | None = None
+                try:
+                    self._save(batch)
+                except StateError as failure:
+                    problem = failure
+                for one in batch:
+                    one.is_done = True
+                    one.problem = problem or one.problem
+        if pending.problem is not None:
+            raise pending.problem
+        return cast("T", pending.result)
 
-    def _settle(self, batch: list[_Entry]) -> None:
-        problem: Exception | None = None
-        try:
-            self._save(batch)
-        except StateError as failure:
-            problem = failure
-        for entry in batch:
-            entry.is_done = True
-            entry.problem = problem or entry.problem
-
-    def _save(self, batch: list[_Entry]) -> None:
-        """Save the changes of a batch in one step. Raises StateError."""
+    def _save(self, batch: list[_PendingChange]) -> None:
+        """Save all changes of a batch at once. Raises StateError."""
         for attempt in range(RACES):
             snapshot = self._store.load()
             before = snapshot.state
             self._demand(before)
             records, now = dict(before.schedules), self._clock.now()
-            for entry in batch:
-                _apply(entry, records, now)
+            for pending in batch:
+                _apply(pending, records, now)
             if records == before.schedules:
                 return
             state = msgspec.structs.replace(before, schedules=records, serial=before.serial + 1, idle=None)
@@ -110,16 +107,16 @@ class Ledger:
                 self._clock.back_off(min(attempt, 6))
                 continue
             return
-        raise StateError("other writers saved the state first each time")
+        raise StateError(f"other writers saved the state first, {RACES} times in a row")
 
 
-def _apply(entry: _Entry, records: Records, now: Instant) -> None:
-    """Make one change, or none at all where it fails: the others' are saved nevertheless."""
-    entry.problem = None
+def _apply(pending: _PendingChange, records: Records, now: Instant) -> None:
+    """Make one change, or, where it raises, none of it: the others are saved nevertheless."""
+    pending.problem = None
     untouched = dict(records)
     try:
-        entry.result = entry.change(records, now)
-    except Exception as problem:  # noqa: BLE001 - it is raised again for the writer whose change it is
-        entry.problem = problem
+        pending.result = pending.change(records, now)
+    except Exception as problem:  # noqa: BLE001 - raised again in the thread whose change it is
+        pending.problem = problem
         records.clear()
         records |= untouched

@@ -1,10 +1,10 @@
 """Runs a channel's `command:`, with the payload on its standard input and in `SCHEDULER_*` variables.
 
-A command is one line (or block) for `/bin/sh`, run in the repository's folder. Values never enter its text:
-they stand in variables, which a shell does not read as commands as long as they are quoted.
+A command is one line (or block) for `/bin/sh`, run in the repository's folder. Values never become part of
+its text: they are in variables, which a shell does not parse as commands as long as they are quoted.
 
-What a command sees of the operator's environment is a short list, and what SCHEDULER_COMMAND_ENV names
-besides: no token of a channel, and nothing else that happens to lie around.
+Of the operator's environment a command sees a short list, and what SCHEDULER_COMMAND_ENV names: no channel's
+token, and nothing else that happens to be set.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ from scheduler.state.jobs import End, Work
 from scheduler.state.outcomes import RUN_WINDOW
 
 PASSED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")
-"""What every command gets of the operator's environment, besides the variables of the locale (LC_*)."""
+"""What every command gets of the operator's environment, in addition to the locale (LC_*)."""
 LONGEST_VARIABLE = 100_000
-"""Bytes; Linux takes no more than 131,072 in one variable. Standard input has everything."""
+"""Bytes; Linux allows at most 131,072 in one variable. Standard input has everything."""
 LINE = 4_000
 """Characters of a line of output that are read at once."""
 SECRET = 6
-"""Characters from which on a passed variable's value is masked in output; shorter ones hide nothing."""
+"""The shortest value, in characters, that is masked in output: shorter ones occur in ordinary text."""
 
 
-class Programs:
-    """Runs commands in `root`. `tell` gets their output, line by line, from several threads.
+class CommandRunner:
+    """Runs commands in `root`. `echo` gets their output, line by line, from several threads.
 
-    Raises Error where SCHEDULER_COMMAND_ENV names what cannot be passed.
+    Raises Error where SCHEDULER_COMMAND_ENV names a variable that cannot be passed.
     """
 
     def __init__(
         self,
         root: Path,
         environ: Mapping[str, str],
-        tell: Callable[[str], None],
+        echo: Callable[[str], None],
         *,
         longest: int = RUN_WINDOW,
     ) -> None:
         self._root = root
         self._environment = passed(environ)
-        self._tell = tell
+        self._echo = echo
         self._longest = longest
         named = {name: environ[name] for name in named_variables(environ) if name in environ}
         self._secrets = sorted((v for v in named.values() if len(v) >= SECRET), key=len, reverse=True)
 
     def run(self, work: Work) -> End:
-        """Run the command of one attempt to its end. Never raises: what cannot be run has failed."""
+        """Run the command of one attempt to its end. Never raises: one that cannot be run has failed."""
         if work.command is None:
-            words = f"the channel {work.payload['channel_id']} has no `command:` to run"
-            return End(conclusion="failure", words=words)
+            message = f"the channel {work.payload['channel_id']} has no `command:` to run"
+            return End(conclusion="failure", words=message)
         try:
             with tempfile.TemporaryFile() as payload:
                 payload.write((json.dumps(work.payload, ensure_ascii=False) + "\n").encode())
@@ -80,7 +80,7 @@ class Programs:
             stdin=payload,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C is for the worker, which finishes what it holds
+            start_new_session=True,  # Ctrl-C must reach only the worker, which finishes what it holds
             encoding="utf-8",
             errors="replace",
         )
@@ -94,28 +94,28 @@ class Programs:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             code, stopped = process.wait(), f"stopped after {self._longest} s: "
-        reader.join(1.0)  # what it left running in the background may hold the output open for long
+        reader.join(1.0)  # a process left in the background may keep the output open for long
         if code == 0:
             return End(conclusion="success")
-        said = f": {lines[0][:300]}" if lines else ""
-        return End(conclusion="failure", words=f"{stopped}{_exit_words(code)}{said}")
+        output = f": {lines[0][:300]}" if lines else ""
+        return End(conclusion="failure", words=f"{stopped}{_exit_text(code)}{output}")
 
     def _read(self, work: Work, output: IO[str] | None, lines: deque[str]) -> None:
         assert output is not None, "it is a pipe"
         with output, suppress(ValueError, OSError):
             while line := output.readline(LINE):
-                said = self._masked(line.rstrip())
-                if said:
-                    lines.append(said)
-                    self._tell(f"{work.schedule_id}: {said}")
+                shown = self._masked(line.rstrip())
+                if shown:
+                    lines.append(shown)
+                    self._echo(f"{work.schedule_id}: {shown}")
 
-    def _masked(self, words: str) -> str:
+    def _masked(self, text: str) -> str:
         for secret in self._secrets:
-            words = words.replace(secret, "***")
-        return words
+            text = text.replace(secret, "***")
+        return text
 
 
-def _exit_words(code: int) -> str:
+def _exit_text(code: int) -> str:
     if code > 0:
         return f"exit code {code}"
     try:
@@ -125,7 +125,7 @@ def _exit_words(code: int) -> str:
 
 
 def variables(work: Work) -> dict[str, str]:
-    """The payload as `SCHEDULER_*` variables: what does not apply is empty, metadata is JSON."""
+    """The payload as `SCHEDULER_*` variables: empty where it does not apply; metadata is JSON."""
     found = {f"SCHEDULER_{name.upper()}": _text(value) for name, value in work.payload.items()}
     found |= {"SCHEDULER_JOB_ID": work.job_id, "SCHEDULER_ATTEMPT": str(work.attempt)}
     return {name: value for name, value in found.items() if len(value.encode()) <= LONGEST_VARIABLE}
@@ -149,7 +149,7 @@ def named_variables(environ: Mapping[str, str]) -> list[str]:
     own = [name for name in names if name.startswith("SCHEDULER_")]
     if own:
         raise Error(
-            f"SCHEDULER_COMMAND_ENV names {own[0]}, and SCHEDULER_* variables are the scheduler's own",
-            hint="name only the variables that the commands themselves need",
+            f"SCHEDULER_COMMAND_ENV names {own[0]}: SCHEDULER_* variables are reserved for the scheduler",
+            hint=f"take {own[0]} out of SCHEDULER_COMMAND_ENV",
         )
     return names
