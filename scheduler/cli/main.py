@@ -379,7 +379,7 @@ def _run(context: Context, runner: Runner, *, hold: int | None, watch: bool, dur
         return hold_and_watch.hold(runner, hold) if hold is not None else runner.reconcile_once()
     finally:
         report = runner.report
-        report.diagnostics = [*report.diagnostics, *context.repository.finish_telling()]
+        report.diagnostics = [*report.diagnostics, *context.repository.finish_notifying()]
         context.repository.close()
 
 
@@ -525,7 +525,7 @@ def state_verify(context: Context) -> None:
 
 
 def _recorded(context: Context) -> Any:
-    from scheduler.app.repository import demand_lineage
+    from scheduler.app.preconditions import demand_lineage
 
     settings = readable_settings(context)
     store = context.repository.store(settings)

@@ -54,10 +54,10 @@ def test_where_all_is_well_each_check_is_one_dotted_line(live: Miniature) -> Non
         "state: its lineage is pinned ............................................... ok\n"
         "environment: ACME_TOKEN is set ............................................. ok\n"
         "clock: this machine's clock is right ....................................... ok\n"
-        "alpha: acme/alpha is there ................................................. ok\n"
+        "alpha: acme/alpha exists ................................................... ok\n"
         "alpha: ACME_TOKEN may dispatch ............................................. ok\n"
         "alpha: a workflow listens to process-video ................................. ok\n"
-        "alpha: its run name carries the key ........................................ ok\n"
+        "alpha: its run name contains the key ....................................... ok\n"
         "\n"
         "11 checks: fine\n"
     )
@@ -213,9 +213,9 @@ def test_a_channel_whose_file_cannot_be_read_is_named_and_the_others_are_asked(l
     outcome = live.json("doctor")
     assert outcome.code == 1
     assert words(outcome, "alpha", "channel") == (
-        "failed: channels/alpha.yaml cannot be read | `scheduler validate` tells why"
+        "failed: channels/alpha.yaml cannot be read | run `scheduler validate` to see why"
     )
-    assert words(outcome, "files", "files").startswith("failed: 1 error | `scheduler validate`")
+    assert words(outcome, "files", "files").startswith("failed: 1 error | run `scheduler validate`")
     assert verdicts(outcome)["beta", "key"] == "ok"
 
 
@@ -239,15 +239,15 @@ def test_a_missing_token_is_told_once_by_its_name_with_who_needs_it(live: Miniat
     tokens = [one for one in outcome.json["checks"] if one["check"] == "token"]
     assert [(one["message"], one["hint"]) for one in tokens] == [
         (
-            "there is no ACME_TOKEN; needed by beta, gamma",
-            "set it, or name a file that holds it in ACME_TOKEN_FILE",
+            "ACME_TOKEN is not set; needed by beta, gamma",
+            "set ACME_TOKEN, or set ACME_TOKEN_FILE to the path of a file that contains it",
         ),
         (
-            "there is no SCHEDULER_TOKEN (and no GITHUB_TOKEN); needed by alpha",
-            "set it, or name a file that holds it in SCHEDULER_TOKEN_FILE",
+            "neither SCHEDULER_TOKEN nor GITHUB_TOKEN is set; needed by alpha",
+            "set SCHEDULER_TOKEN, or set SCHEDULER_TOKEN_FILE to the path of a file that contains it",
         ),
     ]
-    assert words(outcome, "beta", "channel") == "skipped: there is no ACME_TOKEN | None"
+    assert words(outcome, "beta", "channel") == "skipped: ACME_TOKEN is not set | None"
     assert github.requests == []
 
 
@@ -287,7 +287,8 @@ def test_a_token_that_is_none_fails_without_being_shown(live: Miniature, tmp_pat
     outcome = live.json("doctor", ACME_TOKEN="half a secret")
     assert outcome.code == 1
     assert words(outcome, "environment", "token").startswith(
-        "failed: what ACME_TOKEN holds is no token; needed"
+        "failed: ACME_TOKEN does not look like a token: "
+        "it contains whitespace or an unexpected character; needed"
     )
     assert "half a secret" not in outcome.out
 
@@ -296,7 +297,7 @@ def test_a_file_without_a_token_fails_with_the_name_of_its_variable(live: Miniat
     pin(live)
     del live.environ["ACME_TOKEN"]
     outcome = live.json("doctor", ACME_TOKEN_FILE=str(tmp_path / "gone"))
-    assert "there is no token in the file that ACME_TOKEN_FILE names" in words(
+    assert "the file that ACME_TOKEN_FILE names does not contain a token" in words(
         outcome, "environment", "token"
     )
 
@@ -314,7 +315,7 @@ def test_the_names_in_notify_have_to_be_set(live: Miniature) -> None:
     checks = [(one["verdict"], one["message"]) for one in outcome.json["checks"] if one["check"] == "notify"]
     assert outcome.code == 1
     assert checks == [
-        ("failed", "there is no CHAT_URL, so nobody is notified by it"),
+        ("failed", "CHAT_URL is not set, so no notification is sent to it"),
         ("ok", "`notify` in scheduler.yaml names it"),
     ]
     assert "s3cret" not in outcome.out
@@ -334,8 +335,8 @@ def test_an_empty_allow_is_a_warning_that_shows_what_to_write(live: Miniature) -
     outcome = live.json("doctor")
     assert outcome.code == 0
     assert words(outcome, "settings", "allow") == (
-        "warning: `allow` is empty: whoever may change a channel can point it, and its token, anywhere"
-        " | write `allow: [acme/*]` into scheduler.yaml"
+        "warning: `allow` is empty: anybody who may change a channel can send its token to any repository"
+        " | write `allow: [acme/*]` in scheduler.yaml"
     )
 
 
@@ -384,7 +385,7 @@ def test_on_actions_a_state_in_a_file_fails(live: Miniature) -> None:
     pin(live)
     outcome = live.json("doctor", GITHUB_ACTIONS="true")
     assert outcome.code == 1
-    assert "write `state: branch:scheduler-state`" in words(outcome, "state", "home")
+    assert "write `state: branch:scheduler-state` in scheduler.yaml" in words(outcome, "state", "home")
 
 
 def test_broken_settings_are_the_one_thing_told(live: Miniature, github: GitHub) -> None:
@@ -418,7 +419,7 @@ def test_two_minutes_are_not_too_much(live: Miniature, github: GitHub) -> None:
 def test_a_clock_that_was_set_by_hand_is_not_compared(live: Miniature, github: GitHub) -> None:
     pin(live)
     outcome = live.json("doctor", now="2026-03-01T12:00:00Z")
-    assert words(outcome, "clock", "clock") == "skipped: `--now` set it | None"
+    assert words(outcome, "clock", "clock") == "skipped: `--now` sets it | None"
 
 
 # --- the queue --------------------------------------------------------------------------------------
@@ -474,14 +475,14 @@ def test_dead_letters_are_named_the_latest_first_until_they_are_sent_again(lobby
     found = told(outcome, "queue", "jobs")
     assert (found["verdict"], found["message"], found["hint"]) == (
         "warning",
-        "2 jobs were given up for good; the latest first: "
+        "2 jobs given up, latest first: "
         "lobby/2026-03-01T18:00:00Z (run_failed), lobby/2026-03-01T19:00:00Z (run_failed)",
-        "`scheduler show ID` says of each what happened and what to do",
+        "run `scheduler show lobby/2026-03-01T18:00:00Z` to see what happened and what to do",
     )
     assert "no job is a dead letter" in lobby.run("doctor").out
     late = "2026-03-02T19:05:00Z"
     assert lobby.run("retry", "lobby/2026-03-01T19:00:00Z", "--resend", now=late).code == 0
-    assert "1 job was given up" in words(lobby.json("doctor"), "queue", "jobs")
+    assert "1 job given up" in words(lobby.json("doctor"), "queue", "jobs")
 
 
 def test_jobs_that_no_worker_takes_are_told_after_a_while(lobby: Miniature) -> None:
@@ -492,7 +493,7 @@ def test_jobs_that_no_worker_takes_are_told_after_a_while(lobby: Miniature) -> N
     late = told(lobby.json("doctor", now="2026-03-01T18:05:05Z"), "queue", "workers")
     assert (late["verdict"], late["message"]) == (
         "warning",
-        "1 job was taken by no worker, the first since 2026-03-01T18:00:00Z: lobby/2026-03-01T18:00:00Z",
+        "1 job not taken by any worker, the first since 2026-03-01T18:00:00Z: lobby/2026-03-01T18:00:00Z",
     )
     lobby.run("worker", "--once", now="2026-03-01T18:05:10Z", SCHEDULER_ALLOW_COMMANDS="1")
     assert told(lobby.json("doctor", now="2026-03-01T18:06:00Z"), "queue", "workers")["verdict"] == "ok"
@@ -508,5 +509,5 @@ def test_a_job_that_the_record_does_not_know_is_told_with_what_to_do(lobby: Mini
     lobby.write({"channels/hall.yaml": "queue: screens\n"})
     lobby.run("worker", "--once", now="2026-03-01T18:02:00Z", SCHEDULER_ALLOW_COMMANDS="1")
     found = told(lobby.json("doctor", now="2026-03-01T18:03:00Z"), "queue", "strays")
-    assert found["message"] == ("1 job was set aside: it is not in the state: lobby/2026-03-01T18:00:00Z")
-    assert "forgotten after 7 days" in found["hint"]
+    assert found["message"] == ("1 unknown job set aside: lobby/2026-03-01T18:00:00Z")
+    assert "deleted after 7 days" in found["hint"]

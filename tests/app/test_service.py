@@ -60,7 +60,7 @@ def test_what_the_package_promises_is_there_and_nothing_else() -> None:
 
 
 def test_a_folder_that_is_not_there_is_told_at_once(live: Miniature) -> None:
-    with pytest.raises(Error, match="is no folder"):
+    with pytest.raises(Error, match="is not a folder"):
         SchedulingService(live.root / "nowhere")
 
 

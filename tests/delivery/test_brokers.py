@@ -166,7 +166,7 @@ class Screens:
         repository = Repository(self.root, self.mini.environ, Clock())
         settings = repository.settings()
         assert settings is not None
-        way = repository.way(requests[0].intent, settings)
+        way = repository.dispatcher(requests[0].intent, settings)
         assert {answer.verdict for _, answer in way.send(requests)} == {"accepted"}
 
 
@@ -308,7 +308,7 @@ def test_a_message_that_is_none_of_ours_is_put_aside_and_the_others_are_done(
     assert "\x1b" not in by_broker.log
     told = by_broker.mini.json("doctor", now="2030-03-01T12:20:00Z").json["checks"]
     (strays,) = (check for check in told if check["check"] == "strays")
-    assert strays["message"] == "5 jobs were set aside: they are not in the state"
+    assert strays["message"] == "5 unknown messages set aside"
     assert f"scheduler.{lineage}..dead" in strays["hint"]
 
 

@@ -192,7 +192,7 @@ def test_a_plan_in_an_old_checkout_says_that_a_run_would_refuse(due: Miniature) 
     assert (planned.code, planned.codes) == (0, ["stale-checkout"])
     warning = planned.json["diagnostics"][0]
     assert warning["message"] == (
-        f"this checkout ({old[:12]}) is older than what was declared last ({new[:12]})"
+        f"this checkout ({old[:12]}) is older than the one recorded last ({new[:12]})"
     )
     assert (warning["file"], warning["line"], warning["severity"]) == (".", None, "warning")
     refused = due.run("run", now="2026-02-01T00:00:00Z")

@@ -122,7 +122,7 @@ def test_the_state_of_another_repository_is_refused_where_the_lineage_is_pinned(
     path.write_bytes(other)
     outcome = spring.run("run", now=after(3600))
     assert (outcome.code, path.read_bytes(), sent(github)) == (3, other, [ALPHA])
-    assert "the record of another repository" in outcome.err
+    assert "the state of another repository" in outcome.err
 
 
 # --- every byte -------------------------------------------------------------------------------------
