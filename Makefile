@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types schemas golden bench clean
+.PHONY: help demo test check lint types schemas docs golden bench clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ types: $(READY)
 
 schemas: $(READY) ## Write the JSON Schemas that editors use
 	@$(BIN)/scheduler schema --output schemas
+
+docs: $(READY) ## Write the pages that code makes: docs/reference and docs/rules.md
+	@$(BIN)/python docs/build/__main__.py
 
 golden: $(READY) ## Write the golden files anew, for review
 	@$(BIN)/python tests/cli/test_golden.py --rewrite
