@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scheduler.app.service import Publication, SchedulingService
     from scheduler.errors import Error, QueueError, RunRefused, ScheduleError, StateError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Error",
     "Publication",
