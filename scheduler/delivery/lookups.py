@@ -142,7 +142,7 @@ class Asking:
             if mark in asked or record.status == "executing" or reconciled.plan.now - due <= LATE:
                 continue
             intent = intended(send)
-            if intent.transport != "queue":
+            if intent.traits.has_runs:
                 dues[send.schedule_id] = due
                 intents[send.schedule_id] = msgspec.structs.replace(intent, at=instant_text(due))
         if not intents:
@@ -184,11 +184,11 @@ def _sent(record: Record) -> Intent | None:
 
 
 def _known_runs(records: Mapping[str, Record], wanted: Mapping[str, Intent]) -> dict[str, int]:
-    """The runs that can be asked for themselves. After a repository_dispatch there may be a second one."""
+    """The runs that can be asked about by id: where a request starts one run at most."""
     return {
         schedule_id: run_id
         for schedule_id, intent in wanted.items()
-        if intent.transport != "repository_dispatch"
+        if intent.traits.has_one_run
         and schedule_id in records
         and (run_id := records[schedule_id].run_id) is not None
     }

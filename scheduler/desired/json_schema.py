@@ -21,6 +21,7 @@ from scheduler.desired.fields import ABSOLUTE_TIME, ID, ID_HINT, text_schema
 from scheduler.desired.keys import ROOTS, DeclaredKey, Kind, keys_of
 from scheduler.desired.markers import OneOf, Read
 from scheduler.desired.specs import Spec
+from scheduler.desired.transports import TRANSPORTS
 
 Schema = dict[str, Any]
 
@@ -190,7 +191,10 @@ _RULES: Mapping[str, list[Schema]] = {
     "Freeze": [_absolute("from", "until")],
     "channel": [
         _rule(
-            _is("transport", "workflow_dispatch"),
+            {
+                "properties": {"transport": {"enum": [n for n, t in TRANSPORTS.items() if t.names_workflow]}},
+                "required": ["transport"],
+            },
             {"required": ["repository", "workflow"]},
             {"properties": {"workflow": False}},
         ),

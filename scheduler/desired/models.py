@@ -19,6 +19,7 @@ from scheduler.desired import fields, specs
 from scheduler.desired.fields import CHANNEL_ZONE, context_of, fault
 from scheduler.desired.keys import DeclaredKey, keys_of
 from scheduler.desired.specs import MemberSpec, Spec
+from scheduler.desired.transports import TRANSPORTS, Transport
 from scheduler.times import available_zones
 
 HIDDEN: Final = "\ufffd"
@@ -200,10 +201,10 @@ def _name_or_stem(name: str | None, info: ValidationInfo) -> str:
 
 
 @rule(specs.ChannelSpec, "transport")
-def _dispatch_needs_a_repository(transport: str, info: ValidationInfo) -> str:
+def _dispatch_needs_a_repository(transport: Transport, info: ValidationInfo) -> Transport:
     # A faulty repository is not in the data at all; one that is not there is, as None.
-    if transport == "workflow_dispatch" and info.data.get("repository", "faulty") is None:
-        message = "`repository` is missing: `transport: workflow_dispatch` starts a workflow there"
+    if TRANSPORTS[transport].names_workflow and info.data.get("repository", "faulty") is None:
+        message = f"`repository` is missing: `transport: {transport}` starts a workflow there"
         hint = "add a line such as `repository: acme/tech-daily`"
         raise fault(message, hint, code="missing-key", missing="repository")
     return transport
@@ -211,14 +212,16 @@ def _dispatch_needs_a_repository(transport: str, info: ValidationInfo) -> str:
 
 @rule(specs.ChannelSpec, "workflow")
 def _workflow_to_start(workflow: str | None, info: ValidationInfo) -> str | None:
-    transport = info.data.get("transport")
-    if workflow is None and transport == "workflow_dispatch":
-        message = "`workflow` is missing: which one does `transport: workflow_dispatch` start?"
+    transport = info.data.get("transport")  # not in the data where it is faulty
+    traits = None if transport is None else TRANSPORTS[transport]
+    if workflow is None and traits is not None and traits.names_workflow:
+        message = f"`workflow` is missing: which one does `transport: {transport}` start?"
         hint = "add a line such as `workflow: publish.yml`"
         raise fault(message, hint, code="missing-key", missing="workflow")
-    if workflow is not None and transport == "repository_dispatch":
-        message = "`workflow` needs `transport: workflow_dispatch`; an event starts all that listen to it"
-        raise fault(message, "remove the line, or add `transport: workflow_dispatch`")
+    if workflow is not None and traits is not None and not traits.names_workflow:
+        by_name = next(name for name, other in TRANSPORTS.items() if other.names_workflow)
+        message = f"`workflow` needs `transport: {by_name}`; an event starts all that listen to it"
+        raise fault(message, f"remove the line, or add `transport: {by_name}`")
     return workflow
 
 

@@ -12,7 +12,7 @@ other wings can make specs of their own in a line, and cheaply.
 
 # Without `from __future__ import annotations`: the types are used, not only checked.
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import msgspec
 from annotated_types import MinLen
@@ -21,6 +21,7 @@ from scheduler.desired import fields
 from scheduler.desired.fields import Pace, fault
 from scheduler.desired.markers import Key, OneOf, Read, Wrap
 from scheduler.desired.plain import NOTHING
+from scheduler.desired.transports import TRANSPORTS, ForgeTransport
 
 DEFAULT_QUEUE: Final = "publications"
 """The queue of a channel that names neither a repository nor a queue."""
@@ -461,13 +462,10 @@ class ChannelSpec(Spec, frozen=True, kw_only=True):
         ),
     ] = 0
     transport: Annotated[
-        Literal["repository_dispatch", "workflow_dispatch"],
+        ForgeTransport,
         Key(
             "How the workflow is started.",
-            meanings=(
-                "By an event that all workflows listening to `event_type` get.",
-                "By name: needs `workflow`, and GitHub answers with the run.",
-            ),
+            meanings=tuple(TRANSPORTS[name].meaning for name in get_args(ForgeTransport)),
             decides_sending=True,
         ),
     ] = "repository_dispatch"

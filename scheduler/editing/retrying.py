@@ -130,7 +130,7 @@ def what_to_look_at(schedule_id: str, record: Record, lineage: str) -> tuple[str
         lines.append(
             f"check https://github.com/{intent.repository}/actions for a run with {key} in its title"
         )
-    elif intent is not None and intent.transport == "queue":
+    elif intent is not None and intent.traits.is_job:
         lines.append(f"check queue {intent.queue} for job {intent.job_id}")
     lines.append(f"check channel {record.channel_id} for the video {record.video_id}")
     return tuple(lines)

@@ -47,7 +47,7 @@ def waits_for_worker(record: Record) -> bool:
 
 
 def _on_queue(record: Record) -> bool:
-    return record.intent is not None and record.intent.transport == "queue"
+    return record.intent is not None and record.intent.traits.is_job
 
 
 def in_order(rows: Iterable[Row]) -> list[Row]:

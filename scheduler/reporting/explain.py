@@ -129,7 +129,7 @@ class _Case:
 
     @property
     def is_job(self) -> bool:
-        return self.record.intent is not None and self.record.intent.transport == "queue"
+        return self.record.intent is not None and self.record.intent.traits.is_job
 
     @property
     def receiver(self) -> str:

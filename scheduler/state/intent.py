@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from scheduler import desired
+from scheduler.desired.transports import TRANSPORTS, transport_of
 from scheduler.state.record import Intent, Record, advance, note
 from scheduler.times import Instant, instant_text
 
@@ -91,10 +92,8 @@ _SHARED = tuple(name for name in Intent.__struct_fields__ if name in desired.Cha
 def intent_for(channel: desired.ChannelSpec, settings: desired.SettingsSpec, **known: Any) -> Intent:
     """An intent to send to a channel as it is declared now; `known` are the fields that it does not say."""
     intent = {name: getattr(channel, name) for name in _SHARED}
-    if channel.repository is None:
-        intent |= {"transport": "queue", "event_type": None}
-    else:
-        intent["event_type"] = channel.event_type or settings.event_type
+    intent["transport"] = transport = transport_of(channel)
+    intent["event_type"] = None if TRANSPORTS[transport].is_job else channel.event_type or settings.event_type
     return Intent(**intent | known)
 
 

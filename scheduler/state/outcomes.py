@@ -89,12 +89,8 @@ def _next_attempt(record: Record, answer: Answer, now: Instant, settings: Settin
 
 
 def awaited(intent: Intent) -> str:
-    """Who is to say how it ended, where `confirm: run` asks for that."""
-    return "its worker" if intent.transport == "queue" else "the channel's run"
-
-
-def _what(intent: Intent) -> str:
-    return "its job" if intent.transport == "queue" else "the channel's run"
+    """Who reports how it ended, where `confirm: run` waits for that."""
+    return intent.traits.worker
 
 
 def _accepted(record: Record, answer: Answer, now: Instant) -> Record:
@@ -144,22 +140,22 @@ def after_lookup(record: Record, sighting: LookupResult, now: Instant) -> Record
     }
     if intent.confirm == "accepted":
         return advance(
-            record, "completed", now, f"{_what(intent)} was found", evidence="accepted", error_message=None,
-            completed_at=instant_text(now), retried_at=None, **seen,
+            record, "completed", now, f"{intent.traits.work} was found", evidence="accepted",
+            error_message=None, completed_at=instant_text(now), retried_at=None, **seen,
         )  # fmt: skip
     if run.conclusion == "success":
         return advance(
-            record, "completed", now, f"{_what(intent)} succeeded", evidence="run", error_message=None,
+            record, "completed", now, f"{intent.traits.work} succeeded", evidence="run", error_message=None,
             completed_at=instant_text(now), retried_at=None, **seen,
         )  # fmt: skip
     if run.conclusion == "lost":  # a job whose worker vanished: it may have been done
         words = run.words or "the worker that had the job is gone"
         return advance(record, "failed", now, words, reason="unknown_outcome", error_message=words, **seen)
     if run.conclusion is not None:
-        words = run.words or f"{_what(intent)} ended as {run.conclusion}"
+        words = run.words or f"{intent.traits.work} ended as {run.conclusion}"
         return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
     if now - read_utc(intent.at) > RUN_WINDOW:
-        words = f"{_what(intent)} did not end within 24 h"
+        words = f"{intent.traits.work} did not end within 24 h"
         return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
     return msgspec.structs.replace(record, **seen)
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from scheduler.desired.transports import TRANSPORTS, Transport, TransportTraits
 from scheduler.state.statuses import LIVE, MAYBE_SENT, SENT, TRAITS, UNSENT, Reason, Status, StatusTraits
 from scheduler.times import Instant, instant_text, read_utc
 
@@ -56,7 +57,7 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     at: str
     key: str
     not_after: str
-    transport: Literal["repository_dispatch", "workflow_dispatch", "queue"]
+    transport: Transport
     confirm: Evidence = "accepted"
     delivery: Literal["at-most-once", "at-least-once"] = "at-most-once"
     repository: str | None = None
@@ -67,6 +68,11 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     job_id: str | None = None
     """On a queue: the schedule's id, `...#n` for the n-th deliberate resend."""
     command: str | None = None
+
+    @property
+    def traits(self) -> TransportTraits:
+        """What its transport is like."""
+        return TRANSPORTS[self.transport]
 
 
 class Lease(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):

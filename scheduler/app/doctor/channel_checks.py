@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from scheduler.app.doctor.installation import Installation, finding
 from scheduler.delivery import CLOCK_TOLERANCE
 from scheduler.delivery.dispatcher import Check
+from scheduler.delivery.github.dispatch_events import event_of
 from scheduler.errors import Error
 from scheduler.reporting.findings import Finding, Verdict
 from scheduler.state.record import Intent
@@ -79,11 +80,10 @@ def _intent(installation: Installation, name: str) -> Intent:
 
 
 def _finding(name: str, intent: Intent, check: Check) -> Finding:
-    event = intent.event_type if intent.transport == "repository_dispatch" else "workflow_dispatch"
     titles: Mapping[str, str] = {
         "repository": f"{intent.repository} exists",
         "token": f"{intent.token} may dispatch",
-        "workflow": f"a workflow listens to {event}",
+        "workflow": f"a workflow listens to {event_of(intent).trigger}",
         "key": "its run name contains the key",
         "claim": "it claims the key",
     }

@@ -20,8 +20,6 @@ class DispatchEvent(ABC):
     """What the token needs on the repository, as GitHub's settings page words it."""
     needs_push: bool
     """Whether a token that may not push may not dispatch either."""
-    names_workflow: bool
-    """Whether it starts one workflow, by file name on the default branch, and GitHub can name the run."""
     run_name: str
     """The line of a workflow that makes its runs findable by key."""
     key_in_run_name: re.Pattern[str]
@@ -56,7 +54,6 @@ class RepositoryDispatch(DispatchEvent):
     name = "repository_dispatch"
     right = "Contents: write"
     needs_push = True
-    names_workflow = False
     run_name = "run-name: publish ${{ github.event.client_payload.key }}"
     key_in_run_name = re.compile(
         r"client_payload\s*(\.\s*key\b|\[\s*['\"]key['\"]\s*\])|tojson\([^)]*client_payload\s*\)",
@@ -94,7 +91,6 @@ class WorkflowDispatch(DispatchEvent):
     name = "workflow_dispatch"
     right = "Actions: write"
     needs_push = False
-    names_workflow = True
     run_name = "run-name: publish ${{ fromJSON(inputs.payload).key }}"
     key_in_run_name = re.compile(r"inputs\s*(\.\s*payload\b|\[\s*['\"]payload['\"]\s*\])", re.IGNORECASE)
 

@@ -163,7 +163,7 @@ class GitHubDispatcher:
         """The one POST of an intent, or why there is none."""
         intent = request.intent
         event = event_of(intent)
-        with_run = event.names_workflow and self._run_details
+        with_run = intent.traits.names_workflow and self._run_details
         branch = self._branches.get(_branch_of(intent))
         try:
             headers = (*self._headers(intent.token), ("Content-Type", "application/json"))
@@ -196,7 +196,7 @@ class GitHubDispatcher:
         missing = {
             _branch_of(request.intent): request.intent
             for request in requests
-            if event_of(request.intent).names_workflow and _branch_of(request.intent) not in self._branches
+            if request.intent.traits.names_workflow and _branch_of(request.intent) not in self._branches
         }
         asked: list[tuple[Branch, Intent]] = []
         outgoing: list[Outgoing] = []
@@ -328,7 +328,7 @@ class GitHubDispatcher:
 
 def _branch_of(intent: Intent) -> Branch:
     """An empty name where no default branch is needed, so that it is never found among the failed."""
-    return (intent.repository or "", intent.token) if event_of(intent).names_workflow else ("", None)
+    return (intent.repository or "", intent.token) if intent.traits.names_workflow else ("", None)
 
 
 def _path_of(intent: Intent) -> str:
@@ -370,6 +370,6 @@ def _hint(intent: Intent, status: int) -> str | None:
     if status == 403:
         return f"the token in {token} needs {event.right} on {intent.repository}"
     if status == 404:
-        workflow = f" or its workflow {intent.workflow}" if event.names_workflow else ""
+        workflow = f" or its workflow {intent.workflow}" if intent.traits.names_workflow else ""
         return f"{intent.repository}{workflow} does not exist, or the token in {token} has no access to it"
     return None

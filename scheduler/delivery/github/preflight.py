@@ -40,7 +40,7 @@ def inspect(query: Query, intent: Intent, scrub: Callable[[str], str]) -> list[C
     repository = intent.repository or ""
     try:
         _check_repository(query, repository, intent, checks)
-        if event_of(intent).names_workflow:
+        if intent.traits.names_workflow:
             _check_named_workflow(query, repository, intent, checks)
         else:
             _check_workflows(query, repository, intent, checks)

@@ -132,6 +132,6 @@ def _may_still_complete(situation: Situation, record: Record) -> bool:
         record.status == "failed"
         and record.was_sent
         and record.intent is not None
-        and record.intent.transport != "queue"
+        and record.intent.traits.has_runs
         and situation.now - read_utc(record.intent.at) <= RUN_WINDOW
     )
