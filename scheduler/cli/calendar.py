@@ -1,4 +1,4 @@
-"""`calendar`: what happens when, and why, as a page, a feed and a document, in a folder to publish."""
+"""`calendar`: what happens when, and why, as a page, a feed and a document in a folder to publish."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ from scheduler.reporting.terminal import visible
 from scheduler.wording import count
 
 BACK = 90 * 86_400
-"""Seconds that the calendar looks back where nothing else is said: as long as finished schedules stay in
-the record before they are archived."""
+"""Seconds before now at which the calendar begins by default: after as many, records are archived."""
 _BEGINNING = 16_384
-"""Bytes of a file in which its mark must stand."""
+"""Bytes at the start of a file that must contain the mark of this command."""
 
 
 def _named_folder(_context: click.Context, _option: click.Parameter, name: str) -> Path:
-    """The folder; an empty name, as of a variable that is not set, is not the current one."""
+    """The folder. An empty name, such as that of an unset variable, does not mean the current folder."""
     if not name:
-        raise click.BadParameter("it names no folder; write . for the one you stand in")
+        raise click.BadParameter("the name is empty; write . for the current folder")
     return Path(name)
 
 
@@ -42,31 +41,32 @@ def _named_folder(_context: click.Context, _option: click.Parameter, name: str) 
     required=True,
     type=click.Path(),
     callback=_named_folder,
-    help="Write the files into this folder.",
+    help="Write the files to this folder.",
 )
 @filtered
 @pass_context
 @guarded
 def calendar(context: Context, folder: Path, wanted: Filter) -> None:
-    """Write a page, calendar.ics and schedules.json, to be published or opened as they are.
+    """Write a page, calendar.ics and schedules.json.
 
-    They show what is recorded, what the next run would record, open slots and freezes: without --from, from
-    90 days back, and without --to, as far ahead as there is anything. Nothing else is written, and files
-    that this command did not make are never replaced.
+    They show what is recorded, what the next run would record, open slots and freezes; by default from 90
+    days ago to the last of them. Nothing else is written, and a file that this command did not write is never
+    replaced.
     """
     before = _before(folder)
     reconciled, state = context.repository.look()
     if reconciled.diagnostics:
-        told = diagnostics_text(reconciled.diagnostics, context.texts(reconciled), colour=False)
-        click.echo(told, err=True)
+        click.echo(
+            diagnostics_text(reconciled.diagnostics, context.texts(reconciled), colour=False), err=True
+        )
     if reconciled.declared is None:
-        click.echo("Nothing was written: without scheduler.yaml nobody knows where the record is.", err=True)
+        click.echo("Nothing was written: scheduler.yaml, which names the state, has errors.", err=True)
         sys.exit(PROBLEMS)
     if wanted.start is None:
         wanted = msgspec.structs.replace(wanted, start=reconciled.plan.now - BACK)
         if wanted.end is not None and wanted.end <= reconciled.plan.now - BACK:
             raise click.UsageError(
-                "without --from it begins 90 days back, which is after --to: give --from too"
+                "without --from the calendar begins 90 days ago, which is after --to; add --from"
             )
     jobs = [] if state is None else filter(waits_for_worker, state.schedules.values())
     claims = operations.claims(context.repository, reconciled.declared, jobs)
@@ -77,34 +77,37 @@ def calendar(context: Context, folder: Path, wanted: Filter) -> None:
 
 
 def _before(folder: Path) -> dict[str, bytes | None]:
-    """What is in the place of each file now. Raises Error where it is somebody else's."""
+    """The content of each file as it is now. Raises Error where it is not from this command."""
     try:
         taken = folder.is_symlink() or (folder.exists() and not folder.is_dir())
-    except OSError as problem:  # a name that is too long, a folder that is closed to us
-        raise Error(f"{folder} cannot be made: {problem.strerror}") from None
+    except OSError as problem:  # a name that is too long, a folder without permission
+        raise Error(f"cannot create {folder}: {problem.strerror}") from None
     if taken:
-        raise Error(f"{folder} is no folder", hint="name a folder; it is made where there is none")
+        raise Error(
+            f"{folder} is not a folder", hint="choose another one; it is created if it does not exist"
+        )
     return {name: _ours(folder / name) for name in NAMES}
 
 
 def _ours(path: Path) -> bytes | None:
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise Error(f"{path} is no plain file", hint="choose another folder")
+        raise Error(f"{path} is not a regular file", hint="choose another folder")
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as problem:
-        raise Error(f"{path} cannot be read: {problem.strerror}") from None
+        raise Error(f"cannot read {path}: {problem.strerror}") from None
     if MARK not in content[:_BEGINNING]:
         raise Error(
-            f"{path} was not made by `scheduler calendar`; nothing was written", hint="choose another folder"
+            f"{path} was not written by `scheduler calendar`, so nothing was replaced",
+            hint="choose another folder",
         )
     return content
 
 
 def _write(folder: Path, before: Mapping[str, bytes | None], contents: Mapping[str, bytes]) -> None:
-    """Replace each file whole or not at all; one that would stay the same is left alone."""
+    """Replace each file whole or not at all; one that would stay the same is not touched."""
     for name, content in contents.items():
         if before[name] != content:
             writing.replace(Path(), str(folder / name), before[name], content)

@@ -1,7 +1,7 @@
-"""What a shell offers when a target or an id is being typed, and the script that makes it ask.
+"""What a shell offers while a target or an id is typed, and the script that makes it ask.
 
-Names of waves and channels come from the names of files alone; an id is completed step by step, and no
-state is fetched for it. A mistake in here must never disturb a terminal: then nothing is offered.
+The ids of waves and channels come from the names of files alone; other ids are completed step by step, and no
+state is fetched for them. An error in here must not disturb the terminal: then nothing is offered.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scheduler.planning.reconcile import Reconciled
 
 _MOST = 200
-"""Offers; more help nobody."""
+"""Offers; nobody reads more."""
 
 
 def waves(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -47,7 +47,7 @@ def schedules(context: click.Context, _: click.Parameter, incomplete: str) -> li
 
 
 def targets(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    """Everything that an edit may be about."""
+    """Everything that an edit can be about."""
     found = [f"wave:{wave}" for wave in _stems(context, "waves")]
     found += [f"channel:{channel}" for channel in _stems(context, "channels")]
     if "/" in incomplete:
@@ -64,7 +64,7 @@ def _root(context: click.Context) -> Path:
 
 
 def _stems(context: click.Context, folder: str) -> list[str]:
-    """The ids that the names of the files say; folders are free."""
+    """The ids of the files below a folder: their names without the suffix, in whatever subfolder."""
     found = []
     for _, _, names in os.walk(_root(context) / folder):
         found += [PurePosixPath(name).stem for name in names if name.endswith(SUFFIXES)]
@@ -81,7 +81,7 @@ def _groups(context: click.Context, incomplete: str) -> list[str]:
 
 
 def _schedules(context: click.Context, incomplete: str) -> list[str]:
-    """First the waves and channels, then what is in the one that was chosen."""
+    """First the waves and channels, then the ids in the one that was chosen."""
     if "/" not in incomplete:
         return [f"{name}/" for name in [*_stems(context, "waves"), *_stems(context, "channels")]]
     with _quietly():
@@ -92,7 +92,7 @@ def _schedules(context: click.Context, incomplete: str) -> list[str]:
 
 
 def _look(context: click.Context, incomplete: str) -> Reconciled:
-    """What one wave or channel declares; other waves and the state are left alone, for speed."""
+    """What one wave or channel declares; other waves and the state are not read, for speed."""
     from scheduler.clock import Clock
     from scheduler.planning.plan import Surroundings
     from scheduler.planning.reconcile import reconcile
@@ -118,11 +118,14 @@ def _quietly() -> Iterator[None]:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script that completes ids in your shell: eval "$(scheduler completion bash)"."""
+    """Print the script that completes ids in your shell.
+
+    To use it in bash or zsh: eval "$(scheduler completion bash)", in fish: scheduler completion fish | source
+    """
     root = context.find_root()
     kind = get_completion_class(shell)
     assert kind is not None, "click knows these three"
     script = kind(root.command, {}, "scheduler", "_SCHEDULER_COMPLETE").source()
-    if shell == "bash":  # to bash a colon ends a word, and ours stand inside of ids
+    if shell == "bash":  # where a colon ends a word; ids contain colons
         script = f'COMP_WORDBREAKS="${{COMP_WORDBREAKS//:/}}"\n{script}'
     click.echo(script)

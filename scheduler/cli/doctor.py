@@ -6,19 +6,20 @@ import sys
 
 import click
 
+from scheduler.cli.arguments import format_option
 from scheduler.cli.main import BROKEN, FINE, PROBLEMS, Context, guarded, pass_context, write
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 @pass_context
 @guarded
 def doctor(context: Context, form: str) -> None:
-    """Ask whether everything is ready. Sends and writes nothing.
+    """Check whether everything is ready.
 
-    Each channel's repository (there, may the token dispatch, does a workflow listen, carry and claim the
-    key), the tokens by name, the queue, the state, the clock, the settings. Exit 1 where something will
-    not work, 3 where the state cannot be reached.
+    This covers each channel's repository (does it exist, may the token dispatch, does a workflow listen, and
+    pass on and claim the key), the tokens by name, the queue, the state, the clock and the settings. Nothing
+    is written or sent. Exits with 1 if something will not work, and with 3 if the state cannot be reached.
     """
     from scheduler.app.doctor import examine
     from scheduler.reporting.doctor_text import findings_json, findings_text

@@ -1,4 +1,4 @@
-"""`list` and `show`: what is scheduled, what has become of it, and why."""
+"""`list` and `show`: what is scheduled, what has happened, and why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import click
 
 from scheduler.app import operations
 from scheduler.cli import completion
-from scheduler.cli.main import PROBLEMS, Context, F, TimeArgument, guarded, pass_context, write
+from scheduler.cli.arguments import DAY_OR_TIME, F, format_option, together
+from scheduler.cli.main import PROBLEMS, Context, guarded, pass_context, write
 from scheduler.planning import query
 from scheduler.reporting.terminal import visible
 from scheduler.state.statuses import STATUSES
@@ -19,35 +20,40 @@ from scheduler.times import Instant, instant_text
 
 _TYPES = ("simultaneous", "staggered", "independent")
 
-
-_FILTERS = (
+_filters = together(
     click.option(
         "--channel",
         multiple=True,
+        metavar="ID",
         shell_complete=completion.channels,
         help="Only this channel; may be repeated.",
     ),
-    click.option("--wave", multiple=True, shell_complete=completion.waves, help="Only this wave."),
+    click.option(
+        "--wave",
+        multiple=True,
+        metavar="ID",
+        shell_complete=completion.waves,
+        help="Only this wave; may be repeated.",
+    ),
     click.option(
         "--group",
         multiple=True,
+        metavar="WAVE/GROUP",
         shell_complete=completion.groups,
-        help="Only this coordination group, <wave>/<group>.",
+        help="Only this group; may be repeated.",
     ),
-    click.option("--status", multiple=True, type=click.Choice(STATUSES)),
-    click.option("--type", "kind", multiple=True, type=click.Choice(_TYPES)),
-    click.option("--from", "start", type=TimeArgument(dates=True), help="Published at this time or later."),
-    click.option("--to", "end", type=TimeArgument(dates=True), help="Published before this time."),
+    click.option(
+        "--status",
+        multiple=True,
+        type=click.Choice(STATUSES),
+        help="Only this status; may be repeated.",
+    ),
+    click.option(
+        "--type", "kind", multiple=True, type=click.Choice(_TYPES), help="Only this type; may be repeated."
+    ),
+    click.option("--from", "start", type=DAY_OR_TIME, help="Only what is published then or later."),
+    click.option("--to", "end", type=DAY_OR_TIME, help="Only what is published before then."),
 )
-
-
-def _demand_span(start: Instant | None, end: Instant | None) -> None:
-    """Refuse a span in which nothing can lie. Raises UsageError."""
-    if start is not None and end is not None and end <= start:
-        raise click.UsageError(
-            f"nothing can lie between --from {instant_text(start)} and --to {instant_text(end)}: --to is a "
-            "later time"
-        )
 
 
 def filtered(command: F) -> F:
@@ -65,7 +71,10 @@ def filtered(command: F) -> F:
         end: Instant | None,
         **options: Any,
     ) -> Any:
-        _demand_span(start, end)
+        if start is not None and end is not None and end <= start:
+            raise click.UsageError(
+                f"--to {instant_text(end)} must be later than --from {instant_text(start)}"
+            )
         wanted = query.Filter(
             channels=frozenset(channel),
             waves=frozenset(wave),
@@ -77,32 +86,27 @@ def filtered(command: F) -> F:
         )
         return command(*arguments, wanted=wanted, **options)
 
-    for option in reversed(_FILTERS):
-        run = option(run)
-    return cast("F", run)
+    return cast("F", _filters(run))
 
 
 @click.command("list")
 @filtered
-@click.option(
-    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
-)
+@format_option("table", "json", "csv")
 @pass_context
 @guarded
-def list_schedules(
-    context: Context,
-    wanted: query.Filter,
-    form: str,
-) -> None:
-    """List schedules: what is recorded, what the next run would record, and open slots."""
+def list_schedules(context: Context, wanted: query.Filter, form: str) -> None:
+    """List publications and open slots.
+
+    They are those that are recorded, and those that the next run would record.
+    """
     from scheduler.reporting.render import for_list
 
     reconciled, state = context.repository.look()
     every = query.rows(reconciled, state)
     chosen = [row for row in every if wanted.accepts(row)]
     write(for_list(form, chosen, every=every, colour=context.colour))
-    for words in query.unknown_names(wanted, reconciled, every):
-        click.echo(f"warning: {visible(words)}", err=True)
+    for message in query.unknown_names(wanted, reconciled, every):
+        click.echo(f"warning: {visible(message)}", err=True)
     if reconciled.declared is None:
         from scheduler.reporting.diagnostics_text import diagnostics_text
 
@@ -115,11 +119,14 @@ list = list_schedules  # noqa: A001 - the table of commands finds each by its na
 
 @click.command()
 @click.argument("schedule_id", metavar="ID", shell_complete=completion.schedules)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@format_option("text", "json")
 @pass_context
 @guarded
 def show(context: Context, schedule_id: str, form: str) -> None:
-    """Tell one schedule: where it is declared, its history, and why it has or has not been sent."""
+    """Show a publication, its history, and what comes next.
+
+    Also where it is declared, by whom, and why it has or has not been sent.
+    """
     from scheduler.reporting.show_text import show_json, show_text
 
     shown = operations.show(context.repository, schedule_id)

@@ -1,7 +1,7 @@
-"""The commands. This room turns arguments into calls, and what comes back into text and exit codes.
+"""The commands: arguments become calls, and what comes back becomes text and an exit code.
 
-Exit codes: 0 fine; 1 problems in what is declared, or outcomes of this run that failed or are unknown;
-2 wrong usage; 3 broken machinery (state, store, queue).
+Exit codes: 0 fine; 1 errors in what is declared, or outcomes of this run that failed or are unknown; 2 wrong
+usage; 3 broken machinery (state, queue).
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
 from scheduler import __version__
 from scheduler.app.repository import Repository, root_of
+from scheduler.cli.arguments import DURATION, PAIR, TIME, F, format_option
 from scheduler.clock import Clock
 from scheduler.errors import (
     Error,
@@ -29,58 +30,23 @@ from scheduler.errors import (
     StateError,
     StateMissing,
 )
-from scheduler.times import Instant, TimeError, instant_text, read_duration, read_time, zone_release
+from scheduler.times import Instant, instant_text, zone_release
+from scheduler.wording import count
 
 if TYPE_CHECKING:
     from scheduler.delivery import Report, Runner
     from scheduler.desired import SettingsSpec
     from scheduler.diagnostics import Diagnostic
     from scheduler.planning.reconcile import Reconciled
+    from scheduler.state.record import State
 
 FINE, PROBLEMS, USAGE, BROKEN = 0, 1, 2, 3
 CHANGES = 4
 """The exit code of `plan --detailed-exitcode` where there is something to do."""
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-# --- arguments --------------------------------------------------------------------------------------
-
-
-class TimeArgument(click.ParamType[Instant]):
-    """A time with an offset; where a whole day makes sense, also a date (its beginning, UTC)."""
-
-    name = "time"
-
-    def __init__(self, *, dates: bool = False) -> None:
-        self.dates = dates
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Instant:
-        if isinstance(value, int):
-            return value
-        text = f"{value}T00:00:00Z" if self.dates and len(value) == 10 else value
-        try:
-            return read_time(text)
-        except TimeError as problem:
-            self.fail(f"{problem}; {problem.hint}", param, ctx)
-
-
-class DurationArgument(click.ParamType[int]):
-    """`90s`, `10m`, `1h30m`."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return read_duration(value)
-        except TimeError as problem:
-            self.fail(f"{problem}; {problem.hint}", param, ctx)
-
 
 class Context:
-    """What every command gets: the repository's folder, the environment, the clock, the terminal."""
+    """What every command gets: the repository, the environment, the clock, and whether to print colours."""
 
     def __init__(self, directory: str, now: Instant | None) -> None:
         self.directory = directory
@@ -93,7 +59,7 @@ class Context:
         return Repository(root_of(self.directory), self.environ, self.clock)
 
     def texts(self, reconciled: Reconciled | None = None) -> Mapping[str, str]:
-        """The text of every file, for the frames around problems."""
+        """The text of every file, by name: diagnostics quote the lines they are about."""
         if reconciled is not None and reconciled.declared is not None:
             return {name: document.text for name, document in reconciled.declared.documents.items()}
         from scheduler.desired import yaml_reader
@@ -106,7 +72,7 @@ pass_context = click.make_pass_decorator(Context)
 
 
 def guarded(command: F) -> F:
-    """Turn the exceptions of this package into words and exit codes."""
+    """Turn the exceptions of this package into messages and exit codes."""
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
@@ -118,8 +84,7 @@ def guarded(command: F) -> F:
     return run  # type: ignore[return-value]  # the same signature, which `wraps` cannot express
 
 
-def _complain(problem: Error) -> None:
-    """An error and its hint, for a person."""
+def _print_error(problem: Error) -> None:
     from scheduler.reporting.terminal import visible
 
     click.echo(f"error: {visible(problem.message)}", err=True)
@@ -132,22 +97,22 @@ def _fail(problem: Error) -> NoReturn:
 
     if isinstance(problem, ScheduleError) and problem.diagnostics:
         click.echo(diagnostics_text(problem.diagnostics, {}) + "\n", err=True)
-    _complain(problem)
+    _print_error(problem)
     if isinstance(problem, (StateError, QueueError)):
         sys.exit(BROKEN)
     sys.exit(PROBLEMS if isinstance(problem, (RunRefused, ScheduleError)) else USAGE)
 
 
 def write(document: str | Iterable[bytes]) -> None:
-    """Write a whole document, or the parts of one, to standard output, whatever its encoding can show."""
+    """Write a document, or the parts of one, to standard output, in UTF-8 whatever the locale is."""
     try:
         sys.stdout.flush()
         sys.stdout.buffer.writelines([document.encode("utf-8")] if isinstance(document, str) else document)
         sys.stdout.buffer.flush()
     except OSError as problem:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in buffers goes there
-        if not isinstance(problem, BrokenPipeError):  # whoever closed a pipe has seen enough
-            click.echo(f"error: the output cannot be written: {problem.strerror}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where Python flushes at exit
+        if not isinstance(problem, BrokenPipeError):  # as `| head` does on purpose
+            click.echo(f"error: cannot write the output: {problem.strerror}", err=True)
         sys.exit(BROKEN)
 
 
@@ -155,7 +120,10 @@ def write(document: str | Iterable[bytes]) -> None:
 
 
 class Commands(click.Group):
-    """The group of all commands; those of other rooms are imported when they are called."""
+    """The group of all commands; those of other modules are imported when they are called.
+
+    So a command pays for its own imports alone, as the help and the completion of each command do.
+    """
 
     ELSEWHERE: Mapping[str, str] = {
         "assign": "scheduler.cli.edit",
@@ -174,7 +142,7 @@ class Commands(click.Group):
         "simulate": "scheduler.cli.simulate",
         "worker": "scheduler.cli.worker",
     }
-    """Command name -> module that has it as a click command of the same name (dashes as underscores)."""
+    """Command name -> the module that has it as a click command of the same name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *self.ELSEWHERE})
@@ -183,13 +151,14 @@ class Commands(click.Group):
         module = self.ELSEWHERE.get(cmd_name)
         if module is None:
             return super().get_command(ctx, cmd_name)
-        found = getattr(importlib.import_module(module), cmd_name.replace("-", "_"))
-        return cast("click.Command", found)
+        return cast("click.Command", getattr(importlib.import_module(module), cmd_name))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("-C", "directory", default=".", metavar="DIR", help="The repository; default: this folder.")
-@click.option("--now", type=TimeArgument(), help="Start the clock at this time, for trying things out.")
+@click.option(
+    "-C", "directory", default=".", show_default=True, metavar="DIR", help="The folder of the repository."
+)
+@click.option("--now", type=TIME, help="Start the clock at this time, to try things out.")
 @click.version_option(
     __version__,
     prog_name="scheduler",
@@ -197,11 +166,11 @@ class Commands(click.Group):
 )
 @click.pass_context
 def cli(context: click.Context, directory: str, now: Instant | None) -> None:
-    """Publish video on many channels at once, as declared in waves/ and channels/."""
+    """Publish videos on many channels, as declared in waves/ and channels/."""
     context.obj = Context(directory, now)
 
 
-# --- looking ---------------------------------------------------------------------------------------
+# --- reading ---------------------------------------------------------------------------------------
 
 
 @cli.command()
@@ -209,18 +178,21 @@ def cli(context: click.Context, directory: str, now: Instant | None) -> None:
     "--format",
     "form",
     type=click.Choice(["text", "json", "github", "sarif"]),
-    help="Default: text; github on Actions.",
+    help="Output format; default: text (github on GitHub Actions).",
 )
 @pass_context
 @guarded
 def validate(context: Context, form: str | None) -> None:
-    """Check every file and every rule; send and write nothing."""
+    """Check every file against every rule.
+
+    Nothing is written or sent.
+    """
     from scheduler.reporting.render import for_validate
 
     try:
         reconciled, _ = context.repository.look(proposal=True, only_check=True)
     except StateError:
-        _tell_files(context)
+        _print_file_problems(context)
         raise
     chosen = form or ("github" if context.environ.get("GITHUB_ACTIONS") == "true" else "text")
     write(for_validate(chosen, reconciled, context.texts(reconciled), colour=context.colour))
@@ -228,13 +200,16 @@ def validate(context: Context, form: str | None) -> None:
 
 
 @cli.command()
+@format_option("text", "json", "markdown")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 4 if there is anything to do.")
+@click.option("--base", metavar="COMMIT", help="For markdown: compare with what this commit declares.")
+@click.option("--hold", type=DURATION, help="For markdown: how long your runs wait for what falls due.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True
+    "--limit",
+    type=click.IntRange(min=5_000),
+    metavar="BYTES",
+    help="For markdown: maximum size; default: what a comment can hold.",
 )
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 4 where there is something to do.")
-@click.option("--base", metavar="COMMIT", help="Markdown: tell what is different from what this declares.")
-@click.option("--hold", type=DurationArgument(), help="Markdown: how long your runs stay for what falls due.")
-@click.option("--limit", type=click.IntRange(min=5_000), help="Markdown: its bytes; default: a comment's.")
 @pass_context
 @guarded
 def plan(
@@ -250,7 +225,7 @@ def plan(
 
     if form != "markdown":
         if (base, hold, limit) != (None, None, None):
-            raise click.UsageError("--base, --hold and --limit go with --format markdown")
+            raise click.UsageError("--base, --hold and --limit require --format markdown")
         reconciled = context.repository.proposed()
         write(for_plan(form, reconciled, context.texts(reconciled), colour=context.colour))
         changes = bool(reconciled.plan.changes)
@@ -264,7 +239,7 @@ def plan(
 def _propose(
     context: Context, base: str | None, hold: int | None, limit: int | None
 ) -> tuple[Reconciled, bool]:
-    """Write a plan for a pull request; what was planned, and whether it changes anything."""
+    """Write a plan for a pull request. Returns what was planned, and whether it changes anything."""
     from scheduler.reporting.render import for_plan
     from scheduler.reporting.review import review
 
@@ -282,13 +257,13 @@ def _propose(
 
 @cli.command()
 @click.option(
-    "--output", "folder", type=click.Path(file_okay=False), help="Write the files into this folder."
+    "--output", "folder", type=click.Path(file_okay=False), help="Write the schemas to this folder."
 )
 @click.argument("kind", required=False, type=click.Choice(["wave", "channel", "scheduler", "state"]))
 @pass_context
 @guarded
 def schema(_: Context, kind: str | None, folder: str | None) -> None:
-    """Print the JSON Schema of one kind of file, or write all of them into a folder."""
+    """Print the JSON Schemas of the files, or of one kind."""
     from pathlib import Path
 
     from scheduler.app.schemas import schema_files
@@ -308,26 +283,29 @@ def schema(_: Context, kind: str | None, folder: str | None) -> None:
 
 
 @cli.command()
-@click.option("--hold", type=DurationArgument(), help="Also wait for what falls due within this time.")
+@click.option("--hold", type=DURATION, help="Also wait for what falls due within this time.")
 @click.option(
     "--watch",
     is_flag=False,
     flag_value="",
     metavar="[DURATION]",
-    help="Keep reconciling, for a time or for good.",
+    help="Run again and again, for this time or until stopped.",
 )
-@click.option("--dry-run", is_flag=True, help="Only show what would be done; nothing is written or sent.")
-@click.option("--force", is_flag=True, help="Cancel however many schedules are no longer declared.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Show what would be done; write and send nothing.")
+@click.option("--force", is_flag=True, help="Cancel what is no longer declared, however much it is.")
+@format_option("text", "json")
 @pass_context
 @guarded
 def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, force: bool, form: str) -> None:
-    """Reconcile once: record what is declared, send what is due, record what came of it."""
+    """Record what is declared, and send what is due.
+
+    Then record the outcomes. It may run as often as you like: what was sent is not sent again.
+    """
     from scheduler.delivery import Runner
 
     if hold is not None and watch is not None:
-        raise click.UsageError("--hold and --watch exclude each other")
-    duration = _watch_duration(watch)
+        raise click.UsageError("--hold and --watch cannot be combined")
+    duration = DURATION.convert(watch, None, None) if watch else None
     repository = context.repository
     settings = repository.settings()
     if settings is None:
@@ -335,47 +313,40 @@ def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, fo
     if dry_run:
         _dry_run(context, settings, force=force, form=form)
     if repository.surroundings().stopped:
-        click.echo("SCHEDULER_PAUSED is set: nothing is sent.", err=True)
+        click.echo("SCHEDULER_PAUSED is set, so nothing is sent.", err=True)
     stays = hold is not None or watch is not None
     runner = Runner(repository.edge(settings, follow=stays), force=force)
     try:
         report = _run(context, runner, hold=hold, watch=watch is not None, duration=duration)
     except Error:
-        if runner.report.results:  # what was done before is told all the same
-            _tell_report(context, runner.report, form)
+        if runner.report.results:  # what was done before the error has happened all the same
+            _print_report(context, runner.report, form)
         raise
-    _tell_report(context, report, form)
+    _print_report(context, report, form)
     sys.exit(PROBLEMS if report.is_red else FINE)
 
 
 def _stop_at_settings(context: Context, form: str) -> NoReturn:
-    """A broken scheduler.yaml stops the run."""
+    """Print why scheduler.yaml cannot be read, and exit."""
     reconciled, _ = context.repository.look()
     if form == "json":
         from scheduler.reporting.json_output import results_json
 
         write(results_json([], reconciled.diagnostics).decode() + "\n")
     else:
-        _tell_problems(reconciled.diagnostics, context.texts(reconciled))
+        _print_problems(reconciled.diagnostics, context.texts(reconciled))
     sys.exit(PROBLEMS)
-
-
-def _watch_duration(watch: str | None) -> int | None:
-    if not watch:
-        return None
-    converted: int = DurationArgument().convert(watch, None, None)
-    return converted
 
 
 def _run(context: Context, runner: Runner, *, hold: int | None, watch: bool, duration: int | None) -> Report:
     from scheduler.delivery import hold_and_watch
 
-    gc.enable()  # `__main__` does without, for those that end soon
+    gc.enable()  # `__main__` turns it off, which is faster for commands that end soon
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: context.clock.end())
     try:
         if watch:
-            return hold_and_watch.watch(runner, duration, _complain, _Log(context).tell)
+            return hold_and_watch.watch(runner, duration, _print_error, _Log(context).show)
         return hold_and_watch.hold(runner, hold) if hold is not None else runner.reconcile_once()
     finally:
         report = runner.report
@@ -384,33 +355,33 @@ def _run(context: Context, runner: Runner, *, hold: int | None, watch: bool, dur
 
 
 class _Log:
-    """What a watch tells on the way, to standard error: each outcome and each new problem, once."""
+    """What a watch prints to standard error: each outcome and each new problem, once."""
 
     def __init__(self, context: Context) -> None:
         self._clock = context.clock
-        self._told: dict[str, Any] = {}
+        self._results: dict[str, Any] = {}
         self._problems: frozenset[Diagnostic] = frozenset()
 
-    def tell(self, report: Report) -> None:
+    def show(self, report: Report) -> None:
         from scheduler.reporting.terminal import visible
 
         now = instant_text(self._clock.now())
         for schedule_id in sorted(report.results):
             result = report.results[schedule_id]
-            if self._told.get(schedule_id) != result:
-                words = f"{now}  {schedule_id}  {result.status}  {result.error or ''}"
-                click.echo(visible(words).rstrip(), err=True)
-        self._told = dict(report.results)
+            if self._results.get(schedule_id) != result:
+                line = f"{now}  {schedule_id}  {result.status}  {result.error or ''}"
+                click.echo(visible(line).rstrip(), err=True)
+        self._results = dict(report.results)
         problems = frozenset(report.diagnostics)
         for fault in report.diagnostics:
             if fault not in self._problems:
-                words = f"{now}  {fault.location}: {fault.severity}: {fault.message} [{fault.code}]"
-                click.echo(visible(words), err=True)
+                line = f"{now}  {fault.location}: {fault.severity}: {fault.message} [{fault.code}]"
+                click.echo(visible(line), err=True)
         self._problems = problems
 
 
 def _dry_run(context: Context, settings: SettingsSpec, *, force: bool, form: str) -> NoReturn:
-    """What the run would do; the state must be there as for a run."""
+    """Print what the run would do, and exit. As for a run, the state must exist."""
     from scheduler.reporting.render import for_plan
 
     repository = context.repository
@@ -419,25 +390,25 @@ def _dry_run(context: Context, settings: SettingsSpec, *, force: bool, form: str
     sys.exit(PROBLEMS if reconciled.is_red else FINE)
 
 
-def _tell_report(context: Context, report: Report, form: str) -> None:
+def _print_report(context: Context, report: Report, form: str) -> None:
     from scheduler.reporting.render import for_run
 
     texts = {} if report.last is None else context.texts(report.last)
     write(for_run(form, report, texts, colour=context.colour))
 
 
-def _tell_files(context: Context) -> None:
-    """What is wrong in the files themselves, where the record is out of reach: an editor may be offline."""
+def _print_file_problems(context: Context) -> None:
+    """The problems in the files alone, where the state cannot be reached: an editor may be offline."""
     from scheduler.desired.declarations import declare
     from scheduler.diagnostics import in_order
 
     _, faults = declare(context.repository.sources())
     if faults:
-        _tell_problems(in_order(faults), context.texts())
-        click.echo("\nThese are of the files alone; the rules also need the record.\n", err=True)
+        _print_problems(in_order(faults), context.texts())
+        click.echo("\nThese are errors in the files alone; the rules also need the state.\n", err=True)
 
 
-def _tell_problems(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> None:
+def _print_problems(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> None:
     from scheduler.reporting.diagnostics_text import diagnostics_text
 
     click.echo(diagnostics_text(diagnostics, texts), err=True)
@@ -448,20 +419,24 @@ def _tell_problems(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) 
 
 @cli.group()
 def state() -> None:
-    """The recorded state: make the first one, show it, verify it."""
+    """Create, show or verify the state."""
 
 
 @state.command("init")
 @click.option(
     "--lineup-from",
     multiple=True,
+    type=PAIR,
     metavar="CHANNEL=VIDEO",
-    help="Where a lineup was already under way: the next video.",
+    help="The next video of a lineup that is already under way; may be repeated.",
 )
 @pass_context
 @guarded
-def state_init(context: Context, lineup_from: Sequence[str]) -> None:
-    """Make the first state; what lies in the past is recorded as cancelled, so that it is never sent."""
+def state_init(context: Context, lineup_from: Sequence[tuple[str, str]]) -> None:
+    """Create the first state.
+
+    What is in the past is recorded as cancelled, so that it is never sent.
+    """
     from scheduler.planning import first_state
 
     repository = context.repository
@@ -472,30 +447,20 @@ def state_init(context: Context, lineup_from: Sequence[str]) -> None:
         repository.sources(),
         lineage=settings.lineage or str(uuid.uuid4()),
         now=context.clock.now(),
-        lineup_from=_lineups(lineup_from),
+        lineup_from=dict(lineup_from),
     )
     store.create(begun.state)
     for line in begun.words:
         click.echo(line)
-    click.echo(f"made {store.name}, lineage {begun.state.lineage}")
-
-
-def _lineups(pairs: Sequence[str]) -> dict[str, str]:
-    result = {}
-    for pair in pairs:
-        channel, separator, video = pair.partition("=")
-        if not separator or not channel or not video:
-            raise click.UsageError(f"--lineup-from wants CHANNEL=VIDEO, not {pair!r}")
-        result[channel] = video
-    return result
+    click.echo(f"created {store.name}, lineage {begun.state.lineage}")
 
 
 def readable_settings(context: Context) -> SettingsSpec:
-    """The settings; where they cannot be read, their problems are told and the program ends."""
+    """The settings. Where they cannot be read, prints why and exits."""
     settings = context.repository.settings()
     if settings is None:
         reconciled, _ = context.repository.look()
-        _tell_problems(reconciled.diagnostics, context.texts(reconciled))
+        _print_problems(reconciled.diagnostics, context.texts(reconciled))
         sys.exit(PROBLEMS)
     return settings
 
@@ -515,16 +480,17 @@ def state_show(context: Context) -> None:
 @pass_context
 @guarded
 def state_verify(context: Context) -> None:
-    """Read the state as a run would, and say what is in it."""
+    """Read the state as a run would, and summarize it."""
     recorded = _recorded(context)
     live = sum(record.is_live for record in recorded.schedules.values())
     click.echo(
         f"fine: version {recorded.version}, lineage {recorded.lineage}, serial {recorded.serial}, "
-        f"{len(recorded.schedules)} schedules, {live} of them live"
+        f"{count(len(recorded.schedules), 'publication')}, {live:,} of them live"
     )
 
 
-def _recorded(context: Context) -> Any:
+def _recorded(context: Context) -> State:
+    """The state, with its archive read too: both must be intact."""
     from scheduler.app.preconditions import demand_lineage
 
     settings = readable_settings(context)
@@ -536,7 +502,7 @@ def _recorded(context: Context) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. Leaves by SystemExit."""
+    """Run the command line. Ends with SystemExit."""
     try:
         cli.main(args=None if arguments is None else list(arguments), prog_name="scheduler")
     except StateMissing as problem:

@@ -1,4 +1,4 @@
-"""`simulate`: what would happen under given lateness and faults; nothing is written or sent."""
+"""`simulate`: what would happen with late runs and faults; nothing is written or sent."""
 
 from __future__ import annotations
 
@@ -12,110 +12,79 @@ import msgspec
 from scheduler import desired
 from scheduler.app.repository import Repository
 from scheduler.checkout.source import Source
-from scheduler.cli.main import (
-    FINE,
-    PROBLEMS,
-    Context,
-    DurationArgument,
-    TimeArgument,
-    guarded,
-    pass_context,
-    readable_settings,
-    write,
-)
+from scheduler.cli.arguments import DAY_OR_TIME, DURATION, Argument, format_option
+from scheduler.cli.main import FINE, PROBLEMS, Context, guarded, pass_context, readable_settings, write
 from scheduler.desired import yaml_reader
 from scheduler.desired.declarations import declare
 from scheduler.planning import first_state
 from scheduler.planning.plan import Surroundings
 from scheduler.reporting.diagnostics_text import diagnostics_text
 from scheduler.reporting.simulation_text import simulation_json, simulation_text
-from scheduler.simulation.conditions import Conditions, Spread, read_spread
+from scheduler.simulation.conditions import Conditions, read_spread
 from scheduler.simulation.replay import Stage
 from scheduler.simulation.study import study
-from scheduler.times import Instant, TimeError
+from scheduler.times import Instant, instant_text
 
 LONGEST = 366 * 86_400
-"""Seconds of the longest span: more is a typing error."""
+"""Seconds of the longest span: a longer one is a typing error."""
 
 
-class SpreadArgument(click.ParamType[Spread]):
-    """`20m`, `0s..20m`, `0s..2h..5h` (with the median between), or `github`."""
-
-    name = "duration[..duration]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Spread:
-        if isinstance(value, Spread):
-            return value
-        try:
-            return read_spread(value)
-        except TimeError as problem:
-            self.fail(f"{problem}; {problem.hint}", param, ctx)
+def _read_share(text: str) -> float:
+    number = text.removesuffix("%")
+    if number == text or not number.replace(".", "", 1).isdecimal() or float(number) > 100:
+        raise click.BadParameter(f"{text!r} is not a share; write a percentage such as 30%")
+    return float(number) / 100
 
 
-class ShareArgument(click.ParamType[float]):
-    """`30%`."""
-
-    name = "percent"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        number = value.removesuffix("%")
-        if number == value or not number.replace(".", "", 1).isdecimal() or float(number) > 100:
-            self.fail(f"{value!r} is not a share; write a percentage such as 30%", param, ctx)
-        return float(number) / 100
+def _read_pace(text: str) -> desired.Pace:
+    """As scheduler.yaml reads it."""
+    line = f"pace: {text}\n".encode(errors="replace")
+    settings, faults = desired.read_settings(yaml_reader.read("--pace", line))
+    if settings is None:
+        raise click.BadParameter("; ".join(filter(None, (faults[0].message, faults[0].hint))))
+    return settings.pace
 
 
-class PaceArgument(click.ParamType[desired.Pace]):
-    """`60/min`, as in scheduler.yaml."""
-
-    name = "pace"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> desired.Pace:
-        if isinstance(value, desired.Pace):
-            return value
-        line = f"pace: {value}\n".encode(errors="replace")
-        settings, faults = desired.read_settings(yaml_reader.read("--pace", line))
-        if settings is None:
-            self.fail("; ".join(filter(None, (faults[0].message, faults[0].hint))), param, ctx)
-        return settings.pace
-
-
-_duration = DurationArgument()
-_spread = SpreadArgument()
-_share = ShareArgument()
+SPREAD = Argument("duration[..duration]", read_spread)
+"""`20m`, `0s..20m`, `0s..2h..5h` (with the median in the middle), or `github`."""
+SHARE = Argument("percent", _read_share)
+"""From 0 to 1: `30%`."""
+PACE = Argument("pace", _read_pace)
+"""`60/min`."""
 
 
 @click.command()
-@click.option("--from", "start", type=TimeArgument(dates=True), help="Default: now.")
-@click.option("--for", "span", type=_duration, help="How long; default: the horizon (14d).")
-@click.option("--to", "end", type=TimeArgument(dates=True), help="Until when, instead of --for.")
-@click.option("--every", type=_spread, default="15m", show_default=True, help="From one tick to the next.")
+@click.option("--from", "start", type=DAY_OR_TIME, help="Start of the span; default: now.")
+@click.option("--for", "span", type=DURATION, help="Length of the span; default: the horizon (14d).")
+@click.option("--to", "end", type=DAY_OR_TIME, help="End of the span, instead of --for.")
+@click.option("--every", type=SPREAD, default="15m", show_default=True, help="Time from tick to tick.")
 @click.option(
     "--late",
-    type=_spread,
+    type=SPREAD,
     default="0s",
     show_default=True,
-    help="How late a tick comes; `github`: as its cron was seen to be.",
+    help="How late a tick starts; `github`: as measured there.",
 )
-@click.option("--drop", type=_share, default="0%", show_default=True, help="Ticks that never come.")
-@click.option("--hold", type=_duration, default="0s", show_default=True, help="As for `run`.")
+@click.option("--drop", type=SHARE, default="0%", show_default=True, help="Ticks that never start.")
+@click.option("--hold", type=DURATION, default="0s", show_default=True, help="The --hold of each run.")
 @click.option(
     "--latency",
-    type=_spread,
+    type=SPREAD,
     default="1s",
     show_default=True,
-    help="How long a channel, or the home of the record, takes to answer.",
+    help="How long a channel, or where the state is kept, takes to answer.",
 )
-@click.option("--refuse", type=_share, default="0%", show_default=True, help="Requests that are refused.")
-@click.option("--limit", type=_share, default="0%", show_default=True, help="That meet a rate limit.")
-@click.option("--unknown", type=_share, default="0%", show_default=True, help="Whose answer is lost.")
-@click.option("--lead", type=_duration, help="Try this `lead` on all channels.")
-@click.option("--catch-up", type=_duration, help="Try this `catch_up` for everything.")
-@click.option("--pace", type=PaceArgument(), help="Try this `pace`, such as 60/min.")
-@click.option("--runs", type=click.IntRange(1, 10_000), default=5, show_default=True, help="How often.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same outcome.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--refuse", type=SHARE, default="0%", show_default=True, help="Requests that are rejected.")
+@click.option("--limit", type=SHARE, default="0%", show_default=True, help="Requests that are throttled.")
+@click.option("--unknown", type=SHARE, default="0%", show_default=True, help="Responses that are lost.")
+@click.option("--lead", type=DURATION, help="Try this `lead` on all channels.")
+@click.option("--catch-up", type=DURATION, help="Try this `catch_up` for everything.")
+@click.option("--pace", type=PACE, help="Try this `pace`, such as 60/min.")
+@click.option(
+    "--runs", type=click.IntRange(1, 10_000), default=5, show_default=True, help="How many times to replay."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same result.")
+@format_option("text", "json")
 @pass_context
 @guarded
 def simulate(
@@ -128,23 +97,27 @@ def simulate(
     form: str,
     **conditions: Any,
 ) -> None:
-    """Replay what is declared under given lateness and faults; nothing is written or sent.
+    """Replay what is declared with late runs and faults.
 
-    Tells how late publications would leave, what would be missed, and which `catch_up`, `lead` or hold
-    would have been enough.
+    Shows how late publications would be sent, what would be missed, and which `catch_up`, `lead` or --hold
+    would be enough. Nothing is written or sent.
     """
     given = Conditions(**conditions)
-    if given.every.least < 1 or given.refuse + given.limit + given.unknown > 1:
-        raise click.UsageError("ticks are at least 1s apart, and all faults together at most 100%")
+    if given.every.least < 1:
+        raise click.UsageError("--every must be at least 1s")
+    if given.refuse + given.limit + given.unknown > 1:
+        raise click.UsageError("--refuse, --limit and --unknown must not exceed 100% together")
     if span is not None and end is not None:
-        raise click.UsageError("--for and --to exclude each other")
+        raise click.UsageError("--for and --to cannot be combined")
     begin = context.clock.now() if start is None else start
     settings = readable_settings(context)
     until = begin + (settings.horizon if span is None else span) if end is None else end
     if until <= begin:
-        raise click.UsageError("the span ends before it begins")
+        raise click.UsageError(
+            f"the span would end at {instant_text(until)}, not after its start, {instant_text(begin)}"
+        )
     if until - begin > LONGEST:
-        raise click.UsageError("the span is longer than a year")
+        raise click.UsageError("the span must not be longer than a year")
     found = study(_stage(context.repository, settings, begin, until), given, runs)
     if form == "json":
         write(simulation_json(found).decode() + "\n")
@@ -159,9 +132,9 @@ def simulate(
 
 
 def _stage(repository: Repository, settings: desired.SettingsSpec, start: Instant, end: Instant) -> Stage:
-    """What is declared and recorded now. Without a record it begins as `state init` would begin it.
+    """What is declared and recorded now. Without a state, it starts with the one of `state init`.
 
-    Raises StateError where the state can't be reached, and ScheduleError where one cannot begin.
+    Raises StateError where the state cannot be reached, and ScheduleError where none can be created.
     """
     sources = repository.sources()
     state, archive = repository.recorded(settings)
@@ -178,7 +151,7 @@ def _stage(repository: Repository, settings: desired.SettingsSpec, start: Instan
 
 
 def _with_all_tokens(surroundings: Surroundings, sources: Sequence[Source]) -> Surroundings:
-    """The operator's environment with every token that is needed in it, and nothing stopped."""
+    """The operator's environment as if every needed token were set and nothing stopped."""
     declared, _ = declare(sources)
     channels = () if declared is None else declared.channels.values()
     needed = {name for channel in channels if (name := surroundings.token_for(channel)) is not None}

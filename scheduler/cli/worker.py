@@ -12,15 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scheduler.cli.main import (
-    FINE,
-    PROBLEMS,
-    Context,
-    DurationArgument,
-    guarded,
-    pass_context,
-    readable_settings,
-)
+from scheduler.cli.arguments import DURATION
+from scheduler.cli.main import FINE, PROBLEMS, Context, guarded, pass_context, readable_settings
 from scheduler.errors import Error
 from scheduler.reporting.terminal import visible
 
@@ -32,33 +25,36 @@ if TYPE_CHECKING:
 
 ALLOWED = "SCHEDULER_ALLOW_COMMANDS"
 LEASE, BROKER_LEASE = 60, 600
-"""Seconds. To renew the lease of a broker's job is a save of the record, so it is done more seldom."""
+"""Seconds. To renew the lease of a broker's job takes a save of the state, so that is done less often."""
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Do what waits now, then end; exit 1 where something failed.")
+@click.option("--once", is_flag=True, help="Run the jobs that are waiting, then exit; with 1 if one failed.")
 @click.option(
     "--queue", "queues", multiple=True, metavar="NAME", help="Only jobs of this queue; may be repeated."
 )
-@click.option("--jobs", type=click.IntRange(1, 100), default=1, show_default=True, help="Jobs at one time.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 100), default=1, show_default=True, help="Jobs to run at once."
+)
 @click.option(
     "--lease",
-    type=DurationArgument(),
-    help="After how long without a sign a worker is taken for lost; default 1m, with a broker 10m.",
+    type=DURATION,
+    help="After this long in silence a worker counts as lost; default: 1m, with a broker 10m.",
 )
 @pass_context
 @guarded
 def worker(context: Context, once: bool, queues: Sequence[str], jobs: int, lease: int | None) -> None:
-    """Take jobs from the queue and run their channels' commands, until a signal asks to end.
+    """Take jobs from the queue, and run their commands.
 
-    Commands come from the repository, so they are run only where SCHEDULER_ALLOW_COMMANDS=1 is set.
+    The commands are those of the channels without a repository. They come from this repository, so they run
+    only if SCHEDULER_ALLOW_COMMANDS=1 is set. A worker runs until it gets SIGTERM or SIGINT.
     """
     if lease is not None and lease < 1:
-        raise click.UsageError("--lease wants at least 1s")
+        raise click.UsageError("--lease must be at least 1s")
     if context.environ.get(ALLOWED) != "1":
         raise Error(
-            f"{ALLOWED}=1 is not set, so no command of this repository is run here",
-            hint=f"whoever may merge decides what then runs on this machine: to allow that, set {ALLOWED}=1",
+            f"{ALLOWED}=1 is not set, so this worker runs no commands",
+            hint=f"set {ALLOWED}=1 to let everyone who can merge decide what runs on this machine",
         )
     settings = readable_settings(context)
     context.repository.demand_lasting_homes(settings)
@@ -95,7 +91,7 @@ def _work(
         backoff=settings.retry.backoff,
         queues=queues,
     )
-    runner.log(f"the worker {options.name} takes jobs from {queue.name}")
+    runner.log(f"worker {options.name} takes jobs from {queue.name}")
     try:
         if isinstance(queue, SqliteQueue):
             SqliteWorker(queue, writer, runner, options).work(once=once)
@@ -103,7 +99,7 @@ def _work(
             _work_for(queue, context, writer, runner, options, once=once)
     finally:
         repository.close()
-    runner.log(f"the worker ends: {runner.tally.done} done, {runner.tally.failed} failed")
+    runner.log(f"worker stopped: {runner.tally.done} done, {runner.tally.failed} failed")
     return runner
 
 
@@ -121,14 +117,14 @@ def _work_for(
 
     if options.lease > LONGEST_LEASE:
         raise click.UsageError(
-            "--lease with a broker is at most 25m: RabbitMQ waits no longer than half an hour"
+            "--lease must be at most 25m with a broker: RabbitMQ takes a job back after half an hour"
         )
     repository, state = context.repository, writer.read()
 
     def names() -> Sequence[str]:
-        """What to listen to; without `--queue`, every queue that a channel names by now.
+        """The queues to listen to; without `--queue`, every queue that a channel names now.
 
-        What else was sent is known from the beginning: to read a branch again and again is to fetch it.
+        Those of jobs that were sent before are read from the state once, since each read may fetch a branch.
         """
         return options.queues or queue_names(repository.queues(), state.schedules)
 

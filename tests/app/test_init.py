@@ -88,7 +88,7 @@ def test_a_new_repository_has_all_that_its_editors_its_operators_and_github_need
 def test_it_says_what_to_do_next(mini: Miniature, tmp_path: Path) -> None:
     outcome = mini.run("init", str(tmp_path / "new"), now=BEGUN)
     lines = outcome.out.splitlines()
-    assert lines[0] == f"made 26 files in {tmp_path / 'new'}"
+    assert lines[0] == f"created 26 files in {tmp_path / 'new'}"
     after = [line.split("#")[0].strip() for line in lines[lines.index("next:") + 1 :]]
     assert after == [
         f"cd {tmp_path / 'new'} && git init -b main",
@@ -98,7 +98,7 @@ def test_it_says_what_to_do_next(mini: Miniature, tmp_path: Path) -> None:
         "git remote add origin URL && git push -u origin main",
         "scheduler state init",
         "scheduler doctor",
-        "docs/setting-up-on-github.md has the rest: tokens, the environment, who may change what.",
+        "docs/setting-up-on-github.md has the rest: tokens, the environment, permissions.",
     ]
 
 
@@ -452,7 +452,7 @@ def test_an_installed_wheel_makes_the_same_repository(new: Miniature, tmp_path: 
         return done.stdout
 
     told = scheduler("--now", BEGUN, "init", "from-wheel", "--owner", "nightjar")
-    assert "mind:" not in told  # a wheel that was unpacked does not say where it came from
+    assert "note:" not in told  # a wheel that was unpacked does not say where it came from
     folder = tmp_path / "from-wheel"
     assert made(folder) == made(new.root)
     for name in made(folder) - {"requirements.txt"}:  # a wheel's own metadata may be newer than a checkout's

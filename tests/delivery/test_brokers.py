@@ -124,7 +124,7 @@ class Screens:
         """Work until nothing waits."""
         with self.worker("--once", *options) as process:
             assert process.wait(PATIENCE) in (0, 1), self.log
-        assert "the worker ends" in self.log.splitlines()[-1], self.log
+        assert "worker stopped" in self.log.splitlines()[-1], self.log
 
     def stop(self, process: subprocess.Popen[str]) -> None:
         process.terminate()
@@ -250,7 +250,7 @@ def test_two_workers_share_a_thousand_jobs_and_each_is_done_once(screens: Screen
         screens.stop(other)
     assert screens.played == Counter(videos)
     assert set(screens.outcomes.values()) == {"completed (run)"}
-    shares = [int(line.split()[-4]) for line in screens.log.splitlines() if "the worker ends" in line]
+    shares = [int(line.split()[-4]) for line in screens.log.splitlines() if "worker stopped" in line]
     assert sum(shares) == 1000
     assert min(shares) > 0
 

@@ -161,7 +161,7 @@ def test_output_that_cannot_be_written_is_told_in_a_line(mini: Miniature) -> Non
         process = mini.start("validate", stdout=full)
         _, told = process.communicate(timeout=30)
     assert process.returncode == 3
-    assert told == "error: the output cannot be written: No space left on device\n"
+    assert told == "error: cannot write the output: No space left on device\n"
 
 
 @pytest.mark.parametrize("token", ["ghp_abcdefghijklmnopqrstuvwxyz012345", "acme token", "a" * 40])
@@ -263,7 +263,7 @@ def test_without_the_record_an_editor_is_told_at_least_what_is_wrong_in_the_file
     outcome = mini.run("validate")
     assert outcome.code == 3
     assert "waves/spring.yaml:1:1: error: unknown key `titel`; did you mean `title`?" in outcome.err
-    assert "These are of the files alone" in outcome.err
+    assert "These are errors in the files alone" in outcome.err
     assert "error: branch scheduler-state of origin cannot be read" in outcome.err
     mini.write({"waves/spring.yaml": "title: Spring\nschedules: []\n"})
-    assert "of the files alone" not in mini.run("validate").err
+    assert "in the files alone" not in mini.run("validate").err

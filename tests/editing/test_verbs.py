@@ -219,12 +219,12 @@ def test_a_blank_reason_is_none(desk: Miniature) -> None:
     assert changed_lines(do(desk, "pause", "wave:spring", "--reason", "   ")) == ["+paused: true"]
     do(desk, "pause", "channel:daily", "--reason", "strike")
     assert changed_lines(do(desk, "pause", "channel:daily", "--reason", " ")) == []
-    assert "The reason is not kept" not in do(desk, "resume", "wave:spring", "--reason", "").out
+    assert "The reason was not saved" not in do(desk, "resume", "wave:spring", "--reason", "").out
 
 
 def test_a_reason_that_is_not_kept_is_told_to_be_lost(desk: Miniature) -> None:
     outcome = do(desk, "cancel", "spring/teaser/beta", "--reason", "a typing error in it")
-    assert "The reason is not kept" in outcome.out
+    assert "The reason was not saved" in outcome.out
 
 
 # --- move -------------------------------------------------------------------------------------------
@@ -569,7 +569,7 @@ def test_what_may_have_been_published_wants_resend_and_gets_a_key_of_its_own(
 
     outcome = do(desk, "retry", "spring/teaser/alpha", "--resend", now="2026-03-01T19:00:00Z")
     assert f"for a run with {first} in its title" in outcome.out
-    assert "as resend 1 with a key of its own" in outcome.out
+    assert "as resend 1 with a new key" in outcome.out
     tick(desk, "2026-03-01T19:01:00Z")
     assert desk.statuses["spring/teaser/alpha"] == "completed"
     assert desk.records["spring/teaser/alpha"]["intent"]["key"] != first

@@ -150,7 +150,7 @@ def test_a_file_of_somebody_else_is_never_replaced(mini: Miniature, name: str) -
     mini.write({f"public/{name}": "mine\n"})
     outcome = publish(mini)
     assert outcome.code == 2
-    assert f"{name} was not made by `scheduler calendar`; nothing was written" in outcome.err
+    assert f"{name} was not written by `scheduler calendar`, so nothing was replaced" in outcome.err
     assert [path.name for path in (mini.root / "public").iterdir()] == [name]
     assert written(mini, name) == "mine\n"
 
@@ -166,7 +166,7 @@ def test_a_folder_that_is_a_link_or_a_file_is_refused(mini: Miniature, tmp_path:
     (mini.root / "public").unlink()
     (mini.root / "public").mkdir()
     (mini.root / "public" / "index.html").symlink_to("../waves/spring.yaml")
-    assert "is no plain file" in publish(mini).err
+    assert "is not a regular file" in publish(mini).err
 
 
 def test_the_folder_may_be_the_one_that_one_stands_in(

@@ -336,11 +336,14 @@ def test_a_broken_settings_file_stops_it(spring: Miniature) -> None:
         (("--drop", "30"), "write a percentage such as 30%"),
         (("--drop", "101%"), "write a percentage such as 30%"),
         (("--pace", "30"), "'30' is not a pace"),
-        (("--every", "0s"), "ticks are at least 1s apart"),
-        (("--refuse", "60%", "--limit", "60%"), "all faults together at most 100%"),
-        (("--to", "2926-04-01"), "the span is longer than a year"),
-        (("--to", "2026-02-01"), "the span ends before it begins"),
-        (("--to", "2026-04-01", "--for", "1d"), "--for and --to exclude each other"),
+        (("--every", "0s"), "--every must be at least 1s"),
+        (
+            ("--refuse", "60%", "--limit", "60%"),
+            "--refuse, --limit and --unknown must not exceed 100% together",
+        ),
+        (("--to", "2926-04-01"), "the span must not be longer than a year"),
+        (("--to", "2026-02-01"), "the span would end at 2026-02-01T00:00:00Z, not after its start"),
+        (("--to", "2026-04-01", "--for", "1d"), "--for and --to cannot be combined"),
     ],
 )
 def test_wrong_usage_is_told(spring: Miniature, options: tuple[str, ...], words: str) -> None:
