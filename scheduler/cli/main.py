@@ -450,7 +450,7 @@ def state_init(context: Context, lineup_from: Sequence[tuple[str, str]]) -> None
         lineup_from=dict(lineup_from),
     )
     store.create(begun.state)
-    for line in begun.words:
+    for line in begun.notes:
         click.echo(line)
     click.echo(f"created {store.name}, lineage {begun.state.lineage}")
 

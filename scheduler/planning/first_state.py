@@ -1,4 +1,4 @@
-"""The very first state: what lies in the past is cancelled, so that no run ever sends it. Pure."""
+"""The very first state: what is in the past is recorded as cancelled, so that no run sends it. Pure."""
 
 from __future__ import annotations
 
@@ -16,49 +16,49 @@ from scheduler.planning import expand
 from scheduler.planning.plan import new_record
 from scheduler.state.record import VERSION, Event, Record, State
 from scheduler.times import Instant, instant_text, read_zone
+from scheduler.wording import and_more, count, did_you_mean
 
 FAR_BACK = 5 * 366 * 86_400
-"""Seconds to look back for the slots that a lineup has used up already."""
+"""Seconds to look back for the slots that a lineup has already used up."""
 NAMED = 5
-"""Schedules that one line names."""
+"""How many publications one line names."""
 NEAR = 14 * 86_400
-"""Seconds of the first look, which each further one doubles: calendars differ from minutely to yearly."""
+"""Seconds of the first span searched; each further one is twice as long, as slots are minutely to yearly."""
 
 
-class Beginning(msgspec.Struct, frozen=True, kw_only=True):
-    """The first state, and what to tell the operator of it."""
+class FirstState(msgspec.Struct, frozen=True, kw_only=True):
+    """The first state, and what the operator should know about it."""
 
     state: State
-    words: Sequence[str]
+    notes: Sequence[str]
 
 
 def begin(
     sources: Iterable[Source], *, lineage: str, now: Instant, lineup_from: Mapping[str, str]
-) -> Beginning:
-    """The first state of a repository. `lineup_from` names the next video of channels that are under way.
+) -> FirstState:
+    """The first state of a repository. `lineup_from` maps a channel to the video its lineup continues with.
 
-    Raises ScheduleError where a file cannot be read (what it declares in the past would be sent later), or
-    where `lineup_from` names what is not declared.
+    Raises ScheduleError if a file cannot be read (what it declares in the past would be sent later), or if
+    `lineup_from` names a channel or a video that is not declared.
     """
     declared, faults = declare(sources)
     if declared is None or declared.unreadable or declared.hidden:
         raise ScheduleError(
-            "a state cannot begin while a file cannot be read: its past would be sent later",
+            "no state can be created while a file cannot be read: its past would be sent later",
             in_order(faults),
-            hint="run `scheduler validate`, and put the files right first",
+            hint="run `scheduler validate` and fix the files first",
         )
     records = dict(_past(declared, now))
-    words = (
-        [f"{len(records)} schedules in the past are recorded as cancelled (before_init)"] if records else []
-    )
-    words += _already_due(declared, now)
+    notes = []
+    if records:
+        notes.append(f"{count(len(records), 'past publication')} recorded as cancelled (before_init)")
+    notes += _already_due(declared, now)
     for channel_id, video in lineup_from.items():
         used = list(_used_up(declared, channel_id, video, now, records))
         records |= dict(used)
-        words.append(f"{channel_id} goes on with {video!r}; {len(used)} videos before it are used up")
-    return Beginning(
-        state=State(version=VERSION, lineage=lineage, serial=1, schedules=records), words=tuple(words)
-    )
+        notes.append(f"{channel_id} continues with {video!r}; {count(len(used), 'earlier video')} used up")
+    state = State(version=VERSION, lineage=lineage, serial=1, schedules=records)
+    return FirstState(state=state, notes=tuple(notes))
 
 
 def _past(declared: Declarations, now: Instant) -> Iterator[tuple[str, Record]]:
@@ -68,7 +68,7 @@ def _past(declared: Declarations, now: Instant) -> Iterator[tuple[str, Record]]:
 
 
 def _already_due(declared: Declarations, now: Instant) -> list[str]:
-    """Those that a `lead` lets go out at once: somebody may have sent them before there was a record."""
+    """What the next run sends at once because of a `lead`: it may have been sent before there was a state."""
     due = sorted(
         schedule.id
         for schedule in expand.expand(declared, {}).schedules.values()
@@ -78,33 +78,33 @@ def _already_due(declared: Declarations, now: Instant) -> list[str]:
     )
     if not due:
         return []
-    more = f" and {len(due) - NAMED:,} more" if len(due) > NAMED else ""
     return [
-        f"due already, and sent by the next run: {', '.join(due[:NAMED])}{more}; "
-        "cancel what was sent before this record began"
+        f"already due, and sent by the next run: {and_more(due, NAMED)}; cancel what has been sent already"
     ]
 
 
 def _closed(record: Record, now: Instant) -> Record:
     record.status = "cancelled"
     record.reason = "before_init"
-    record.history = (Event(instant_text(now), "cancelled", "it lay in the past when the record began"),)
+    record.history = (Event(instant_text(now), "cancelled", "it was in the past when the state was created"),)
     return record
 
 
 def _used_up(
     declared: Declarations, channel_id: str, video: str, now: Instant, taken: Mapping[str, Record]
 ) -> Iterator[tuple[str, Record]]:
-    """One past slot for each video that the lineup has behind it."""
+    """A past slot for each video of the lineup before `video`."""
     channel = declared.channels.get(channel_id)
     videos = [] if channel is None else [entry.video for entry in channel.lineup]
     if channel is None or video not in videos:
-        known = "it has no lineup" if channel is not None and not videos else ", ".join(videos)
-        raise ScheduleError(
-            f"--lineup-from {channel_id}={video}: "
-            + (f"there is no channel {channel_id!r}" if channel is None else "the lineup has no such video"),
-            hint=None if channel is None else known,
-        )
+        if channel is None:
+            problem, hint = f"there is no channel {channel_id!r}", did_you_mean(channel_id, declared.channels)
+        elif not videos:
+            problem, hint = f"the channel {channel_id} has no lineup", None
+        else:
+            problem = f"the lineup of {channel_id} has no video {video!r}"
+            hint = f"its videos: {', '.join(videos)}"
+        raise ScheduleError(f"--lineup-from {channel_id}={video}: {problem}", hint=hint)
     behind = videos[: videos.index(video)]
     free = (at for at in _back(channel, now) if f"{channel_id}/{instant_text(at)}" not in taken)
     for used, at in zip(reversed(behind), free, strict=False):
@@ -120,7 +120,7 @@ def _used_up(
 
 
 def _back(channel: desired.ChannelSpec, now: Instant) -> Iterator[Instant]:
-    """Past slots, the latest first; where the calendar has too few, minutes before the first of them."""
+    """Past slots, latest first; if the calendar has too few, the minutes before the first of them."""
     rules = [calendar_expressions.read_slot(text) for text in channel.slots]
     at = end = now
     span = NEAR

@@ -106,7 +106,7 @@ def decode(text: bytes, name: str, *, trust_checksum: bool = True, is_whole: boo
     """
     read = _read(text, name, _state_decoder, trust_checksum, is_whole=is_whole)
     if not 0 <= read.serial <= _LARGEST:
-        raise _damaged(name, f"it has the serial {read.serial}")
+        raise _damaged(name, f"invalid serial {read.serial}")
     return State(**{field: getattr(read, field) for field in State.__struct_fields__})
 
 
@@ -131,7 +131,7 @@ def _read(
     if read.version != VERSION:
         raise _unknown_version(name, str(read.version))
     if not text.endswith(b"\n") and header.checksum_holds(text + b"\n"):
-        raise _damaged(name, "it is cut off: the line break at its end is missing")  # our own hand's
+        raise _damaged(name, "it is truncated: the final line break is missing")
     if not (trust_checksum and (is_whole or header.checksum_holds(text))):
         _demand_each_key_once(text, name)
         _demand_sense(read.lineage, read.schedules, name)
@@ -145,7 +145,7 @@ def _damaged(name: str, problem: str) -> StateError:
 def _unknown_version(name: str, version: str) -> StateError:
     return StateError(
         f"{name} has version {version}; this program reads version {VERSION}",
-        hint="upgrade the scheduler, or run the one that wrote it",
+        hint="upgrade the scheduler, or run the version that wrote it",
     )
 
 
@@ -160,13 +160,13 @@ def _explain(text: bytes, name: str, problem: Exception) -> StateError:
         )
     if re.search(rb"(?m)^(<<<<<<<|=======|>>>>>>>)", text):
         return StateError(
-            f"{name} holds a merge-conflict marker",
-            hint="states are never merged: restore the version of one side from git history",
+            f"{name} contains a merge conflict marker",
+            hint="never merge two states: restore one of them from git history",
         )
     if isinstance(problem, RecursionError):
         return _damaged(name, "it is nested too deeply")
     if isinstance(problem, UnicodeDecodeError):
-        return _damaged(name, "it holds bytes that are not UTF-8")
+        return _damaged(name, "it is not valid UTF-8")
     return _explain_content(text, name, problem)
 
 
@@ -178,7 +178,7 @@ def _explain_content(text: bytes, name: str, problem: Exception) -> StateError:
         return _damaged(name, _in_words(problem))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         if not text.rstrip().endswith(b"}}"):
-            return _damaged(name, f"it is cut off, or something follows its end ({_in_words(problem, text)})")
+            return _damaged(name, f"it is truncated, or has text after its end ({_in_words(problem, text)})")
         return _damaged(name, _in_words(problem, text))
     if bytes(loose.version) not in (b"null", str(VERSION).encode()):
         return _unknown_version(name, bytes(loose.version)[:20].decode(errors="replace"))
@@ -186,7 +186,7 @@ def _explain_content(text: bytes, name: str, problem: Exception) -> StateError:
         try:
             msgspec.json.decode(record, type=Record)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as fault:
-            return _damaged(name, f"the record {schedule_id!r} is no record: {_in_words(fault)}")
+            return _damaged(name, f"invalid record {schedule_id!r}: {_in_words(fault)}")
     return _damaged(name, _in_words(problem))
 
 
@@ -209,7 +209,7 @@ def _demand_each_key_once(text: bytes, name: str) -> None:
         if len(members) != len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-            raise _damaged(name, f"the key {twice!r} stands there twice")
+            raise _damaged(name, f"duplicate key {twice!r}")
         return members
 
     try:
@@ -221,7 +221,7 @@ def _demand_each_key_once(text: bytes, name: str) -> None:
 def _demand_sense(lineage: str, schedules: Mapping[str, Record], name: str) -> None:
     """Refuse what has the right types but cannot be meant."""
     if not lineage or len(lineage) > 200 or not lineage.isprintable():
-        raise _damaged(name, f"it has the lineage {lineage[:200]!r}")
+        raise _damaged(name, f"invalid lineage {lineage[:200]!r}")
     for schedule_id, record in schedules.items():
         problem = _nonsense(schedule_id, record)
         if problem is not None:
@@ -231,20 +231,20 @@ def _demand_sense(lineage: str, schedules: Mapping[str, Record], name: str) -> N
 def _nonsense(schedule_id: str, record: Record) -> str | None:
     """Why a record cannot be meant, in words that follow its id; None where it can."""
     if not _names(schedule_id, record):
-        return "has an id that does not fit it"
+        return "has an id that does not match its fields"
     for moment in _moments(record):
         try:
             read_utc(moment)
         except ValueError:
-            return f"has the time {moment!r}"
+            return f"has an invalid time {moment!r}"
     for field in _COUNTS:
         if not 0 <= getattr(record, field) <= _LARGEST:
-            return f"has {field} {getattr(record, field)}"
+            return f"has an invalid value for {field}: {getattr(record, field)}"
     if record.lease is not None and not 1 <= record.lease.attempts <= _LARGEST:
-        return f"has a claim with attempts {record.lease.attempts}"
+        return f"has an invalid value for attempts in its claim: {record.lease.attempts}"
     needed = record.traits.needs
     if needed is not None and getattr(record, needed) is None:
-        return f"is {record.status} without {'an intent' if needed == 'intent' else 'a reason'}"
+        return f"is {record.status} but has no {needed}"
     return None
 
 

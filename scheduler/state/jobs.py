@@ -61,7 +61,7 @@ class Begun(msgspec.Struct, frozen=True):
 
 def report(records: Records, schedule_id: str, key: str, end: End, now: Instant) -> str | None:
     """Record how the job of `key` ended. The id of its schedule, which may have been renamed; None where
-    the record knows no such job."""
+    the state has no such job."""
     found = find(records, schedule_id, key)
     if found is not None:
         records[found] = after_end(records[found], end, now)
@@ -123,7 +123,7 @@ def begin(
     intent, held = record.intent, record.lease
     assert intent is not None, "it was found by its intent"
     if (intent.owner, intent.at) != (pointer.owner, pointer.at):
-        return Begun(words="the message is of an earlier attempt to send it")
+        return Begun(words="the message belongs to an earlier attempt to send it")
     if (words := _closed(record)) is not None:
         return Begun(words=words)
     if held is not None and (patience := _patience(held, now)) is not None:
@@ -154,27 +154,27 @@ def _unknown(records: Mapping[str, Record], schedule_id: str) -> Begun:
     """A job that no record has: of an earlier resend, or of something else altogether."""
     record = records.get(schedule_id)
     if record is not None and (record.intent is not None or record.resends):
-        return Begun(words="the record has another job in its place")
-    return Begun(words="the record knows no such job", is_unknown=True)
+        return Begun(words="the state has another job in its place")
+    return Begun(words="the state has no such job", is_unknown=True)
 
 
 def _closed(record: Record) -> str | None:
     """Why nothing is begun of a record any more; None where it waits for its worker."""
     if not record.traits.was_sent or record.evidence == "run":
-        return f"it is {record.status} already"
+        return f"it is already {record.status}"
     return None
 
 
 def _patience(lease: Lease, now: Instant) -> Begun | None:
     """Why a claimed job has to be left alone, and for how long; None where it may begin again."""
     if lease.state == "ended":
-        return Begun(words="it has ended already")
+        return Begun(words="it has already ended")
     left = read_utc(lease.until) - now
     if left <= 0:
         return None  # its next attempt, or its worker is lost and it may be repeated: else it were overdue
     if lease.state == "waiting":
         return Begun(wait=left, words=f"its next attempt is at {lease.until}")
-    return Begun(wait=left, words=f"the worker {lease.worker} is at it")
+    return Begun(wait=left, words=f"the worker {lease.worker} is running it")
 
 
 def _work(schedule_id: str, record: Record, intent: Intent, lease: Lease) -> Work:

@@ -40,7 +40,7 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
     if answer.verdict == "accepted" or record.lease is not None:  # a worker has it, whatever the broker said
         return _accepted(record, answer, now)
     if answer.verdict == "unknown":
-        return note(record, now, f"no certain answer: {answer.error}", error_message=answer.error)
+        return note(record, now, f"no definite answer: {answer.error}", error_message=answer.error)
     if record.doubtful:  # an earlier attempt may have been accepted: a no to this one proves nothing
         if answer.verdict == "not-now" and record.attempts < settings.retry.attempts:
             return note(
@@ -155,7 +155,7 @@ def after_lookup(record: Record, sighting: LookupResult, now: Instant) -> Record
         words = run.words or f"{intent.traits.work} ended as {run.conclusion}"
         return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
     if now - read_utc(intent.at) > RUN_WINDOW:
-        words = f"{intent.traits.work} did not end within 24 h"
+        words = f"{intent.traits.work} did not finish within 24 h"
         return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
     return msgspec.structs.replace(record, **seen)
 
@@ -166,7 +166,7 @@ def after_sighting(
     """The record of an unsent schedule whose key a run carries all the same: its record was set back."""
     begun = min((run.started_at for run in sighting.runs if run.started_at is not None), default=now)
     sent = advance(
-        record, "executing", now, "it was sent before, and the record forgot: a run carries its key",
+        record, "executing", now, "it was sent before, but not recorded: a run carries its key",
         intent=intent, attempts=max(1, record.attempts), executed_at=instant_text(begun),
         lateness_seconds=max(0, begun - due), error_message=None, next_attempt_at=None, limited=False,
         unconfirmed=None,
@@ -195,11 +195,9 @@ def _by_record(record: Record, now: Instant) -> Record:
     assert intent is not None
     if record.status == "executing" and record.lease is None:
         if record.accepted_at is None:
-            return after_nothing_left(
-                record, "it was not put on the queue for certain, and no worker has it", now
-            )
+            return after_nothing_left(record, "it may not have reached the queue, and no worker has it", now)
         if now > read_utc(intent.not_after):
-            words = f"no worker took the job until {intent.not_after}"
+            words = f"no worker took the job by {intent.not_after}"
             return advance(record, "failed", now, words, reason="run_failed", error_message=words)
     return msgspec.structs.replace(record, checked_at=instant_text(now))
 
@@ -254,7 +252,7 @@ def _nothing_found(record: Record, now: Instant) -> Record:
     if now - since < LOOKUP_WINDOW:
         return msgspec.structs.replace(record, **seen)
     if record.accepted_at is not None:
-        words = "accepted, but no run of the channel showed up within 15 minutes"
+        words = "accepted, but no run of the channel appeared within 15 minutes"
         return advance(record, "failed", now, words, reason="unknown_outcome", error_message=words, **seen)
     if intent.delivery == "at-least-once":
         return msgspec.structs.replace(record, doubtful=True, **seen)

@@ -37,14 +37,14 @@ def spring(live: Miniature, github: GitHub) -> Miniature:
 # --- one fault at each call -------------------------------------------------------------------------
 
 SAVING = {
-    "a full disk": (f"write:ENOSPC:{NEW}", "No space left on device", "make room on the disk"),
-    "a full quota": (f"write:EDQUOT:{NEW}", "Disk quota exceeded", "make room in the quota"),
+    "a full disk": (f"write:ENOSPC:{NEW}", "No space left on device", "free some disk space"),
+    "a full quota": (f"write:EDQUOT:{NEW}", "Disk quota exceeded", "free some of the quota"),
     "a write that fails": (f"write:EIO:{NEW}", "Input/output error", None),
     "a disk that does not confirm": (f"fsync:EIO:{NEW}", "Input/output error", None),
     "a rename that fails": (f"rename:EIO:{NEW}", "Input/output error", None),
     "a read-only file system": (f"open:EROFS:{NEW}", "Read-only file system", "remount it"),
     "a read-only lock": (f"open:EROFS:{LOCK}", "Read-only file system", "remount it"),
-    "a folder of somebody else": (f"open:EACCES:{NEW}", "Permission denied", "give this user the right"),
+    "a folder of somebody else": (f"open:EACCES:{NEW}", "Permission denied", "give this user write access"),
 }
 
 
@@ -69,7 +69,7 @@ def test_an_intent_that_the_disk_does_not_confirm_is_not_sent_either(
 ) -> None:
     outcome = on_a_faulty_machine(spring, "--now", DUE, "run", disk=f"fsync:EIO:{spring.root.name}")
     assert (outcome.code, posts(github)) == (3, 0)
-    assert "was written, but the disk does not confirm it" in outcome.err
+    assert "was written, but the disk did not confirm it" in outcome.err
     assert spring.statuses == {ALPHA: "executing"}  # it may be on the disk: whether it left is looked up
 
 

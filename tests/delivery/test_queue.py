@@ -125,7 +125,7 @@ def test_a_job_that_is_given_back_unbegun_waits_as_if_it_had_never_been_taken(qu
 
 def test_what_was_put_aside_is_kept_for_a_week(queue: SqliteQueue) -> None:
     queue.enqueue([request("theirs"), request("old")])
-    queue.set_aside(taken(queue), NOW, "the record knows no such job", is_unknown=True)
+    queue.set_aside(taken(queue), NOW, "the state has no such job", is_unknown=True)
     queue.set_aside(taken(queue), NOW, "it is failed already", is_unknown=False)
     assert (state_of(queue, "theirs"), state_of(queue, "old")) == ("stray", "superseded")
     assert queue.take("w1", NOW) is None

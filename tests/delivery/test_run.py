@@ -251,7 +251,7 @@ def test_a_one_off_that_falls_due_without_a_video_fails(live: Miniature, github:
     live.write(one_offs(f"at: {DUE}"))
     outcome = live.json("run", now=THREE_MINUTES_LATE)
     assert (outcome.code, live.statuses) == (1, {f"alpha/{DUE}": "failed (no_video)"})
-    assert outcome.json["results"][0]["error"] == "it fell due and no video is assigned"
+    assert outcome.json["results"][0]["error"] == "it fell due with no video assigned"
 
 
 def test_the_video_of_a_one_off_may_be_assigned_later(live: Miniature, github: GitHub) -> None:

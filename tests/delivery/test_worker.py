@@ -305,7 +305,7 @@ def test_a_job_that_the_record_does_not_know_is_put_aside_and_never_run(mini: Mi
     assert mini.run("state", "init", now=SOON).code == 0
     outcome = work(mini)
     assert (outcome.code, (mini.root / "played").exists()) == (0, False)
-    assert f"{JOB}: set aside: the record knows no such job" in outcome.out
+    assert f"{JOB}: set aside: the state has no such job" in outcome.out
     assert [job.job_id for job in SqliteQueue(mini.root / "queue.db").unknown_jobs()] == [JOB]
     assert mini.statuses == {JOB: "cancelled (before_init)"}
 
@@ -317,7 +317,7 @@ def test_a_job_that_was_sent_anew_meanwhile_is_run_in_its_new_shape_alone(mini: 
     (mini.root / "state.json").write_text(json.dumps(records) + "\n")
     assert mini.run("retry", JOB, "--resend", now=SOON).code == 0
     assert mini.run("run", now=SOON).code == 0
-    assert "the record has another job in its place" in work(mini).out
+    assert "the state has another job in its place" in work(mini).out
     assert (mini.root / "played").read_text() == f"{JOB}#1\n"
     assert mini.statuses == {JOB: "completed"}
     assert SqliteQueue(mini.root / "queue.db").unknown_jobs() == []
@@ -328,7 +328,7 @@ def test_a_job_whose_schedule_was_given_up_meanwhile_is_not_run(mini: Miniature)
     records = mini.state
     records["schedules"][JOB] |= {"status": "failed", "reason": "unknown_outcome"}
     (mini.root / "state.json").write_text(json.dumps(records) + "\n")
-    assert ": set aside: it is failed already" in work(mini).out
+    assert ": set aside: it is already failed" in work(mini).out
     assert not (mini.root / "played").exists()
 
 

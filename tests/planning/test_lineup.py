@@ -453,7 +453,7 @@ def test_init_records_what_lies_in_the_past_and_it_is_never_sent(mini: Miniature
     mini.write({"waves/a.yaml": one("v", "2026-02-28T23:30:00Z", "alpha")})
     made = mini.run("state", "init", now=SUNDAY)
     assert made.code == 0
-    assert "2 schedules in the past are recorded as cancelled (before_init)" in made.out
+    assert "2 past publications recorded as cancelled (before_init)" in made.out
     assert mini.statuses == {
         "a/v/alpha": "cancelled (before_init)",
         "alpha/2026-02-01T00:00:00Z": "cancelled (before_init)",
@@ -466,7 +466,7 @@ def test_init_names_what_a_lead_lets_go_out_at_once(mini: Miniature) -> None:
     mini.channels("alpha", lead="6h").channels("beta")
     mini.write({"waves/a.yaml": one("v", "2026-03-01T05:00:00Z", "alpha, beta")})
     made = mini.run("state", "init", now=SUNDAY)
-    assert "due already, and sent by the next run: a/v/alpha; cancel what was sent before" in made.out
+    assert "already due, and sent by the next run: a/v/alpha; cancel what has been sent already" in made.out
 
 
 def test_what_init_finds_due_at_this_very_second_is_sent(live: Miniature, github: GitHub) -> None:
@@ -494,7 +494,7 @@ def test_init_while_a_file_cannot_be_read_is_refused(mini: Miniature) -> None:
 def test_init_takes_a_lineup_up_where_it_was(mini: Miniature) -> None:
     alpha(mini, "[one, two, three, four]", "['Mon,Thu 18:00']")
     made = mini.run("state", "init", "--lineup-from", "alpha=three", now=SUNDAY)
-    assert "alpha goes on with 'three'; 2 videos before it are used up" in made.out
+    assert "alpha continues with 'three'; 2 earlier videos used up" in made.out
     assert {i: r["video_id"] for i, r in mini.records.items()} == {
         "alpha/2026-02-23T18:00:00Z": "one",
         "alpha/2026-02-26T18:00:00Z": "two",
@@ -515,7 +515,7 @@ def test_init_finds_places_for_used_videos_in_rare_and_in_frequent_slots(mini: M
     ("pair", "words"),
     [
         ("beta=one", "there is no channel 'beta'"),
-        ("alpha=nine", "the lineup has no such video"),
+        ("alpha=nine", "the lineup of alpha has no video 'nine'"),
     ],
 )
 def test_init_refuses_a_lineup_that_is_not_there(mini: Miniature, pair: str, words: str) -> None:

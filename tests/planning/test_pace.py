@@ -86,9 +86,9 @@ def test_the_plan_tells_the_order_and_the_spread(live: Miniature, github: GitHub
     assert [change["reason"] for change in sends] == [
         "due",
         "due",
-        "due; 30s later by pace",
-        "due; 1m later by pace",
-        "due; 1m30s later by pace",
+        "due; 30s later because of `pace`",
+        "due; 1m later because of `pace`",
+        "due; 1m30s later because of `pace`",
     ]
 
 

@@ -292,7 +292,7 @@ def sent() -> list[Case]:
 def over() -> list[Case]:
     words = {
         "missed": "more than 1h (catch_up) after 2030-03-01T18:00:00Z",
-        "no_video": "it fell due and no video is assigned",
+        "no_video": "it fell due with no video assigned",
         "rejected": "HTTP 404: Not Found",
         "retries_exhausted": "connection refused",
         "unknown_outcome": "HTTP 500: Server Error",

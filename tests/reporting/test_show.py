@@ -135,9 +135,7 @@ def test_what_is_due_is_sent_by_the_next_run(desk: Miniature) -> None:
 
 
 def test_a_missing_token_is_named(desk: Miniature) -> None:
-    assert "It is due but not sent: there is no token: neither is ACME_TOKEN set" in why(
-        desk, now=DUE, ACME_TOKEN=""
-    )
+    assert "It is due but not sent: no token: ACME_TOKEN is not set" in why(desk, now=DUE, ACME_TOKEN="")
 
 
 def test_whoever_holds_it_back_is_named_with_what_follows(desk: Miniature) -> None:

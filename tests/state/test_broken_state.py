@@ -69,14 +69,17 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "null": (lambda text: b"null\n", "Expected `object`"),
     "a list": (lambda text: b"[]\n", "Expected `object`"),
     "an object": (lambda text: b"{}\n", "version"),
-    "half a file": (lambda text: text[: len(text) // 2], "cut off"),
-    "all but the last byte": (lambda text: text[:-1], "cut off"),
+    "half a file": (lambda text: text[: len(text) // 2], "truncated"),
+    "all but the last byte": (lambda text: text[:-1], "truncated"),
     "a newer version": (lambda text: text.replace(b'"version": 1', b'"version": 2'), "upgrade the scheduler"),
     "an older version": (lambda text: text.replace(b'"version": 1', b'"version": 0'), "version 0"),
-    "a merge conflict": (merged, "merge-conflict marker"),
-    "a key twice": (lambda text: text.replace(b'"serial":', b'"serial": 1, "serial":'), "stands there twice"),
+    "a merge conflict": (merged, "merge conflict marker"),
+    "a key twice": (
+        lambda text: text.replace(b'"serial":', b'"serial": 1, "serial":'),
+        "duplicate key 'serial'",
+    ),
     "NaN": (lambda text: text.replace(b'"attempts":1', b'"attempts":NaN'), "malformed"),
-    "a record that is none": (lambda text: text.replace(b'"completed"', b'"done"'), "no record"),
+    "a record that is none": (lambda text: text.replace(b'"completed"', b'"done"'), "invalid record"),
     "zeros after a power cut": (lambda text: bytes(len(text)), "UTF-16"),
 }  # fmt: skip
 

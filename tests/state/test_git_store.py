@@ -126,7 +126,7 @@ def test_the_first_commit_has_no_parent_and_each_save_is_one_commit(remote: Remo
     for number in range(3):
         snapshot = store.save(added(snapshot.state, f"c{number}"), snapshot, f"Record c{number}")
     assert git("rev-list", "--count", REF, cwd=remote.bare) == "4"
-    assert git("log", "-1", "--format=%s", "--max-parents=0", REF, cwd=remote.bare) == "Begin the record"
+    assert git("log", "-1", "--format=%s", "--max-parents=0", REF, cwd=remote.bare) == "Create the state"
     assert git("merge-base", "--all", REF, REF, cwd=remote.bare) == snapshot.mark
 
 
@@ -300,7 +300,7 @@ def test_the_twin_of_a_push_without_an_answer_is_not_taken_for_ours(
 
 
 def test_two_that_begin_at_once_do_not_both_begin(over_file: Remote) -> None:
-    with pytest.raises(StateError, match="a state is there already") as refused:
+    with pytest.raises(StateError, match="a state already exists") as refused:
         over_file.store("mine").create(msgspec.structs.replace(FIRST, lineage="another"))
     assert not isinstance(refused.value, LostRace)
     assert over_file.store("theirs").load().state == FIRST
@@ -407,7 +407,7 @@ def test_an_outcome_that_nobody_can_tell_is_said_to_be_unknown(over_http: Remote
         Fault("POST /state.git/git-receive-pack", cut=True),
         Fault("service=git-upload-pack", status=503),
     ]
-    with pytest.raises(StateError, match="it is not known whether branch scheduler-state") as unknown:
+    with pytest.raises(StateError, match="cannot tell whether branch scheduler-state") as unknown:
         store.save(added(FIRST, "beta"), snapshot, "more")
     assert not isinstance(unknown.value, LostRace)
     assert store.load().state.serial == 2, "it had arrived: the next run sees it"
@@ -420,7 +420,7 @@ def test_a_hook_that_declines_is_a_refusal_and_no_lost_race(remote: Remote) -> N
     store = remote.store("mine")
     snapshot = store.load()
     remote.hook("pre-receive", "echo 'GH006: \033[31mProtected branch' >&2; exit 1")
-    with pytest.raises(StateError, match=r"the remote refuses: .*pre-receive hook declined") as refused:
+    with pytest.raises(StateError, match=r"the remote refused it: .*pre-receive hook declined") as refused:
         store.save(added(FIRST, "beta"), snapshot, "more")
     assert not isinstance(refused.value, LostRace)
     assert "GH006: Protected branch" in str(refused.value), "in the server's words, without colours"
@@ -432,7 +432,7 @@ def test_a_token_that_may_not_push_is_a_refusal(status: int, over_http: Remote, 
     store = over_http.store("mine")
     snapshot = store.load()
     served.faults.append(Fault("service=git-receive-pack", status=status))
-    with pytest.raises(StateError, match="the remote refuses"):
+    with pytest.raises(StateError, match="the remote refused it"):
         store.save(added(FIRST, "beta"), snapshot, "more")
     assert over_http.tip() == snapshot.mark
 
@@ -512,7 +512,7 @@ def test_no_branch_is_no_state_and_names_the_way_to_begin(remote: Remote) -> Non
     git("update-ref", "-d", REF, cwd=remote.bare)
     with pytest.raises(StateMissing, match="origin has no branch scheduler-state") as missing:
         remote.store("mine").load()
-    assert missing.value.hint == "for the very first run: scheduler state init"
+    assert missing.value.hint == "before the very first run, run `scheduler state init`"
 
 
 def test_a_clone_that_has_no_remote_at_all_has_no_state(over_file: Remote) -> None:
@@ -520,10 +520,10 @@ def test_a_clone_that_has_no_remote_at_all_has_no_state(over_file: Remote) -> No
     store = GitBranchStore(clone, BRANCH)
     store.load()
     git("remote", "rename", "origin", "upstream", cwd=clone)
-    with pytest.raises(StateMissing, match="this clone has no remote that is called origin") as missing:
+    with pytest.raises(StateMissing, match="this clone has no remote named origin") as missing:
         store.load()
-    assert missing.value.hint == "git remote add origin URL, or git remote rename OLD origin"
-    with pytest.raises(StateError, match="this clone has no remote that is called origin"):
+    assert missing.value.hint == "run `git remote add origin URL` or `git remote rename OLD origin`"
+    with pytest.raises(StateError, match="this clone has no remote named origin"):
         store.create(FIRST)
 
 
@@ -532,7 +532,7 @@ def test_a_folder_that_is_called_as_the_remote_is_none(over_file: Remote) -> Non
     clone = over_file.folder / "mine"
     git("remote", "remove", "origin", cwd=clone)
     git("clone", "-q", "--bare", str(over_file.bare), "origin.git", cwd=clone)
-    with pytest.raises(StateMissing, match="no remote that is called origin"):
+    with pytest.raises(StateMissing, match="no remote named origin"):
         store.load()
 
 
@@ -552,9 +552,9 @@ def test_no_new_state_is_begun_where_this_clone_saw_one_unless_it_is_meant(over_
     store = over_file.store("mine")
     tip = store.load().mark
     git("update-ref", "-d", REF, cwd=over_file.bare)
-    with pytest.raises(StateError, match="a new state would send again") as refused:
+    with pytest.raises(StateError, match="a new state would re-send") as refused:
         store.create(FIRST)
-    put_back, _, meant = str(refused.value.hint).partition("; or, if it is meant: ")
+    put_back, _, meant = str(refused.value.hint).partition("; or, if this is intended: ")
     assert put_back == f"put the old one back: git push origin {tip}:{REF}"
     git(*meant.split()[1:], cwd=over_file.folder / "mine")
     assert store.create(FIRST).mark == over_file.tip()
@@ -577,20 +577,20 @@ def test_a_folder_that_is_no_work_tree_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "a..b", "a.lock", "/", "x~1", "refs/heads/\n", "@{0}"])
 def test_a_name_that_no_branch_can_have_is_told(name: str, over_file: Remote) -> None:
-    with pytest.raises(StateError, match="cannot be the name of a branch"):
+    with pytest.raises(StateError, match="is not a valid branch name"):
         GitBranchStore(over_file.folder / "creator", name).load()
 
 
 @pytest.mark.parametrize("name", ["-x", "--upload-pack=touch pwned", "a/b", "ä"])
 def test_a_branch_of_a_strange_name_is_only_a_name(name: str, over_file: Remote) -> None:
     store = GitBranchStore(over_file.clone("mine"), name)
-    with pytest.raises(StateError, match=r"has no branch|cannot be the name of a branch"):
+    with pytest.raises(StateError, match=r"has no branch|is not a valid branch name"):
         store.load()
     assert not list(over_file.folder.rglob("pwned"))
 
 
 def test_a_branch_without_a_state_is_told(over_file: Remote) -> None:
-    with pytest.raises(StateError, match=r"branch main of origin holds no state\.json"):
+    with pytest.raises(StateError, match=r"branch main of origin has no state\.json"):
         GitBranchStore(over_file.clone("mine"), "main").load()
 
 
@@ -647,7 +647,7 @@ def test_an_old_state_committed_on_top_is_refused_by_its_serial(over_file: Remot
     store = over_file.store("mine")
     store.save(added(FIRST, "beta"), store.load(), "more")
     commit_by_hand(over_file, encode(FIRST))
-    with pytest.raises(StateError, match="its serial is 1 and was 2"):
+    with pytest.raises(StateError, match="its serial is 1, down from 2"):
         store.load()
 
 

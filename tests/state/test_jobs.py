@@ -67,17 +67,17 @@ def test_a_delivered_job_begins_once_and_carries_what_the_record_says() -> None:
     records = {NAME: record()}
     work = begun(records)
     assert (work.command, work.payload["video_id"], work.attempt) == ("play", "teaser", 1)
-    assert deliver(records, worker="w2") == Begun(wait=LEASE, words="the worker w1 is at it")
+    assert deliver(records, worker="w2") == Begun(wait=LEASE, words="the worker w1 is running it")
     finish(records, work, SUCCESS)
-    assert deliver(records, worker="w2") == Begun(words="it is completed already")
+    assert deliver(records, worker="w2") == Begun(words="it is already completed")
 
 
 @pytest.mark.parametrize(
     ("pointer", "words"),
     [
-        ({"key": "gs1-b"}, "the record has another job in its place"),
-        ({"owner": "run-0"}, "the message is of an earlier attempt to send it"),
-        ({"at": instant_text(NOW - 1)}, "the message is of an earlier attempt to send it"),
+        ({"key": "gs1-b"}, "the state has another job in its place"),
+        ({"owner": "run-0"}, "the message belongs to an earlier attempt to send it"),
+        ({"at": instant_text(NOW - 1)}, "the message belongs to an earlier attempt to send it"),
     ],
 )
 def test_a_message_that_does_not_fit_the_record_does_nothing(pointer: dict[str, str], words: str) -> None:
@@ -87,7 +87,7 @@ def test_a_message_that_does_not_fit_the_record_does_nothing(pointer: dict[str, 
 
 
 def test_a_message_of_which_the_record_knows_nothing_at_all_is_a_stray() -> None:
-    assert deliver({}) == Begun(words="the record knows no such job", is_unknown=True)
+    assert deliver({}) == Begun(words="the state has no such job", is_unknown=True)
     before_init = record("cancelled", reason="before_init", intent=None)
     assert deliver({NAME: before_init}).is_unknown, "the job is of another lineage's record"
 

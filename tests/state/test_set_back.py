@@ -52,7 +52,7 @@ def test_what_was_sent_and_forgotten_is_found_and_not_sent_again(
         0,
         github.repository("acme/alpha").runs[0].id,
     )
-    assert found["history"][-2]["why"] == "it was sent before, and the record forgot: a run carries its key"
+    assert found["history"][-2]["why"] == "it was sent before, but not recorded: a run carries its key"
     assert at(forgetful, github, 21).code == 0, "it is told once, in red"
 
 

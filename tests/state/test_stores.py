@@ -181,11 +181,11 @@ def test_a_link_is_refused_and_what_it_leads_to_stays(tmp_path: Path, path: Path
     link = tmp_path / "link.json"
     link.symlink_to(path)
     linked = FileStore(link, "link.json")
-    with pytest.raises(StateError, match=r"link\.json is a link"):
+    with pytest.raises(StateError, match=r"link\.json is a symbolic link"):
         linked.load()
-    with pytest.raises(StateError, match="is a link"):
+    with pytest.raises(StateError, match="is a symbolic link"):
         linked.save(added(FIRST, "beta"), FileStore(path, "x").load(), "more")
-    with pytest.raises(StateError, match="is there already"):
+    with pytest.raises(StateError, match="a state already exists"):
         linked.create(FIRST)
     assert decode(path.read_bytes(), "x") == FIRST
 
@@ -212,7 +212,7 @@ def test_a_damaged_state_stays_as_it_was(store: FileStore, path: Path) -> None:
 
 
 def test_a_first_state_does_not_replace_another(store: FileStore, path: Path) -> None:
-    with pytest.raises(StateError, match="is there already"):
+    with pytest.raises(StateError, match="a state already exists"):
         store.create(msgspec.structs.replace(FIRST, lineage="another"))
     assert store.load().state == FIRST
 
@@ -301,7 +301,7 @@ def test_a_disk_that_takes_only_half_of_the_text_leaves_the_old_one(store: FileS
     before, snapshot = path.read_bytes(), store.load()
     with file_size_limit(len(before) // 2), pytest.raises(StateError, match="File too large") as refused:
         store.save(added(FIRST, "beta"), snapshot, "more")
-    assert "still there" in str(refused.value.hint)
+    assert "the previous state is intact" in str(refused.value.hint)
     assert path.read_bytes() == before
     assert files(path.parent) == {"state.json", ".state.json.lock"}
 
@@ -344,7 +344,7 @@ def test_a_fault_of_the_disk_is_told_and_leaves_the_old_text(
 @strace
 def test_a_folder_that_does_not_reach_the_disk_is_told(path: Path) -> None:
     ran = under_strace(path, ["fsync:error=EIO"], path.parent)
-    assert "was written, but the disk does not confirm it" in ran.stderr
+    assert "was written, but the disk did not confirm it" in ran.stderr
 
 
 def killed_at(point: str, path: Path) -> None:

@@ -152,11 +152,11 @@ def _what_changed(record: Record, changed: Mapping[str, Any]) -> str:
         words.append(f"video {record.video_id or 'none'} -> {changed['video_id'] or 'none'}")
     if "metadata" in changed:
         words.append("metadata changed")
-    return ", ".join(words) or "its declaration changed in " + ", ".join(sorted(changed))
+    return ", ".join(words) or "its declaration changed: " + ", ".join(sorted(changed))
 
 
 def _reopen(draft: PlanDraft, pauses: Pauses, schedule: Schedule, record: Record) -> None:
-    why = "declared again" if record.status == "cancelled" else "its declaration was changed"
+    why = "declared again" if record.status == "cancelled" else "its declaration changed"
     after = advance(record, "pending", draft.now, why, **UNSENT, **_declared_fields(schedule))
     after.pauses = pauses.of(schedule.id, after)
     after.is_paused = bool(after.pauses)

@@ -107,7 +107,7 @@ def proceed_finished(situation: Situation, schedule_id: str, record: Record) -> 
     if _may_still_complete(situation, record):
         again = read_utc(record.checked_at) + LOOK_BACK if record.checked_at else now
         if again <= now:
-            why = "a run that ended badly may have been run again"
+            why = "a failed run may have been re-run"
             draft.note("lookup", schedule_id, record, record, why)
             again = now + 1
         draft.wake_at(again)

@@ -43,7 +43,7 @@ def order_sends(situation: Situation) -> None:
 def _reason(due: Due, send: PlannedSend) -> str:
     reason = due.reason
     if send.offset_seconds >= 1:
-        reason += f"; {duration_text(round(send.offset_seconds))} later by pace"
+        reason += f"; {duration_text(round(send.offset_seconds))} later because of `pace`"
     if send.waits_for:
         reason += f"; after the answer for {send.waits_for}"
     return reason

@@ -46,7 +46,7 @@ def proceed(situation: Situation, schedule_id: str, record: Record, halts: Halts
 def _note_pauses(situation: Situation, schedule_id: str, record: Record, pauses: tuple[Pause, ...]) -> Record:
     if pauses == record.pauses and record.is_paused == bool(pauses):
         return record
-    why = pauses_text(pauses) or "nothing pauses it any more"
+    why = pauses_text(pauses) or "no longer paused"
     after = note(record, situation.now, why, is_paused=bool(pauses), pauses=pauses)
     if bool(pauses) == record.is_paused:
         situation.draft.change("update", schedule_id, after, why)
@@ -70,7 +70,7 @@ def _approach(situation: Situation, schedule_id: str, record: Record, timing: Ti
         situation.draft.due_at(timing.due)
         _confirm_ahead(situation, schedule_id, record)
     elif record.video_id is None:
-        why = "it fell due and no video is assigned"
+        why = "it fell due with no video assigned"
         after = advance(record, "failed", situation.now, why, reason="no_video", error_message=why)
         situation.draft.change("fail", schedule_id, after, why)
     else:
@@ -87,7 +87,7 @@ def _confirm_ahead(situation: Situation, schedule_id: str, record: Record) -> No
     if begins > situation.now:
         situation.draft.wake_at(begins)
         return
-    why = "it falls due within 24 h: is its channel ready?"
+    why = "due within 24 h: asking whether its channel is ready"
     situation.draft.note("confirm", schedule_id, record, record, why)
 
 
@@ -119,7 +119,7 @@ def may_ask_for(situation: Situation, schedule_id: str, record: Record, token: s
     limited_until = situation.limited.get(token, situation.now)
     if token not in situation.subject.surroundings.tokens:
         draft.wake_at(situation.now + 1)
-        why = f"there is no token: neither is {token} set, nor does {token}_FILE name a file that holds one"
+        why = f"no token: {token} is not set, and {token}_FILE does not name a file that holds one"
         draft.waiting.append(Waiting(schedule_id=schedule_id, why=why))
     elif limited_until > situation.now:
         draft.due_at(limited_until)

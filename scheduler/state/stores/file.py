@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 _MONTH_FILE = re.compile(r"\d{4}-\d{2}\.json", re.ASCII)
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _HINTS = {
-    errno.ENOSPC: "make room on the disk; what was stored before is still there",
-    errno.EDQUOT: "make room in the quota; what was stored before is still there",
-    errno.EFBIG: "raise the limit on file sizes; what was stored before is still there",
-    errno.EROFS: "the file system is read-only: remount it, or name another path at `state:`",
-    errno.ENOENT: "make its folder first, or correct the path at `state:`",
-    errno.EACCES: "give this user the right to write the file and its folder",
-    errno.EPERM: "give this user the right to write the file and its folder",
+    errno.ENOSPC: "free some disk space; the previous state is intact",
+    errno.EDQUOT: "free some of the quota; the previous state is intact",
+    errno.EFBIG: "raise the file size limit; the previous state is intact",
+    errno.EROFS: "the file system is read-only: remount it, or set `state:` to another path",
+    errno.ENOENT: "create its folder first, or correct the path in `state:`",
+    errno.EACCES: "give this user write access to the file and its folder",
+    errno.EPERM: "give this user write access to the file and its folder",
 }
 _EDITED = "edited "
 _CHUNK = 1024 * 1024  # bytes that are read at once; the first line of a state is shorter
@@ -74,7 +74,7 @@ class FileStore:
             raise StateMissing(
                 f"there is no state: {self._name} does not exist",
                 hint="if there was one, restore it from git history; "
-                "for the very first run: scheduler state init",
+                "before the very first run, run `scheduler state init`",
             )
         return text, _mark(text)
 
@@ -94,8 +94,8 @@ class FileStore:
         with self._locked():
             if os.path.lexists(self._path):
                 raise StateError(
-                    f"a state is there already: {self._name}",
-                    hint="to start over, move it and the archive beside it away first",
+                    f"a state already exists: {self._name}",
+                    hint="to start over, first move it and the archive beside it away",
                 )
             self._lineage = state.lineage
             self.load_archive()  # refuses the archive of another lineage
@@ -206,8 +206,8 @@ class FileStore:
             except BlockingIOError:
                 if waited >= self._patience:
                     raise StateError(
-                        f"{self._name} is locked by another process for {self._patience:g} s",
-                        hint=f"look for a scheduler that hangs: fuser {lock.name}",
+                        f"{self._name} has been locked by another process for {self._patience:g} s",
+                        hint=f"find the process that holds the lock: fuser {lock.name}",
                     ) from None
                 self._sleep(_PAUSE)
                 waited += _PAUSE
@@ -249,8 +249,8 @@ class FileStore:
             _sync_folder(folder)
         except OSError as problem:
             raise StateError(
-                f"{self._name} was written, but the disk does not confirm it: {problem.strerror or problem}",
-                hint="look at the disk, then run it again",
+                f"{self._name} was written, but the disk did not confirm it: {problem.strerror or problem}",
+                hint="check the disk, then run it again",
             ) from None
         boundary("file-folder-synced")
 
@@ -287,12 +287,12 @@ def _open_plain(path: Path, name: str) -> FileIO:
     machine that runs it.
     """
     if path.is_symlink():
-        raise StateError(f"{name} is a link", hint="write the path it leads to at `state:`")
+        raise StateError(f"{name} is a symbolic link", hint="set `state:` to the path it points to")
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return FileIO(descriptor)
     os.close(descriptor)
-    raise StateError(f"{name} is not a file", hint="write the path of a file at `state:`")
+    raise StateError(f"{name} is not a file", hint="set `state:` to the path of a file")
 
 
 def _unreadable(name: str, problem: OSError) -> StateError:

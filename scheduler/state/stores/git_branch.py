@@ -150,17 +150,17 @@ class GitBranchStore:
         seen = self._known(self._seen_ref)
         if seen is not None and self._has_remote() and self._fetch() is None:
             raise StateError(
-                f"{self._remote} had a {self.name}: a new state would send again what was sent",
+                f"{self._remote} had a {self.name}: a new state would re-send what was already sent",
                 hint=f"put the old one back: git push {self._remote} {seen}:{self._ref}; "
-                f"or, if it is meant: git update-ref -d {self._seen_ref}",
+                f"or, if this is intended: git update-ref -d {self._seen_ref}",
             )
         tree = self._tree({}, {STATE_FILE: encode(state)})
-        commit = self._commit(tree, None, "Begin the record", state.serial)
+        commit = self._commit(tree, None, "Create the state", state.serial)
         try:
             self._push(commit, "")
         except LostRace:
             raise StateError(
-                f"a state is there already: {self.name} of {self._remote}",
+                f"a state already exists: {self.name} of {self._remote}",
                 hint="to start over, rename that branch on the remote first",
             ) from None
         self._remember(commit, state.lineage)
@@ -228,7 +228,7 @@ class GitBranchStore:
                 break
         raise StateError(
             f"{self.name} of {self._remote} cannot be read: {output.words}",
-            hint="check the network, the remote's address (git remote -v) and the right to read it",
+            hint="check the network, the remote's URL (`git remote -v`) and your read access to it",
         )
 
     def _has_remote(self) -> bool:
@@ -253,10 +253,10 @@ class GitBranchStore:
         if seen is None:
             return StateMissing(
                 f"there is no state: {self._remote} has no {self.name}",
-                hint="for the very first run: scheduler state init",
+                hint="before the very first run, run `scheduler state init`",
             )
         return StateError(
-            f"the state is gone: {self._remote} had a {self.name} and has it no more",
+            f"the state is gone: {self._remote} no longer has its {self.name}",
             hint=f"put it back: git push {self._remote} {seen}:{self._ref}",
         )
 
@@ -264,8 +264,8 @@ class GitBranchStore:
         output = self._git.run("cat-file", "blob", f"{commit}:{STATE_FILE}")
         if output.code != 0:
             raise StateError(
-                f"{self.name} of {self._remote} holds no {STATE_FILE} ({output.words})",
-                hint="name the state's branch at `state:`, or restore the file from the branch's history",
+                f"{self.name} of {self._remote} has no {STATE_FILE} ({output.words})",
+                hint="set `state:` to the branch of the state, or restore the file from the branch's history",
             )
         return output.out
 
@@ -275,16 +275,16 @@ class GitBranchStore:
             return
         problem = None
         if not self._is_ancestor(seen, tip):
-            problem = f"its commit {tip[:12]} does not follow {seen[:12]}, which was there before"
+            problem = f"its commit {tip[:12]} does not descend from {seen[:12]}, which was there before"
         elif serial is not None:
             head = read_head(self._text_at(seen))
             if head is not None and head.serial is not None and serial < head.serial:
-                problem = f"its serial is {serial} and was {head.serial}"
+                problem = f"its serial is {serial}, down from {head.serial}"
         if problem is not None:
             raise StateError(
                 f"{self.name} of {self._remote} went back: {problem}; a state that forgets could send twice",
                 hint=f"put it back: git push --force {self._remote} {seen}:{self._ref}; "
-                f"or, if it is meant: git update-ref -d {self._seen_ref}",
+                f"or, if this is intended: git update-ref -d {self._seen_ref}",
             )
 
     def _is_ancestor(self, before: str, after: str) -> bool:
@@ -305,7 +305,7 @@ class GitBranchStore:
     def _demand_branch_name(self) -> None:
         if self._git.run("check-ref-format", self._ref).code != 0:
             raise StateError(
-                f"{self._branch!r} cannot be the name of a branch",
+                f"{self._branch!r} is not a valid branch name",
                 hint="write a name such as `state: branch:scheduler-state`",
             )
 
@@ -407,7 +407,7 @@ class GitBranchStore:
                 raise LostRace(f"another runner saved {self.name} meanwhile", hint="run it again")
         raise StateError(
             f"{self.name} of {self._remote} cannot be written: {push.words}",
-            hint="run it again, and if it stays so look at the remote",
+            hint="run it again; if this persists, check the remote",
         )
 
     def _owner(self, commit: str, expected: str, words: str) -> Literal["ours", "theirs", "nobody"]:
@@ -416,7 +416,7 @@ class GitBranchStore:
             tip = self._fetch()
         except StateError as problem:
             raise StateError(
-                f"it is not known whether {self.name} of {self._remote} was saved: {words}",
+                f"cannot tell whether {self.name} of {self._remote} was saved: {words}",
                 hint=problem.hint,
             ) from None
         if tip == (expected or None):
@@ -434,18 +434,18 @@ class GitBranchStore:
 
     @property
     def _no_remote(self) -> str:
-        return f"this clone has no remote that is called {self._remote}"
+        return f"this clone has no remote named {self._remote}"
 
     @property
     def _name_one(self) -> str:
-        return f"git remote add {self._remote} URL, or git remote rename OLD {self._remote}"
+        return f"run `git remote add {self._remote} URL` or `git remote rename OLD {self._remote}`"
 
     def _refusal(self, words: str) -> StateError:
         if not self._has_remote():
             return StateError(f"{self.name} cannot be written: {self._no_remote}", hint=self._name_one)
         return StateError(
-            f"{self.name} of {self._remote} cannot be written, the remote refuses: {words}",
-            hint=f"let the account or token that this runs with push to {self._branch}",
+            f"{self.name} of {self._remote} cannot be written: the remote refused it: {words}",
+            hint=f"allow the account or token in use to push to {self._branch}",
         )
 
     def _back_off(self, attempt: int) -> None:
