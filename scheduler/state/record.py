@@ -8,7 +8,7 @@ a log. Times in the record are RFC 3339 in UTC, whole seconds.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -25,6 +25,11 @@ Pauser = Literal["schedule", "wave", "channel", "freeze", "halt", "operator"]
 T = TypeVar("T")
 
 
+def _is(words: str) -> msgspec.Meta:
+    """What a field is, for the published schema of the state."""
+    return msgspec.Meta(description=words)
+
+
 def _always(value: T) -> T:
     """A field whose default is written out all the same: readers of the file find it every time."""
     factory: T = msgspec.field(default_factory=lambda: value)
@@ -34,40 +39,43 @@ def _always(value: T) -> T:
 class Pause(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """Who holds a schedule back, why, and until when (RFC 3339, UTC)."""
 
-    by: Pauser
-    reason: str | None = None
-    until: str | None = None
+    by: Annotated[Pauser, _is("Who holds it back.")]
+    reason: Annotated[str | None, _is("Why.")] = None
+    until: Annotated[str | None, _is("When the pause ends by itself.")] = None
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One transition: when (RFC 3339, UTC), to which status, and why."""
 
-    at: str
-    status: Status
-    why: str
+    at: Annotated[str, _is("When.")]
+    status: Annotated[Status, _is("The status from then on.")]
+    why: Annotated[str, _is("The reason.")]
 
 
 class Intent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """The envelope as it was when the request was about to leave; later edits do not touch it.
+    """What was to be sent, as it was when the request was about to leave; later edits do not change it.
 
+    A field that the spec of a channel has as well is copied from there (`scheduler.state.intent`).
     `owner` is the nonce of the run that saved it, so that only that run records its outcome.
     """
 
-    owner: str
-    at: str
-    key: str
-    not_after: str
-    transport: Transport
-    confirm: Evidence = "accepted"
-    delivery: Literal["at-most-once", "at-least-once"] = "at-most-once"
-    repository: str | None = None
-    event_type: str | None = None
-    workflow: str | None = None
-    token: str | None = None
-    queue: str | None = None
-    job_id: str | None = None
+    owner: Annotated[str, _is("The run that saved it; only that run records its outcome.")]
+    at: Annotated[str, _is("When it was saved.")]
+    key: Annotated[str, _is("What identifies the publication to the receiver.")]
+    not_after: Annotated[str, _is("The instant after which the receiver should refuse it.")]
+    transport: Annotated[Transport, _is("How it is sent.")]
+    confirm: Annotated[Evidence, _is("What completes it.")] = "accepted"
+    delivery: Annotated[
+        Literal["at-most-once", "at-least-once"], _is("What happens if its outcome is unknown.")
+    ] = "at-most-once"
+    repository: Annotated[str | None, _is("Where it is sent.")] = None
+    event_type: Annotated[str | None, _is("The type of the event.")] = None
+    workflow: Annotated[str | None, _is("The workflow that is started by name.")] = None
+    token: Annotated[str | None, _is("The NAME of the environment variable that holds the token.")] = None
+    queue: Annotated[str | None, _is("The queue that gets the job.")] = None
+    job_id: Annotated[str | None, _is("The job's id on the queue.")] = None
     """On a queue: the schedule's id, `...#n` for the n-th deliberate resend."""
-    command: str | None = None
+    command: Annotated[str | None, _is("What a worker runs.")] = None
 
     @property
     def traits(self) -> TransportTraits:
@@ -82,66 +90,92 @@ class Lease(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     may begin; of an ended one, when it ended.
     """
 
-    worker: str
-    at: str
-    state: Literal["running", "waiting", "ended"]
-    until: str
-    attempts: int = 1
+    worker: Annotated[str, _is("The worker.")]
+    at: Annotated[str, _is("When its attempt began.")]
+    state: Annotated[
+        Literal["running", "waiting", "ended"], _is("Running; waiting for its next attempt; ended.")
+    ]
+    until: Annotated[
+        str, _is("When the worker is presumed lost; when the next attempt may begin; when it ended.")
+    ]
+    attempts: Annotated[int, _is("How often the job was begun.")] = 1
 
 
 class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What is recorded of one schedule."""
 
-    schedule_type: ScheduleType
-    channel_id: str
-    scheduled_at: str
-    status: Status
-    wave_id: str | None = _always(None)
-    coordination_group_id: str | None = _always(None)
-    video_id: str | None = _always(None)
-    is_paused: bool = _always(False)
-    attempts: int = _always(0)
-    reason: Reason | None = _always(None)
-    error_message: str | None = _always(None)
-    metadata: dict[str, Any] | None = _always(None)
-    executed_at: str | None = _always(None)
-    lateness_seconds: int | None = _always(None)
-    evidence: Evidence | None = _always(None)
-    run_url: str | None = _always(None)
+    schedule_type: Annotated[ScheduleType, _is("How it was declared.")]
+    channel_id: Annotated[str, _is("The channel.")]
+    scheduled_at: Annotated[str, _is("The publish time, in UTC.")]
+    status: Annotated[Status, _is("Its status.")]
+    wave_id: Annotated[str | None, _is("The wave; null for a slot or a one-off.")] = _always(None)
+    coordination_group_id: Annotated[str | None, _is("`<wave>/<group>`; null for a slot or a one-off.")] = (
+        _always(None)
+    )
+    video_id: Annotated[str | None, _is("The video; null while none is assigned.")] = _always(None)
+    is_paused: Annotated[bool, _is("Whether anything holds it back.")] = _always(False)
+    attempts: Annotated[int, _is("How many requests were made.")] = _always(0)
+    reason: Annotated[Reason | None, _is("Why it failed or was cancelled.")] = _always(None)
+    error_message: Annotated[
+        str | None, _is("What went wrong: the HTTP status and what the server answered.")
+    ] = _always(None)
+    metadata: Annotated[dict[str, Any] | None, _is("What else the channel's workflow receives.")] = _always(
+        None
+    )
+    executed_at: Annotated[str | None, _is("When the (last) request left.")] = _always(None)
+    lateness_seconds: Annotated[int | None, _is("Seconds from when it was due to when it was sent.")] = (
+        _always(None)
+    )
+    evidence: Annotated[
+        Evidence | None, _is("What made it completed: GitHub's acceptance, or the channel's run.")
+    ] = _always(None)
+    run_url: Annotated[str | None, _is("The channel's run.")] = _always(None)
 
     # What sending, looking up and `show` need besides; left out of the text while it says nothing.
-    slot: bool = False
+    slot: Annotated[bool, _is("Whether the channel's own calendar made it.")] = False
     """True where the channel's own calendar made it, false for a wave's or a one-off."""
-    position: int = 0
+    position: Annotated[int, _is("The place in its group, counted from 0.")] = 0
     """The place in its group, so that a stagger keeps its order when its file cannot be read."""
-    catch_up: int | None = None
+    catch_up: Annotated[int | None, _is("Seconds; only if the wave overrides the setting.")] = None
     """Seconds; where the wave overrides the setting."""
-    halt: bool = False
-    after_success: bool = False
-    pauses: tuple[Pause, ...] = ()
-    first_id: str | None = None
+    halt: Annotated[bool, _is("Whether a failure in its wave pauses it.")] = False
+    after_success: Annotated[bool, _is("Whether it waits until the one before it is completed.")] = False
+    pauses: Annotated[tuple[Pause, ...], _is("Who holds it back, and why.")] = ()
+    first_id: Annotated[
+        str | None, _is("The id under which it was first recorded, if a rename changed it.")
+    ] = None
     """The id under which it was first recorded, where a rename changed it: the key stays."""
-    former_ids: tuple[str, ...] = ()
-    resends: int = 0
-    retried_at: str | None = None
-    next_attempt_at: str | None = None
-    limited: bool = False
+    former_ids: Annotated[tuple[str, ...], _is("The ids it had before renames; they stay taken.")] = ()
+    resends: Annotated[int, _is("How often somebody had it sent again.")] = 0
+    retried_at: Annotated[str | None, _is("When somebody last made it pending again.")] = None
+    next_attempt_at: Annotated[str | None, _is("Before this time no further request is made.")] = None
+    limited: Annotated[bool, _is("Whether it waits for a rate limit of its token.")] = False
     """The next attempt waits for a rate limit of its token, which its other schedules share."""
-    doubtful: bool = False
+    doubtful: Annotated[bool, _is("Whether an earlier attempt with the same key may have been accepted.")] = (
+        False
+    )
     """An earlier attempt with the same key may have been accepted."""
-    intent: Intent | None = None
-    lease: Lease | None = msgspec.field(default=None, name="claim")
-    accepted_at: str | None = None
+    intent: Annotated[
+        Intent | None, _is("What was to be sent, as it was when the request was about to leave.")
+    ] = None
+    lease: Annotated[Lease | None, _is("Who works on its job, if a broker carries it.")] = msgspec.field(
+        default=None, name="claim"
+    )
+    accepted_at: Annotated[str | None, _is("When the request was accepted.")] = None
     """When a complete yes came back; an intent without it may or may not have left."""
-    completed_at: str | None = None
-    run_id: int | None = None
-    checked_at: str | None = None
+    completed_at: Annotated[str | None, _is("When it was completed.")] = None
+    run_id: Annotated[int | None, _is("The number of the channel's run.")] = None
+    checked_at: Annotated[
+        str | None, _is("When the channel was last asked whether it is ready, or for the run.")
+    ] = None
     """The last time the channel was asked whether it is ready (while pending), or for the run."""
-    not_found_at: str | None = None
+    not_found_at: Annotated[
+        str | None, _is("When a lookup last answered that it knows no run of the key.")
+    ] = None
     """The last lookup that answered and knew no run of the key."""
-    unconfirmed: str | None = None
+    unconfirmed: Annotated[str | None, _is("Why the channel could not be confirmed.")] = None
     """Why the channel could not be confirmed, in words."""
-    history: tuple[Event, ...] = ()
+    history: Annotated[tuple[Event, ...], _is("What happened to it, oldest first.")] = ()
 
     @property
     def is_live(self) -> bool:
@@ -171,8 +205,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
 class Declared(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What was declared when that last changed: a digest of the files, and the commit."""
 
-    digest: str
-    commit: str | None = None
+    digest: Annotated[str, _is("A digest of the files.")]
+    commit: Annotated[str | None, _is("The commit of these files.")] = None
 
 
 class Idle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -181,21 +215,27 @@ class Idle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     That the text is as it was written, its own checksum says (`scheduler.state.header`).
     """
 
-    until: str
-    surroundings: str
-    tokens: tuple[str, ...] = ()
+    until: Annotated[str, _is("The next instant at which anything can change.")]
+    surroundings: Annotated[str, _is("A digest of what else the outcome depends on.")]
+    tokens: Annotated[
+        tuple[str, ...], _is("The NAMES of the environment variables of tokens that the digest covers.")
+    ] = ()
     """The names of the variables whose being set or not the surroundings cover."""
 
 
 class State(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Everything that is recorded. `serial` rises by one with each save that changes the content."""
 
-    version: int
-    lineage: str
-    serial: int
-    schedules: dict[str, Record] = _always({})
-    declared: Declared | None = None
-    idle: Idle | None = None
+    version: Annotated[int, _is("The version of this format.")]
+    lineage: Annotated[
+        str, _is("The identity of this state; part of every key, so that two states never share one.")
+    ]
+    serial: Annotated[int, _is("Rises by one with each save that changes the content.")]
+    schedules: Annotated[dict[str, Record], _is("All that is recorded and not archived, by schedule id.")] = (
+        _always({})
+    )
+    declared: Annotated[Declared | None, _is("What was declared when that last changed.")] = None
+    idle: Annotated[Idle | None, _is("What a run compares to know that there is nothing to do.")] = None
 
 
 def advance(record: Record, status: Status, now: Instant, why: str, **changes: Any) -> Record:
