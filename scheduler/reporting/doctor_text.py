@@ -1,4 +1,4 @@
-"""What `doctor` found: one dotted line a check for people, and a document for programs.
+"""What `doctor` found: one dotted line for each check for people, and a document for programs.
 
 alpha: the repository is there ............................................. ok
 alpha: a workflow listens to process-video ............................. failed
@@ -19,7 +19,7 @@ from scheduler.reporting.terminal import Paint, visible, width
 from scheduler.wording import count
 
 _LINE = 79
-"""Cells of a line; a longer title gets three dots all the same."""
+"""Cells of a line; a longer title still gets three dots."""
 _STYLE: dict[Verdict, str] = {
     "ok": "green",
     "warning": "yellow",
@@ -30,7 +30,7 @@ _STYLE: dict[Verdict, str] = {
 
 
 def findings_text(findings: Sequence[Finding], *, colour: bool = False) -> str:
-    """Every check with its verdict, what is to be said of those that are not well, and a last line."""
+    """Every check with its verdict, the message and hint of those that are not ok, and the totals."""
     paint = Paint(colour)
     lines: list[str] = []
     for finding in findings:
@@ -47,10 +47,10 @@ def findings_text(findings: Sequence[Finding], *, colour: bool = False) -> str:
 def _total(findings: Sequence[Finding]) -> str:
     """`23 checks: fine`, or `23 checks: 2 failed, 1 warning`."""
     counts = Counter(finding.verdict for finding in findings)
-    told = [f"{counts['failed']} failed"] if counts["failed"] else []
-    told += [count(counts["warning"], "warning")] if counts["warning"] else []
-    told += [f"{counts[verdict]} {verdict}" for verdict in ("unknown", "skipped") if counts[verdict]]
-    return f"{count(len(findings), 'check')}: {', '.join(told) or 'fine'}"
+    parts = [f"{counts['failed']} failed"] if counts["failed"] else []
+    parts += [count(counts["warning"], "warning")] if counts["warning"] else []
+    parts += [f"{counts[verdict]} {verdict}" for verdict in ("unknown", "skipped") if counts[verdict]]
+    return f"{count(len(findings), 'check')}: {', '.join(parts) or 'fine'}"
 
 
 def findings_json(findings: Sequence[Finding]) -> bytes:

@@ -1,4 +1,4 @@
-"""What an edit changes, for people: the diff, how many schedules it touches, what remains."""
+"""What an edit changes, for people: the diff, the publications it changes, what still holds them back."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _DONE = {
     "create": "Created",
 }
 _NOTHING = {
-    "pause": "is paused like this already",
+    "pause": "is already paused like this",
     "resume": "is not paused itself",
-    "cancel": "is cancelled already",
-    "move": "lies there already",
-    "assign": "has this video already",
-    "create": "is there already",
+    "cancel": "is already cancelled",
+    "move": "is already at that time",
+    "assign": "already has this video",
+    "create": "already exists",
 }
 SHOWN = 12
-"""Schedules that are listed one by one."""
+"""Publications that are listed one by one."""
 
 
 def edit_text(proposal: Proposal, *, commit: str | None = None, colour: bool = False) -> str:
-    """Several lines; the diff comes first, so that what it means stands where one looks last."""
+    """Several lines. The diff comes first, so that what it means is at the end, where people look."""
     paint = Paint(colour)
     lines: list[str] = []
     if proposal.is_empty:
@@ -41,10 +41,10 @@ def edit_text(proposal: Proposal, *, commit: str | None = None, colour: bool = F
     else:
         lines += _diff(proposal.diff, paint)
         lines.append("")
-        lines.append(paint("bold", _head(proposal)))
+        lines.append(paint("bold", _summary(proposal)))
         lines += _shifts(proposal.touched)
     if proposal.also:
-        lines.append(f"Because of it, {_changes(len(proposal.also))}:")
+        lines.append(f"{_others(len(proposal.also))} because of this:")
         lines += _shifts(proposal.also)
     lines += [_held(held) for held in proposal.remaining]
     lines += _next(proposal)
@@ -55,16 +55,16 @@ def edit_text(proposal: Proposal, *, commit: str | None = None, colour: bool = F
     return "\n".join(lines) + "\n"
 
 
-def _head(proposal: Proposal) -> str:
+def _summary(proposal: Proposal) -> str:
     target, number = visible(proposal.target), len(proposal.touched)
     if number == 1 and proposal.touched[0].schedule_id == proposal.target:
-        return f"{_DONE[proposal.verb]} 1 schedule in {proposal.file}:"
+        return f"{_DONE[proposal.verb]} 1 publication in {proposal.file}:"
     end = ":" if number else "."
-    return f"{_DONE[proposal.verb]} {target} in {proposal.file}: {count(number, 'schedule')}{end}"
+    return f"{_DONE[proposal.verb]} {target} in {proposal.file}: {count(number, 'publication')}{end}"
 
 
-def _changes(number: int) -> str:
-    return "1 other schedule changes" if number == 1 else f"{number} other schedules change"
+def _others(number: int) -> str:
+    return "1 other publication changes" if number == 1 else f"{number:,} other publications change"
 
 
 def _diff(diff: str, paint: Paint) -> list[str]:
@@ -77,7 +77,7 @@ def _diff(diff: str, paint: Paint) -> list[str]:
 
 
 def _shifts(shifts: Sequence[Effect]) -> list[str]:
-    """One line a schedule: its id, its time, what else becomes of it; in columns."""
+    """One line for each publication, in columns: its id, its time, what else changes."""
     rows = [(visible(shift.schedule_id), _time(shift), _fate(shift)) for shift in shifts[:SHOWN]]
     first, second = (max((width(row[column]) for row in rows), default=0) for column in (0, 1))
     lines = [f"  {pad(name, first)}  {pad(time, second)}  {fate}".rstrip() for name, time, fate in rows]
@@ -94,7 +94,7 @@ def _time(shift: Effect) -> str:
 
 
 def _fate(shift: Effect) -> str:
-    """What becomes of one schedule besides, in a few words."""
+    """What else changes for one publication, in a few words."""
     before, after = shift.before, shift.after
     if after is None:
         return "is no longer declared"
@@ -106,7 +106,7 @@ def _fate(shift: Effect) -> str:
     if before.status != after.status:
         parts.append(after.status if after.reason is None else f"{after.status} ({after.reason})")
     if before.pauses != after.pauses and after.status != "cancelled":
-        parts.append(visible(pauses_text(after.pauses)) or "not paused any more")
+        parts.append(visible(pauses_text(after.pauses)) or "no longer paused")
     return "  ".join(parts)
 
 
@@ -116,35 +116,35 @@ def _video(record: Record) -> str:
 
 def _held(held: RemainingPause) -> str:
     pause, number = held.pause, len(held.schedule_ids)
-    who = count(number, "schedule") if number > 1 else visible(held.schedule_ids[0])
-    how = ""
+    who = count(number, "publication") if number > 1 else visible(held.schedule_ids[0])
+    remedy = ""
     if held.lifted_by is not None and number > 1 and pause.by == "schedule":
-        how = "; resume each of them, or their group"
+        remedy = " Resume each of them, or their group."
     elif held.lifted_by is not None:
-        how = f"; `scheduler resume {visible(held.lifted_by)}` lifts that"
+        remedy = f" Run `scheduler resume {visible(held.lifted_by)}` to lift that."
     elif pause.by == "halt":
-        how = "; retry or cancel that one"
+        remedy = " Retry or cancel the one that failed."
     elif pause.by == "operator":
-        how = "; the operator takes it out of the environment"
-    return f"Still held back: {who}, {visible(pauses_text((pause,)))}{how}."
+        remedy = " Only the operator can lift that, by unsetting the variable."
+    return f"Still {visible(pauses_text((pause,)))}: {who}.{remedy}"
 
 
 def _next(proposal: Proposal) -> list[str]:
     lines = []
     if proposal.due:
-        them = visible(proposal.due[0]) if len(proposal.due) == 1 else count(len(proposal.due), "schedule")
+        them = visible(proposal.due[0]) if len(proposal.due) == 1 else count(len(proposal.due), "publication")
         lines.append(f"Due now: the next run sends {them}.")
     if ids := proposal.outlasted:
-        them = f"{visible(ids[0])} is" if len(ids) == 1 else f"{count(len(ids), 'schedule')} are"
+        them = f"{visible(ids[0])} is" if len(ids) == 1 else f"{count(len(ids), 'publication')} are"
         lines.append(
-            f"Mind: {them} missed when the pause ends, more than `catch_up` after the publish time; "
-            "`scheduler move` sets a later one."
+            f"Note: {them} missed when the pause ends, which is more than `catch_up` after the publish time. "
+            "Run `scheduler move` to set a later one."
         )
     missed = [s for s in proposal.touched if s.after is not None and s.after.reason == "missed"]
     late = [s for s in missed if s.before is None or s.before.status != "failed"]
     if late:
-        them = visible(late[0].schedule_id) if len(late) == 1 else count(len(late), "schedule")
+        them = visible(late[0].schedule_id) if len(late) == 1 else count(len(late), "publication")
         lines.append(
-            f"Too late: the next run records {them} as missed; `scheduler retry` sends it all the same."
+            f"Too late: the next run records {them} as missed. Run `scheduler retry` to send it anyway."
         )
     return lines

@@ -1,4 +1,4 @@
-"""What a look at the surroundings found: one value a check, for `doctor` to tell. Pure."""
+"""What `doctor` found in the environment: one value for each check. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ class Finding(msgspec.Struct, frozen=True):
     """The outcome of one check.
 
     ok        as it should be
-    warning   it works, and could be better or safer
+    warning   it works, but could be better or safer
     failed    it will not work
-    unknown   it cannot be told from here
-    skipped   it was not asked; `message` says why
+    unknown   it cannot be determined from here
+    skipped   it was not checked; `message` says why
 
-    `about` is a channel, or a part of the installation (`state`); `check` names the check for programs.
+    `about` is a channel, or a part of the installation (`state`); `check` is the name of the check for
+    programs.
     """
 
     kind: Literal["installation", "channel"]

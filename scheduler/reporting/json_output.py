@@ -1,8 +1,9 @@
 """The documents that other programs read: UTF-8, one line, keys in the order of the contract.
 
-Characters that a terminal would obey are written as `\\u` escapes, which say the same to a program. The
-records inside are encoded as they are, without a Python object a field: a plan of 100,000 schedules
-takes a fraction of a second. Each document is bytes (a plan: parts of them), without a line break at its end.
+Characters that a terminal would obey are written as `\\u` escapes, which mean the same to a program.
+Records are encoded as they are, without a Python object for each field: a plan of 100,000 publications
+takes a fraction of a second. Each document is bytes (a plan: parts of them), without a line break at its
+end.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _HIDDEN = re.compile(
 )
 _LEADS = (b"\x7f", b"\xc2", b"\xd8\x9c", b"\xe1\xa0\x8e", b"\xe2", b"\xef", b"\xf3")
 _AT_ONCE = 500
-"""Changes that are encoded at once."""
+"""Changes that are encoded in one part."""
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
@@ -118,7 +119,7 @@ def listing_json(rows: Iterable[Row]) -> bytes:
 
 
 def fault_document(fault: Diagnostic) -> _Fault:
-    """A diagnostic as every document has it; what is in no line of a file has null there."""
+    """A diagnostic as it is in every document; line and column are null where it is about no single line."""
     place = fault.location
     return _Fault(
         severity=fault.severity.value,
@@ -152,7 +153,8 @@ def safe(document: bytes) -> bytes:
     """The same JSON document, with everything that a screen would obey or hide written as an escape."""
     if b"##[" in document:  # how an older workflow command of GitHub begins; only strings can hold it
         document = document.replace(b"##[", rb"#\u0023[")
-    # Nearly always there is nothing to escape, and that is seen at the speed of memchr.
+    # Fast path: nearly always there is nothing to escape, and a search for the first bytes (memchr) finds
+    # that out much faster than the expression, which alone would give the same.
     leads = (b"\x7f",) if document.isascii() else _LEADS
     return _HIDDEN.sub(_escape, document) if any(lead in document for lead in leads) else document
 

@@ -1,6 +1,6 @@
-"""Schedules as a table for people and as CSV for spreadsheets.
+"""`list`: publications as a table for people and as CSV for spreadsheets.
 
-The table never wraps and never cuts: an id that is seen can be copied, and `grep` finds whole lines.
+The table never wraps and never truncates: any id on the screen can be copied, and `grep` finds whole lines.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from scheduler.reporting.terminal import Paint, pad, visible, width
 from scheduler.reporting.time_format import local_moment, local_time, utc_moment
 from scheduler.state.record import Record
 from scheduler.state.statuses import STATUSES, TRAITS
-from scheduler.wording import count
+from scheduler.wording import count, listed
 
-_HEAD = ("ID", "LOCAL TIME", "UTC", "STATUS", "VIDEO")
+_HEADER = ("ID", "LOCAL TIME", "UTC", "STATUS", "VIDEO")
 
 
 def table(rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool = False) -> str:
-    """An aligned table by time, then id, how many there are, and how far the waves among them have come.
+    """An aligned table by time, then id; below it their number and the progress of their waves.
 
-    `every` row there is counts for a wave, whichever of them are listed.
+    `every` is all rows: the progress of a wave counts those that are not listed too.
     """
     paint = Paint(colour)
     found = in_order(rows)
     if not found:
-        return "No schedules."
+        return "No publications."
     cells = [_cells(row) for row in found]
-    widths = [max(map(width, column)) for column in zip(_HEAD, *cells, strict=True)]
-    lines = [paint("bold", _line(_HEAD, widths))]
+    widths = [max(map(width, column)) for column in zip(_HEADER, *cells, strict=True)]
+    lines = [paint("bold", _line(_HEADER, widths))]
     for row, texts in zip(found, cells, strict=True):
         padded = [pad(text, size) for text, size in zip(texts, widths, strict=True)]
         style = "alarm" if row.problem else row.record.traits.list_style
@@ -45,15 +45,15 @@ def table(rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool = Fals
 
 
 def _sum(rows: Sequence[Row]) -> str:
-    """`8 schedules, 1 open slot and 2 dead letters among them`."""
+    """`8 publications, including 1 open slot and 2 dead letters`."""
     slots = sum(row.record.slot and row.record.video_id is None for row in rows)
     dead = sum(is_dead_letter(row.record) for row in rows)
     parts = [count(number, noun) for number, noun in ((slots, "open slot"), (dead, "dead letter")) if number]
-    return count(len(rows), "schedule") + (f", {' and '.join(parts)} among them" if parts else "")
+    return count(len(rows), "publication") + (f", including {listed(parts)}" if parts else "")
 
 
 def _progress(waves: Iterable[str], every: Iterable[Row]) -> list[str]:
-    """`spring: 2 of 4 completed, 1 failed, 1 to come (1 paused)`, of the waves that have begun."""
+    """`spring: 2 of 4 completed, 1 failed, 1 to come (1 paused)`, for each wave that has started."""
     members: dict[str, list[Record]] = {wave: [] for wave in waves}
     for row in every:
         if row.record.wave_id in members:
@@ -96,18 +96,25 @@ def _cells(row: Row) -> tuple[str, str, str, str, str]:
 def status_text(row: Row) -> str:
     """`pending, paused by wave (waiting for legal)`; `failed (missed)`; `pending, blocked by min-gap`."""
     record = row.record
-    words = [record.status if record.reason is None else f"{record.status} ({record.reason})"]
+    status = record.status if record.reason is None else f"{record.status} ({record.reason})"
+    return ", ".join([status, *status_notes(row)])
+
+
+def status_notes(row: Row) -> list[str]:
+    """What has to be said besides the status and its reason, each in a few words."""
+    record = row.record
+    notes = []
     if not row.recorded:
-        words.append("not yet recorded")
+        notes.append("not yet recorded")
     if record.is_paused:
-        words.append(pauses_text(record.pauses) or "paused")
+        notes.append(pauses_text(record.pauses) or "paused")
     if row.stopped_at is not None:
-        words.append(f"as a run recorded at {row.stopped_at}")
+        notes.append(f"as recorded by a run at {row.stopped_at}")
     if is_dead_letter(record):
-        words.append("a dead letter")
+        notes.append("a dead letter")
     if row.problem is not None:
-        words.append(f"blocked by {row.problem}")
-    return ", ".join(words)
+        notes.append(f"blocked by {row.problem}")
+    return notes
 
 
 # --- CSV ------------------------------------------------------------------------------------------
@@ -141,10 +148,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_text(rows: Iterable[Row]) -> str:
-    """RFC 4180 with a header; nothing is an empty cell, metadata is JSON, lines end in CR LF.
+    """RFC 4180 with a header. A value that is not there is an empty cell, metadata is JSON, lines end in CR
+    LF.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front, and control characters
-    are shown as escapes, so that a schedule stays one line.
+    Text that a spreadsheet would take for a formula gets an apostrophe in front of it. Control characters are
+    shown as escapes, so that a publication stays on one line.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")

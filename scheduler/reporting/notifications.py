@@ -1,7 +1,7 @@
-"""What people are told without asking: failures, halts, what was missed, a wave that is through. Pure.
+"""What people are notified of: failures, missed publications, halts, finished waves. Pure.
 
-An event is a difference between two versions of the record, one after the other. A save replaces exactly the
-version that it was decided from, so each difference is seen by one writer alone, and told once.
+An event is a difference between two consecutive versions of the state. A save replaces exactly the version
+that it was decided from, so each difference is seen by one writer only, and reported once.
 """
 
 from __future__ import annotations
@@ -15,21 +15,29 @@ import msgspec
 from scheduler.reporting.terminal import visible
 from scheduler.state.record import Record
 from scheduler.state.statuses import STATUSES
+from scheduler.wording import count
 
 Kind = Literal["failed", "missed", "halted", "completed"]
+_TITLES: tuple[tuple[Kind, str, str], ...] = (
+    ("failed", "1 failed", "{} failed"),
+    ("missed", "1 missed", "{} missed"),
+    ("halted", "1 wave halted", "{} waves halted"),
+    ("completed", "1 wave completed", "{} waves completed"),
+)
+"""What the title of a message says of the events of a kind: of one, and of several."""
 MOST = 20
-"""Lines of one message; whoever wants more asks `scheduler list`."""
+"""Lines of one message; `scheduler list` has the rest."""
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """One thing to tell, in one line."""
+    """One event, on one line."""
 
     kind: Kind
-    words: str
+    text: str
 
 
 def events(before: Mapping[str, Record], after: Mapping[str, Record]) -> list[Notice]:
-    """What happened between two versions of the record, failures first."""
+    """What happened between two versions of the state, failures first."""
     changed = {i: record for i, record in after.items() if before.get(i) is not record}
     found = [
         _failure(schedule_id, record)
@@ -50,10 +58,10 @@ def _had_failed(record: Record | None) -> bool:
 
 def _failure(schedule_id: str, record: Record) -> Notice:
     kind: Kind = "missed" if record.reason == "missed" else "failed"
-    video = f"the video {record.video_id}" if record.video_id is not None else "no video"
+    video = f"video {record.video_id}" if record.video_id is not None else "no video"
     why = f": {record.error_message}" if record.error_message else ""
     doubt = "; it may have been published" if record.was_sent else ""
-    what = f"{schedule_id} ({video}, for {record.scheduled_at})"
+    what = f"{schedule_id} ({video}, scheduled for {record.scheduled_at})"
     return Notice(kind, f"{kind}: {what}: {record.reason}{why}{doubt}")
 
 
@@ -71,35 +79,32 @@ def _halts(
     for wave in waves:
         held = [pause.reason for record in after[wave] for pause in record.pauses if pause.by == "halt"]
         if held and not any(pause.by == "halt" for record in before[wave] for pause in record.pauses):
-            wait = f"{len(held)} not sent yet wait{'s' if len(held) == 1 else ''}"
-            yield Notice("halted", f"halted: the wave {wave}: {held[0]}; {wait}")
+            waits = f"{count(len(held), 'unsent publication')} {'waits' if len(held) == 1 else 'wait'}"
+            yield Notice("halted", f"halted: wave {wave}: {held[0]}; {waits}")
 
 
 def _completions(
     waves: Sequence[str], before: Mapping[str, list[Record]], after: Mapping[str, list[Record]]
 ) -> Iterator[Notice]:
     for wave in waves:
-        if _is_through(after[wave]) and not _is_through(before[wave]):
+        if _is_finished(after[wave]) and not _is_finished(before[wave]):
             counts = Counter(record.status for record in after[wave])
-            told = ", ".join(f"{counts[s]} {s}" for s in STATUSES if counts[s])
-            yield Notice("completed", f"completed: the wave {wave}: {told}")
+            totals = ", ".join(f"{counts[s]} {s}" for s in STATUSES if counts[s])
+            yield Notice("completed", f"completed: wave {wave}: {totals}")
 
 
-def _is_through(records: Sequence[Record]) -> bool:
-    """Nothing of the wave is left to be done, and something of it was."""
+def _is_finished(records: Sequence[Record]) -> bool:
+    """Whether nothing of the wave is left to do, and something of it was done."""
     return any(record.status == "completed" for record in records) and not any(r.is_live for r in records)
 
 
 def message(found: Sequence[Notice]) -> tuple[str, str]:
     """A title and a text for some events."""
     counts = Counter(event.kind for event in found)
-    of_waves = {"halted": "wave halted", "completed": "wave completed"}
-    parts = []
-    for kind in ("failed", "missed", "halted", "completed"):
-        if counts[kind]:
-            words = of_waves.get(kind, kind)
-            parts.append(f"{counts[kind]} {words if counts[kind] == 1 else words.replace('wave', 'waves')}")
-    lines = [visible(event.words) for event in found[:MOST]]
+    parts = [
+        one if counts[kind] == 1 else many.format(counts[kind]) for kind, one, many in _TITLES if counts[kind]
+    ]
+    lines = [visible(event.text) for event in found[:MOST]]
     if len(found) > MOST:
-        lines.append(f"... and {len(found) - MOST} more: scheduler list")
+        lines.append(f"... and {len(found) - MOST} more: run `scheduler list`")
     return f"scheduler: {', '.join(parts)}", "\n".join(lines)

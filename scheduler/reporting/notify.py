@@ -1,11 +1,11 @@
-"""Tells people what happened, through apprise (the extra `notify`), after it was saved.
+"""Notifies people of what happened, through apprise (the extra `notify`), after it was saved.
 
-Nothing here can hold up or fail a run: messages leave in a thread of their own, what cannot be delivered is
-a warning, and a run waits for the last ones a few seconds at its end. An address is a secret: it comes from
-the environment, goes into apprise, and is never shown.
+Nothing here can delay or fail a run: messages are sent from a thread of their own, what cannot be delivered
+is a warning, and at its end a run waits a few seconds for the last ones. An address is a secret: it comes
+from the environment, goes into apprise, and is never shown.
 
-A message is for one event, told by whoever saved it (`scheduler.reporting.notifications`): never twice, and
-not at all where that process dies before it is out.
+An event (`scheduler.reporting.notifications`) is reported by the process that saved it: never twice, and
+not at all if that process dies before the message is out.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from scheduler.state.record import Record, State
 from scheduler.state.stores import Snapshot, Store
 
 PATIENCE = 20.0
-"""Seconds for which the end of a run waits for its last messages."""
+"""Seconds that a run waits at its end for its last messages."""
 
 
 class Notifier:
-    """Sends events to the addresses that some variables hold.
+    """Sends events to the addresses that some environment variables hold.
 
-    `read` gives a variable's value, or None; `tell`, where there is one, gets each problem at once.
+    `read` returns a variable's value, or None; `warn`, if given, gets each problem at once.
     """
 
     def __init__(
         self,
         names: Sequence[str],
         read: Callable[[str], str | None],
-        tell: Callable[[str], None] = lambda _: None,
+        warn: Callable[[str], None] = lambda _: None,
         *,
         patience: float = PATIENCE,
     ) -> None:
         self._names = names
         self._read = read
-        self._tell = tell
+        self._warn = warn
         self._patience = patience
         self._waiting: queue.SimpleQueue[list[Notice] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._problems: dict[str, None] = {}
 
     def watch(self, store: Store) -> Store:
-        """The store, with every save of it told."""
+        """The store, with its saves watched for events."""
         return _Watched(store, self.saw) if self._names else store
 
     def saw(self, before: Mapping[str, Record], after: Mapping[str, Record]) -> None:
-        """A save replaced one version of the record by another. Returns at once."""
+        """A save replaced one version of the state by another. Returns at once."""
         found = events(before, after)
         if not found:
             return
@@ -62,7 +62,7 @@ class Notifier:
         self._waiting.put(found)
 
     def close(self) -> list[str]:
-        """Wait a little for what is still to be sent; all problems there were, each once."""
+        """Wait a little for what is still to be sent. Returns all problems there were, each once."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._waiting.put(None)
@@ -75,10 +75,10 @@ class Notifier:
     def _add(self, problem: str) -> None:
         if problem not in self._problems:
             self._problems[problem] = None
-            self._tell(problem)
+            self._warn(problem)
 
     def _work(self) -> None:
-        """Send what waits, all of it in one message, until None comes."""
+        """Send what waits, all of it in one message, until None arrives."""
         while True:
             found = self._waiting.get()
             is_over = found is None
@@ -98,28 +98,29 @@ class Notifier:
             try:
                 problem = self._send_to(name, title, body)
             except Exception as fault:  # noqa: BLE001 - no service may stop the others, or the run
-                problem = f"failed ({type(fault).__name__})"  # its words may hold the address
+                problem = f"failed ({type(fault).__name__})"  # its message may hold the address
             if problem is not None:
                 self._add(f"the notification through {name} {problem}")
 
     def _send_to(self, name: str, title: str, body: str) -> str | None:
-        """Send to what one variable names; what went wrong, in words that follow its name."""
+        """Send to the address in one variable. Returns what went wrong, as a verb phrase about the
+        notification."""
         address = self._read(name)
         if address is None:
             return f"was not sent: {name} is not set"
         apprise = _apprise()
         if apprise is None:
-            return "was not sent: it needs apprise (pip install 'wave-scheduler[notify]')"
+            return "was not sent: apprise is not installed; run `pip install 'wave-scheduler[notify]'`"
         sender = apprise.Apprise(asset=apprise.AppriseAsset(app_id="scheduler", secure_logging=True))
         if not sender.add(address):
-            return f"was not sent: {name} holds no address that apprise knows"
+            return f"was not sent: {name} does not hold an address that apprise recognizes"
         if not sender.notify(title=title, body=body, body_format=apprise.NotifyFormat.TEXT):
-            return "failed: the service did not take it"
+            return "failed: the service did not accept it"
         return None
 
 
 def _apprise() -> Any:
-    """Apprise, silent: what it logs may hold addresses. None where it is not installed."""
+    """Apprise without its log, which may hold addresses. None where it is not installed."""
     try:
         found = importlib.import_module("apprise")
     except ImportError:
@@ -130,7 +131,7 @@ def _apprise() -> Any:
 
 
 class _Watched:
-    """A store whose saves are told to a witness, once they are saved."""
+    """A store that reports each save, once it is saved: the schedules before and after."""
 
     def __init__(
         self, store: Store, saw: Callable[[Mapping[str, Record], Mapping[str, Record]], None]

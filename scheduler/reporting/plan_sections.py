@@ -1,11 +1,11 @@
-"""What a plan says, before it is said in text or Markdown: sections, counts, differences, its checksum."""
+"""What text and Markdown show of a plan: its sections, counts, differences and checksum."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -18,7 +18,7 @@ from scheduler.wording import count
 if TYPE_CHECKING:
     from scheduler.desired import Pace
 
-SIGNS: Mapping[Action, str] = {
+SYMBOLS: Mapping[Action, str] = {
     "create": "+",
     "update": "~",
     "pause": "~",
@@ -45,12 +45,16 @@ _REST: Mapping[Action, str] = {
 
 
 class Section(msgspec.Struct, frozen=True):
-    """The changes of one wave, or of one channel's own schedules, by publish time."""
+    """The changes of one wave, or of the publications that a channel's file declares, by publish time."""
 
-    kind: str
-    """`wave` or `channel`."""
+    kind: Literal["wave", "channel"]
     name: str
     changes: Sequence[Change]
+
+    @property
+    def title(self) -> str:
+        """The kind as the first word of a line: `Wave`."""
+        return {"wave": "Wave", "channel": "Channel"}[self.kind]
 
 
 def record_of(change: Change) -> Record:
@@ -62,7 +66,7 @@ def record_of(change: Change) -> Record:
 
 
 def series_of(record: Record) -> str:
-    """`wave spring`, or `channel alpha` for a channel's own schedules."""
+    """`wave spring`, or `channel alpha` for what the channel's own file declares."""
     return f"wave {record.wave_id}" if record.wave_id is not None else f"channel {record.channel_id}"
 
 
@@ -100,7 +104,7 @@ def tally_text(changes: Sequence[Change]) -> str:
         f"{counts['cancel']:,} to cancel",
         f"{counts['send']:,} to send",
     ]
-    parts += [f"{counts[action]:,} {words}" for action, words in _REST.items() if counts[action]]
+    parts += [f"{counts[action]:,} {verb}" for action, verb in _REST.items() if counts[action]]
     return f"Plan: {', '.join(parts)}."
 
 
@@ -108,7 +112,7 @@ def tally_text(changes: Sequence[Change]) -> str:
 
 
 def is_move(change: Change) -> bool:
-    """Whether the publish time of a recorded schedule changes."""
+    """Whether the publish time of a recorded publication changes."""
     before, after = change.before, change.after
     return (
         change.action in ("update", "reopen")
@@ -119,7 +123,7 @@ def is_move(change: Change) -> bool:
 
 
 def differences(change: Change, zone: str) -> list[tuple[str, str, str]]:
-    """What an edit changes: a label, the old and the new. Texts are as they were declared, unescaped."""
+    """What an edit changes: (label, old, new). The texts are as declared, not escaped."""
     before, after = change.before, change.after
     if before is None or after is None or change.action not in ("update", "reopen"):
         return []
@@ -161,10 +165,10 @@ def _value(name: str, value: Any) -> str:
 # --- pace -----------------------------------------------------------------------------------------
 
 
-def pace_lines(sends: Sequence[PlannedSend], pace: Pace | None) -> list[str]:
-    """What pace makes of the sends: `100 sends at 60/min: the last leaves 40 s after the first`.
+def pace_notes(sends: Sequence[PlannedSend], pace: Pace | None) -> list[tuple[str | None, str]]:
+    """What `pace` does to the sends: (token, `100 sends at 60/min: the last leaves 40 s after the first`).
 
-    One line a token whose sends do not all leave at once; with several, each says which it is.
+    One note for each token whose sends do not all leave at once. The token is None where there is only one.
     """
     offsets: dict[str, list[float]] = {}
     for send in sends:
@@ -172,26 +176,19 @@ def pace_lines(sends: Sequence[PlannedSend], pace: Pace | None) -> list[str]:
             offsets.setdefault(send.token, []).append(send.offset_seconds)
     if pace is None:
         return []
-    lines = []
+    notes = []
     for token, found in sorted(offsets.items()):
         spread = round(max(found) - min(found))
         if spread < 1:
             continue
-        whose = f"{token}: " if len(offsets) > 1 else ""
-        lines.append(
-            f"{whose}{count(len(found), 'send')} at {_pace_text(pace)}: "
-            f"the last leaves {_seconds(spread)} after the first"
-        )
-    return lines
+        rate = f"{pace.count}/{_UNITS.get(pace.seconds) or duration_text(pace.seconds)}"
+        after = f"{spread} s" if spread < 120 else duration_text(spread)
+        text = f"{count(len(found), 'send')} at {rate}: the last leaves {after} after the first"
+        notes.append((token if len(offsets) > 1 else None, text))
+    return notes
 
 
-def _pace_text(pace: Pace) -> str:
-    units = {1: "s", 60: "min", 3_600: "h", 86_400: "d"}
-    return f"{pace.count}/{units.get(pace.seconds) or duration_text(pace.seconds)}"
-
-
-def _seconds(number: int) -> str:
-    return f"{number} s" if number < 120 else duration_text(number)
+_UNITS = {1: "s", 60: "min", 3_600: "h", 86_400: "d"}
 
 
 # --- which plan it is -----------------------------------------------------------------------------
@@ -218,9 +215,10 @@ _DECIDED = (
 
 
 def checksum(plan: Plan) -> str:
-    """`sha256:…` over the canonical JSON of what the plan does: the same a minute later, if it is the same.
+    """`sha256:…` of the canonical JSON of what the plan does.
 
-    What carries the instant of planning (histories, lateness, the words of reasons) is left out.
+    What depends on the instant of planning (histories, lateness, the text of reasons) is left out, so that
+    the same plan has the same checksum a minute later.
     """
     steps = [
         [change.schedule_id, change.action, _decided(change.before), _decided(change.after)]

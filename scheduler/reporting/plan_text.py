@@ -1,4 +1,4 @@
-"""A plan for people at a terminal: by wave and channel, a sign a step, what changes, and why.
+"""A plan for people at a terminal: by wave and channel, a symbol for each step, what changes, and why.
 
 wave spring
   + create  spring/teaser/alpha  2026-03-01 18:00 UTC (19:00 Europe/Berlin)  teaser-4k  # declared in …
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from scheduler.planning.plan import Change, Plan, Waiting
 from scheduler.reporting.plan_sections import (
-    SIGNS,
+    SYMBOLS,
     Section,
     differences,
-    pace_lines,
+    pace_notes,
     record_of,
     sections,
     tally_text,
@@ -48,7 +48,10 @@ def plan_text(plan: Plan, *, zones: Mapping[str, str], pace: Pace | None = None,
     blocks = ["\n".join(_section(section, zones, paint)) for section in sections(plan.changes)]
     if plan.waiting:
         blocks.append("\n".join(_waiting(plan.waiting, paint)))
-    last = [visible(line) + "." for line in pace_lines(plan.sends, pace)]
+    last = [
+        visible(f"{text}." if token is None else f"{token}: {text}.")
+        for token, text in pace_notes(plan.sends, pace)
+    ]
     last.append(paint("bold", tally_text(plan.changes)))
     return "\n\n".join([*blocks, "\n".join(last)])
 
@@ -58,14 +61,14 @@ def _section(section: Section, zones: Mapping[str, str], paint: Paint) -> Iterat
     rows = [_columns(change, zones) for change in section.changes]
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     for change, row in zip(section.changes, rows, strict=True):
-        sign = SIGNS[change.action]
+        symbol = SYMBOLS[change.action]
         cells = [pad(cell, cells) for cell, cells in zip(row, widths, strict=True)]
         reason = paint("dim", f"# {visible(change.reason)}") if change.reason else ""
-        yield f"  {paint(_STYLES[sign], sign)} {'  '.join([*cells, reason])}".rstrip()
+        yield f"  {paint(_STYLES[symbol], symbol)} {'  '.join([*cells, reason])}".rstrip()
         indent = " " * (6 + widths[0])
         zone = zones.get(record_of(change).channel_id, "UTC")
         for label, old, new in differences(change, zone):
-            yield f"{indent}{label}: {_short(old)} -> {_short(new)}"
+            yield f"{indent}{label}: {visible(clip(old, _LONGEST))} -> {visible(clip(new, _LONGEST))}"
 
 
 def _columns(change: Change, zones: Mapping[str, str]) -> tuple[str, str, str, str]:
@@ -74,11 +77,7 @@ def _columns(change: Change, zones: Mapping[str, str]) -> tuple[str, str, str, s
     return change.action, visible(change.schedule_id), when, visible(record.video_id or "(no video)")
 
 
-def _short(value: str) -> str:
-    return visible(clip(value, _LONGEST))
-
-
 def _waiting(waiting: Sequence[Waiting], paint: Paint) -> Iterator[str]:
-    yield paint("bold", "due, and cannot be sent")
+    yield paint("bold", "due but cannot be sent")
     for one in waiting:
         yield f"  {paint('alarm', '!')} {visible(one.schedule_id)}  {paint('dim', f'# {visible(one.why)}')}"

@@ -1,4 +1,4 @@
-"""What each command prints in each of its formats: one function a command, values to text."""
+"""What each command prints in each of its formats: one function for each command, values to text."""
 
 from __future__ import annotations
 
@@ -9,16 +9,30 @@ from typing import TYPE_CHECKING
 from scheduler import __version__
 from scheduler.diagnostics import Diagnostic
 from scheduler.reporting.nothing_to_do import NOTHING_TEXT
+from scheduler.wording import count
 
 if TYPE_CHECKING:
     from scheduler.delivery import Report
+    from scheduler.planning.plan import Action
     from scheduler.planning.reconcile import Reconciled
     from scheduler.planning.rows import Row
     from scheduler.reporting.review import Review
 
+_RECORDED: Mapping[Action, str] = {
+    "create": "created",
+    "update": "updated",
+    "cancel": "cancelled",
+    "pause": "paused",
+    "resume": "resumed",
+    "reopen": "reopened",
+    "complete": "completed",
+    "archive": "archived",
+}
+"""What a run records besides its results, as `run` words it."""
+
 
 def for_validate(form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool) -> str:
-    """`validate`: every diagnostic, and a last line that counts."""
+    """`validate`: every diagnostic, and the totals."""
     found = reconciled.diagnostics
     if form == "json":
         from scheduler.reporting.json_output import validation_json
@@ -45,14 +59,14 @@ def _summary(reconciled: Reconciled, *, colour: bool) -> str:
     from scheduler.reporting.diagnostics_text import summary_text
 
     declared = reconciled.declared
-    words = summary_text(
+    text = summary_text(
         reconciled.diagnostics,
         schedules=len(reconciled.schedules),
         waves=0 if declared is None else len(declared.waves),
         channels=0 if declared is None else len(declared.channels),
         colour=colour,
     )
-    return words + "\n"
+    return text + "\n"
 
 
 def for_plan(
@@ -64,7 +78,7 @@ def for_plan(
     review: Review | None = None,
     limit: int | None = None,
 ) -> str | Iterable[bytes]:
-    """`plan`, and `run --dry-run`: diagnostics, then every step with its reason. JSON comes in parts.
+    """`plan` and `run --dry-run`: diagnostics, then every step with its reason. JSON comes in parts.
 
     `review` and `limit` (bytes) are for Markdown.
     """
@@ -84,8 +98,8 @@ def for_plan(
         ) + "\n"  # fmt: skip
     from scheduler.reporting.plan_text import plan_text
 
-    words = plan_text(plan, zones=_zones(reconciled), pace=pace, colour=colour)
-    return _problems(found, texts, colour=colour) + words + "\n"
+    text = plan_text(plan, zones=_zones(reconciled), pace=pace, colour=colour)
+    return _problems(found, texts, colour=colour) + text + "\n"
 
 
 def _zones(reconciled: Reconciled) -> dict[str, str]:
@@ -94,7 +108,8 @@ def _zones(reconciled: Reconciled) -> dict[str, str]:
 
 
 def for_list(form: str, rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool) -> str:
-    """`list`: a table, CSV, or JSON. `every` row there is tells how far the listed waves have come."""
+    """`list`: a table, CSV, or JSON. `every` is all rows: the progress of the listed waves is counted in
+    them."""
     if form == "json":
         from scheduler.reporting.json_output import listing_json
 
@@ -105,7 +120,8 @@ def for_list(form: str, rows: Iterable[Row], *, every: Iterable[Row] = (), colou
 
 
 def for_run(form: str, report: Report, texts: Mapping[str, str], *, colour: bool) -> str:
-    """`run`: the problems, a line a schedule that something became of, and how many."""
+    """`run`: the problems, what was recorded, a line for each publication that was acted on, and the
+    totals."""
     results = [report.results[schedule_id] for schedule_id in sorted(report.results)]
     if form == "json":
         from scheduler.reporting.json_output import results_json
@@ -114,25 +130,26 @@ def for_run(form: str, report: Report, texts: Mapping[str, str], *, colour: bool
     from scheduler.reporting.run_text import results_text
 
     problems = _problems(report.diagnostics, texts, colour=colour)
-    booked = _booked(report)
-    if not results:
-        return problems + (booked or _nothing(report))
-    return problems + booked + results_text(results, colour=colour) + "\n"
-
-
-def _nothing(report: Report) -> str:
-    """Where something is wrong, nobody is to read that all is well."""
-    from scheduler.wording import count
-
+    recorded = _recorded(report)
+    if results:
+        return problems + recorded + results_text(results, colour=colour) + "\n"
+    if recorded:
+        return problems + recorded
     errors = sum(fault.is_error for fault in report.diagnostics)
-    return f"{count(errors, 'error')}; nothing else to do.\n" if errors else NOTHING_TEXT
+    if errors:  # with an error, nobody should read that there was nothing to do
+        return problems + f"{count(errors, 'error')}; nothing else to do.\n"
+    return problems + NOTHING_TEXT
 
 
-def _booked(report: Report) -> str:
-    """`Recorded: 3 create, 1 update.`"""
+def _recorded(report: Report) -> str:
+    """`Recorded: 3 created, 1 updated.`, or nothing. What was sent or failed is among the results."""
     from collections import Counter
 
-    counts = Counter(change.action for change in report.changes if change.action not in ("miss", "fail"))
+    counts = Counter(change.action for change in report.changes if change.action in _RECORDED)
     if not counts:
         return ""
-    return "Recorded: " + ", ".join(f"{number} {action}" for action, number in counts.items()) + ".\n"
+    return (
+        "Recorded: "
+        + ", ".join(f"{number:,} {_RECORDED[action]}" for action, number in counts.items())
+        + ".\n"
+    )

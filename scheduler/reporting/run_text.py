@@ -1,4 +1,4 @@
-"""What a run did, for people: one line a schedule, and a sum."""
+"""What a run did, for people: one line for each publication, and the totals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scheduler.state.statuses import TRAITS
 
 
 def results_text(results: Sequence[Result], *, colour: bool = False) -> str:
-    """`+ spring/teaser/alpha  completed`, and with it why not; the last line is the sum."""
+    """`+ spring/teaser/alpha  completed`, with the error if there was one; the last line has the totals."""
     paint = Paint(colour)
     ids = [visible(result.schedule_id) for result in results]
     widest = max(map(width, ids), default=0)
@@ -19,8 +19,8 @@ def results_text(results: Sequence[Result], *, colour: bool = False) -> str:
     for result, name in zip(results, ids, strict=True):
         traits = TRAITS[result.status]
         symbol = paint(traits.style, traits.symbol)
-        words = visible(result.error) if result.error else ""
-        lines.append(f"{symbol} {pad(name, widest)}  {result.status:9}  {words}".rstrip())
+        error = visible(result.error) if result.error else ""
+        lines.append(f"{symbol} {pad(name, widest)}  {result.status:9}  {error}".rstrip())
     return "\n".join([*lines, paint("bold", results_summary(results))])
 
 

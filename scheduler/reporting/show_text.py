@@ -64,7 +64,7 @@ def _declared(shown: ShownSchedule) -> str:
     if place is None and shown.unreadable is not None:
         return f"{shown.unreadable}, which cannot be read"
     if place is None:
-        return "nowhere any more"
+        return "no longer declared"
     if origin is None:
         return str(place)
     if origin.commit is None:

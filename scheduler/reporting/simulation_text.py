@@ -1,4 +1,4 @@
-"""What a simulation came to: a table and the settings that would have been enough, or a document."""
+"""The result of a simulation: a table and the settings that would have been enough, or a document."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from scheduler.simulation.study import Figures, Study, Trouble
 from scheduler.times import duration_text, instant_text
 from scheduler.wording import count
 
-_HEAD = ("", "sent", "on time", "missed", "failed", "held", "median", "95 %", "worst", "lead", "catch_up")
+_HEADER = ("", "sent", "on time", "missed", "failed", "held", "median", "95 %", "worst", "lead", "catch_up")
 _SHOWN = 20
-"""Publications that were not sent, as a person reads them; the document has all."""
+"""Publications that were not sent and are shown one by one; the document has all."""
 _LONGEST_JOB = 6 * 3600
-"""Seconds that a hosted job may run."""
+"""Seconds that a job on a GitHub-hosted runner may run."""
 
 
 def simulation_text(study: Study, *, colour: bool = False) -> str:
-    """What was simulated, a line a wave and a channel, what was not sent, and what would be enough."""
+    """What was simulated, a line for each wave and channel, what was not sent, and what would be enough."""
     paint = Paint(colour)
     lines = [*_given(study), ""]
     if not study.publications:
-        return "\n".join([*lines, "There is nothing to publish in this span."])
+        return "\n".join([*lines, "Nothing is published in this period."])
     lines += _table(study.figures, paint)
-    lines += ["", "Lateness is counted from due: the publish time minus the lead. On time: within the lead."]
+    lines += [
+        "",
+        "Lateness counts from the due time (publish time minus lead). On time means within the lead.",
+    ]
     if study.troubles:
         lines += ["", "Not sent:", *_troubles(study, paint)]
     return "\n".join([*lines, "", *_enough(study)])
@@ -42,10 +45,10 @@ def _given(study: Study) -> Iterator[str]:
         f"{count(study.runs, 'run')} with {count(study.publications, 'publication')} "
         f"from {moment(stage.start)} to {moment(stage.end)} (seed {given.seed})"
     )
-    late = "in time" if given.late.most == 0 else f"{given.late.text} late"
-    came = study.wanted - study.dropped
+    late = "on time" if given.late.most == 0 else f"{given.late.text} late"
+    ran = study.wanted - study.dropped
     yield (
-        f"a tick every {given.every.text}, {late}: {came:,} of {study.wanted:,} came, "
+        f"a tick every {given.every.text}, {late}: {ran:,} of {study.wanted:,} ran, "
         f"at most {duration_text(study.gap)} apart"
     )
     others = [*_settings(given), *_faults(given)]
@@ -65,15 +68,15 @@ def _settings(given: Conditions) -> Iterator[str]:
 
 
 def _faults(given: Conditions) -> Iterator[str]:
-    shares = ((given.refuse, "refused"), (given.limit, "limited"), (given.unknown, "without an answer"))
-    words = [f"{share * 100:.3g} % {what}" for share, what in shares if share]
-    if words:
-        yield f"of the requests {', '.join(words)}"
+    shares = ((given.refuse, "refused"), (given.limit, "limited"), (given.unknown, "unanswered"))
+    parts = [f"{share * 100:.3g} % {what}" for share, what in shares if share]
+    if parts:
+        yield f"requests {', '.join(parts)}"
 
 
 def _table(figures: Sequence[Figures], paint: Paint) -> Iterator[str]:
-    """Names to the left, figures to the right."""
-    rows = [_HEAD, *map(_cells, figures)]
+    """Names aligned left, figures right."""
+    rows = [_HEADER, *map(_cells, figures)]
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         cells = [pad(row[0], widths[0]), *(_right(c, w) for c, w in zip(row[1:], widths[1:], strict=True))]
@@ -115,19 +118,19 @@ def _troubles(study: Study, paint: Paint) -> Iterator[str]:
 
 def _enough(study: Study) -> Iterator[str]:
     least = study.missing_nothing
-    ways = [_way("catch_up", least.catch_up), *_ways(least)]
-    yield f"To miss nothing, one of these is enough: {', '.join(ways)}."
-    ways = list(_ways(study.in_time))
-    yield f"To be in time, one of these is enough: {', '.join(ways)}."
+    settings = [_setting("catch_up", least.catch_up), *_lead_and_hold(least)]
+    yield f"To miss nothing, any one of these is enough: {', '.join(settings)}."
+    settings = list(_lead_and_hold(study.in_time))
+    yield f"To be on time, any one of these is enough: {', '.join(settings)}."
 
 
-def _ways(enough: Enough) -> Iterator[str]:
-    yield _way("lead", enough.lead)
-    beyond = enough.hold is not None and enough.hold >= _LONGEST_JOB
-    yield _way("hold", enough.hold) + (" (a hosted job ends after 6h)" if beyond else "")
+def _lead_and_hold(enough: Enough) -> Iterator[str]:
+    yield _setting("lead", enough.lead)
+    is_too_long = enough.hold is not None and enough.hold >= _LONGEST_JOB
+    yield _setting("hold", enough.hold) + (" (a hosted job ends after 6h)" if is_too_long else "")
 
 
-def _way(name: str, seconds: int | None) -> str:
+def _setting(name: str, seconds: int | None) -> str:
     return f"no {name} that was tried" if seconds is None else f"{name} {duration_text(seconds)}"
 
 

@@ -2,7 +2,7 @@
 
 Titles, reasons, file names and servers' answers are other people's text. What a terminal would obey or an
 eye would not see (control characters, escapes, bidirectional overrides, lone surrogates) is shown as an
-escape such as `\\x1b`; everything else stays as it was written.
+escape such as `\\x1b`; everything else stays as written.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def visible(text: str) -> str:
-    """The text in one line, with everything hidden in it shown as an escape."""
+    """The text on one line, with everything hidden in it shown as an escape."""
     if text.isascii() and text.isprintable() and "##[" not in text:  # nearly always, and much faster
         return text
     return _HIDDEN.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:
-    sign = match.group()
-    code = ord(sign)
-    if sign in _SHORT:
-        return _SHORT[sign]
+    character = match.group()
+    code = ord(character)
+    if character in _SHORT:
+        return _SHORT[character]
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
@@ -45,19 +45,19 @@ def clip(text: str, most: int) -> str:
 
 
 def width(text: str) -> int:
-    """The cells that a visible text takes on a terminal: wide characters two, combining ones none."""
+    """The cells that a visible text takes on a terminal: wide characters two, combining characters none."""
     return len(text) if text.isascii() else sum(map(_cells, text))
 
 
 @lru_cache(maxsize=4096)
-def _cells(sign: str) -> int:
-    if unicodedata.category(sign) in ("Mn", "Me", "Cf"):
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
-    return 2 if unicodedata.east_asian_width(sign) in ("W", "F") else 1
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
 def pad(text: str, cells: int) -> str:
-    """A visible text, filled with spaces to that many cells."""
+    """A visible text, padded with spaces to that many cells."""
     return text + " " * (cells - width(text))
 
 
@@ -67,7 +67,7 @@ _SGR = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "
 
 
 class Paint:
-    """Colours for a terminal, or none: `Paint(False)` gives every text back as it is."""
+    """Colours for a terminal, or none: `Paint(False)` returns every text unchanged."""
 
     def __init__(self, colour: bool) -> None:
         self._colour = colour

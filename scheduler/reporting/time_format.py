@@ -53,7 +53,7 @@ def local_day_and_time(at: Instant, zone: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def local_clock(at: Instant, zone: str) -> str:
-    """`19:00`, as the clocks of a zone show it; with the day where that is another one than in UTC."""
+    """`19:00`, as the clocks of a zone show it; with the day where it is not the day in UTC."""
     day, clock = _local(at, zone)
     return clock if day == _utc(at)[0] else _with_weekday(day, clock)
 
@@ -68,8 +68,20 @@ def local_moment_with_utc(at: Instant, zone: str) -> str:
     return f"{local_day_and_time(at, zone)} {zone} ({utc} UTC)"
 
 
+def day_before_with_utc(at: Instant, zone: str) -> tuple[str, str]:
+    """For a clock change at `at`: the local day just before it (`Sun 2026-03-29`), and the instant in UTC
+    (`01:00`, with the date where that is another day)."""
+    day, _ = _local(at - 1, zone)
+    utc_day, clock = _utc(at)
+    return f"{_weekday(day)} {day}", clock if utc_day == day else f"{utc_day} {clock}"
+
+
 def _with_weekday(day: str, clock: str) -> str:
-    return f"{_WEEKDAYS[date.fromisoformat(day).weekday()]} {day} {clock}"
+    return f"{_weekday(day)} {day} {clock}"
+
+
+def _weekday(day: str) -> str:
+    return _WEEKDAYS[date.fromisoformat(day).weekday()]
 
 
 def _utc(at: Instant) -> tuple[str, str]:

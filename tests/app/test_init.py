@@ -412,7 +412,7 @@ def test_from_nothing_to_the_first_publication(new: Miniature, remote: str, gith
     healthy = new.json("doctor")
     assert (healthy.code, {check["verdict"] for check in healthy.json["checks"]}) == (0, {"ok"}), healthy.out
 
-    assert new.run("run", now=BEGUN).out == "Recorded: 1 create.\n"
+    assert new.run("run", now=BEGUN).out == "Recorded: 1 created.\n"
     assert new.json("run", now=FIRST).results == {"first-wave/my-first-video/my-channel": "completed"}
     assert [d.payload["video_id"] for d in github.dispatches] == ["my-first-video"]
     assert new.json("run", now=FIRST).results == {}

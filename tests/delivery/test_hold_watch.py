@@ -487,7 +487,7 @@ def test_a_true_watch_ends_by_a_signal_while_it_waits(live: Miniature, github: G
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
     assert github.dispatches == []
-    assert "Recorded: 1 create." in out
+    assert "Recorded: 1 created." in out
 
 
 def test_a_watch_tells_each_outcome_and_each_problem_once_as_it_comes(

@@ -431,7 +431,7 @@ def test_the_json_of_a_run_has_a_result_a_schedule_with_its_error(live: Miniatur
 def test_the_text_of_a_run_is_one_line_a_schedule_and_a_sum(live: Miniature, github: GitHub) -> None:
     live.write({"waves/spring.yaml": wave("alpha", "beta")})
     assert live.run("run", now=THREE_MINUTES_LATE).out == (
-        "Recorded: 2 create.\n"
+        "Recorded: 2 created.\n"
         "+ spring/teaser/alpha  completed\n"
         "+ spring/teaser/beta   completed\n"
         "2 completed.\n"

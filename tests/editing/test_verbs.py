@@ -87,7 +87,7 @@ def daily(desk: Miniature) -> str:
 def test_pausing_a_wave_prints_the_diff_and_how_many_schedules_it_touches(desk: Miniature) -> None:
     outcome = do(desk, "pause", "wave:spring", "--reason", "waiting for legal")
     assert changed_lines(outcome) == ["+paused: { reason: waiting for legal }"]
-    assert "Paused wave:spring in waves/spring.yaml: 5 schedules:" in outcome.out
+    assert "Paused wave:spring in waves/spring.yaml: 5 publications:" in outcome.out
     assert (
         "  spring/teaser/alpha       2026-03-01 18:00 UTC  paused by wave (waiting for legal)" in outcome.out
     )
@@ -138,7 +138,7 @@ def test_a_pause_that_ends_too_late_says_that_it_will_be_missed(
     desk: Miniature, until: str, told: bool
 ) -> None:
     paused = do(desk, "pause", "spring/teaser/alpha", "--until", until)
-    assert ("Mind: spring/teaser/alpha is missed when the pause ends" in paused.out) == told
+    assert ("Note: spring/teaser/alpha is missed when the pause ends" in paused.out) == told
     tick(desk, "2026-03-01T18:00:00Z")
     tick(desk, until)
     assert (desk.statuses["spring/teaser/alpha"] == "failed (missed)") == told
@@ -148,14 +148,14 @@ def test_resuming_lifts_its_target_alone_and_names_what_remains(desk: Miniature)
     do(desk, "pause", "wave:spring", "--reason", "strike")
     do(desk, "pause", "channel:beta", "--until", "2026-03-01T20:00:00Z")
     outcome = do(desk, "resume", "wave:spring")
-    assert "Resumed wave:spring in waves/spring.yaml: 5 schedules:" in outcome.out
+    assert "Resumed wave:spring in waves/spring.yaml: 5 publications:" in outcome.out
     assert (
-        "Still held back: 2 schedules, paused by channel (until 2026-03-01T20:00:00Z); "
-        "`scheduler resume channel:beta` lifts that." in outcome.out
+        "Still paused by channel (until 2026-03-01T20:00:00Z): 2 publications. "
+        "Run `scheduler resume channel:beta` to lift that." in outcome.out
     )
     assert (
-        "Still held back: spring/premiere-4k/beta, paused by schedule (waiting for legal); "
-        "`scheduler resume spring/premiere-4k/beta` lifts that." in outcome.out
+        "Still paused by schedule (waiting for legal): spring/premiere-4k/beta. "
+        "Run `scheduler resume spring/premiere-4k/beta` to lift that." in outcome.out
     )
 
 
@@ -163,13 +163,13 @@ def test_resuming_what_is_not_paused_itself_says_who_pauses_it(desk: Miniature) 
     do(desk, "pause", "wave:spring")
     outcome = do(desk, "resume", "spring/teaser/alpha")
     assert "spring/teaser/alpha is not paused itself: nothing to change." in outcome.out
-    assert "Still held back: spring/teaser/alpha, paused by wave" in outcome.out
+    assert "Still paused by wave: spring/teaser/alpha. Run `scheduler resume wave:spring`" in outcome.out
 
 
 def test_pausing_a_slot_tells_what_the_lineup_does_about_it(desk: Miniature) -> None:
     outcome = do(desk, "pause", "daily/2026-02-25T17:00:00Z")
     assert changed_lines(outcome) == ["+  - { at: 2026-02-25T17:00:00Z, paused: true }"]
-    assert "Because of it, 3 other schedules change:" in outcome.out
+    assert "3 other publications change because of this:" in outcome.out
     assert (
         "daily/2026-02-27T17:00:00Z  2026-02-27 17:00 UTC (18:00 Europe/Berlin)  branches -> intro"
         in outcome.out
@@ -198,7 +198,7 @@ def test_cancelling_a_wave_cancels_what_was_not_sent(desk: Miniature, github: Gi
     tick(desk, "2026-03-01T18:00:00Z")
     outcome = do(desk, "cancel", "wave:spring", now="2026-03-01T18:05:00Z")
     assert changed_lines(outcome) == ["+cancelled: true"]
-    assert "Cancelled wave:spring in waves/spring.yaml: 3 schedules:" in outcome.out
+    assert "Cancelled wave:spring in waves/spring.yaml: 3 publications:" in outcome.out
     tick(desk, "2026-03-02T21:00:00Z")
     assert desk.statuses["spring/premiere-4k/gamma"] == "cancelled (declared)"
     assert desk.statuses["spring/teaser/alpha"] == "completed"
@@ -241,7 +241,7 @@ def test_moving_a_group_says_from_when_to_when(desk: Miniature) -> None:
 
 def test_shifting_a_member_of_a_stagger_takes_along_all_that_follow(desk: Miniature) -> None:
     outcome = do(desk, "move", "spring/premiere-4k/beta", "--shift", "+30m")
-    assert "Moved spring/premiere-4k/beta in waves/spring.yaml: 2 schedules:" in outcome.out
+    assert "Moved spring/premiere-4k/beta in waves/spring.yaml: 2 publications:" in outcome.out
     assert "spring/premiere-4k/gamma  2026-03-02 20:00 UTC -> 2026-03-02 20:30 UTC" in outcome.out
     back = do(desk, "move", "spring/premiere-4k/beta", "--shift", "-30m")
     assert "2026-03-02 20:30 UTC -> 2026-03-02 20:00 UTC" in back.out
@@ -364,7 +364,7 @@ def test_creating_a_wave_writes_a_file_that_reads_as_an_editors(desk: Miniature)
         "    metadata: { campaign: sun }\n"
     )
     assert "--- /dev/null\n+++ b/waves/summer.yaml\n" in outcome.out
-    assert "Created summer/finale in waves/summer.yaml: 3 schedules:" in outcome.out
+    assert "Created summer/finale in waves/summer.yaml: 3 publications:" in outcome.out
 
 
 def test_a_local_time_beside_its_zone_is_written_as_it_was_given(desk: Miniature) -> None:

@@ -160,7 +160,7 @@ def test_a_thousand_publications_fit_the_comment_and_all_of_them_the_summary(hom
     assert run.conclusion == "success", run.log[-3_000:]
     body = home.api.comments[0]["body"]
     assert len(body.encode()) <= 50_000
-    assert "Left out here, to keep this short: " in body
+    assert "Left out to keep this comment short: " in body
     assert run.said("<code>long/g999/tech-daily</code>"), "in the summary"
 
 

@@ -101,7 +101,7 @@ def test_a_completed_wave_is_told_once_however_many_runs_follow(mini: Miniature,
     for _ in range(3):
         assert mini.run("run", now=SOON).code == 0
     assert receiver.messages == [
-        ("scheduler: 1 wave completed", "completed: the wave spring: 2 completed"),
+        ("scheduler: 1 wave completed", "completed: wave spring: 2 completed"),
     ]  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def test_what_was_missed_is_told(mini: Miniature, receiver: Receiver) -> None:
         mini.run("run", now=LATE)
     assert receiver.titles == ["scheduler: 1 missed"]
     assert receiver.lines[0].startswith(
-        f"missed: spring/teaser/lobby (the video teaser, for {NOON}): missed: "
+        f"missed: spring/teaser/lobby (video teaser, scheduled for {NOON}): missed: "
     )
 
 
@@ -123,7 +123,7 @@ def test_a_command_that_failed_is_told_by_its_worker(mini: Miniature, receiver: 
         mini.run("worker", "--once", now=SOON)
     assert receiver.titles == ["scheduler: 1 wave completed", "scheduler: 1 failed"]
     assert receiver.lines[1] == (
-        f"failed: spring/teaser/lobby (the video teaser, for {NOON}): run_failed: "
+        f"failed: spring/teaser/lobby (video teaser, scheduled for {NOON}): run_failed: "
         "exit code 3: no such video; it may have been published"
     )
 
@@ -148,7 +148,7 @@ def test_a_halted_wave_is_told_with_what_halted_it(mini: Miniature, receiver: Re
     for _ in range(2):
         mini.run("run", now=LATE)
     assert receiver.lines[1:] == [
-        "halted: the wave spring: spring/teaser/alpha failed; 2 not sent yet wait"
+        "halted: wave spring: spring/teaser/alpha failed; 2 unsent publications wait"
     ]  # fmt: skip
     assert receiver.lines[0].startswith("missed: spring/teaser/alpha ")
 
@@ -175,8 +175,8 @@ def test_an_address_may_stand_in_a_file(mini: Miniature, receiver: Receiver) -> 
     ("address", "words"),
     [
         ("", "TEAM_URL is not set"),
-        (f"nonsense-{CANARY}", "holds no address that apprise knows"),
-        (f"json://user:{CANARY}@127.0.0.1:{{closed}}/", "the service did not take it"),
+        (f"nonsense-{CANARY}", "does not hold an address that apprise recognizes"),
+        (f"json://user:{CANARY}@127.0.0.1:{{closed}}/", "the service did not accept it"),
     ],
 )
 def test_a_notification_that_fails_is_a_warning_and_shows_no_address(
@@ -251,7 +251,7 @@ def test_a_second_failure_after_a_retry_is_told_again() -> None:
 def test_a_wave_is_completed_with_its_last_member_whatever_became_of_the_others() -> None:
     members = {"a": record("completed"), "b": failed(), "c": record("cancelled"), "d": record("executing")}
     (event,) = events(members, members | {"d": record("completed")})
-    assert event.words == "completed: the wave spring: 2 completed, 1 failed, 1 cancelled"
+    assert event.text == "completed: wave spring: 2 completed, 1 failed, 1 cancelled"
     assert kinds(members, members | {"d": record("cancelled")}) == ["completed"]
     assert kinds({"d": record()}, {"d": record("cancelled")}) == [], "nothing of it was published"
 
@@ -272,7 +272,7 @@ def test_a_long_message_is_cut_and_counts_the_rest() -> None:
     many = [Notice("missed", f"missed: {number}") for number in range(MOST + 5)]
     title, text = message([*many, Notice("halted", "halted: \x1b[2J")])
     assert title == "scheduler: 25 missed, 1 wave halted"
-    assert text.splitlines()[-1] == "... and 6 more: scheduler list"
+    assert text.splitlines()[-1] == "... and 6 more: run `scheduler list`"
     assert "\x1b" not in message([Notice("halted", "halted: \x1b[2J")])[1]
 
 
@@ -284,7 +284,7 @@ def test_two_runs_that_race_tell_an_event_once(mini: Miniature, receiver: Receiv
     runs = [mini.start("--now", SOON, "run") for _ in range(4)]
     for run in runs:
         run.communicate(timeout=60)
-    assert receiver.messages == [("scheduler: 1 wave completed", "completed: the wave spring: 2 completed")]
+    assert receiver.messages == [("scheduler: 1 wave completed", "completed: wave spring: 2 completed")]
 
 
 @pytest.mark.parametrize(("boundary", "told"), [("answered", 1), ("outcome-saved", 0)])

@@ -50,7 +50,7 @@ def test_a_hold_and_what_pace_takes_are_told() -> None:
 
 
 def test_without_a_history_it_says_so_and_without_a_change_nothing() -> None:
-    assert "nothing is known of the clock" in told(Sample(), wave_spring=Need(0, 3_600))
+    assert "nothing is known about delays" in told(Sample(), wave_spring=Need(0, 3_600))
     assert told(Sample((1, 2))) == ""
 
 

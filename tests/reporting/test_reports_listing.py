@@ -39,12 +39,12 @@ def test_the_table_is_aligned_in_the_order_of_time_and_neither_wrapped_nor_cut()
         spring/teaser/beta         2026-03-01 18:00 UTC            2026-03-01 18:00  pending, blocked by min-gap                {"v" * 90}
         日本/x/alpha               2026-03-02 03:00 Asia/Tokyo     2026-03-01 18:00  failed (missed)                            teaser-4k
         tech/2026-03-02T17:00:00Z  2026-03-02 17:00 UTC            2026-03-02 17:00  pending, not yet recorded                  (open)
-        4 schedules
+        4 publications
     """).strip("\n")  # noqa: E501 - the table is as wide as it is
 
 
 def test_an_empty_table_says_so() -> None:
-    assert table([]) == "No schedules."
+    assert table([]) == "No publications."
 
 
 def test_colour_changes_nothing_but_colour() -> None:

@@ -73,7 +73,7 @@ def test_a_comment_has_words_first_then_times_a_picture_the_steps_and_the_checks
 
         <details open><summary>Timeline: 2 instants</summary>
 
-        | UTC | On the channels' clocks | Before | After |
+        | UTC | Channel time | Before | After |
         |-|-|-|-|
         | Sun 2026-03-01 18:00 | 19:00 Europe/Berlin<br>UTC | <code>spring/teaser</code> on <code>beta</code> | <code>spring/teaser</code> on <code>alpha</code><br><code>spring/teaser</code> on <code>beta</code> (moved 1h30m later) |
         | Sun 2026-03-01 19:30 | UTC |  | <code>spring/teaser</code> on <code>beta</code> |
@@ -96,14 +96,14 @@ def test_a_comment_has_words_first_then_times_a_picture_the_steps_and_the_checks
 
         **Wave** <code>spring</code>
 
-        | | Schedule | Video | Before | After | Why |
+        | | Publication | Video | Before | After | Why |
         |-|-|-|-|-|-|
         | <code>+</code> | <code>spring/teaser/alpha</code> | <code>teaser-4k</code> |  | {BERLIN} | <code>declared in waves/spring.yaml</code> |
         | <code>&#x7e;</code> | <code>spring/teaser/beta</code> | <code>teaser-4k</code> | 2026-03-01 18:00 UTC | 2026-03-01 19:30 UTC | <code>moved</code> |
 
         </details>
 
-        Plan checksum: <code>{checksum(plan)}</code>, compared with the record.
+        Plan checksum: <code>{checksum(plan)}</code>, compared with the state.
     """).strip("\n")  # noqa: E501 - the tables are as wide as they are
 
 
@@ -151,8 +151,8 @@ def test_a_row_tells_what_becomes_of_a_schedule() -> None:
         if row[1] == "<code>i</code>"
         else {
             "<code>spring/teaser/c</code>": (BERLIN, "cancelled"),
-            "<code>f</code>": (BERLIN, "failed: no video"),
-            "<code>g</code>": ("failed: no video", "archived"),
+            "<code>f</code>": (BERLIN, "failed: <code>no&#x5f;video</code>"),
+            "<code>g</code>": ("failed: <code>no&#x5f;video</code>", "archived"),
             "<code>h</code>": ("2026-03-01 18:00 UTC", "2026-03-01 18:00 UTC, sent"),
             "<code>j</code>": (BERLIN, BERLIN),
         }[row[1]]
@@ -213,7 +213,7 @@ def test_a_large_plan_is_cut_in_whole_rows_and_says_what_it_left_out() -> None:
     page = plan_markdown(plan_of(*steps), [], zones=ZONES)
     assert 40_000 < len(page.encode()) <= 50_000
     shown = page.count("| <code>+</code> |")
-    (told,) = re.findall(r"Left out here, to keep this short: ([\d,]+) steps: (.*)\. The summary of", page)
+    (told,) = re.findall(r"Left out to keep this comment short: ([\d,]+) steps: (.*)\. The summary of", page)
     assert int(told[0].replace(",", "")) + shown == 2_000
     assert told[1].endswith("400 of wave <code>two</code>") or "other waves and channels" in told[1]
     assert rendered(page).count("<tr>") == shown + page.count("|-|-|-|-|-|-|") + 2, "and the timeline's"
@@ -226,7 +226,7 @@ def test_many_problems_leave_room_for_the_plan() -> None:
     assert len(page.encode()) <= 50_000
     assert "spring/teaser/alpha" in page
     assert re.search(
-        r"Left out here, to keep this short: [\d,]+ problems\. The summary of the check has", page
+        r"Left out to keep this comment short: [\d,]+ problems\. The summary of the check has", page
     )
 
 

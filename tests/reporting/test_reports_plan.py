@@ -12,7 +12,7 @@ from reporting import HOSTILE, NOW, WRITABLE, assert_harmless, change, one_off, 
 from scheduler.desired import Pace
 from scheduler.planning.plan import Plan, PlannedSend, Waiting
 from scheduler.planning.rows import Result
-from scheduler.reporting.plan_sections import checksum, pace_lines, tally_text
+from scheduler.reporting.plan_sections import checksum, pace_notes, tally_text
 from scheduler.reporting.plan_text import plan_text
 from scheduler.reporting.run_text import results_text
 from scheduler.state.record import Event, Pause
@@ -95,7 +95,7 @@ def test_the_sum_names_other_steps_where_there_are_any() -> None:
 def test_what_is_due_and_cannot_be_sent_is_told() -> None:
     plan = plan_of(waiting=[Waiting(schedule_id="a/b/c", why="ACME_TOKEN is not set")])
     assert plan_text(plan, zones={}) == text("""
-        due, and cannot be sent
+        due but cannot be sent
           ! a/b/c  # ACME_TOKEN is not set
 
         No changes.
@@ -119,9 +119,9 @@ def test_pace_is_told_where_it_spreads_the_sends() -> None:
 
 def test_pace_is_told_for_each_token_that_has_to_wait() -> None:
     found = [*sends(100), *sends(700, "TWO", 3.0), *sends(60, "FAST"), *sends(500, None)]
-    assert pace_lines(found, Pace(60, 3600)) == [
-        "ONE: 100 sends at 60/h: the last leaves 40 s after the first",
-        "TWO: 700 sends at 60/h: the last leaves 32m after the first",
+    assert pace_notes(found, Pace(60, 3600)) == [
+        ("ONE", "100 sends at 60/h: the last leaves 40 s after the first"),
+        ("TWO", "700 sends at 60/h: the last leaves 32m after the first"),
     ]
 
 

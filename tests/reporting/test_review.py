@@ -79,7 +79,7 @@ def test_a_new_wave_is_told_in_words_with_when_the_first_one_goes_out(home: Mini
         "- Wave spring (Spring launch): adds 2 on alpha and beta. The first goes out on alpha: "
         "Tue 2026-03-24 19:00 Europe/Berlin (18:00 UTC)."
     )
-    assert told.out.endswith(", compared with the base branch and the record.\n")
+    assert told.out.endswith(", compared with the base branch and the state.\n")
 
 
 def test_what_the_base_declares_and_no_run_has_recorded_is_not_the_proposals_work(home: Miniature) -> None:
@@ -87,8 +87,8 @@ def test_what_the_base_declares_and_no_run_has_recorded_is_not_the_proposals_wor
     told = propose(home)
     assert told.code == 0, "nothing changes"
     assert words(told) == (
-        "This pull request changes no publication. Not counted: 2 changes that the base branch declares "
-        "already and no run has recorded yet."
+        "This pull request changes no publication. Not counted: 2 changes already declared on the "
+        "base branch that no run has recorded yet."
     )
 
 
@@ -131,7 +131,7 @@ def test_of_many_waves_the_first_eight_get_a_sentence(home: Miniature) -> None:
     }
     told = words(propose(home.write(waves)))
     assert told.count("- Wave ") == 8
-    assert told.endswith("- and 1 more wave or channel, told below")
+    assert told.endswith("- and 1 more wave or channel, listed below")
 
 
 def test_recorded_ones_are_compared_with_the_record(home: Miniature) -> None:
@@ -177,9 +177,9 @@ def test_what_a_rule_refuses_is_named_beside_the_numbers(home: Miniature) -> Non
     home.write({"waves/spring.yaml": SPRING.replace("delay: 1h", "delay: 0s").replace("beta", "nowhere")})
     told = propose(home)
     assert told.code == 1
-    assert "2 are refused**" not in words(told)
-    assert "**1 is refused**: spring/teaser/nowhere; the problems below say why." in words(told)
-    assert words(told).index("refused") < words(told).index("1 error in 1 file")
+    assert "2 are blocked**" not in words(told)
+    assert "**1 is blocked**: spring/teaser/nowhere; the problems below say why." in words(told)
+    assert words(told).index("blocked") < words(told).index("1 error in 1 file")
 
 
 @pytest.mark.parametrize("broken", ["schedules: [", SPRING.replace("delay: 1h", "delay: 0s, delay: 1h")])
@@ -187,14 +187,14 @@ def test_what_cannot_be_read_is_refused_and_not_called_cancelled(broken: str, ho
     base(home.write({"waves/spring.yaml": SPRING}))
     told = propose(home.write({"waves/spring.yaml": broken}))
     assert "This pull request changes no publication." in words(told)
-    assert "**2 are refused**: spring/teaser/alpha and spring/teaser/beta" in words(told)
+    assert "**2 are blocked**: spring/teaser/alpha and spring/teaser/beta" in words(told)
 
 
 def test_what_is_refused_only_now_is_not_called_cancelled_either(home: Miniature) -> None:
     base(home.write({"waves/spring.yaml": SPRING}))
     told = propose(home.write(wave(one("2026-03-24T18:05:00Z"))))
     assert "This pull request changes no publication." in words(told)
-    assert "**2 are refused**: spring/teaser/alpha and w/one/alpha; the problems" in words(told)
+    assert "**2 are blocked**: spring/teaser/alpha and w/one/alpha; the problems" in words(told)
 
 
 def test_what_the_base_refuses_already_is_not_the_proposals_fault(home: Miniature) -> None:
@@ -235,7 +235,7 @@ def test_settings_that_stop_every_run_are_said_to(home: Miniature) -> None:
     told = propose(home.write({"scheduler.yaml": "pace: fast\n"}))
     assert told.code == 1
     assert words(told).startswith(
-        "With scheduler.yaml as it is here nothing can be planned: **every run stops, and nothing is sent.** "
+        "Nothing can be planned with this scheduler.yaml: **every run stops, and nothing is sent.** "
         "**1 error in 1 file.**"
     )
 
@@ -260,7 +260,7 @@ def test_without_a_readable_base_the_record_is_what_it_is_compared_with(home: Mi
     base(home.write({"scheduler.yaml": "a: [", "waves/spring.yaml": SPRING}))
     told = propose(home.write({"scheduler.yaml": SETTINGS}))
     assert "adds 2 publications" in told.out
-    assert told.out.endswith(", compared with the record.\n")
+    assert told.out.endswith(", compared with the state.\n")
 
 
 def test_a_commit_that_is_not_there_is_a_wrong_use(home: Miniature) -> None:
@@ -280,7 +280,7 @@ def test_a_channel_that_leaves_what_the_base_allows_is_refused(home: Miniature) 
     told = propose(home.write({"channels/beta.yaml": LOOT, "waves/spring.yaml": SPRING}))
     assert told.code == 1
     assert "not-allowed" in told.out
-    assert "**1 is refused**: spring/teaser/beta" in words(told)
+    assert "**1 is blocked**: spring/teaser/beta" in words(told)
     assert "| <code>channels/beta.yaml</code> | <code>repository</code> | <code>acme/beta</code>" in told.out
 
 
@@ -290,8 +290,8 @@ def test_a_proposal_that_widens_allow_itself_is_told_to_whoever_decides(home: Mi
     told = propose(home)
     assert told.code == 4
     assert (
-        "**Outside of what the base branch allows.** Only because this pull request itself changes `allow` "
-        "may these be pointed at: <code>loot&#x3a; mallory/loot</code>."
+        "**Not allowed by the base branch.** These repositories can only be used because this pull request "
+        "changes `allow`: <code>loot&#x3a; mallory/loot</code>."
     ) in told.out
     assert "<code>acme/&#x2a;</code> | <code>acme/&#x2a;, mallory/&#x2a;</code> |" in told.out
     assert "<code>repository mallory/loot, token ACME&#x5f;TOKEN</code>" in told.out
@@ -302,8 +302,8 @@ def test_a_proposal_that_turns_to_another_record_says_so_before_all_else(home: M
     forged = (home.root / "state.json").read_text()
     home.write({"scheduler.yaml": SETTINGS + "state: forged.json\n", "forged.json": forged})
     told = propose(home)
-    assert "**Another record.**" in told.out.split("\n\n")[3]
-    assert "look into state.json for what was sent, but into forged.json: whatever" in words(told)
+    assert "**Another state.**" in told.out.split("\n\n")[3]
+    assert "look up what was sent in forged.json instead of state.json. Whatever" in words(told)
     assert "**is sent again**" in words(told)
 
 
@@ -323,10 +323,8 @@ def test_what_the_operator_allows_can_be_widened_by_no_file(home: Miniature) -> 
 
 def test_a_removed_channel_is_told(home: Miniature) -> None:
     told = propose(home.remove("channels/beta.yaml"))
-    assert (
-        "<code>&#x28;no channel&#x29;</code> | <code>repository acme/beta, token ACME&#x5f;TOKEN</code> |  |"
-        in (told.out)
-    )
+    before = "<code>repository acme/beta, token ACME&#x5f;TOKEN</code>"
+    assert f"<code>&#x28;removed channel&#x29;</code> | {before} |  |" in told.out
 
 
 # --- clocks, freezes, neighbours, pace -----------------------------------------------------------
@@ -369,7 +367,7 @@ def test_a_neighbours_clock_counts_and_a_time_shown_twice_is_told(home: Miniatur
     (remark,) = remarks(told)
     assert "they go back 1h on Sun 2026-10-25 (01:00 UTC). 02:30 there is 00:30 UTC until" in remark
     assert remark.endswith(
-        "Within a day of it: w/one/alpha. At a local time that is shown twice: w/one/alpha; the instant "
+        "Within a day of it: w/one/alpha. At a local time that occurs twice: w/one/alpha; the time "
         "in UTC counts."
     )
 
@@ -406,7 +404,7 @@ def test_a_freeze_of_the_proposal_names_what_waits_for_its_end(home: Miniature) 
 def test_a_freeze_between_is_told_even_where_nothing_waits_and_one_outside_is_not(home: Miniature) -> None:
     base(home.write({"scheduler.yaml": FREEZE}))
     told = propose(home.write(wave(one("2026-03-24T18:00"), one("2026-03-27T18:00", group="two"))))
-    assert remarks(told)[0].endswith("(01:00 Europe/Berlin). Nothing of this waits for it.")
+    assert remarks(told)[0].endswith("(01:00 Europe/Berlin). Nothing in this pull request waits for it.")
     assert remarks(propose(home.write(wave(one("2026-03-27T18:00"))))) == [], "it is over by then"
     assert remarks(propose(home.write(wave(one("2026-03-24T18:00"))))) == [], "it comes later"
 
@@ -415,7 +413,7 @@ def test_a_dispatch_that_falls_into_a_freeze_waits_though_its_publication_is_lat
     base(home.write({"scheduler.yaml": FREEZE}).channels("alpha", timezone="Europe/Berlin", lead="6h"))
     told = propose(home.write(wave(one("2026-03-26T03:00"))))
     assert remarks(told)[0].endswith("Until it ends, 1 publication waits: w/one/alpha.")
-    assert "its dispatch leaves 6h before." in words(told)
+    assert "it is sent 6h ahead." in words(told)
 
 
 def test_what_is_published_in_a_freeze_waits_though_its_dispatch_was_due_before(home: Miniature) -> None:
@@ -430,7 +428,7 @@ def test_neighbours_within_an_hour_are_told_once_and_others_are_not(home: Miniat
     base(home.write({"waves/spring.yaml": SPRING}))
     home.write(wave(one("2026-03-24T17:15:00Z"), one("2026-03-24T19:01:00Z", group="two")))
     told = propose(home)
-    assert "Neighbours are told within 1h on one channel." in told.out
+    assert "Neighbours are publications within 1h on the same channel." in told.out
     assert remarks(told) == [
         "- **Near**: spring/teaser/alpha goes out 45m after w/one/alpha, at Tue 2026-03-24 "
         "19:00 Europe/Berlin."
@@ -475,7 +473,7 @@ def test_a_thousand_publications_fit_a_comment_and_what_is_left_out_is_counted(t
     told = propose(thousand)
     assert 20_000 < len(told.out.encode()) <= 50_000
     shown = told.out.count("| <code>+</code> |")
-    (left_out,) = re.findall(r"Left out here, to keep this short: ([\d,]+) steps", told.out)
+    (left_out,) = re.findall(r"Left out to keep this comment short: ([\d,]+) steps", told.out)
     assert shown + int(left_out.replace(",", "")) == 1_000
     assert "The summary of the check has more" in told.out
     assert "<code>c00</code>, <code>c01</code>, <code>c02</code> and 47 more channels" in told.out
@@ -492,10 +490,10 @@ def test_a_timeline_of_a_thousand_instants_is_cut_in_whole_rows_too(home: Miniat
     entries = (one(at, group=f"g{i}", channels="[beta]", zone="UTC") for i, at in enumerate(days))
     told = propose(home.write(wave(*entries)))
     assert len(told.out.encode()) <= 50_000
-    table = told.out.partition("On the channels' clocks")[2].partition("</details>")[0]
+    table = told.out.partition("Channel time")[2].partition("</details>")[0]
     (left_out,) = re.findall(r"([\d,]+) later instants of the timeline", told.out)
     assert table.count("<code>beta</code>") == 1_000 - int(left_out)
-    assert re.search(r"960 later marks of the diagram", told.out)
+    assert re.search(r"960 later marks of the chart", told.out)
 
 
 def test_a_summary_has_room_for_all_of_them(thousand: Miniature) -> None:

@@ -273,7 +273,7 @@ def test_a_former_id_leads_to_the_new_one(desk: Miniature) -> None:
 
 
 def test_a_wave_that_has_begun_shows_how_far_it_has_come(desk: Miniature, github: GitHub) -> None:
-    assert desk.run("list", now=NOW).out.splitlines()[-1] == "2 schedules"
+    assert desk.run("list", now=NOW).out.splitlines()[-1] == "2 publications"
     github.repository("acme/beta").faults.append(Fault(status=422))
     second = SPRING.removeprefix("schedules:\n").replace("teaser", "later").replace("03-01", "03-08")
     desk.write({"waves/spring.yaml": SPRING + second.replace("beta]", "{ id: beta, paused: true }]")})
@@ -286,7 +286,7 @@ def test_a_wave_that_has_begun_shows_how_far_it_has_come(desk: Miniature, github
 def test_open_slots_are_counted(desk: Miniature) -> None:
     desk.write({"channels/daily.yaml": "slots: [18:00]\nlineup: [one]\n"})
     listed = desk.run("list", "--channel", "daily", "--to", "2026-02-28", now=NOW).out
-    assert listed.splitlines()[-1] == "3 schedules, 2 open slots among them"
+    assert listed.splitlines()[-1] == "3 publications, including 2 open slots"
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_open_slots_are_counted(desk: Miniature) -> None:
 )
 def test_a_list_of_nothing_says_which_name_is_not_there(desk: Miniature, name: list[str], told: str) -> None:
     listed = desk.run("list", *name, now=NOW)
-    assert (listed.code, listed.out, listed.err) == (0, "No schedules.\n", told)
+    assert (listed.code, listed.out, listed.err) == (0, "No publications.\n", told)
 
 
 # --- completion -------------------------------------------------------------------------------------
@@ -390,7 +390,7 @@ def test_a_dead_letter_is_told_as_one_by_list_and_show(desk: Miniature) -> None:
     assert desk.run("worker", "--once", now=later, SCHEDULER_ALLOW_COMMANDS="1").code == 1
     listed = desk.run("list", "--channel", "lobby", now=later).out
     assert "failed (run_failed), a dead letter" in listed
-    assert listed.splitlines()[-1] == "1 schedule, 1 dead letter among them"
+    assert listed.splitlines()[-1] == "1 publication, including 1 dead letter"
     rows = desk.json("list", now=later).json["schedules"]
     assert {row["schedule_id"]: row["dead_letter"] for row in rows} == {
         job: True, ALPHA: False, "spring/teaser/beta": False,
@@ -408,13 +408,13 @@ def test_a_pause_of_the_operator_is_told_where_it_is_not_set_until_a_run_lifts_i
     assert desk.run("run", now="2026-02-25T21:55:00Z", SCHEDULER_PAUSED="1").code == 0
     for now, after in ((DUE, "a run sends it when it is due"), ("2026-03-01T20:00:00Z", "it is missed")):
         listed = desk.run("list", now=now).out
-        words = "paused by operator (SCHEDULER_PAUSED=1), as a run recorded at 2026-02-25T21:55:00Z"
+        words = "paused by operator (SCHEDULER_PAUSED=1), as recorded by a run at 2026-02-25T21:55:00Z"
         assert listed.count(words) == 2
         assert {row["is_paused"] for row in desk.json("list", now=now).json["schedules"]} == {True}
         assert f"the variable is not set here. Once nothing pauses it, {after}" in why(desk, now=now)
     here = desk.run("list", now=DUE, SCHEDULER_PAUSED="1").out
     assert "paused by operator (SCHEDULER_PAUSED=1)" in here
-    assert "as a run recorded" not in here
+    assert "as recorded by a run" not in here
     assert desk.run("run", now=DUE).code == 0, "where it is lifted, a run sends"
     assert "operator" not in desk.run("list", now=DUE).out
 

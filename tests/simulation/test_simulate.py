@@ -65,21 +65,21 @@ def test_a_simulation_tells_lateness_misses_and_what_would_be_enough(spring: Min
         outcome.out
         == """\
 3 runs with 2 publications from 2026-03-01 00:00 UTC to 2026-03-02 00:00 UTC (seed 1)
-a tick every 15m, 0s to 2h late: 97 of 288 came, at most 3h2m46s apart
+a tick every 15m, 0s to 2h late: 97 of 288 ran, at most 3h2m46s apart
 
                sent  on time  missed  failed  held  median    95 %   worst  lead  catch_up
 wave spring       4        0       2       0     0  22m25s  48m30s  48m30s    0s        1h
 channel alpha     2        0       1       0     0   7m54s  48m30s  48m30s    0s        1h
 channel beta      2        0       1       0     0  22m25s  47m42s  47m42s    0s        1h
 
-Lateness is counted from due: the publish time minus the lead. On time: within the lead.
+Lateness counts from the due time (publish time minus lead). On time means within the lead.
 
 Not sent:
   spring/teaser/alpha  missed in 1 of 3 runs: more than 1h (catch_up) after 2026-03-01T17:00:00Z
   spring/teaser/beta   missed in 1 of 3 runs: more than 1h (catch_up) after 2026-03-01T18:00:00Z
 
-To miss nothing, one of these is enough: catch_up 2h1m, lead 12m, hold 12m.
-To be in time, one of these is enough: lead 1h10m, hold 1h10m.
+To miss nothing, any one of these is enough: catch_up 2h1m, lead 12m, hold 12m.
+To be on time, any one of these is enough: lead 1h10m, hold 1h10m.
 """
     )
 
@@ -318,7 +318,7 @@ def test_a_schedule_that_breaks_a_rule_is_told_and_held(spring: Miniature) -> No
 
 def test_where_nothing_is_to_be_published_that_is_said(spring: Miniature) -> None:
     outcome = spring.run("simulate", "--to", "2026-03-01T12:00:00Z", now=BEGIN)
-    assert outcome.out.endswith("There is nothing to publish in this span.\n")
+    assert outcome.out.endswith("Nothing is published in this period.\n")
 
 
 def test_a_broken_settings_file_stops_it(spring: Miniature) -> None:

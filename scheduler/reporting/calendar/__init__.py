@@ -1,8 +1,7 @@
-"""The calendar that is published: a page, a feed and a document, made from one look. Pure.
+"""The published calendar: a page for people, a feed for calendar programs, a document for programs. Pure.
 
-`gather` says what is in it; `page`, `feed` and `document` say it to people, to calendar programs, and to
-programs. The same look gives the same bytes: nothing in them is random, and the only time that moves is the
-`now` they were made for.
+`gather` collects what is in it; `page`, `feed` and `document` render it. The same input gives the same bytes:
+nothing in them is random, and the only time that changes is the `now` they were made for.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ __all__ = ["MARK", "NAMES", "Calendar", "files", "gather"]
 NAMES = ("calendar.ics", "schedules.json", "index.html")
 """The files, in the order in which they are written: the page, which links to the others, comes last."""
 MARK = b"wave-scheduler calendar"
-"""Stands near the beginning of each file, so that nobody else's is ever written over."""
+"""Is near the beginning of each file, so that a file that this command did not make is never overwritten."""
 
 
 def files(calendar: Calendar) -> dict[str, bytes]:

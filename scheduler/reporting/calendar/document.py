@@ -1,4 +1,4 @@
-"""`schedules.json`: the rows that `list --format json` gives, and beside them what the page tells."""
+"""`schedules.json`: the rows of `list --format json`, and beside them what the page shows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Place(msgspec.Struct, frozen=True):
 
 
 class _Detail(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page tells of one schedule beside its record."""
+    """What the page shows of one publication besides its record."""
 
     kind: str
     words: str

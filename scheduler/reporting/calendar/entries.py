@@ -1,4 +1,4 @@
-"""What is in a calendar: one entry a schedule with its kind and its sentence, freezes, and what is wrong."""
+"""What is in a calendar: an entry for each publication, freezes, and problems."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Kind = Status | Literal["paused", "blocked", "open", "missed"]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One schedule in the calendar."""
+    """One publication in the calendar."""
 
     row: Row
     kind: Kind
     why: str
-    """Why it has or has not been sent, and what comes next: the sentence of `show`."""
+    """Why it has or has not been sent, and what happens next, as in `show`."""
     changed: Instant | None
-    """When its record changed last; None where there is none yet."""
+    """When its record last changed; None where there is none yet."""
     revision: int
     """How often it has changed since it was first recorded. Never falls."""
 
     @property
     def video(self) -> str:
-        """What is published, in words where that is not decided."""
+        """What is published, or a note that no video is assigned."""
         record = self.row.record
         if record.video_id is not None:
             return record.video_id
@@ -42,28 +42,28 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalendarChannel(msgspec.Struct, frozen=True, kw_only=True):
-    """A channel as people know it."""
+    """A channel as people know it: its name, and its zone (IANA)."""
 
     name: str
     timezone: str
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the page, the feed and the document tell, as it was at `now`."""
+    """Everything that the page, the feed and the document show, as of `now`."""
 
     now: Instant
     start: Instant | None
     """Entries are published at this time or later."""
     end: Instant | None
-    """Entries are published before this time; None where the calendar reaches to the last of them."""
+    """Entries are published before this time; None for no limit."""
     entries: Sequence[Entry]
     """By publish time, then id."""
     channels: Mapping[str, CalendarChannel]
-    """Every declared channel, and every other that has an entry, by id."""
+    """Every declared channel, and every other one that has an entry, by id."""
     waves: Mapping[str, str]
     """The titles of the waves that have entries, by id."""
     freezes: Sequence[Freeze]
-    """Those that reach into the span, by their beginning."""
+    """Those that overlap the span, by their start."""
     problems: Sequence[Diagnostic]
 
     @property
@@ -81,8 +81,8 @@ def gather(
     wanted: query.Filter,
     claims: Mapping[str, Lease],
 ) -> Calendar:
-    """What a look shows of the schedules that the filter accepts. `claims` says which worker has a job, by
-    the publication's key."""
+    """The calendar of the publications that the filter accepts. `claims` says which worker has a job, by the
+    publication's key."""
     rows = query.rows(reconciled, state, wanted)
     explainer = Explainer(reconciled)
     return Calendar(
@@ -112,7 +112,7 @@ def _entry(explainer: Explainer, state: State | None, row: Row, claims: Mapping[
 
 
 def _recorded(reconciled: Reconciled, state: State | None, row: Row) -> Record | None:
-    """What the record says of a row now, under this id or under a former one."""
+    """The record of a row as it is in the state or the archive, under this id or a former one."""
     known = {} if state is None else state.schedules
     for name in (row.schedule_id, *reversed(row.record.former_ids)):
         found = known.get(name) or reconciled.archive.get(name)
@@ -122,7 +122,7 @@ def _recorded(reconciled: Reconciled, state: State | None, row: Row) -> Record |
 
 
 def kind_of(row: Row) -> Kind:
-    """The one word for a schedule on a calendar: its status, or what keeps it from being sent."""
+    """The one word for a publication on a calendar: its status, or what keeps it from being sent."""
     record = row.record
     if record.status == "failed":
         return "missed" if record.reason == "missed" else "failed"
@@ -138,7 +138,7 @@ def kind_of(row: Row) -> Kind:
 def _channels(
     reconciled: Reconciled, rows: Sequence[Row], wanted: query.Filter
 ) -> dict[str, CalendarChannel]:
-    """Declared channels that the filter lets through, and those of the rows."""
+    """Declared channels that the filter accepts, and those of the rows."""
     declared = {} if reconciled.declared is None else reconciled.declared.channels
     named = {name for name in declared if not wanted.channels or name in wanted.channels}
     zones = {row.record.channel_id: row.zone for row in rows}

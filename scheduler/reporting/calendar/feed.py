@@ -1,8 +1,8 @@
 """`calendar.ics`: the calendar as RFC 5545 (https://www.rfc-editor.org/rfc/rfc5545), to subscribe to.
 
-What a subscriber's program must not confuse is derived: the UID from the id under which a schedule was first
-recorded, so that a moved or renamed one is the same event; DTSTAMP, LAST-MODIFIED and SEQUENCE from the
-record. All times are in UTC, so that no definition of a zone has to travel along.
+What a subscriber's program must not confuse is derived: the UID from the id under which a publication was
+first recorded, so that it stays the same event when it is moved or renamed; DTSTAMP, LAST-MODIFIED and
+SEQUENCE from its record. All times are in UTC, so that the feed does not have to define zones.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from scheduler.reporting.terminal import visible
 from scheduler.reporting.time_format import local_moment_with_utc
 from scheduler.state.statuses import TRAITS
 from scheduler.times import Instant, moment_of
+from scheduler.wording import listed
 
 PRODUCT = "-//wave-scheduler calendar//EN"
 DOMAIN = "wave-scheduler"
@@ -26,7 +27,7 @@ LENGTH = timedelta(minutes=5)
 """A publication is an instant; several programs hide events without a length."""
 REFRESH = timedelta(hours=1)
 UNRECORDED: Instant = 0
-"""The stamp of what no run has recorded: older than that of any record."""
+"""The time stamp of what no run has recorded: older than that of any record."""
 
 _CERTAIN = frozenset(status for status, traits in TRAITS.items() if traits.is_certain)
 _CALLED_OFF = frozenset(status for status, traits in TRAITS.items() if traits.is_called_off)
@@ -71,7 +72,7 @@ def _publication(calendar: Calendar, entry: Entry) -> icalendar.Event:
 
 
 def _event(uid: str, start: Instant, end: datetime, changed: Instant | None) -> icalendar.Event:
-    """An event that takes nobody's time."""
+    """An event that does not show anybody as busy."""
     stamp = moment_of(UNRECORDED if changed is None else changed)
     event = icalendar.Event()
     event.add("uid", uid)
@@ -91,7 +92,7 @@ def _status(entry: Entry) -> str:
 
 
 def _summary(calendar: Calendar, entry: Entry) -> str:
-    """`Tech Daily: teaser-4k`; what a glance must not miss stands behind it: `(paused)`."""
+    """`Tech Daily: teaser-4k`, or `Tech Daily: teaser-4k (paused)` where it is not simply going out."""
     name = calendar.channels[entry.row.record.channel_id].name
     mark = "" if entry.kind in {*_CERTAIN, "open"} else f" ({entry.kind})"
     return visible(f"{name}: {entry.video}{mark}")
@@ -112,15 +113,15 @@ def _description(calendar: Calendar, entry: Entry) -> str:
 
 
 def _freeze(calendar: Calendar, freeze: Freeze) -> icalendar.Event:
-    """A freeze has no id: its words and its span are its name."""
-    words = f"{freeze.from_}/{freeze.until}/{freeze.channels}/{freeze.reason}"
-    name = hashlib.sha256(words.encode()).hexdigest()[:16]
+    """A freeze has no id: its reason, span and channels identify it."""
+    identity = f"{freeze.from_}/{freeze.until}/{freeze.channels}/{freeze.reason}"
+    name = hashlib.sha256(identity.encode()).hexdigest()[:16]
     event = _event(f"freeze-{name}@{DOMAIN}", freeze.from_, moment_of(freeze.until), None)
     event.add("status", "CONFIRMED")
     event.add("summary", visible(f"Freeze: {freeze.reason}" if freeze.reason else "Freeze"))
     names = [
         calendar.channels[name].name if name in calendar.channels else name for name in freeze.channels or ()
     ]
-    event.add("description", visible(f"Nothing is sent on {', '.join(names) or 'any channel'}."))
+    event.add("description", visible(f"Nothing is sent on {listed(names, 'or') or 'any channel'}."))
     event.add("categories", ["freeze"])
     return event

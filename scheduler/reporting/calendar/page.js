@@ -34,8 +34,8 @@
   };
 
   // --- clocks ---------------------------------------------------------------------------------------
-  // Zones are those of the program that made the page, written down in the facts; the viewer's own zone,
-  // where no channel has it, is the browser's business.
+  // Offsets come with the page, from the program that made it. The viewer's own zone, if no channel has it,
+  // comes from the browser.
 
   const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
   const device = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
@@ -88,10 +88,10 @@
 
   let shown = entries;
 
-  const SINGLE = { month: 3, week: 2, channels: 2 }; // that many beside each other; more are gathered by status
+  const SINGLE = { month: 3, week: 2, channels: 2 }; // that many are drawn one by one; more are grouped by status
   const UNIT = { month: 86400, week: 3600, channels: 86400 };
 
-  // The library hands out its wall-clock times as dates of the browser's zone, which has gaps: only its texts count.
+  // The library gives wall-clock times as dates in the browser's zone, which has gaps: only its texts are safe to use.
   function events({ startStr, endStr }) {
     const view = chosen.view;
     if (view === "list") return [];
@@ -130,7 +130,7 @@
     };
   }
 
-  // A freeze is one span everywhere; on clocks that differ it begins and ends at different times.
+  // A freeze is one span everywhere, but starts and ends at different local times.
   function freezes(view, from, until) {
     const found = [];
     for (const freeze of facts.freezes) {
@@ -176,8 +176,8 @@
       second.textContent = `${members.length} ${entry.kind}`;
     } else {
       const zone = zoneOf(entry.channel);
-      const told = chosen.zone || chosen.view === "channels" ? "" : ` ${city(zone)}`; // else it stands beside or above
-      first.append(clock(at) + told);
+      const where = chosen.zone || chosen.view === "channels" ? "" : ` ${city(zone)}`; // else it is shown already
+      first.append(clock(at) + where);
       second.textContent = entry.video;
     }
     const nodes = [first, second];
@@ -226,11 +226,11 @@
     eventDurationEditable: false,
     eventContent: content,
     eventSources: [{ events: (span, done) => done(events(span)) }],
-    eventClick: ({ event }) => event.extendedProps.members && tell(event.extendedProps.members),
+    eventClick: ({ event }) => event.extendedProps.members && showDetails(event.extendedProps.members),
     eventDidMount: ({ el, event }) => {
-      const words = label(event.extendedProps);
-      el.title = words;
-      if (event.extendedProps.members) el.setAttribute("aria-label", words);
+      const text = label(event.extendedProps);
+      el.title = text;
+      if (event.extendedProps.members) el.setAttribute("aria-label", text);
     },
     datesSet: ({ view }) => entitle(view.title),
   });
@@ -281,16 +281,16 @@
     }
   }
 
-  // --- one schedule, or the many of a pill ----------------------------------------------------------------
+  // --- one publication, or the group of a pill ----------------------------------------------------------------
 
   const dialog = $("details");
 
-  function tell(members, above = null) {
+  function showDetails(members, above = null) {
     const isOne = members.length === 1;
     $("about").textContent = isOne ? members[0].video : `${members.length} ${members[0].kind}`;
-    const nodes = isOne ? story(members[0]) : [roll(members)];
+    const nodes = isOne ? detailsOf(members[0]) : [roll(members)];
     if (above) nodes.unshift(backTo(above));
-    $("told").replaceChildren(...nodes);
+    $("shown-details").replaceChildren(...nodes);
     remember(isOne ? members[0].id : "");
     if (!dialog.open) dialog.showModal();
     $("about").focus();
@@ -299,7 +299,7 @@
   function backTo(members) {
     const button = make("button", "back", `‹ all ${members.length}`);
     button.type = "button";
-    button.addEventListener("click", () => tell(members));
+    button.addEventListener("click", () => showDetails(members));
     return button;
   }
 
@@ -311,7 +311,7 @@
       button.type = "button";
       const when = `${stamp(entry.at, zone)} ${zone}`;
       button.append(make("strong", "", entry.video), make("span", "", nameOf(entry.channel)), make("span", "soft", when));
-      button.addEventListener("click", () => tell([entry], members));
+      button.addEventListener("click", () => showDetails([entry], members));
       const item = make("li");
       item.append(button);
       list.append(item);
@@ -319,30 +319,30 @@
     return list;
   }
 
-  function story(entry) {
+  function detailsOf(entry) {
     const cells = entry.row.cells;
     const copies = (node) => Array.from(node.childNodes, (child) => child.cloneNode(true));
     const find = (name) => cells[6].querySelector(name);
     const own = channels.get(entry.channel)?.zone || "UTC";
     const list = make("dl");
-    const say = (term, nodes) => {
-      const words = make("dd");
-      words.append(...nodes);
-      list.append(make("dt", "", term), words);
+    const add = (term, nodes) => {
+      const value = make("dd");
+      value.append(...nodes);
+      list.append(make("dt", "", term), value);
     };
-    say("Status", copies(cells[4]));
-    say("Publishes", [`${stamp(entry.at, own)} ${own}`, make("br"), `${stamp(entry.at, "UTC")} UTC`]);
+    add("Status", copies(cells[4]));
+    add("Publishes", [`${stamp(entry.at, own)} ${own}`, make("br"), `${stamp(entry.at, "UTC")} UTC`]);
     if (chosen.zone && chosen.zone !== own && chosen.zone !== "UTC") {
-      say("For you", [`${stamp(entry.at, chosen.zone)} ${chosen.zone}`]);
+      add("Your time", [`${stamp(entry.at, chosen.zone)} ${chosen.zone}`]);
     }
     const name = cells[2].textContent;
-    say("Channel", [name === entry.channel ? name : `${name} (${entry.channel})`]);
-    if (entry.wave) say("Wave", copies(cells[5]));
-    if (find(".sent")) say("Sent", [find(".sent").textContent.replace("sent ", "")]);
-    if (find(".error")) say("Answer", [find(".error").textContent]);
-    if (find(".run")) say("Run", [Object.assign(make("a", "", find(".run").href), { href: find(".run").href, rel: "noopener noreferrer" })]);
-    say("Declared", [find(".place") ? find(".place").textContent : "nowhere any more"]);
-    say("Id", [make("code", "", entry.id)]);
+    add("Channel", [name === entry.channel ? name : `${name} (${entry.channel})`]);
+    if (entry.wave) add("Wave", copies(cells[5]));
+    if (find(".sent")) add("Sent", [find(".sent").textContent]);
+    if (find(".error")) add("Error", [find(".error").textContent]);
+    if (find(".run")) add("Run", [Object.assign(make("a", "", find(".run").href), { href: find(".run").href, rel: "noopener noreferrer" })]);
+    add("Declared", [find(".place") ? find(".place").textContent : "no longer declared"]);
+    add("Id", [make("code", "", entry.id)]);
     return [make("p", "why", find(".why").textContent), list];
   }
 
@@ -350,7 +350,7 @@
     try {
       history.replaceState(null, "", id ? `#${encodeURI(id)}` : "#");
     } catch {
-      // some browsers keep the address of a local file as it is
+      // some browsers do not let a local file change its address
     }
   }
 
@@ -371,23 +371,23 @@
   const zones = [...new Set(["UTC", device, ...Object.keys(facts.zones)])].sort();
   offer($("zone"), [["", "each channel's zone"], ...zones.map((zone) => [zone, zone === device ? `${zone} (yours)` : zone])], "zone");
   offer($("channel"), [["", "all"], ...facts.channels.map(([id, name]) => [id, name])], "channel");
-  offer($("wave"), [["", "all"], ...facts.waves, ["-", "none: the channel's own"]], "wave");
+  offer($("wave"), [["", "all"], ...facts.waves, ["-", "none (declared by a channel)"]], "wave");
 
-  for (const [kind, sign, meaning] of present) {
+  for (const [kind, symbol, meaning] of present) {
     const box = Object.assign(make("input"), { type: "checkbox", checked: true, value: kind });
     box.addEventListener("change", () => {
       if (box.checked) chosen.kinds.add(kind);
       else chosen.kinds.delete(kind);
       draw();
     });
-    const words = make("span", `kind ${kind}`);
-    const shape = make("span", "sign", sign);
+    const text = make("span", `kind ${kind}`);
+    const shape = make("span", "sign", symbol);
     shape.setAttribute("aria-hidden", "true");
     const number = entries.reduce((sum, entry) => sum + (entry.kind === kind), 0);
-    words.append(shape, ` ${kind} `, make("small", "", String(number)));
+    text.append(shape, ` ${kind} `, make("small", "", String(number)));
     const line = make("label");
     line.title = meaning;
-    line.append(box, words);
+    line.append(box, text);
     $("kinds").append(line);
   }
 
@@ -411,7 +411,7 @@
     button.addEventListener("click", () => show(button.dataset.view));
   }
 
-  // A link to a schedule opens it; one to a place in the list opens the list there.
+  // A link to a publication opens it; one to a place in the list opens the list there.
   function follow() {
     let name;
     try {
@@ -419,7 +419,7 @@
     } catch {
       return;
     }
-    if (byId.has(name)) tell([byId.get(name)]);
+    if (byId.has(name)) showDetails([byId.get(name)]);
     else if (name === "list" || name === "now-line") {
       show("list");
       $(name).scrollIntoView({ block: name === "list" ? "start" : "center" });

@@ -1,8 +1,8 @@
 """`index.html`: one file that needs no network, no server and no cookie.
 
-The page is a table, which is whole without JavaScript. The script draws a calendar from that table and from
-a small block of JSON. A strict policy allows these scripts and style sheets by their digests and
-nothing else, so that a text which slipped through could still do nothing.
+The page is a table, complete without JavaScript. The script draws a calendar from that table and a small
+block of JSON. A strict Content-Security-Policy allows exactly these scripts and style sheets by their
+digests, so that text that was not escaped by mistake still could not run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 from scheduler.diagnostics import Diagnostic
 from scheduler.reporting.calendar.entries import Calendar, Entry, Kind
 from scheduler.reporting.json_output import encodable
-from scheduler.reporting.list_text import status_text
+from scheduler.reporting.list_text import status_notes
 from scheduler.reporting.terminal import visible
 from scheduler.reporting.time_format import (
     day_and_time,
@@ -37,21 +37,21 @@ _STATUSES: dict[Kind, tuple[str, str]] = {
 }
 KINDS: dict[Kind, tuple[str, str]] = {
     **{status: _STATUSES[status] for status in STATUSES if TRAITS[status].is_certain},
-    "paused": ("‖", "held back by somebody"),
-    "blocked": ("!", "held back by a rule, until that is mended"),
+    "paused": ("‖", "paused, not sent until that is lifted or ends"),
+    "blocked": ("!", "not sent until a problem is fixed"),
     "open": ("+", "a slot without a video"),
     "failed": _STATUSES["failed"],
-    "missed": ("∅", "too late, not published"),
+    "missed": ("∅", "too late, so not published"),
     **_STATUSES,
 }
-"""The sign of each kind, which tells it without colour, and what it means."""
+"""The symbol of each kind, which identifies it without colour, and what the kind means."""
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
     "November", "December",
 )  # fmt: skip
 _ROWS = 200
-"""Rows of a table; more of a month are in the next one."""
+"""Rows of one table; the rest of the month is in the next one."""
 _COLUMNS = """\
 <thead><tr><th scope="col" class="clock">Local time of the channel</th><th scope="col">UTC</th>\
 <th scope="col">Channel</th><th scope="col">Video</th><th scope="col">Status</th><th scope="col">Wave</th>\
@@ -95,23 +95,23 @@ def page_html(calendar: Calendar) -> bytes:
 
 @cache
 def _asset(name: str) -> str:
-    """A script or a style sheet of this package, to stand within the page."""
+    """A script or a style sheet of this package, to be put into the page."""
     content = pkgutil.get_data("scheduler.reporting.calendar", name)
     assert content is not None  # None is for loaders that cannot read data
     text = content.decode()
-    mapped = text.rfind("\n//# sourceMappingURL=")  # the map is not there, and nothing may be asked for
+    mapped = text.rfind("\n//# sourceMappingURL=")  # the map is not published, and a page must not request it
     return text if mapped < 0 else text[:mapped]
 
 
 def _digests(texts: Sequence[str]) -> str:
-    """The sources of a policy that allows exactly these inline texts."""
+    """The sources for a policy that allows exactly these inline texts."""
     return " ".join(
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in texts
     )
 
 
 _EARLY = 'document.documentElement.classList.add("scripted")'
-"""Keeps the list from being laid out while it arrives, which takes longer than all the rest."""
+"""Hides the list while it is loading: to lay it out takes longer than all the rest."""
 
 _TOOLS = """\
 <section id="tools" aria-label="Calendar" hidden>
@@ -130,7 +130,7 @@ _TOOLS = """\
 <h2 id="title" aria-live="polite"></h2>
 </div>
 <details id="choices">
-<summary>Choose what is shown</summary>
+<summary>Filters</summary>
 <div class="bar filters">
 <label>Times in <select id="zone"></select></label>
 <label>Channel <select id="channel"></select></label>
@@ -146,19 +146,19 @@ _TOOLS = """\
 
 _FOOT = """\
 <footer>
-<p><a href="calendar.ics">calendar.ics</a> to subscribe to ·
+<p>Subscribe to <a href="calendar.ics">calendar.ics</a> ·
 <a href="schedules.json">schedules.json</a> for programs</p>
-<p>Drawn with EventCalendar (MIT). This page asks the network for nothing.</p>
+<p>Drawn with EventCalendar (MIT). This page makes no network requests.</p>
 </footer>
 <dialog id="details" aria-labelledby="about">
 <div class="bar"><h2 id="about" tabindex="-1"></h2>
 <button type="button" id="close" aria-label="Close">✕</button></div>
-<div id="told"></div>
+<div id="shown-details"></div>
 </dialog>
 """
 
 
-# --- what is told -------------------------------------------------------------------------------------
+# --- what it shows -------------------------------------------------------------------------------------
 
 
 def _text(text: str) -> str:
@@ -168,11 +168,12 @@ def _text(text: str) -> str:
 
 def _head(calendar: Calendar) -> str:
     at = instant_text(calendar.now)
-    words = [count(len(calendar.entries), "publication"), f"on {count(len(calendar.channels), 'channel')}"]
+    total = f"{count(len(calendar.entries), 'publication')} on {count(len(calendar.channels), 'channel')}"
     return (
-        '<a class="skip" href="#list">To the list of all publications</a>\n<header>\n<h1>Publications</h1>\n'
+        '<a class="skip" href="#list">Skip to the list of all publications</a>\n'
+        "<header>\n<h1>Publications</h1>\n"
         f'<p>As of <time id="now" datetime="{at}">{day_and_time(calendar.now)} UTC</time>'
-        f'<span id="age"></span> · {" ".join(words)} · <a href="#now-line">what comes next</a></p>\n'
+        f'<span id="age"></span> · {total} · <a href="#now-line">what comes next</a></p>\n'
         "</header>\n"
     )
 
@@ -182,8 +183,8 @@ def _problems(problems: Sequence[Diagnostic]) -> Iterator[str]:
         return
     errors = sum(fault.is_error for fault in problems)
     title = count(errors, "error") if errors else count(len(problems), "warning")
-    sign = " open" if errors else ""
-    yield f'<details class="problems"{sign}>\n<summary>{title} in what is declared</summary>\n<ul>\n'
+    state = " open" if errors else ""
+    yield f'<details class="problems"{state}>\n<summary>{title} in the files</summary>\n<ul>\n'
     for fault in problems:
         hint = f"<br>{_text(fault.hint)}" if fault.hint else ""
         yield (
@@ -194,14 +195,14 @@ def _problems(problems: Sequence[Diagnostic]) -> Iterator[str]:
 
 
 def _table(calendar: Calendar) -> Iterator[str]:
-    """All entries, a table for each month (UTC), with a line where now is.
+    """All entries, a table for each month (UTC), with a line at the present time.
 
-    A browser lays out the tables that are seen, and a long month is several of them.
+    A browser only lays out the tables that are visible, so a long month is split into several of them.
     """
     yield '<main id="list">\n<h2>All publications</h2>\n'
     line = (
         f'<p id="now-line">Now: {day_and_time(calendar.now)} UTC. '
-        "What stands above this line lies in the past.</p>\n"
+        "Everything above this line is in the past.</p>\n"
     )
     parts = ((False, calendar.past), (True, calendar.coming))
     for is_ahead, entries in parts:
@@ -221,7 +222,7 @@ def _table(calendar: Calendar) -> Iterator[str]:
 def _row(calendar: Calendar, entry: Entry) -> str:
     row, record = entry.row, entry.row.record
     wave = record.wave_id
-    sign, _ = KINDS[entry.kind]
+    symbol, _ = KINDS[entry.kind]
     where = [f"<span>{_text(row.schedule_id)}</span>", *_outcome(entry)]
     if row.location is not None:
         where.append(f'declared in <span class="place">{_text(str(row.location))}</span>')
@@ -234,27 +235,30 @@ def _row(calendar: Calendar, entry: Entry) -> str:
         f'<td class="utc">{utc_moment(record.at)}</td>'
         f"<td>{_text(calendar.channels[record.channel_id].name)}</td>"
         f'<th scope="row"><a href="#{_text(row.schedule_id)}">{_text(entry.video)}</a></th>'
-        f'<td><span class="kind {entry.kind}"><span aria-hidden="true">{sign}</span> {entry.kind}</span>'
-        f"{_circumstances(entry)}</td>"
+        f'<td><span class="kind {entry.kind}"><span aria-hidden="true">{symbol}</span> {entry.kind}</span>'
+        f"{_status_notes(entry)}</td>"
         f"<td>{'' if wave is None else _text(calendar.waves[wave])}"
         f"{'' if group is None else f'<br><small>{_text(group)}</small>'}</td>"
         f'<td><span class="why">{_text(entry.why)}</span><br><small>{" · ".join(where)}</small></td></tr>\n'
     )
 
 
-def _circumstances(entry: Entry) -> str:
-    """The status in words, where the kind alone does not say everything."""
-    words = status_text(entry.row).removeprefix(entry.kind).removeprefix(",").strip()
-    return f' <span class="words">{_text(words)}</span>' if words else ""
+def _status_notes(entry: Entry) -> str:
+    """What the kind alone does not say of the status: another status, its reason, its notes."""
+    record = entry.row.record
+    reason = "" if record.reason is None else f"({record.reason})"
+    parts = [reason if record.status == entry.kind else f"{record.status} {reason}".rstrip()]
+    notes = ", ".join(filter(None, [*parts, *status_notes(entry.row)]))
+    return f' <span class="notes">{_text(notes)}</span>' if notes else ""
 
 
 def _outcome(entry: Entry) -> Iterator[str]:
-    """When it was sent, what was answered, and the run to look at."""
+    """When it was sent, the error, and the link to its run."""
     record = entry.row.record
     if record.executed_at is not None:
         late = f", {duration_text(record.lateness_seconds)} late" if record.lateness_seconds else ", on time"
         sent = local_moment_with_utc(read_utc(record.executed_at), entry.row.zone)
-        yield f'<span class="sent">sent {_text(sent)}{late}</span>'
+        yield f'sent <span class="sent">{_text(sent)}{late}</span>'
     if record.error_message is not None and record.error_message not in entry.why:
         yield f'<span class="error">{_text(record.error_message)}</span>'
     if record.run_url is not None and record.run_url.startswith("https://"):
@@ -265,19 +269,15 @@ def _outcome(entry: Entry) -> Iterator[str]:
 def _freezes(calendar: Calendar) -> Iterator[str]:
     if not calendar.freezes:
         return
-    yield '<section id="freezes">\n<h2>Freezes</h2>\n<p>Nothing is sent while one lasts.</p>\n<ul>\n'
+    yield '<section id="freezes">\n<h2>Freezes</h2>\n<p>Nothing is sent during a freeze.</p>\n<ul>\n'
     for freeze in calendar.freezes:
-        names = [_text(_name(calendar, name)) for name in freeze.channels or ()]
+        known = calendar.channels
+        names = [_text(known[name].name if name in known else name) for name in freeze.channels or ()]
         yield (
             f"<li>{_text(freeze.reason or 'Freeze')}: {day_and_time(freeze.from_)} to "
             f"{day_and_time(freeze.until)} UTC, {', '.join(names) or 'all channels'}</li>\n"
         )
     yield "</ul>\n</section>\n"
-
-
-def _name(calendar: Calendar, channel: str) -> str:
-    found = calendar.channels.get(channel)
-    return channel if found is None else found.name
 
 
 # --- what the script needs beside the table -------------------------------------------------------------
@@ -297,14 +297,14 @@ class _Facts(msgspec.Struct, frozen=True, kw_only=True):
     waves: list[tuple[str, str]]
     """Id and title, by title."""
     zones: dict[str, list[tuple[Instant, int]]]
-    """The offset of each zone (seconds east of UTC) from an instant on, for every instant of the page."""
+    """Zone -> (instant, offset from then on in seconds east of UTC), for every instant of the page."""
     freezes: list[_Span]
     kinds: list[tuple[Kind, str, str]]
-    """Each kind with its sign and its meaning."""
+    """Each kind with its symbol and its meaning."""
 
 
 def _facts(calendar: Calendar) -> str:
-    """JSON that cannot end the element it stands in."""
+    """JSON that cannot close the element it is in."""
     channels = sorted(
         ((name, visible(channel.name), channel.timezone) for name, channel in calendar.channels.items()),
         key=lambda channel: (channel[1].casefold(), channel[0]),
@@ -322,16 +322,16 @@ def _facts(calendar: Calendar) -> str:
             _Span(visible(freeze.reason or ""), freeze.from_, freeze.until, freeze.channels)
             for freeze in calendar.freezes
         ],
-        kinds=[(kind, *words) for kind, words in KINDS.items()],
+        kinds=[(kind, *symbol_and_meaning) for kind, symbol_and_meaning in KINDS.items()],
     )
     text = encodable(_encoder.encode(facts).decode())
-    return text.translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"})
+    return text.translate({ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
 
 def _zones(calendar: Calendar, names: set[str]) -> dict[str, list[tuple[Instant, int]]]:
-    """The offsets of these zones at the instants of the page, written down where they change.
+    """The offsets of these zones at the instants of the page, listed where they change.
 
-    A browser's own tables may be older than those by which this program schedules.
+    A browser's own zone data may be older than those that the scheduler uses.
     """
     instants = {calendar.now, *(entry.row.record.at for entry in calendar.entries)}
     for freeze in calendar.freezes:

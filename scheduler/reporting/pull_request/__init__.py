@@ -1,1 +1,1 @@
-"""The comment on a pull request: what it changes in words, then everything one may want to look up."""
+"""The comment on a pull request: what it changes in a few sentences, then the details."""

@@ -1,6 +1,6 @@
-"""A plan as the comment on a pull request: words first, then problems, times, and what stands around them.
+"""A plan as the comment on a pull request: a summary, then problems, times, and what is near them.
 
-A comment stays below 50,000 bytes: what does not fit is left out in whole rows, and said to be.
+A comment stays below 50,000 bytes: what does not fit is left out in whole rows, and counted.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Change, Plan
 from scheduler.reporting.diagnostics_text import Teller, weights
 from scheduler.reporting.plan_sections import (
-    SIGNS,
+    SYMBOLS,
     Section,
     checksum,
     differences,
-    pace_lines,
+    pace_notes,
     record_of,
     sections,
     tally,
 )
-from scheduler.reporting.pull_request.escaping import code, escape, folded
+from scheduler.reporting.pull_request.escaping import code, escape, folded, zone_name
 from scheduler.reporting.pull_request.gantt import gantt
 from scheduler.reporting.pull_request.notes import notes, settings_table
 from scheduler.reporting.pull_request.punctuality_section import punctuality
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from scheduler.desired import Pace
 
 MARKER = "<!-- wave-scheduler:plan"
-"""How the one comment that is kept up to date begins."""
+"""The beginning of the one comment that is kept up to date."""
 COMMENT_LIMIT = 50_000
 """Bytes; GitHub refuses a comment of more than 65,536 characters."""
 _NOTES = 1_500
-"""Bytes kept free for saying what was left out."""
+"""Bytes kept free for the note on what was left out."""
 
 
 def plan_markdown(
@@ -63,10 +63,15 @@ def plan_markdown(
     review = review_of_plan(plan) if review is None else review
     total = checksum(plan)
     head = [_marker(plan, total), "### Publication plan", headline(review, diagnostics)]
-    foot = f"Plan checksum: <code>{total}</code>, {_compared_with(review)}."
+    base = "the base branch and the state" if review.has_base else "the state"
+    foot = f"Plan checksum: <code>{total}</code>, compared with {base}."
     page = _Page(limit - len("\n\n".join([*head, foot]).encode()) - _NOTES)
     page.add(by_series(review, zones, page.share(6)), [])
-    page.add("\n".join(f"{_sentence(line)}." for line in pace_lines(plan.sends, pace)), [])
+    notes_on_pace = (
+        f"{text}." if token is None else f"{code(token)}: {text}."
+        for token, text in pace_notes(plan.sends, pace)
+    )
+    page.add("\n".join(notes_on_pace), [])
     page.add(*_problems(diagnostics, sources or {}, page.share(3)))
     page.add(*settings_table(review, page.share(5)))
     page.add(*timeline(review.changes, zones, page.share(3)))
@@ -78,7 +83,7 @@ def plan_markdown(
 
 
 class _Page:
-    """What is said so far, and the room that is left, in bytes."""
+    """The parts so far, and the room that is left, in bytes."""
 
     def __init__(self, room: int) -> None:
         self.room = room
@@ -86,7 +91,7 @@ class _Page:
         self._left_out: list[str] = []
 
     def share(self, parts: int) -> int:
-        """An equal share of what is left, so that nothing takes the room of all that follows."""
+        """An equal share of what is left, so that no part takes the room of all that follow."""
         return max(0, self.room // parts)
 
     def add(self, text: str, left_out: Sequence[str]) -> None:
@@ -100,33 +105,21 @@ class _Page:
             return []
         what = "; ".join(self._left_out)
         return [
-            f"Left out here, to keep this short: {what}. The summary of the check has more; <code>scheduler "
-            "plan</code> and <code>scheduler validate</code> tell all."
+            f"Left out to keep this comment short: {what}. The summary of the check has more; run "
+            "<code>scheduler plan</code> and <code>scheduler validate</code> to see everything."
         ]
 
 
-def _compared_with(review: Review) -> str:
-    return "compared with the base branch and the record" if review.has_base else "compared with the record"
-
-
 def _marker(plan: Plan, total: str) -> str:
-    """Numbers and hexadecimal digits alone: nothing in it can end the comment."""
+    """Only numbers and hexadecimal digits: nothing in it can end the HTML comment."""
     counts = tally(plan.changes)
     facts: dict[str, object] = {
         "version": 1,
         "checksum": total,
         "changes": len(plan.changes),
-        **{action: counts[action] for action in SIGNS if counts[action]},
+        **{action: counts[action] for action in SYMBOLS if counts[action]},
     }
     return f"{MARKER} {msgspec.json.encode(facts).decode()} -->"
-
-
-def _sentence(line: str) -> str:
-    """A line that may begin with a name: `TOKEN: 100 sends …`."""
-    if line.count(": ") < 2:
-        return line
-    name, _, rest = line.partition(": ")
-    return f"{code(name)}: {rest}"
 
 
 def _problems(
@@ -137,21 +130,21 @@ def _problems(
         return "", []
     teller = Teller(sources)
     ordered = sorted(diagnostics, key=lambda fault: not fault.is_error)
-    told: list[str] = []
+    shown: list[str] = []
     for fault in ordered:
         text = escape(teller.tell(fault))
         room -= len(text.encode()) + 2
         if room < 0:
             break
-        told.append(text)
-    rest = len(ordered) - len(told)
+        shown.append(text)
+    rest = len(ordered) - len(shown)
     left_out = [count(rest, "problem")] if rest else []
-    text = "\n\n".join(told)
-    return (folded(weights(diagnostics), len(told), f"<pre>\n{text}\n</pre>") if told else ""), left_out
+    text = "\n\n".join(shown)
+    return (folded(weights(diagnostics), len(shown), f"<pre>\n{text}\n</pre>") if shown else ""), left_out
 
 
 def _table(changes: Sequence[Change], zones: Mapping[str, str], room: int) -> tuple[str, list[str]]:
-    """Tables by wave and channel, as many rows as fit, and what does not."""
+    """Tables by wave and channel: as many rows as fit, and what does not fit."""
     if not changes:
         return "", []
     blocks: list[str] = []
@@ -185,16 +178,16 @@ def _left_out(found: Sequence[tuple[Section, int]]) -> list[str]:
 
 
 def _rows(section: Section, zones: Mapping[str, str]) -> Iterator[str]:
-    """A heading with the table's head, then one line a change."""
+    """A heading with the header of the table, then one line for each change."""
     yield (
-        f"**{section.kind.capitalize()}** {code(section.name)}\n\n"
-        "| | Schedule | Video | Before | After | Why |\n|-|-|-|-|-|-|"
+        f"**{section.title}** {code(section.name)}\n\n"
+        "| | Publication | Video | Before | After | Why |\n|-|-|-|-|-|-|"
     )
     for change in section.changes:
         zone = zones.get(record_of(change).channel_id, "UTC")
         after = "archived" if change.action == "archive" else _when(change.after, zone)
         cells = (
-            code(SIGNS[change.action]),
+            code(SYMBOLS[change.action]),
             code(change.schedule_id),
             _video(change),
             _when(change.before, zone),
@@ -211,19 +204,19 @@ def _video(change: Change) -> str:
 
 
 def _when(record: Record | None, zone: str) -> str:
-    """The publish time as the channel's clocks show it, or what became of it."""
+    """The publish time in the channel's zone and in UTC, or what became of it."""
     if record is None:
         return ""
     if record.traits.is_settled:
         return record.status
     if record.status == "failed":
-        return f"failed: {record.reason}".replace("_", " ")
-    words = local_moment(record.at, zone).replace("_", "&#x5f;")
+        return f"failed: {code(record.reason or '')}"
+    when = zone_name(local_moment(record.at, zone))
     if zone != "UTC":
-        words += f"<br>{utc_moment(record.at)} UTC"
+        when += f"<br>{utc_moment(record.at)} UTC"
     if record.was_sent:
-        words += ", sent"
-    return words + (", paused" if record.is_paused else "")
+        when += ", sent"
+    return when + (", paused" if record.is_paused else "")
 
 
 def _why(change: Change, zone: str) -> str:
@@ -232,4 +225,4 @@ def _why(change: Change, zone: str) -> str:
         for label, old, new in differences(change, zone)
         if label not in ("time", "video", "status")
     ]
-    return "<br>".join(code(words) for words in (change.reason, *other) if words)
+    return "<br>".join(code(text) for text in (change.reason, *other) if text)

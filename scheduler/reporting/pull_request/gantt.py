@@ -1,7 +1,7 @@
 """The publication times of a proposal as a Mermaid Gantt chart, which GitHub draws.
 
-A chart is for seeing what lies where. Many publications are drawn group by group instead of one by one, and
-no more of them than a picture can hold; what was where before stands beside where it will be.
+The chart shows what is when. Many publications are drawn as groups instead of one by one, and no more of
+them than a chart can show; a move has a mark for the old time and one for the new.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from scheduler.reporting.terminal import clip, visible
 from scheduler.wording import count
 
 MOST = 40
-"""Tasks of one diagram: more are no picture any more."""
-_HEAD = ("```mermaid", "gantt", "title Publication times in UTC", "dateFormat YYYY-MM-DD HH:mm:ss",
+"""Tasks of one chart: nobody can read more."""
+_HEADER = ("```mermaid", "gantt", "title Publication times in UTC", "dateFormat YYYY-MM-DD HH:mm:ss",
          "axisFormat %m-%d %H:%M")  # fmt: skip
 _PLAIN = re.compile(r"[^\w ./+-]")
 _DRAWN = frozenset({"create", "update", "reopen", "cancel"})
 
 
 class _Task(NamedTuple):
-    """One mark. The tag is the colour: `active` for what will be, `done` for what was, `crit` for gone."""
+    """One mark. The tag sets the colour: `active` is the new time, `done` the old one, `crit` is
+    cancelled."""
 
     section: str
     at: str
@@ -36,7 +37,7 @@ class _Task(NamedTuple):
 
 
 def gantt(changes: Sequence[Change], room: int) -> tuple[str, list[str]]:
-    """The chart and what was left out of it; nothing for a single mark, which is no picture."""
+    """The chart and what was left out of it; empty for a single publication, which needs no chart."""
     drawn = [
         change
         for change in changes
@@ -48,17 +49,17 @@ def gantt(changes: Sequence[Change], room: int) -> tuple[str, list[str]]:
     if len(tasks) > MOST:
         tasks = _grouped([task for change in drawn for task in _tasks(change, series_of(record_of(change)))])
     tasks.sort(key=lambda task: (task.at, task.section, task.name, task.word))
-    room -= sum(len(line) + 1 for line in _HEAD) + len("```")
+    room -= sum(len(line) + 1 for line in _HEADER) + len("```")
     shown = tasks[:MOST]
     while shown and len(that_fit(_lines(shown), room)) < len(list(_lines(shown))):
         shown = shown[: len(shown) * 3 // 4]
     left_out = len(tasks) - len(shown)
-    notes = [f"{count(left_out, 'later mark')} of the diagram"] if left_out and shown else []
-    return "\n".join([*_HEAD, *_lines(shown), "```"]) if shown else "", notes
+    notes = [f"{count(left_out, 'later mark')} of the chart"] if left_out and shown else []
+    return "\n".join([*_HEADER, *_lines(shown), "```"]) if shown else "", notes
 
 
 def _tasks(change: Change, section: str) -> Iterator[_Task]:
-    """Each begins with a word of ours, so that none is taken for a keyword of the diagram."""
+    """Each begins with a word of ours, so that Mermaid takes none for a keyword."""
     record = record_of(change)
     name = record.video_id or change.schedule_id
     if record.traits.is_called_off:
@@ -73,7 +74,7 @@ def _tasks(change: Change, section: str) -> Iterator[_Task]:
 
 
 def _grouped(tasks: Sequence[_Task]) -> list[_Task]:
-    """Those of one section, instant and name in one: `new teaser-4k on 40 channels`."""
+    """Those of one section, instant and name as one: `new teaser-4k x 40`."""
     numbers: dict[_Task, int] = defaultdict(int)
     for task in tasks:
         numbers[task] += 1
@@ -95,5 +96,5 @@ def _lines(tasks: Sequence[_Task]) -> Iterator[str]:
 
 
 def _label(text: str) -> str:
-    """A text of signs that mean nothing to the diagram."""
+    """A text without characters that mean something to Mermaid."""
     return clip(_PLAIN.sub("_", visible(text)), 40).replace("…", "...")

@@ -1,4 +1,5 @@
-"""How punctual a proposal can be, in words: the last publications, held against what its waves can bear."""
+"""How punctual a proposal can be: how late the last publications were, against what its waves can
+tolerate."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from scheduler.reporting.review import Need, Review, Sample
 from scheduler.times import duration_text
 from scheduler.wording import count
 
-_HEAD = (
-    "| | lead | catch_up | on time if it leaves within | missed if later than | had the last been these |\n"
+_HEADER = (
+    "| | lead | catch_up | on time if it leaves within | missed if later than | with the last delays |\n"
     "|-|-|-|-|-|-|"
 )
 
@@ -19,12 +20,12 @@ def punctuality(review: Review, room: int) -> tuple[str, list[str]]:
     """The part of the comment; empty where the proposal changes no time."""
     if not review.needs:
         return "", []
-    words = f"#### How punctual this can be\n\n{' '.join(_history(review.sample, review.hold))}"
+    text = f"#### How punctual this can be\n\n{' '.join(_history(review.sample, review.hold))}"
     lines = [_line(name, review.needs[name], review.sample) for name in sorted(review.needs)]
-    kept = that_fit(lines, room - len(words.encode()) - len(_HEAD) - 4)
+    kept = that_fit(lines, room - len(text.encode()) - len(_HEADER) - 4)
     rest = len(lines) - len(kept)
     left_out = [f"{rest:,} of the waves and channels under punctuality"] if rest else []
-    return "\n\n".join([words, "\n".join([_HEAD, *kept])] if kept else [words]), left_out
+    return "\n\n".join([text, "\n".join([_HEADER, *kept])] if kept else [text]), left_out
 
 
 def _history(sample: Sample, hold: int | None) -> Iterator[str]:
@@ -37,13 +38,13 @@ def _history(sample: Sample, hold: int | None) -> Iterator[str]:
             f"{duration_text(sample.late[-1])}; {missed}."
         )
     else:
-        yield "Nothing was sent yet, so nothing is known of the clock."
+        yield "Nothing has been sent yet, so nothing is known about delays."
         if sample.missed:
             yield f"Of the last publications {missed}."
-        yield "GitHub's cron alone can be hours late: <code>docs/punctuality.md</code> says how to do better."
+        yield "GitHub's cron alone can be hours late; see <code>docs/punctuality.md</code> for better ways."
     if hold:
         within = f"within {duration_text(hold)} (the hold)"
-        yield f"A run that finds something due {within} waits for it, and sends it to the second."
+        yield f"A run that finds something due {within} waits for it and sends it to the second."
 
 
 def _line(name: str, need: Need, sample: Sample) -> str:

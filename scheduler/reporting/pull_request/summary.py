@@ -1,4 +1,4 @@
-"""What a proposal does, in sentences that an editor understands: before any table.
+"""What a proposal does, in a few sentences that an editor understands, before any table.
 
 This pull request adds 2 publications on 2 channels, moves 1 and cancels none.
 
@@ -21,12 +21,11 @@ from scheduler.times import duration_text
 from scheduler.wording import count, listed
 
 _SECTIONS = 8
-"""Waves and channels that get a sentence each."""
+"""Waves and channels that get a line each."""
 _CHANNELS = 3
 _IDS = 3
 _UNPLANNED = (
-    "With <code>scheduler.yaml</code> as it is here nothing can be planned: "
-    "**every run stops, and nothing is sent.**"
+    "Nothing can be planned with this <code>scheduler.yaml</code>: **every run stops, and nothing is sent.**"
 )
 
 
@@ -34,11 +33,12 @@ def headline(review: Review, diagnostics: Sequence[Diagnostic]) -> str:
     """`This pull request adds 3 publications on 2 channels, moves 1 and cancels none.`, and what is wrong."""
     sentences = [_what_it_does(review) if review.is_planned else _UNPLANNED]
     if review.refused:
-        ids = some(review.refused, _IDS, "schedule")
-        sentences.append(f"**{_refused(len(review.refused))}**: {ids}; the problems below say why.")
+        ids = some(review.refused, _IDS, "publication")
+        verb = "is" if len(review.refused) == 1 else "are"
+        sentences.append(f"**{len(review.refused):,} {verb} blocked**: {ids}; the problems below say why.")
     if review.anyway:
         sentences.append(
-            f"Not counted: {count(review.anyway, 'change')} that the base branch declares already and no run "
+            f"Not counted: {count(review.anyway, 'change')} already declared on the base branch that no run "
             "has recorded yet."
         )
     found = _steps(review)
@@ -49,10 +49,6 @@ def headline(review: Review, diagnostics: Sequence[Diagnostic]) -> str:
     if diagnostics:
         sentences.append(f"**{weights(diagnostics)}.**")
     return " ".join(sentences)
-
-
-def _refused(number: int) -> str:
-    return f"{number:,} {'is' if number == 1 else 'are'} refused"
 
 
 def _steps(review: Review) -> list[str]:
@@ -66,7 +62,7 @@ def _steps(review: Review) -> list[str]:
         ("complete", "complete {}"),
         ("archive", "archive {}"),
     )
-    return [words.format(f"{counts[action]:,}") for action, words in steps if counts[action]]
+    return [phrase.format(f"{counts[action]:,}") for action, phrase in steps if counts[action]]
 
 
 def _what_it_does(review: Review) -> str:
@@ -81,18 +77,21 @@ def _what_it_does(review: Review) -> str:
         ("resumes", counts["resume"]),
         ("cancels", counts["cancel"]),
     )
-    clauses = [
-        f"{verb} {f'{number:,}' if number else 'none'}"
-        for verb, number in numbers
-        if number or verb == "cancels"
-    ]
-    if clauses == ["cancels none"]:
+    clauses: list[str] = []
+    for verb, number in numbers:
+        if not number:
+            clauses += ["cancels none"] if verb == "cancels" and clauses else []
+        elif clauses:
+            clauses.append(f"{verb} {number:,}")
+        elif verb == "adds":  # only the first clause names what is counted
+            channels = {
+                record_of(change).channel_id for change in review.changes if change.action == "create"
+            }
+            clauses.append(f"adds {count(number, 'publication')} on {count(len(channels), 'channel')}")
+        else:
+            clauses.append(f"{verb} {count(number, 'publication')}")
+    if not clauses:
         return "This pull request changes no publication."
-    verb, number = clauses[0].split(" ")
-    clauses[0] = f"{verb} {number} {'publication' if number == '1' else 'publications'}"
-    if verb == "adds":
-        channels = {record_of(change).channel_id for change in review.changes if change.action == "create"}
-        clauses[0] += f" on {count(len(channels), 'channel')}"
     return f"This pull request {listed(clauses)}."
 
 
@@ -100,19 +99,19 @@ def _what_it_does(review: Review) -> str:
 
 
 def by_series(review: Review, zones: Mapping[str, str], room: int) -> str:
-    """A sentence or two for each wave, and for each channel with schedules of its own."""
+    """A line for each wave, and for each channel whose own file declares publications."""
     found = sections(review.changes)
     lines = that_fit((_sentences(section, review, zones) for section in found[:_SECTIONS]), room)
     rest = len(found) - len(lines)
     if rest and lines:
         what = "wave or channel" if rest == 1 else "waves and channels"
-        lines.append(f"- and {rest:,} more {what}, told below")
+        lines.append(f"- and {rest:,} more {what}, listed below")
     return "\n".join(lines)
 
 
 def _sentences(section: Section, review: Review, zones: Mapping[str, str]) -> str:
     title = review.titles.get(section.name) if section.kind == "wave" else None
-    name = f"{section.kind.capitalize()} {code(section.name)}" + (f" ({code(title)})" if title else "")
+    name = f"{section.title} {code(section.name)}" + (f" ({code(title)})" if title else "")
     clauses = listed(list(_clauses(section)))
     return " ".join([f"- {name}: {clauses}.", *_first(section, review, zones)])
 
@@ -154,7 +153,7 @@ def _remark(verb: str, changes: Sequence[Change]) -> str:
             ("cancelled", sum(record.status == "cancelled" for record in records)),
             ("without a video yet", sum(record.video_id is None for record in records)),
         )
-        return ", ".join(f"{number:,} {word}" for word, number in notes if number)
+        return ", ".join(f"{number:,} {note}" for note, number in notes if number)
     return ""
 
 
@@ -163,16 +162,16 @@ def _shift(seconds: int) -> str:
 
 
 def _first(section: Section, review: Review, zones: Mapping[str, str]) -> Iterable[str]:
-    """When the first of what is added or moved goes out."""
+    """When the first of what is added or moved is published."""
     placed = (change for change in section.changes if change.action not in ("cancel", "pause"))
     coming = [record for record in map(record_of, placed) if record.is_unsent_live and not record.is_paused]
     if not coming:
         return
     first = min(coming, key=lambda record: (record.scheduled_at, record.position, record.channel_id))
-    word = "It goes out" if len(coming) == len(section.changes) == 1 else "The first goes out"
+    subject = "It" if len(coming) == len(section.changes) == 1 else "The first"
     where = "" if section.kind == "channel" else f" on {code(first.channel_id)}"
     zone = zones.get(first.channel_id, "UTC")
     when = zone_name(local_moment_with_utc(first.at, zone))
     lead = review.leads.get(first.channel_id)
-    ahead = f"; its dispatch leaves {duration_text(lead)} before" if lead else ""
-    yield f"{word}{where}: {when}{ahead}."
+    ahead = f"; it is sent {duration_text(lead)} ahead" if lead else ""
+    yield f"{subject} goes out{where}: {when}{ahead}."

@@ -1,6 +1,6 @@
 """A proposal's publications instant by instant: what was there before, and what will be there.
 
-Times are told as the channels' clocks show them, and in UTC. What goes out together stands in one row.
+Times are given in UTC and in the channels' zones. What goes out together is one row.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from scheduler.wording import count
 
 _ZONES = 4
 _CHANNELS = 3
-_THINGS = 6
-_HEAD = "| UTC | On the channels' clocks | Before | After |\n|-|-|-|-|"
+_ITEMS = 6
+_HEADER = "| UTC | Channel time | Before | After |\n|-|-|-|-|"
 
 
-class _Thing(NamedTuple):
+class _Item(NamedTuple):
     """What goes out at one instant on several channels."""
 
     name: str
@@ -36,21 +36,21 @@ class _Row:
 
     def __init__(self) -> None:
         self.channels: dict[str, None] = {}
-        self.before: dict[_Thing, list[str]] = defaultdict(list)
-        self.after: dict[_Thing, list[str]] = defaultdict(list)
+        self.before: dict[_Item, list[str]] = defaultdict(list)
+        self.after: dict[_Item, list[str]] = defaultdict(list)
 
 
 def timeline(changes: Sequence[Change], zones: Mapping[str, str], room: int) -> tuple[str, list[str]]:
-    """The table, as many rows as fit, and what was left out. One publication alone is told in the words."""
+    """The table with as many rows as fit, and what was left out."""
     rows = _rows(changes)
     if not rows:
         return "", []
-    lines = that_fit((_line(at, rows[at], zones) for at in sorted(rows)), room - len(_HEAD) - 200)
+    lines = that_fit((_line(at, rows[at], zones) for at in sorted(rows)), room - len(_HEADER) - 200)
     rest = len(rows) - len(lines)
     left_out = [f"{count(rest, 'later instant')} of the timeline"] if rest else []
     if not lines:
         return "", left_out
-    table = "\n".join([_HEAD, *lines])
+    table = "\n".join([_HEADER, *lines])
     return folded(f"Timeline: {count(len(rows), 'instant')}", len(lines), table), left_out
 
 
@@ -75,12 +75,12 @@ def _enter(row: _Row, side: str, change: Change, record: Record, note: str = "")
         note = record.status if record.traits.is_settled else ""
         note = note or ("paused" if record.is_paused else "")
     cell = row.before if side == "before" else row.after
-    cell[_Thing(_name(change, record), note)].append(record.channel_id)
+    cell[_Item(_name(change, record), note)].append(record.channel_id)
     row.channels[record.channel_id] = None
 
 
 def _name(change: Change, record: Record) -> str:
-    """The group in a wave; of a channel's own schedules the video."""
+    """The group in a wave; for what a channel's own file declares, the video."""
     return record.coordination_group_id or record.video_id or change.schedule_id
 
 
@@ -103,14 +103,14 @@ def _line(at: Instant, row: _Row, zones: Mapping[str, str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(things: Mapping[_Thing, Sequence[str]]) -> str:
-    told = [_thing(thing, things[thing]) for thing in sorted(things)]
-    if len(told) > _THINGS:
-        told = [*told[: _THINGS - 1], f"and {len(told) - _THINGS + 1:,} more"]
-    return "<br>".join(told)
+def _cell(items: Mapping[_Item, Sequence[str]]) -> str:
+    lines = [_item(item, items[item]) for item in sorted(items)]
+    if len(lines) > _ITEMS:
+        lines = [*lines[: _ITEMS - 1], f"and {len(lines) - _ITEMS + 1:,} more"]
+    return "<br>".join(lines)
 
 
-def _thing(thing: _Thing, channels: Iterable[str]) -> str:
+def _item(item: _Item, channels: Iterable[str]) -> str:
     on = some(sorted(channels), _CHANNELS, "channel")
-    name = f"{code(thing.name)} on {on}"
-    return f"{name} ({thing.note})" if thing.note else name
+    name = f"{code(item.name)} on {on}"
+    return f"{name} ({item.note})" if item.note else name

@@ -1,8 +1,8 @@
 """What a reviewer of a proposal should know beyond its plan. Pure.
 
-A proposal is compared with the record and, where there is one, with the base it is to be merged into: what is
-different afterwards, what would happen in any case, which settings change hands. Around it stands what nobody
-sees in a diff: clock changes, freezes, near neighbours, and how punctual the last publications were.
+A proposal is compared with the state and, where there is one, with the base it is to be merged into: what is
+different afterwards, what would happen in any case, which settings change. Beside that is what no diff shows:
+clock changes, freezes, near neighbours, and how punctual the last publications were.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from scheduler.reporting.review.comparison import BOOKINGS, anyway, effects, ref
 from scheduler.reporting.review.freezes import Frozen, frozen
 from scheduler.reporting.review.neighbours import Neighbour, near, span_of
 from scheduler.reporting.review.punctuality import Need, Sample, needs_of, sample_of
-from scheduler.reporting.review.settings import Setting, beyond, other_record, settings_changed
-from scheduler.state.record import Record
+from scheduler.reporting.review.settings import Setting, beyond, other_state, settings_changed
 
 __all__ = [
     "BOOKINGS",
@@ -36,48 +35,48 @@ __all__ = [
 
 
 class Review(msgspec.Struct, frozen=True, kw_only=True):
-    """A proposal, as it is to be judged. Durations are in seconds."""
+    """A proposal as a reviewer sees it. Durations are in seconds."""
 
     changes: Sequence[Change]
-    """What is different afterwards: against the base, or else against the record."""
+    """What is different afterwards: compared with the base, or else with the state."""
     steps: Sequence[Change] = ()
-    """What the clock makes of the plan, and would not make of the base: sends, confirmations, failures."""
+    """What follows from the time in the plan and not in that of the base: sends, confirmations, failures."""
     waiting: int = 0
-    """How many are due and cannot be sent, and could be with the base, or are not in it."""
+    """How many are due and cannot be sent, and are not waiting with the base as well."""
     is_planned: bool = True
     """False where scheduler.yaml cannot be read: then a run stops, and nothing is planned."""
     has_base: bool = False
     anyway: int = 0
-    """How many steps of the plan the base declares as well, so that a run takes them in any case."""
+    """How many changes the base declares as well, so that a run records them in any case."""
     refused: Sequence[str] = ()
-    """Ids that a rule keeps back, and that the base does not keep back."""
+    """Ids that a rule blocks here and not with the base."""
     titles: Mapping[str, str] = {}
     """Wave -> its title."""
     leads: Mapping[str, int] = {}
-    """Channel -> how long before the publish time its dispatch leaves; where there is any."""
+    """Channel -> how long before the publish time its dispatch is sent; only channels with a lead."""
     settings: Sequence[Setting] = ()
     beyond: Mapping[str, str] = {}
-    """Channel -> its repository, where the `allow` of the base would not let it be."""
-    other_record: tuple[str, str] | None = None
-    """The record that runs believe now, and the one that they would believe instead."""
+    """Channel -> its repository, where the `allow` of the base does not permit it."""
+    other_state: tuple[str, str] | None = None
+    """The state that runs use now, and the one that they would use instead (values of `state`)."""
     clocks: Sequence[ClockChange] = ()
     freezes: Sequence[Frozen] = ()
     neighbours: Sequence[Neighbour] = ()
     near: int = 0
-    """How near the neighbours are that are told."""
+    """How near a publication has to be to count as a neighbour."""
     sample: Sample = Sample()
     needs: Mapping[str, Need] = {}
     hold: int | None = None
-    """How long a run stays for what falls due; None where nobody said."""
+    """How long a run waits for what falls due; None where that is not given."""
 
     @property
     def changes_anything(self) -> bool:
-        """Whether a merge makes any difference that this program sees."""
+        """Whether a merge makes any difference that the scheduler sees."""
         return bool(self.changes or self.settings or self.refused) or not self.is_planned
 
 
 def review_of_plan(plan: Plan) -> Review:
-    """A review that knows the plan alone."""
+    """A review that knows only the plan."""
     return Review(
         changes=[change for change in plan.changes if change.action in BOOKINGS],
         steps=steps(None, plan),
@@ -88,7 +87,7 @@ def review_of_plan(plan: Plan) -> Review:
 def review(
     proposal: Reconciled, base: Reconciled | None, surroundings: Surroundings, *, hold: int | None = None
 ) -> Review:
-    """Look at a proposal. A base whose scheduler.yaml cannot be read is none."""
+    """Review a proposal. A base whose scheduler.yaml cannot be read counts as none."""
     if proposal.declared is None:
         return Review(changes=(), is_planned=False)
     if base is not None and base.declared is None:
@@ -107,16 +106,12 @@ def review(
         leads={name: channel.lead for name, channel in declared.channels.items() if channel.lead},
         settings=settings_changed(base, proposal),
         beyond=beyond(base, proposal),
-        other_record=other_record(base, proposal),
+        other_state=other_state(base, proposal),
         clocks=clock_changes(changes, neighbours, declared),
         freezes=frozen(changes, declared),
         neighbours=neighbours,
         near=span_of(declared.settings.conflicts.min_gap),
-        sample=sample_of(_everything(proposal)),
+        sample=sample_of([*proposal.archive.values(), *proposal.booked.values()]),
         needs=needs_of(changes, proposal, surroundings),
         hold=hold,
     )
-
-
-def _everything(proposal: Reconciled) -> list[Record]:
-    return [*proposal.archive.values(), *proposal.booked.values()]

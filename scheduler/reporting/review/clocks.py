@@ -1,4 +1,4 @@
-"""Clock changes near what a proposal changes: where a UTC time and the channel's clocks drift apart. Pure."""
+"""Clock changes near what a proposal changes: where UTC and the channel's local time shift. Pure."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _DAY = 86_400
 
 
 class ClockChange(msgspec.Struct, frozen=True, kw_only=True):
-    """The clocks of a zone are set. Offsets are seconds east of UTC."""
+    """One clock change of a zone. Offsets are seconds east of UTC."""
 
     zone: str
     at: Instant
     before: int
     after: int
     clock: int
-    """The local time of day of the publication that is nearest to it, in seconds: a fitting example."""
+    """The local time of day (seconds) of the publication nearest to it, as an example."""
     near: Sequence[str]
     """Ids within a day of it: changed ones, then their neighbours."""
     across: Sequence[str]
     """Waves and channels (`wave spring`) that have changed publications on both sides of it."""
     twice: Sequence[str]
-    """Changed ones at a local time that the clocks show twice."""
+    """Changed ones at a local time that occurs twice."""
 
 
 def clock_changes(
@@ -64,17 +64,17 @@ class _Place(msgspec.Struct, frozen=True):
 
 def _in_zone(name: str, places: Sequence[_Place]) -> list[ClockChange]:
     zone = read_zone(name)
-    looked_at = sorted({at for place in places for at in (place.at - _DAY, place.at, place.at + _DAY)})
+    instants = sorted({at for place in places for at in (place.at - _DAY, place.at, place.at + _DAY)})
     found = []
-    for earlier, later in pairwise(looked_at):
+    for earlier, later in pairwise(instants):
         if _offset(zone, earlier) != _offset(zone, later):
-            change = _told(zone, _instant_of_change(zone, earlier, later), places)
+            change = _described(zone, _instant_of_change(zone, earlier, later), places)
             if change.near or change.across:
                 found.append(change)
     return found
 
 
-def _told(zone: ZoneInfo, at: Instant, places: Sequence[_Place]) -> ClockChange:
+def _described(zone: ZoneInfo, at: Instant, places: Sequence[_Place]) -> ClockChange:
     before, after = _offset(zone, at - 1), _offset(zone, at)
     own = [place for place in places if place.series is not None]
     near = [place.schedule_id for place in places if abs(place.at - at) <= _DAY]
@@ -90,7 +90,7 @@ def _told(zone: ZoneInfo, at: Instant, places: Sequence[_Place]) -> ClockChange:
 
 
 def _instant_of_change(zone: ZoneInfo, earlier: Instant, later: Instant) -> Instant:
-    """The first instant after `earlier` that has another offset; there is one up to `later`."""
+    """The first instant after `earlier` with another offset; there is one up to `later`. A binary search."""
     offset = _offset(zone, earlier)
     while later - earlier > 1:
         middle = (earlier + later) // 2

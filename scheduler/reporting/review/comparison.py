@@ -1,6 +1,6 @@
-"""What a proposal changes: the records as they would be booked with it, and without it. Pure.
+"""What a proposal changes: the records as they would be with it, compared with those without it. Pure.
 
-What `main` declares and no run has recorded yet is no work of the proposal: it stands in the plan of both.
+What `main` declares and no run has recorded yet is not a change of the proposal: it is in the plans of both.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scheduler.planning.reconcile import Reconciled
 from scheduler.state.record import Record
 
 BOOKINGS: frozenset[Action] = frozenset({"create", "update", "cancel", "pause", "resume", "reopen"})
-"""Steps that follow from what is declared; the others follow from the clock."""
+"""Steps that follow from what is declared; the others follow from the time."""
 _DECLARED = (
     "schedule_type",
     "channel_id",
@@ -31,7 +31,8 @@ _DECLARED = (
 
 
 def effects(base: Reconciled | None, proposal: Reconciled) -> list[Change]:
-    """What is different once the proposal is merged, one change a schedule, in the order of the plan."""
+    """What is different once the proposal is merged: one change for each schedule, in the order of the
+    plan."""
     own = [change for change in proposal.plan.changes if change.action in BOOKINGS]
     if base is None:
         return own
@@ -43,9 +44,10 @@ def effects(base: Reconciled | None, proposal: Reconciled) -> list[Change]:
 
 
 def _held(base: Reconciled, proposal: Reconciled) -> Iterator[str]:
-    """What only the base would record, since a rule or a file that cannot be read keeps it from the proposal.
+    """Ids that only the base would record, because a rule or an unreadable file keeps them out of the
+    proposal.
 
-    It is not withdrawn: whether it goes on depends on whether a run records it before the merge.
+    They are not withdrawn: whether they continue depends on whether a run records them before the merge.
     """
     declared = proposal.declared
     for change in base.plan.changes:
@@ -82,7 +84,7 @@ def _compared(
 
 
 def _action(old: Record | None, new: Record) -> Action | None:
-    """What it takes to come from the one to the other; None where nothing does."""
+    """The action that leads from one to the other; None where they do not differ."""
     if old is None:
         return "create"
     if all(getattr(old, name) == getattr(new, name) for name in _DECLARED):
@@ -97,7 +99,7 @@ def _action(old: Record | None, new: Record) -> Action | None:
 
 
 def _why(action: Action, old: Record | None, new: Record) -> str:
-    """In place of a reason of the plan, which knows no base."""
+    """The reason, where the plan has none because it does not know the base."""
     if action == "cancel":
         return "no longer declared" if new.reason == "withdrawn" else "declared cancelled"
     moved = old is not None and old.scheduled_at != new.scheduled_at
@@ -105,7 +107,7 @@ def _why(action: Action, old: Record | None, new: Record) -> str:
 
 
 def anyway(base: Reconciled | None, proposal: Reconciled) -> int:
-    """How many bookings the plans of both have in common."""
+    """How many of these changes the plans of both have in common."""
     if base is None:
         return 0
     theirs = {(change.action, change.schedule_id): change.after for change in base.plan.changes}
@@ -122,7 +124,7 @@ def _is_same(one: Record | None, other: Record | None) -> bool:
 
 
 def steps(base: Plan | None, proposal: Plan) -> list[Change]:
-    """What the clock makes of a proposal and would not make of the base."""
+    """What follows from the time with the proposal and not with the base."""
     theirs = set() if base is None else {(change.action, change.schedule_id) for change in base.changes}
     return [
         change
@@ -132,13 +134,13 @@ def steps(base: Plan | None, proposal: Plan) -> list[Change]:
 
 
 def waiting(base: Plan | None, proposal: Plan) -> int:
-    """How many are due and cannot be sent, of those for which the base is not to blame."""
+    """How many are due and cannot be sent, without those for which that is so with the base as well."""
     theirs = set() if base is None else {one.schedule_id for one in base.waiting}
     return sum(one.schedule_id not in theirs for one in proposal.waiting)
 
 
 def refused(base: Reconciled | None, proposal: Reconciled) -> list[str]:
-    """Ids that a rule, or a file that cannot be read, keeps back now and not on the base."""
+    """Ids that a rule or an unreadable file blocks here and not on the base."""
     if base is None:
         return sorted(proposal.blocked)
     held = (schedule_id for schedule_id in proposal.blocked if schedule_id not in base.blocked)

@@ -1,4 +1,4 @@
-"""Freezes that lie where a proposal changes something, and what waits for their end. Pure."""
+"""Freezes during the changes of a proposal, and what has to wait for their end. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
 
     freeze: desired.Freeze
     waiting: Sequence[str]
-    """Ids that are published in it, or whose dispatch falls into it: they wait until it ends."""
+    """Ids whose publish time or dispatch is in it: they wait until it ends."""
 
 
 def frozen(changes: Sequence[Change], declared: Declarations) -> list[Frozen]:
@@ -48,6 +48,6 @@ def frozen(changes: Sequence[Change], declared: Declarations) -> list[Frozen]:
 
 
 def _span(record: Record, declared: Declarations) -> tuple[int, int]:
-    """From when a dispatch may leave, to the publish time."""
+    """From when a dispatch may be sent to the publish time."""
     channel = declared.channels.get(record.channel_id)
     return record.at - (0 if channel is None else channel.lead), record.at

@@ -1,6 +1,6 @@
 """What else goes out on a channel shortly before or after what a proposal puts there. Pure.
 
-Nearer than `min_gap` is an error with a place; this is about what is allowed and still worth a look.
+Less than `min_gap` apart is an error with a place; these are allowed but worth checking.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     other_id: str
     other_at: Instant
     was_sent: bool
-    """Whether the other one is out already."""
+    """Whether the other one has been sent already."""
 
 
 def span_of(min_gap: int) -> int:
-    """How near is near, in seconds: an hour, or three times `min_gap` where that is longer."""
+    """How near is near, in seconds: an hour, or three times `min_gap` if that is longer."""
     return max(_LEAST, _TIMES * min_gap)
 
 
 def near(changes: Sequence[Change], booked: Mapping[str, Record], min_gap: int) -> list[Neighbour]:
-    """Every pair once, by time. What is cancelled, or failed unsent, is nobody's neighbour."""
+    """Every pair once, by time. What is cancelled, or failed without being sent, does not count."""
     placed = {change.schedule_id: change.after for change in changes if _is_placed(change)}
     lines = _lines(booked, {record.channel_id for record in placed.values() if record is not None})
     span = span_of(min_gap)
@@ -63,7 +63,7 @@ def near(changes: Sequence[Change], booked: Mapping[str, Record], min_gap: int) 
 
 
 def _is_placed(change: Change) -> bool:
-    """Whether it puts a publication where none was."""
+    """Whether it puts a publication at a time where there was none."""
     before, after = change.before, change.after
     if after is None or change.action not in _PLACES or after.status == "cancelled":
         return False

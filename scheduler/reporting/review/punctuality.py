@@ -1,7 +1,7 @@
-"""How punctual a proposal can be: how late the last publications left, against what the proposal needs. Pure.
+"""How punctual a proposal can be: how late the last publications were sent, against what it needs. Pure.
 
-Lateness is counted from the due time (the publish time minus the channel's `lead`). What leaves within
-the lead is on time for the platform; what leaves after lead and `catch_up` together is missed.
+Lateness counts from the due time (the publish time minus the channel's `lead`). What is sent within the
+lead is on time for the platform; what is not sent within lead and `catch_up` together is missed.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from scheduler.planning.reconcile import Reconciled
 from scheduler.state.record import Record
 
 SAMPLE = 50
-"""Publications that are looked back at."""
+"""How many of the last publications count."""
 _TOUCHES = frozenset({"create", "update", "reopen", "resume"})
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """The last publications: how late each left (seconds, ascending), and how many never did."""
+    """The last publications: how late each was sent (seconds, ascending), and how many were missed."""
 
     late: tuple[int, ...] = ()
     missed: int = 0
@@ -34,39 +34,40 @@ class Sample(msgspec.Struct, frozen=True):
         return self.late[min(len(self.late) - 1, int(share * len(self.late)))]
 
     def later_than(self, seconds: int) -> int:
-        """How many left later than that."""
+        """How many were sent later than that."""
         return sum(late > seconds for late in self.late)
 
 
 class Need(msgspec.Struct, frozen=True):
-    """What a wave (or a channel's own schedules) can bear, in seconds after due: the least of its members."""
+    """What a wave (or what a channel's own file declares) can tolerate, in seconds: the least of its
+    members."""
 
     lead: int
     catch_up: int
     spread: int = 0
-    """How long `pace` keeps the last of it back, when everything else of its tokens is in time."""
+    """How long `pace` delays the last of it, if everything else of its tokens is on time."""
 
     @property
     def lost(self) -> int:
-        """From when on it is missed."""
+        """The lateness after which it is missed."""
         return self.lead + self.catch_up
 
 
 def sample_of(records: Iterable[Record]) -> Sample:
-    """The newest publications of the record. Retries say nothing of the clock, and are left out."""
+    """The newest publications in the state. Retries say nothing about delays and are left out."""
     own = [record for record in records if record.retried_at is None]
-    told = sorted(
+    newest = sorted(
         (record for record in own if record.lateness_seconds is not None or record.reason == "missed"),
         key=lambda record: record.executed_at or record.scheduled_at,
     )[-SAMPLE:]
-    late = sorted(record.lateness_seconds for record in told if record.lateness_seconds is not None)
-    return Sample(tuple(late), sum(record.reason == "missed" for record in told))
+    late = sorted(record.lateness_seconds for record in newest if record.lateness_seconds is not None)
+    return Sample(tuple(late), sum(record.reason == "missed" for record in newest))
 
 
 def needs_of(changes: Sequence[Change], proposal: Reconciled, surroundings: Surroundings) -> dict[str, Need]:
     """What the changed schedules need, by the wave (`wave spring`) or the channel they belong to."""
     declared = proposal.declared
-    assert declared is not None, "whoever asks has looked"
+    assert declared is not None, "the caller checks that there are declarations"
     touched = list(_touched(changes, proposal, declared))
     waits = _waits(touched, proposal, declared, surroundings)
     needs: dict[str, Need] = {}
@@ -98,7 +99,7 @@ def _touched(changes: Sequence[Change], proposal: Reconciled, declared: Declarat
 def _waits(
     touched: Sequence[Schedule], proposal: Reconciled, declared: Declarations, surroundings: Surroundings
 ) -> dict[str, int]:
-    """How many whole seconds `pace` keeps each of the touched back behind what its token sends besides."""
+    """How many whole seconds `pace` delays each of the touched, behind what its token sends besides."""
     tokens = {name: surroundings.token_for(channel) for name, channel in declared.channels.items()}
     busy = {tokens[schedule.channel] for schedule in touched} - {None}
     lines: dict[str, list[tuple[int, int, str]]] = defaultdict(list)

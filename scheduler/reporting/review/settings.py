@@ -1,4 +1,5 @@
-"""What a proposal changes of settings and of channels' ends: what a code owner looks at first. Pure."""
+"""What a proposal changes in settings and in how channels are reached: what a code owner checks first.
+Pure."""
 
 from __future__ import annotations
 
@@ -15,12 +16,12 @@ from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rules.pace import is_allowed
 from scheduler.times import duration_text, instant_text
 
-_OF_A_WHOLE_ONE = ("repository", "queue", "token", "workflow", "command")
-"""The keys that are shown of a channel that is new, or gone."""
+_SHOWN_OF_WHOLE = ("repository", "queue", "token", "workflow", "command")
+"""The keys that are shown of a channel that is added or removed."""
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One key that has another value afterwards, in words; None where the file is not there."""
+    """One key whose value changes, both values as text; None where the file does not exist."""
 
     file: str
     key: str
@@ -29,7 +30,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settings_changed(base: Reconciled | None, proposal: Reconciled) -> list[Setting]:
-    """scheduler.yaml first, then channels by id; nothing where there is no base to compare with."""
+    """scheduler.yaml first, then channels by id; empty where there is no base to compare with."""
     if base is None or base.declared is None or proposal.declared is None:
         return []
     old, new = base.declared, proposal.declared
@@ -41,9 +42,9 @@ def settings_changed(base: Reconciled | None, proposal: Reconciled) -> list[Sett
         if was is not None and now is not None:
             found += _differences(file, was, now, decisive)
         elif now is not None and ("channel", name) not in old.unreadable:
-            found.append(Setting(file=file, key="(new channel)", before=None, after=_end(now)))
+            found.append(Setting(file=file, key="(new channel)", before=None, after=_channel_text(now)))
         elif was is not None and ("channel", name) not in new.unreadable:
-            found.append(Setting(file=file, key="(no channel)", before=_end(was), after=None))
+            found.append(Setting(file=file, key="(removed channel)", before=_channel_text(was), after=None))
     return found
 
 
@@ -61,17 +62,17 @@ def _differences(
             yield Setting(file=file, key=name, before=_value_text(key, was), after=_value_text(key, now))
 
 
-def _end(channel: desired.ChannelSpec) -> str:
+def _channel_text(channel: desired.ChannelSpec) -> str:
     """`repository acme/alpha, token ACME_TOKEN`."""
     keys = {key.name: key for key in keys_of(desired.ChannelSpec)}
-    values = {name: getattr(channel, name) for name in _OF_A_WHOLE_ONE}
+    values = {name: getattr(channel, name) for name in _SHOWN_OF_WHOLE}
     return ", ".join(
         f"{name} {_value_text(keys[name], value)}" for name, value in values.items() if value is not None
     )
 
 
 def _value_text(key: DeclaredKey, value: Any) -> str:
-    """A value much as the file has it, without a password that somebody wrote into a queue's URL."""
+    """A value much as in the file, without a password that may be in the URL of a queue."""
     if key.field == "queue" and value is not None:
         return without_secrets(value)
     if key.field == "freezes":
@@ -94,7 +95,7 @@ def _freeze_text(freeze: desired.Freeze) -> str:
 
 
 def beyond(base: Reconciled | None, proposal: Reconciled) -> dict[str, str]:
-    """Channels, and their repositories, that only an `allow` wider than the base's lets be."""
+    """Channels, and their repositories, that the `allow` of the base does not permit."""
     if base is None or base.declared is None or proposal.declared is None:
         return {}
     allow = base.declared.settings.allow
@@ -107,8 +108,8 @@ def beyond(base: Reconciled | None, proposal: Reconciled) -> dict[str, str]:
     }
 
 
-def other_record(base: Reconciled | None, proposal: Reconciled) -> tuple[str, str] | None:
-    """`state` as it was and as it will be, where a merge makes runs believe another record."""
+def other_state(base: Reconciled | None, proposal: Reconciled) -> tuple[str, str] | None:
+    """`state` before and after, where a merge makes runs use another state."""
     if base is None or base.declared is None or proposal.declared is None:
         return None
     before, after = base.declared.settings.state, proposal.declared.settings.state
