@@ -250,7 +250,7 @@ def test_an_open_slot_and_one_without_a_video_say_how_to_fill_them(desk: Miniatu
         ("spring/taeser/alpha", "did you mean teaser?"),
         ("sprnig/teaser/alpha", "did you mean spring?"),
         ("spring", "did you mean wave:spring?"),
-        ("spring/teaser", "`scheduler list --group spring/teaser` has them"),
+        ("spring/teaser", "run `scheduler list --group spring/teaser` to see its schedules"),
     ],
 )
 def test_an_unknown_id_gets_a_suggestion(desk: Miniature, wanted: str, hint: str) -> None:
@@ -265,7 +265,7 @@ def test_a_former_id_leads_to_the_new_one(desk: Miniature) -> None:
     outcome = desk.run("show", ALPHA, now=NOW)
     assert (outcome.code, outcome.err) == (
         1,
-        "error: spring/teaser/alpha was renamed\nhint: it is fall/teaser/alpha now\n",
+        "error: spring/teaser/alpha was renamed\nhint: its id is now fall/teaser/alpha\n",
     )
 
 
