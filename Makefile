@@ -40,7 +40,7 @@ docs: $(READY) ## Write the pages that code makes: docs/reference and docs/rules
 	@$(BIN)/python docs/build/__main__.py
 
 golden: $(READY) ## Write the golden files anew, for review
-	@$(BIN)/python tests/cli/test_golden.py --rewrite
+	@PYTHONPATH=tests/support $(BIN)/python tests/cli/test_golden.py --rewrite
 
 bench: $(READY) ## Measure, as ratios in one run
 	@$(BIN)/python -m benchmarks

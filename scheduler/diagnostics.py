@@ -11,32 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final
 
-Code = Literal[
-    "yaml-syntax",
-    "duplicate-key",
-    "unknown-key",
-    "missing-key",
-    "invalid-value",
-    "unknown-channel",
-    "inactive-channel",
-    "duplicate-id",
-    "min-gap",
-    "repeat-video",
-    "past",
-    "frozen",
-    "edited-after-dispatch",
-    "not-allowed",
-    "brake",
-    "missing-token",
-    "late-by-pace",
-    "skipped-slot",
-    "stale-checkout",
-    "clock",
-    "forgotten",
-    "unreachable",
-]
+Code = str
+"""What `[...]` shows: the code of a rule in `scheduler.planning.rules` or `scheduler.planning.catalogue`."""
 
 
 MOST: Final = 100

@@ -17,11 +17,10 @@ import msgspec
 
 from scheduler import desired
 from scheduler.desired.declarations import Declarations
-from scheduler.desired.fields import is_id
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, Tally, error
 from scheduler.state.record import Pause, Pauser, Record, ScheduleType
 from scheduler.times import LAST, Instant, TimeError, instant_text, read_time, read_zone
-from scheduler.wording import did_you_mean
+from scheduler.wording import did_you_mean, quoted
 
 Loc = tuple[str | int, ...]
 
@@ -207,9 +206,9 @@ def _choose(
 
 def _twice(declared: Declarations, schedule: Schedule, first: Schedule) -> Diagnostic:
     if schedule.group.id is None:
-        message = f"the channel {schedule.channel} has two publications at {instant_text(schedule.at)}"
+        message = f"channel {schedule.channel} has two publications at {instant_text(schedule.at)}"
     else:
-        message = f"the channel {schedule.channel} stands twice in the group {schedule.group.id}"
+        message = f"channel {schedule.channel} is listed twice in group {schedule.group.id}"
     return error(
         "duplicate-id",
         member_place(declared, schedule),
@@ -231,8 +230,8 @@ def _group_twice(entry: _Entry, first: int, held: Sequence[str]) -> Diagnostic:
     return error(
         "duplicate-id",
         where(entry.index),
-        f"the wave {entry.group.wave} has two groups {name!r} (the default is the video's id)",
-        f"give this entry a name of its own: `group: {name}-2`",
+        f"wave {entry.group.wave} has two groups {quoted(name)} (the default name is the video's id)",
+        f"give this entry another name: `group: {name}-2`",
         [Related("the first one", where(first))],
         schedules=held,
     )
@@ -333,7 +332,7 @@ def _tags_match_nothing(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
         (*entry.route, "channels", "tags"),
         "no active channel has "
         + (f"the tag {tags[0]}" if len(tags) == 1 else f"all of the tags {', '.join(tags)}"),
-        (unused and did_you_mean(unused, in_use)) or f"the tags in use: {', '.join(in_use) or 'none'}",
+        (unused and did_you_mean(unused, in_use)) or f"tags in use: {', '.join(in_use) or 'none'}",
     )
     return waiting
 
@@ -341,20 +340,20 @@ def _tags_match_nothing(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
 def _tell_not_tagged(entry: _Entry, tags: tuple[str, ...], names: list[str], channel: str, loc: Loc) -> None:
     """A line in `members` about a channel that the tags do not choose."""
     known = entry.declared.channels.get(channel)
-    hint = did_you_mean(channel, names) or f"the channels of this group: {', '.join(names) or 'none'}"
+    hint = did_you_mean(channel, names) or f"channels of this group: {', '.join(names) or 'none'}"
     if known is None:
         why = "is not declared"
     elif not known.active:
         where = entry.declared.place(entry.file, (*loc, "id"))
-        message = f"the channel {channel} is not active"
+        message = f"channel {channel} is not active"
         entry.result.faults.add(error("inactive-channel", where, message, "remove this line"))
         return
     elif set(tags) <= set(known.tags):
-        why = "got its tags after the first of this group was sent, and does not join it"
+        why = "got its tags after the first of this group was sent, so it does not join it"
     else:
         why = "does not have these tags"
     where = entry.declared.place(entry.file, (*loc, "id"))
-    entry.misnamed.append(error("unknown-channel", where, f"the channel {channel} {why}", hint))
+    entry.misnamed.append(error("unknown-channel", where, f"channel {channel} {why}", hint))
 
 
 # --- the instant of each member ---------------------------------------------------------------------
@@ -430,7 +429,7 @@ def _instant(entry: _Entry, member: desired.MemberSpec, loc: Loc, at: Instant | 
     if at is not None:
         if 0 <= at <= LAST:
             return at
-        message = f"{member.id} would be published in a year that nobody means"
+        message = f"channel {member.id} would be published outside the years 1970 to 2999"
         entry.refuse([schedule_id], "invalid-value", loc, message, "shorten `delay` or `shift`")
     record = entry.recorded.by_id.get(schedule_id)
     return None if record is None else record.at
@@ -448,7 +447,7 @@ def _local_time(entry: _Entry, member: desired.MemberSpec, loc: Loc, text: str) 
         where = (*loc, "at") if member.at is not None else (*entry.route, "at")
         hint = problem.hint
         if member.at is None:  # its own time may have an offset, where the entry's may not
-            hint += "; a channel may have a time of its own there: `members: [{ id: ..., at: ... }]`"
+            hint += "; or give the channel a time of its own: `members: [{ id: ..., at: ... }]`"
         entry.refuse([f"{entry.group.id}/{member.id}"], "invalid-value", where, str(problem), hint)
         return None
 
@@ -506,94 +505,6 @@ def occupied_instant(schedule: Schedule, record: Record | None, now: Instant) ->
     if record is None or record.is_live or (may_revive(schedule, record) and schedule.at > now):
         return schedule.at
     return None
-
-
-# --- channels that schedules name ------------------------------------------------------------------
-
-
-def check_channels(declared: Declarations, records: Mapping[str, Record], result: Expansion) -> None:
-    """Tell of schedules on channels that are not declared or not active, and keep them from being sent.
-
-    What has been finished stays told as it was: a channel may go when its publications are over.
-    """
-    known = declared.channels
-    for schedule in result.schedules.values():
-        channel = known.get(schedule.channel)
-        if (channel is not None and channel.active) or schedule.id in result.blocked:
-            continue
-        record = records.get(schedule.id)
-        if record is not None and not record.is_unsent_live and not may_revive(schedule, record):
-            continue
-        if channel is None:
-            code = declared.fault_of("channel", schedule.channel)
-            if code is not None:
-                result.blocked[schedule.id] = code
-            else:
-                place = partial(member_place, declared, schedule)
-                word = partial(_unknown_channel, declared, schedule.channel, place, schedule.id)
-                result.block(schedule, "unknown-channel", word)
-        elif not schedule.cancelled:
-            result.block(schedule, "inactive-channel", partial(_inactive_channel, declared, schedule))
-    _check_freezes(declared, result)
-    _check_unreadable(declared, result)
-
-
-def _check_unreadable(declared: Declarations, result: Expansion) -> None:
-    """A wave with other faults is told of its unknown channels too: all faults of a file in one pass."""
-    if not declared.unreadable:
-        return
-    for kind, wave_id in declared.unreadable:
-        document = declared.documents.get(declared.files.get((kind, wave_id), ""))
-        if kind != "wave" or document is None or not isinstance(document.data, dict):
-            continue
-        entries = document.data.get("schedules")
-        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-            named = entry.get("channels") if isinstance(entry, dict) else None
-            for i, member in enumerate(named if isinstance(named, list) else ()):
-                is_mapping = isinstance(member, dict)
-                channel = member.get("id") if is_mapping else member
-                if not isinstance(channel, str) or not is_id(channel):
-                    continue
-                if ("channel", channel) not in declared.files and "channel" not in declared.hidden:
-                    loc: Loc = ("schedules", index, "channels", i)
-                    place = partial(declared.place, document.file, (*loc, "id") if is_mapping else loc)
-                    word = partial(_unknown_channel, declared, channel, place)
-                    result.faults.tell("unknown-channel", document.file, word)
-
-
-def _check_freezes(declared: Declarations, result: Expansion) -> None:
-    for index, freeze in enumerate(declared.settings.freezes):
-        for i, channel in enumerate(freeze.channels or ()):
-            if ("channel", channel) not in declared.files and "channel" not in declared.hidden:
-                file = declared.settings_file
-                place = partial(declared.place, file, ("freezes", index, "channels", i))
-                word = partial(_unknown_channel, declared, channel, place)
-                result.faults.tell("unknown-channel", file, word)
-
-
-def _unknown_channel(
-    declared: Declarations, channel: str, place: Callable[[], Location], *schedules: str
-) -> Diagnostic:
-    renamed = next((name for name, other in declared.channels.items() if other.renamed_from == channel), None)
-    names = sorted(name for kind, name in declared.files if kind == "channel")
-    if renamed is not None:
-        hint = f"it was renamed: write {renamed}"
-    else:
-        hint = did_you_mean(channel, names) or f"declare it in channels/{channel}.yaml"
-    message = f"the channel {channel!r} is not declared"
-    return error("unknown-channel", place(), message, hint, schedules=schedules)
-
-
-def _inactive_channel(declared: Declarations, schedule: Schedule) -> Diagnostic:
-    file = declared.files["channel", schedule.channel]
-    return error(
-        "inactive-channel",
-        member_place(declared, schedule),
-        f"the channel {schedule.channel} is not active",
-        f"remove it here, or set `active: true` in {file}",
-        [Related("here it is switched off", declared.place(file, ("active",)))],
-        schedules=[schedule.id],
-    )
 
 
 def member_place(declared: Declarations, schedule: Schedule) -> Location:

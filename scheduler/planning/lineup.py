@@ -19,7 +19,6 @@ import msgspec
 from scheduler import desired
 from scheduler.desired import calendar_expressions
 from scheduler.desired.declarations import Declarations
-from scheduler.diagnostics import Diagnostic, error, warning
 from scheduler.planning.expand import Expansion, Group, Schedule, occupied_instant
 from scheduler.state.record import Record
 from scheduler.times import Instant, instant_text, read_zone
@@ -39,6 +38,8 @@ class SlotCalendar(msgspec.Struct, kw_only=True):
     open_slots: list[OpenSlot]
     next_slot: Instant | None
     """When the next slot comes within the horizon, so that a later run has something new to record."""
+    skipped: list[tuple[str, calendar_expressions.Skipped]]
+    """The slots within the horizon that a clock change skips, with their channels."""
 
 
 class _Channel:
@@ -89,7 +90,7 @@ def fill(
 
     `as_recorded` are live records that go on though nothing that can be read declares them.
     """
-    calendar = SlotCalendar(open_slots=[], next_slot=None)
+    calendar = SlotCalendar(open_slots=[], next_slot=None, skipped=[])
     channels = {name: _Channel(declared, name) for name in sorted(declared.channels)
                 if declared.channels[name].slots}  # fmt: skip
     if channels:
@@ -98,7 +99,7 @@ def fill(
     for channel in channels.values():
         _fill_one(channel, expansion, now, calendar)
         if channel.spec.active:
-            _look_ahead(channel, expansion, now, calendar)
+            _look_ahead(channel, now, calendar)
     return calendar
 
 
@@ -161,7 +162,6 @@ def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: S
     done = {record.at for record in channel.slots.values() if record.was_sent or record.status == "failed"}
     lineup = _Lineup(channel)
     last: Instant | None = None
-    waiting: list[str] = []
     for at in sorted({*kept, *_ahead(channel, now)} - done):
         schedule_id = channel.slot_id(at)
         if schedule_id in expansion.schedules:
@@ -177,11 +177,6 @@ def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: S
             continue
         last = at
         expansion.schedules[schedule_id] = _slot(channel, schedule_id, at, filling)
-        if not channel.spec.active:
-            expansion.blocked.setdefault(schedule_id, "inactive-channel")
-            waiting.append(schedule_id)
-    if waiting:
-        expansion.faults.add(_inactive(channel, waiting))
 
 
 def _ahead(channel: _Channel, now: Instant) -> Iterable[Instant]:
@@ -191,11 +186,11 @@ def _ahead(channel: _Channel, now: Instant) -> Iterable[Instant]:
     return calendar_expressions.instants(channel.rules, channel.zone, now, now + channel.horizon)[0]
 
 
-def _look_ahead(channel: _Channel, expansion: Expansion, now: Instant, calendar: SlotCalendar) -> None:
-    """Warn of slots that a clock change skips, and note when the next slot comes within the horizon."""
+def _look_ahead(channel: _Channel, now: Instant, calendar: SlotCalendar) -> None:
+    """Note the slots that a clock change skips, and note when the next slot comes within the horizon."""
     end = now + channel.horizon
     for gone in calendar_expressions.instants(channel.rules, channel.zone, now, end)[1]:
-        expansion.faults.add(_skipped(channel, gone))
+        calendar.skipped.append((channel.id, gone))
     if channel.horizon > 0:
         later, _ = calendar_expressions.instants(channel.rules, channel.zone, end, end + channel.horizon)
         entering = (later[0] if later else end + channel.horizon) - channel.horizon
@@ -268,25 +263,4 @@ def _slot(channel: _Channel, schedule_id: str, at: Instant, filling: _Filling) -
         file=channel.file,
         loc=("slots",) if filling.place is None else ("lineup", filling.place),
         slot=True,
-    )
-
-
-def _skipped(channel: _Channel, gone: calendar_expressions.Skipped) -> Diagnostic:
-    return warning(
-        "skipped-slot",
-        channel.place(channel.file, ("slots", channel.spec.slots.index(gone.rule))),
-        f"the slot {gone.wall} does not exist in {channel.spec.timezone}: "
-        "a clock change skips it, and its video moves on to the next",
-        "add a one-off under `schedules:` if something must be published on that day",
-    )
-
-
-def _inactive(channel: _Channel, waiting: Sequence[str]) -> Diagnostic:
-    what = "a recorded slot waits" if len(waiting) == 1 else f"{len(waiting)} recorded slots wait"
-    return error(
-        "inactive-channel",
-        channel.place(channel.file, ("active",)),
-        f"the channel {channel.id} is not active: {what}, to be missed in the end",
-        "take the `slots` out as well, which cancels them, or set `active: true`",
-        schedules=waiting,
     )

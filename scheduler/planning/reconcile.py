@@ -15,8 +15,9 @@ from scheduler.desired.declarations import Declarations, Reader, declare
 from scheduler.diagnostics import Code, Diagnostic, in_order
 from scheduler.planning import expand, lineup, rename, rules
 from scheduler.planning.expand import Expansion, Schedule
+from scheduler.planning.inquiry import Inquiry
 from scheduler.planning.plan import Plan, Subject, Surroundings, make_plan
-from scheduler.planning.rules import pace
+from scheduler.planning.rules import brake, not_allowed
 from scheduler.state.record import Record, State
 from scheduler.times import Instant, instant_text
 
@@ -162,29 +163,29 @@ def _decide(situation: _Situation, before: _Decided | None = None) -> _Decided:
     expansion = expand.expand(declared, known)
     if before is not None:
         expansion.blocked |= {i: code for i, code in before.expansion.blocked.items() if i in over}
-    expand.check_channels(declared, known, expansion)
-    pace.check_payloads(declared, expansion)
     as_recorded = _as_recorded(declared, records, expansion)
     calendar = lineup.fill(declared, coming, expansion, now, as_recorded.difference(over))
-    pace.check_allowed(declared, situation.surroundings, expansion)
-    rename.hold_back(situation.renaming, known, expansion)
     as_recorded |= {i for i in over if i in records and records[i].slot} - expansion.schedules.keys()
-    as_recorded |= rename.check_former_ids(declared, known, expansion)
-    kept = pace.brake(
-        declared, records, expansion, as_recorded, proposal=situation.proposal, force=situation.force
-    )
+    as_recorded |= rename.waiting(declared, known, expansion)
+    withheld = [] if situation.force else brake.withheld(declared, records, expansion.schedules, as_recorded)
+    kept = {schedule_id: "brake" for schedule_id in withheld if records[schedule_id].is_unsent_live}
+    for channel in not_allowed.refused(declared, situation.surroundings):
+        declared.refused[channel] = "not-allowed"
     rules.check(
-        rules.Inquiry(
+        Inquiry(
             declared=declared,
             records=known,
             coming=coming,
             undeclared=_undeclared(coming, expansion, {*as_recorded, *kept}.difference(over)),
+            withheld=withheld,
             expansion=expansion,
+            calendar=calendar,
+            renaming=situation.renaming,
+            surroundings=situation.surroundings,
             now=now,
             proposal=situation.proposal,
         )
     )
-    pace.check_pace(declared, known, expansion, situation.surroundings)
     if situation.only_check:
         return _Decided(
             plan=Plan(now=now, changes=()), booked=records, expansion=expansion, calendar=calendar, over=over

@@ -5,10 +5,7 @@ The former id stays taken: declaring it anew would publish a second time what wa
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -16,9 +13,10 @@ import msgspec
 
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Related, error
-from scheduler.planning.expand import Expansion, Loc, Schedule, member_place
+from scheduler.planning.expand import Expansion, Loc, Schedule
 from scheduler.state.record import Record, note
 from scheduler.times import Instant, instant_text
+from scheduler.wording import quoted
 
 
 class Names(msgspec.Struct, kw_only=True):
@@ -132,15 +130,15 @@ def _still_there(
     declared: Declarations, kind: str, former: str, file: str, route: Loc, other: str
 ) -> Diagnostic:
     if PurePosixPath(other).stem == former or kind == "group":
-        message = f"the {kind} {former!r} is declared still, so it cannot have been renamed"
+        message = f"{kind} {quoted(former)} is still declared, so it cannot have been renamed"
     else:
-        message = f"another {kind} was renamed from {former!r} too"
+        message = f"another {kind} was renamed from {quoted(former)} as well"
     return error(
         "duplicate-id",
         declared.place(file, route),
         message,
         "remove one of the two, or this line",
-        [Related("it stands here", declared.place(other))],
+        [Related("declared here", declared.place(other))],
     )
 
 
@@ -168,26 +166,7 @@ def _renamed(schedule_id: str, record: Record, names: Names, now: Instant) -> tu
     return new_id, after
 
 
-def hold_back(renaming: Renaming, records: Mapping[str, Record], expansion: Expansion) -> None:
-    """Adopt nothing new that says it was renamed from what is declared still.
-
-    It is either a copy, which would publish the same once more, or the original: a person has to say.
-    """
-    if not renaming.faults:
-        return
-    held: dict[tuple[str, str | None], list[str]] = defaultdict(list)
-    for schedule_id, schedule in expansion.schedules.items():
-        former = _former_id(schedule, renaming.refused)
-        if schedule_id not in records and (former in records or former in expansion.schedules):
-            expansion.blocked.setdefault(schedule_id, "duplicate-id")
-            held["wave", schedule.group.wave].append(schedule_id)
-            held["group", schedule.group.id].append(schedule_id)
-            held["channel", schedule.channel].append(schedule_id)
-    for kind, name, fault in renaming.faults:
-        expansion.faults.add(replace(fault, schedules=tuple(held[kind, name])))
-
-
-def _former_id(schedule: Schedule, refused: Names) -> str | None:
+def former_id(schedule: Schedule, refused: Names) -> str | None:
     """The id that a schedule had, if what its file says of its name is true."""
     channel = refused.channels.get(schedule.channel, schedule.channel)
     if schedule.group.id is None:
@@ -213,33 +192,16 @@ def without_former(archive: Mapping[str, Record], records: Mapping[str, Record])
     return {schedule_id: record for schedule_id, record in archive.items() if schedule_id not in former}
 
 
-def check_former_ids(declared: Declarations, records: Mapping[str, Record], expansion: Expansion) -> set[str]:
-    """Refuse a schedule that is declared under an id that a renamed one had before.
+def waiting(declared: Declarations, records: Mapping[str, Record], expansion: Expansion) -> set[str]:
+    """Recorded ids that are not declared because their wave still names the channel by its former id.
 
-    Where a wave still names a channel by its former id, which is told as an unknown channel, what is
-    recorded under the new id waits: the ids of such records are returned.
+    They wait: the former id is reported as an unknown channel.
     """
-    waiting: set[str] = set()
-    for new, record in records.items():
-        for old in record.former_ids:
-            schedule = expansion.schedules.get(old)
-            if schedule is None or old == new:
-                continue
-            if new not in expansion.schedules and schedule.channel not in declared.channels:
-                if record.is_unsent_live:
-                    waiting.add(new)
-                    expansion.blocked.setdefault(new, "unknown-channel")
-                if old in expansion.blocked:
-                    continue
-            expansion.block(schedule, "duplicate-id", partial(_taken, declared, schedule, old, new))
-    return waiting
-
-
-def _taken(declared: Declarations, schedule: Schedule, old: str, new: str) -> Diagnostic:
-    return error(
-        "duplicate-id",
-        member_place(declared, schedule),
-        f"{old} was renamed to {new}: its former id stays taken",
-        "give the group, the wave or the one-off another name or time",
-        schedules=[old],
-    )
+    schedules = expansion.schedules
+    return {
+        new
+        for new, record in records.items()
+        if record.former_ids and new not in schedules and record.is_unsent_live
+        for old in record.former_ids
+        if old in schedules and schedules[old].channel not in declared.channels
+    }

@@ -7,12 +7,14 @@ https://docs.github.com/code-security/code-scanning/integrating-with-code-scanni
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from scheduler.diagnostics import Code, Diagnostic, Location
+from scheduler.diagnostics import Diagnostic, Location
+from scheduler.planning.catalogue import CATALOGUE
+from scheduler.planning.inquiry import Rule
 from scheduler.reporting.annotations import path_below
 from scheduler.reporting.json_output import encodable, safe
 from scheduler.wording import count
@@ -20,31 +22,7 @@ from scheduler.wording import count
 MOST_RESULTS = 25_000
 """GitHub refuses a run with more."""
 
-RULES: Mapping[Code, str] = {
-    "yaml-syntax": "A file is YAML that can be read",
-    "duplicate-key": "A key stands once",
-    "unknown-key": "Keys are those that the file's kind knows",
-    "missing-key": "Required keys are there",
-    "invalid-value": "A value has the form that its key asks for",
-    "unknown-channel": "A schedule's channel is declared",
-    "inactive-channel": "A schedule's channel is active",
-    "duplicate-id": "Two declarations have two ids",
-    "min-gap": "Publications on one channel keep their distance",
-    "repeat-video": "A video is not repeated on a channel too soon",
-    "past": "A new or moved schedule lies ahead",
-    "frozen": "A new or moved schedule lies outside every freeze",
-    "edited-after-dispatch": "What was sent is not edited",
-    "not-allowed": "A channel points at an allowed repository",
-    "brake": "Not too many schedules are withdrawn at once",
-    "missing-token": "A channel's token is at hand",
-    "late-by-pace": "The pace lets a wave leave in time",
-    "skipped-slot": "A slot is a time that exists",
-    "stale-checkout": "A run starts from what was declared last",
-    "clock": "The machine's clock is right",
-    "forgotten": "The record knows what was sent",
-    "unreachable": "What is asked answers",
-}
-_INDEX: Mapping[str, int] = {code: index for index, code in enumerate(get_args(Code))}
+_INDEX: Mapping[str, int] = {code: index for index, code in enumerate(CATALOGUE)}
 
 
 def sarif_json(diagnostics: Sequence[Diagnostic], *, version: str, folder: str = "") -> bytes:
@@ -55,7 +33,7 @@ def sarif_json(diagnostics: Sequence[Diagnostic], *, version: str, folder: str =
             "driver": {
                 "name": "wave-scheduler",
                 "version": version,
-                "rules": [{"id": code, "shortDescription": {"text": RULES[code]}} for code in get_args(Code)],
+                "rules": [_rule(rule) for rule in CATALOGUE.values()],
             }
         },
         "columnKind": "unicodeCodePoints",
@@ -76,6 +54,20 @@ def _invocation(left_out: int) -> dict[str, Any]:
         text = f"{count(left_out, 'problem')} left out: GitHub accepts {MOST_RESULTS:,}."
         found["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
     return found
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.code,
+        "shortDescription": {"text": f"{rule.title}."},
+        "fullDescription": {"text": _on_one_line(rule.meaning)},
+        "defaultConfiguration": {"level": rule.severity.value},
+        "help": {"text": _on_one_line(rule.remedy)},
+    }
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _result(fault: Diagnostic, folder: str) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def test_validate_a_schedule(service: SchedulingService, desk: Desk) -> None:
     file.write_text(f"{file.read_text()}schedules:\n  - {{ video: video-uuid, at: {at} }}\n")
     validation = service.validate_schedule(schedule.id)
     assert not validation["valid"]
-    assert validation["issues"] == ["the channel channel-1 is not active [inactive-channel]"]
+    assert validation["issues"] == ["channel channel-1 is not active [inactive-channel]"]
 
 
 # --- Schedule Management ----------------------------------------------------------------------------

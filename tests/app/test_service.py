@@ -198,7 +198,7 @@ def test_validation_answers_for_one_schedule_alone(live: Miniature, spring: Sche
     live.write({"waves/twin.yaml": twin})
     clash = spring.validate_schedule("spring/teaser/alpha")
     assert not clash["valid"]
-    assert clash["issues"][0].endswith("the least is 1m [min-gap]")
+    assert clash["issues"][0].endswith("`min_gap` requires at least 1m [min-gap]")
     assert spring.validate_schedule("spring/teaser/beta") == {"valid": True, "issues": []}
     assert spring.validate_schedule("spring/teaser/nobody") == {
         "valid": False,

@@ -123,7 +123,7 @@ def test_a_typo_in_a_channel_is_one_error_with_the_channel_that_was_meant(mini: 
     mini.channels("alpha", "beta").write({"waves/a.yaml": one("v", EVENING, "alpha", "bata")})
     outcome = validate(mini)
     assert outcome.places == ["waves/a.yaml:5:23 [unknown-channel]"]
-    assert fault(outcome)["message"] == "the channel 'bata' is not declared"
+    assert fault(outcome)["message"] == "channel 'bata' is not declared"
     assert fault(outcome)["hint"] == "did you mean beta?"
 
 
@@ -211,7 +211,7 @@ def test_an_inactive_channel_is_told_where_the_wave_names_it(mini: Miniature) ->
     outcome = validate(mini)
     assert outcome.places == ["waves/a.yaml:5:23 [inactive-channel]"]
     assert fault(outcome)["hint"] == "remove it here, or set `active: true` in channels/beta.yaml"
-    assert related(outcome) == ["channels/beta.yaml:3:9 here it is switched off"]
+    assert related(outcome) == ["channels/beta.yaml:3:9 it is switched off here"]
 
 
 def test_a_one_off_on_an_inactive_channel_is_told_at_its_entry(mini: Miniature) -> None:
@@ -265,7 +265,7 @@ def test_a_group_twice_in_a_wave_is_told_at_its_second_name(live: Miniature, git
     )
     outcome = validate(live)
     assert outcome.places == ["waves/a.yaml:7:12 [duplicate-id]"]
-    assert fault(outcome)["hint"] == "give this entry a name of its own: `group: v-2`"
+    assert fault(outcome)["hint"] == "give this entry another name: `group: v-2`"
     assert related(outcome) == ["waves/a.yaml:3:12 the first one"]
     assert live.json("run", now=EVENING).results == {}, "of two new ones, neither"
 
@@ -341,8 +341,8 @@ def test_two_schedules_too_near_are_told_at_the_later_with_the_other_place(mini:
     outcome = validate(mini)
     assert outcome.places == ["waves/b.yaml:5:16 [min-gap]"]
     assert fault(outcome)["message"] == (
-        "b/w/alpha (2026-03-01T18:00:59Z) and a/v/alpha (2026-03-01T18:00:00Z) are 59s apart on one channel; "
-        "the least is 1m"
+        "b/w/alpha (2026-03-01T18:00:59Z) and a/v/alpha (2026-03-01T18:00:00Z) are only 59s apart "
+        "on channel alpha; `min_gap` requires at least 1m"
     )
     assert related(outcome) == ["waves/a.yaml:5:16 a/v/alpha"]
 
@@ -639,7 +639,7 @@ def test_a_new_schedule_in_the_past_is_an_error_in_proposals_and_none_in_run(
         outcome = live.json(command, now=THREE_MINUTES_LATE)
         assert (outcome.code, outcome.places) == (1, ["waves/a.yaml:4:9 [past]"]), "one line is one fault"
     assert fault(outcome)["message"] == (
-        "2026-03-01T18:00:00Z lies in the past (it is 2026-03-01T18:03:00Z now)"
+        "2026-03-01T18:00:00Z is in the past (it is now 2026-03-01T18:03:00Z)"
     )
     ran = live.json("run", now=THREE_MINUTES_LATE)
     assert (ran.code, ran.codes) == (0, [])
@@ -663,7 +663,7 @@ def test_a_stagger_in_the_past_is_one_error_that_counts_the_later_ones(live: Min
     live.write({"waves/a.yaml": stagger("v", EVENING, "1h", "alpha", "beta", "gamma")})
     outcome = validate(live, now="2026-03-01T19:30:00Z")
     assert outcome.places == ["waves/a.yaml:4:9 [past]"]
-    assert fault(outcome)["message"].endswith("and so does 1 more of this entry")
+    assert fault(outcome)["message"].endswith("; so is 1 more time of this entry")
 
 
 def test_a_member_with_a_time_of_its_own_in_the_past_is_told_there(live: Miniature) -> None:
@@ -691,7 +691,7 @@ def test_a_new_schedule_inside_a_freeze_is_an_error_and_is_not_adopted(
     outcome = validate(live)
     assert outcome.places == ["waves/a.yaml:4:9 [frozen]"]
     assert fault(outcome)["message"] == (
-        "2026-12-24T00:00:00Z lies inside the freeze 'Holidays', which ends at 2026-12-27T00:00:00Z"
+        "2026-12-24T00:00:00Z is inside the freeze 'Holidays', which ends at 2026-12-27T00:00:00Z"
     )
     assert live.json("run", now="2026-12-24T00:00:00Z").results == {}
     assert live.records == {}
@@ -760,7 +760,7 @@ def test_a_changed_time_of_what_was_sent_is_one_error_at_the_time(live: Miniatur
         assert outcome.code == 1
         assert outcome.places == ["waves/a.yaml:4:9 [edited-after-dispatch]"]
     assert fault(outcome)["message"] == (
-        "a/v/alpha and 1 more were sent already, to publish at 2026-03-01T18:00:00Z"
+        "a/v/alpha and 1 more were already sent, to publish at 2026-03-01T18:00:00Z"
     )
     assert len(github.dispatches) == 2
 
@@ -771,7 +771,7 @@ def test_a_changed_video_of_what_was_sent_is_an_error_at_the_video(live: Miniatu
     live.write({"waves/a.yaml": one("w", EVENING, "alpha", group="g")})
     outcome = validate(live, now=TWO_HOURS_LATE)
     assert outcome.places == ["waves/a.yaml:3:12 [edited-after-dispatch]"]
-    assert fault(outcome)["message"] == "a/g/alpha was sent already, with the video 'v'"
+    assert fault(outcome)["message"] == "a/g/alpha was already sent, with the video 'v'"
 
 
 def test_what_failed_without_being_sent_may_be_edited(live: Miniature) -> None:
@@ -839,8 +839,8 @@ def test_over_the_brake_nothing_is_cancelled_and_nothing_of_it_is_sent(
         outcome = live.json(command, now=JANUARY)
         assert (outcome.code, fault(outcome)["severity"]) == (0, "warning"), "a warning in proposals"
     assert fault(outcome)["message"] == (
-        "10 of 11 live schedules are no longer declared: more than 30 % are not cancelled at once, "
-        "and none of them is sent"
+        "10 of 11 live publications are no longer declared, more than `cancel_percent` (30 %) allows "
+        "at once: none of them is cancelled or sent"
     )
     ran = live.json("run", now="2026-03-01T00:00:00Z")
     assert (ran.code, fault(ran)["severity"]) == (1, "error")
@@ -914,9 +914,9 @@ def test_the_brake_names_the_file_that_lost_its_schedules_and_the_waves_that_are
     outcome = live.json("plan", now=JANUARY)
     assert outcome.places == ["waves/many.yaml:1:1 [brake]"]
     assert related(outcome) == [
-        "waves/many.yaml:1:1 8 of the wave many",
-        "1 of the wave w0, whose file is gone",
-        "1 of the wave w1, whose file is gone",
+        "waves/many.yaml:1:1 8 publications of wave many",
+        "1 publication of wave w0, whose file is gone",
+        "1 publication of wave w1, whose file is gone",
     ]
 
 
@@ -926,7 +926,7 @@ def test_where_whole_files_vanished_the_brake_has_no_line(live: Miniature) -> No
     for hour in range(10):
         live.remove(f"waves/w{hour}.yaml")
     assert live.json("plan", now=JANUARY).places == ["waves:None:None [brake]"]
-    assert live.run("validate", now=JANUARY).out.startswith("waves: warning: 10 of 10 live schedules")
+    assert live.run("validate", now=JANUARY).out.startswith("waves: warning: 10 of 10 live publications")
     annotated = live.run("validate", "--format", "github", now=JANUARY).out
     assert annotated.startswith("::warning title=brake::10 of 10")
     assert "and those of 5 more files" in annotated
@@ -959,7 +959,8 @@ def test_declared_again_after_its_time_a_cancelled_one_stays_cancelled_and_says_
     assert (planned.code, planned.actions, planned.places) == (0, [], ["waves/a.yaml:4:9 [past]"])
     assert fault(planned)["severity"] == "warning"
     assert fault(planned)["message"] == (
-        "a/v/alpha and 1 more were cancelled, and 2026-03-01T18:00:00Z is over: nothing will be published"
+        "a/v/alpha and 1 more were cancelled, and 2026-03-01T18:00:00Z is in the past: "
+        "nothing will be published"
     )
     assert live.json("run", now=TWO_HOURS_LATE).codes == []
     assert live.json("validate", now=A_DAY_BEFORE).codes == []
@@ -974,7 +975,7 @@ def test_a_video_that_is_assigned_after_its_time_says_that_it_comes_too_late(liv
     live.write({"channels/alpha.yaml": channel + "    video: v\n"})
     planned = live.json("plan", now=THREE_MINUTES_LATE)
     assert planned.places == ["channels/alpha.yaml:4:9 [past]"]
-    assert "failed (no_video), and 2026-03-01T18:00:00Z is over" in fault(planned)["message"]
+    assert "failed (no_video), and 2026-03-01T18:00:00Z is in the past" in fault(planned)["message"]
 
 
 def test_what_was_over_before_the_first_run_is_not_told_again_and_again(live: Miniature) -> None:
@@ -1000,7 +1001,7 @@ def test_cancelling_what_was_sent_says_for_a_day_that_it_comes_too_late(
     planned = live.json("plan", now=TWO_HOURS_LATE)
     assert (planned.code, planned.actions, planned.places) == (0, [], [f"{place} [edited-after-dispatch]"])
     assert fault(planned)["severity"] == "warning"
-    assert "a/v/alpha was sent before this" in fault(planned)["message"]
+    assert "a/v/alpha was already sent: `cancelled: true` comes too late" in fault(planned)["message"]
     assert live.json("run", now=TWO_HOURS_LATE).codes == []
     assert live.json("plan", now="2026-03-03T00:00:00Z").codes == []
 
@@ -1076,7 +1077,7 @@ def test_a_wave_that_pace_spreads_beyond_catch_up_is_a_warning_at_its_time(mini:
     outcome = validate(mini)
     assert (outcome.code, outcome.places) == (0, ["waves/a.yaml:4:9 [late-by-pace]"])
     assert fault(outcome)["message"].startswith(
-        "a/v/gamma and what follows would be missed: at 1 requests in 1m"
+        "a/v/gamma and those after it would be missed: at 1 request in 1m"
     )
     mini.channels("gamma", lead="1h")
     assert validate(mini).places == [], "one leaves an hour before"

@@ -544,7 +544,7 @@ def test_a_former_id_stays_taken(live: Miniature, github: GitHub) -> None:
     outcome = live.json("validate", now=LATER)
     assert outcome.places == ["waves/a.yaml:5:16 [duplicate-id]"]
     assert outcome.json["diagnostics"][0]["message"] == (
-        "a/v/alpha was renamed to b/v/alpha: its former id stays taken"
+        "a/v/alpha was renamed to b/v/alpha, and a former id cannot be used again"
     )
     assert live.json("run", now="2026-06-01T18:00:00Z").results == {}
 

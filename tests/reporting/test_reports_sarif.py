@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import unquote
 
 import jsonschema
 from hypothesis import given, settings
 from reporting import assert_harmless, diagnostics
 
-from scheduler.diagnostics import Code, Diagnostic, Location, Related, error, warning
-from scheduler.reporting.sarif import MOST_RESULTS, RULES, sarif_json
+from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
+from scheduler.planning.catalogue import CATALOGUE
+from scheduler.reporting.sarif import MOST_RESULTS, sarif_json
 
 
 @cache
@@ -51,8 +52,13 @@ def test_a_result_has_its_rule_place_hint_and_related_places() -> None:
 
 def test_every_code_is_a_rule_with_a_description() -> None:
     rules = log_of([])["tool"]["driver"]["rules"]
-    assert [rule["id"] for rule in rules] == list(get_args(Code))
-    assert set(RULES) == set(get_args(Code))
+    assert [rule["id"] for rule in rules] == list(CATALOGUE)
+    for rule in rules:
+        documented = CATALOGUE[rule["id"]]
+        assert rule["shortDescription"]["text"] == f"{documented.title}."
+        assert rule["fullDescription"]["text"].split() == documented.meaning.split()
+        assert rule["help"]["text"].split() == documented.remedy.split()
+        assert rule["defaultConfiguration"]["level"] == documented.severity
 
 
 def test_paths_are_relative_and_percent_encoded() -> None:

@@ -318,7 +318,7 @@ def test_what_the_operator_allows_can_be_widened_by_no_file(home: Miniature) -> 
     home.write({"scheduler.yaml": "allow: [mallory/*, acme/*]\n", "channels/loot.yaml": LOOT})
     told = propose(home, SCHEDULER_ALLOW="acme/*")
     assert told.code == 1
-    assert "is not among those allowed by SCHEDULER&#x5f;ALLOW" in told.out
+    assert "is not among those in SCHEDULER&#x5f;ALLOW" in told.out
 
 
 def test_a_removed_channel_is_told(home: Miniature) -> None:

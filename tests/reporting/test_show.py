@@ -158,7 +158,7 @@ def test_a_pause_with_an_end_says_what_becomes_of_it_then(desk: Miniature) -> No
 def test_the_rule_that_blocks_it_is_told_with_its_place(desk: Miniature) -> None:
     desk.channels("alpha", active="false")
     assert why(desk) == (
-        "It is not sent: the channel alpha is not active [inactive-channel, waves/spring.yaml:6:16]. "
+        "It is not sent: channel alpha is not active [inactive-channel, waves/spring.yaml:6:16]. "
         "Once that is fixed, a run sends it when it is due. "
         "If that is not fixed by 2026-03-01T19:00:00Z, it is missed."
     )

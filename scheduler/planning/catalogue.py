@@ -1,0 +1,168 @@
+"""Every code of `Diagnostic`, documented: the rules, and the codes that other parts report. Pure.
+
+The codes below have no function here: reading the files, git, the clock and the servers are not the business
+of rules. `docs/rules.md` and the rules of SARIF are made from `CATALOGUE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from scheduler.diagnostics import Code, Severity
+from scheduler.planning.inquiry import Example, Rule
+from scheduler.planning.rules import RULES
+
+OF_FILES = (
+    Rule(
+        code="yaml-syntax",
+        title="A file is YAML that can be read",
+        meaning="""\
+The file cannot be read as YAML, or has something that these files may not have: an anchor or alias, a
+tag, several documents, a merge-conflict marker, a character that is not text. There is one such error a
+file, since everything after it would be guesswork. What the file declared before is published as it is
+recorded.""",
+        remedy="Correct the line that is shown. Indentation and a missing space after `:` or `-` come first.",
+        bad=Example(
+            files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+   at: 2026-03-05T18:00:00Z
+    channels: [alpha]
+"""
+        ),
+        good=Example(
+            files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-03-05T18:00:00Z
+    channels: [alpha]
+"""
+        ),
+    ),
+    Rule(
+        code="duplicate-key",
+        title="A key is written once",
+        meaning="""\
+YAML readers keep the last of two equal keys and drop the other without a word. Here it is an error.""",
+        remedy="Remove one of the two lines.",
+        bad=Example(
+            files="""\
+-- waves/spring.yaml --
+title: Spring
+title: Spring launch
+schedules: []
+"""
+        ),
+        good=Example(
+            files="""\
+-- waves/spring.yaml --
+title: Spring launch
+schedules: []
+"""
+        ),
+    ),
+    Rule(
+        code="unknown-key",
+        title="Keys are those that the kind of file has",
+        meaning="""\
+A key with a typing error would have no effect, and nobody would notice. In `metadata` any key is
+allowed.""",
+        remedy="Correct the key as the hint says, move it to where it belongs, or remove it.",
+        bad=Example(
+            files="""\
+-- waves/spring.yaml --
+titel: Spring launch
+schedules: []
+"""
+        ),
+        good=Example(
+            files="""\
+-- waves/spring.yaml --
+title: Spring launch
+schedules: []
+"""
+        ),
+    ),
+    Rule(
+        code="missing-key",
+        title="Required keys are there",
+        meaning="""\
+A wave needs `schedules`, and an entry `type`, `video`, `at` and `channels`; a staggered one needs
+`delay` too. An empty file is reported under this code.""",
+        remedy="Add the key that is named.",
+        bad=Example(
+            files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    channels: [alpha]
+"""
+        ),
+        good=Example(
+            files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-03-05T18:00:00Z
+    channels: [alpha]
+"""
+        ),
+    ),
+)
+"""What `scheduler.desired` reports while it reads the files, besides `invalid-value` and `duplicate-id`."""
+
+OF_RUNS = (
+    Rule(
+        code="stale-checkout",
+        title="A run starts from what was declared last",
+        severity=Severity.WARNING,
+        meaning="""\
+The state records the commit that the last run read. An older checkout would undo what was merged since,
+so a run refuses it, and `validate` and `plan` warn. A run also warns where it cannot compare the two,
+as in a shallow clone.""",
+        remedy="Fetch the branch and check out its tip. In a workflow, set `fetch-depth: 0`.",
+        output="""\
+.: warning: this checkout (52f0a1f3c7d1) is older than what was declared last (9d3bd2b1f0aa) [stale-checkout]
+  hint: `scheduler run` refuses to act on it: fetch the branch's tip""",
+    ),
+    Rule(
+        code="clock",
+        title="The machine's clock is right",
+        meaning="""\
+A clock that is wrong sends at the wrong time. A run compares its own with the server that it sends to,
+and with the time that the state was last saved at.""",
+        remedy="Set the clock (NTP). Nothing is sent until it is right.",
+        output=""".: error: {clock} [clock]
+  hint: set the clock (ntp); nothing is sent until then""",
+    ),
+    Rule(
+        code="forgotten",
+        title="The state knows what was sent",
+        meaning="""\
+A run of the channel's workflow has the key of a publication that the state says was never sent:
+somebody put back an old state. The publication is recorded as sent, and is not sent again.""",
+        remedy="Find out who or what restored the old state; look at what else was sent since it was saved.",
+        output="""\
+.: error: {forgotten} [forgotten]""",
+    ),
+    Rule(
+        code="unreachable",
+        title="What is asked answers",
+        severity=Severity.WARNING,
+        meaning="""\
+A server or a remote did not answer, or the channel's repository is not ready for a publication that
+falls due within 24 h. The run continues with what it has; the next run asks again.""",
+        remedy="Look at the reason in the message: the token, the repository, the workflow, or the network.",
+        output="""\
+channels/alpha.yaml:1:1: warning: {unreachable} [unreachable]""",
+    ),
+)
+"""What a run or a proposal reports about the machine, git and servers."""
+
+CATALOGUE: Mapping[Code, Rule] = {rule.code: rule for rule in (*OF_FILES, *RULES, *OF_RUNS)}

@@ -1,0 +1,144 @@
+"""So much is no longer declared that it looks like an accident: nothing of it is cancelled or sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from functools import partial
+from typing import Literal
+
+from scheduler.desired.declarations import Declarations
+from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
+from scheduler.planning.expand import Schedule
+from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
+from scheduler.state.record import Record
+from scheduler.wording import count
+
+NAMED = 5
+"""How many waves and channels are named."""
+
+
+def withheld(
+    declared: Declarations,
+    records: Mapping[str, Record],
+    schedules: Mapping[str, Schedule],
+    as_recorded: Set[str],
+) -> list[str]:
+    """Live ids that are no longer declared, where they are too many at once; else none.
+
+    `records` are those of the state, renames applied; `as_recorded`, those that no readable file declares.
+    """
+    live = [schedule_id for schedule_id, record in records.items() if record.is_live]
+    gone = [i for i in live if i not in schedules and i not in as_recorded]
+    limit = declared.settings.brake
+    if len(gone) < limit.at_least or len(gone) * 100 <= limit.cancel_percent * len(live):
+        return []
+    return gone
+
+
+def check(inquiry: Inquiry) -> Iterator[Violation]:
+    if inquiry.withheld:
+        place = partial(_describe, inquiry, inquiry.withheld)
+        yield Violation(code=RULE.code, file=inquiry.declared.settings_file, describe=place)
+
+
+def _describe(inquiry: Inquiry, gone: Sequence[str]) -> Diagnostic:
+    declared, records = inquiry.declared, inquiry.records
+    percent = declared.settings.brake.cancel_percent
+    live = sum(record.is_live for record in records.values())
+    related = _vanished(declared, records, gone)
+    report = warning if inquiry.proposal else error
+    return report(
+        RULE.code,
+        _place(declared, related, records[gone[0]]),
+        f"{len(gone):,} of {count(live, 'live publication')} are no longer declared, more than "
+        f"`cancel_percent` ({percent} %) allows at once: none of them is cancelled or sent",
+        "restore the files, or run `scheduler run --force` if this is intended",
+        related,
+        schedules=gone,
+    )
+
+
+def _vanished(declared: Declarations, records: Mapping[str, Record], gone: Sequence[str]) -> list[Related]:
+    """What is no longer declared, by wave or channel; with its file's place where that is still there."""
+    kinds = Counter(_declarer(records[schedule_id]) for schedule_id in gone)
+    related = []
+    for (kind, name), number in list(kinds.items())[:NAMED]:
+        file = declared.files.get((kind, name))
+        where = None if file is None else declared.place(file, ("schedules",), key=True)
+        words = f"{count(number, 'publication')} of {kind} {name}"
+        if file is None:
+            words += ", whose file is gone"
+        related.append(Related(words, where))
+    if len(kinds) > NAMED:
+        related.append(Related(f"and those of {count(len(kinds) - NAMED, 'more file')}"))
+    return related
+
+
+def _declarer(record: Record) -> tuple[Literal["wave", "channel"], str]:
+    """The kind and the id of the file that a record was declared in."""
+    return ("channel", record.channel_id) if record.wave_id is None else ("wave", record.wave_id)
+
+
+def _place(declared: Declarations, related: Iterable[Related], gone: Record) -> Location:
+    """Where something vanished from; where whole files did, the setting, or else their folder."""
+    document = declared.documents.get(declared.settings_file)
+    there = next((found.location for found in related if found.location is not None), None)
+    if there is not None:
+        return there
+    if document is not None and isinstance(document.data, dict) and "brake" in document.data:
+        return document.place(("brake",))
+    return Location.whole(f"{_declarer(gone)[0]}s")
+
+
+RULE = Rule(
+    code="brake",
+    title="Not too many publications are withdrawn at once",
+    meaning="""\
+A publication that is no longer declared is cancelled. When more than `brake.cancel_percent` of the live
+ones (and at least `brake.at_least`) vanish at once, that is more likely an accident: a wrong branch, a
+bad merge, a folder that was moved. Then nothing is cancelled, and nothing of what would be cancelled is
+sent. It is a warning in `validate` and `plan`, and an error in `run`.""",
+    remedy="Restore the files. If it is intended, run `scheduler run --force` once.",
+    bad=Example(
+        recorded="""\
+-- scheduler.yaml --
+brake: { cancel_percent: 30, at_least: 2 }
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-03-05T18:00:00Z
+    channels: [alpha, beta, gamma]
+""",
+        files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-03-05T18:00:00Z
+    channels: [alpha]
+""",
+    ),
+    good=Example(
+        recorded="""\
+-- scheduler.yaml --
+brake: { cancel_percent: 30, at_least: 2 }
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-03-05T18:00:00Z
+    channels: [alpha, beta, gamma]
+""",
+        files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-03-05T18:00:00Z
+    channels: [alpha, beta]
+""",
+    ),
+    check=check,
+)

@@ -1,0 +1,135 @@
+"""What was sent has another time or video now, or was cancelled: that can have no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from scheduler.diagnostics import Diagnostic, Location, error, warning
+from scheduler.planning.causes import (
+    by_cause,
+    cancelled_route,
+    ids,
+    listed,
+    time_place,
+    video_place,
+)
+from scheduler.planning.expand import Loc, Schedule
+from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
+from scheduler.wording import quoted
+
+SENT_LATELY = 86_400
+"""Seconds after its time for which it is worth a warning that something was sent before it was cancelled."""
+
+
+def check(inquiry: Inquiry) -> Iterator[Violation]:
+    """Errors for times and videos; in proposals, warnings for what was cancelled too late."""
+    declared, blocked = inquiry.declared, inquiry.expansion.blocked
+    moved: list[Schedule] = []
+    replaced: dict[tuple[str, Loc], list[Schedule]] = {}
+    cancelled: dict[tuple[str, Loc], list[Schedule]] = {}
+    for schedule_id, schedule in inquiry.expansion.schedules.items():
+        record = inquiry.records.get(schedule_id)
+        if record is None or not record.was_sent:
+            continue
+        if schedule.cancelled:
+            is_news = inquiry.proposal and not schedule.slot and record.at > inquiry.now - SENT_LATELY
+            if is_news and blocked.get(schedule_id) != "duplicate-id":
+                route = cancelled_route(declared, schedule)
+                cancelled.setdefault((schedule.file, route), []).append(schedule)
+        elif schedule.at != record.at:
+            moved.append(schedule)
+        elif schedule.video != record.video_id:
+            replaced.setdefault((schedule.file, schedule.loc[:2]), []).append(schedule)
+    for group in by_cause(declared, moved):
+        sent = f"to publish at {inquiry.records[group[0].id].scheduled_at}"
+        describe = partial(_edited, partial(time_place, declared, group[0]), group, sent)
+        yield Violation(code=RULE.code, file=group[0].file, describe=describe)
+    for group in replaced.values():
+        sent = f"with the video {quoted(inquiry.records[group[0].id].video_id or '')}"
+        describe = partial(_edited, partial(video_place, declared, group[0]), group, sent)
+        yield Violation(code=RULE.code, file=group[0].file, describe=describe)
+    for (file, route), group in cancelled.items():
+        describe = partial(_cancelled_too_late, inquiry, group, route)
+        yield Violation(code=RULE.code, file=file, describe=describe)
+
+
+def _edited(place: partial[Location], group: Sequence[Schedule], sent: str) -> Diagnostic:
+    return error(
+        RULE.code,
+        place(),
+        f"{listed(group, 'was', 'were')} already sent, {sent}",
+        "undo this change; to publish again, add another entry",
+        schedules=ids(group),
+    )
+
+
+def _cancelled_too_late(inquiry: Inquiry, group: Sequence[Schedule], route: Loc) -> Diagnostic:
+    return warning(
+        RULE.code,
+        inquiry.declared.place(group[0].file, route, key=True),
+        f"{listed(group, 'was', 'were')} already sent: `cancelled: true` comes too late",
+        f"`scheduler show {group[0].id}` shows what became of it; only its channel can take it back",
+        schedules=ids(group),
+    )
+
+
+RULE = Rule(
+    code="edited-after-dispatch",
+    title="What was sent is not edited",
+    meaning="""\
+What was sent is never sent again, so another time or another video has no effect, and the files would
+say something that is not true. It is a warning where something is cancelled within a day after it was
+sent.""",
+    remedy="Undo the change. To publish again, add another entry.",
+    bad=Example(
+        recorded="""\
+-- channels/alpha.yaml --
+queue: publications
+command: ./publish
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-02-05T18:00:00Z
+    channels: [alpha]
+""",
+        recorded_at="2026-02-05T18:00:00Z",
+        files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-03-05T18:00:00Z
+    channels: [alpha]
+""",
+    ),
+    good=Example(
+        recorded="""\
+-- channels/alpha.yaml --
+queue: publications
+command: ./publish
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-02-05T18:00:00Z
+    channels: [alpha]
+""",
+        recorded_at="2026-02-05T18:00:00Z",
+        files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-02-05T18:00:00Z
+    channels: [alpha]
+  - type: simultaneous
+    group: teaser-again
+    video: teaser
+    at: 2026-03-05T18:00:00Z
+    channels: [alpha]
+""",
+    ),
+    check=check,
+)
