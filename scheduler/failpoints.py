@@ -1,6 +1,6 @@
 """The named points before and after each effect, where a test may end the process for good, or stop it.
 
-`boundary` does nothing unless an environment variable (set by tests alone) names the point:
+`failpoint` does nothing unless an environment variable (set by tests alone) names the point:
 `SCHEDULER_CRASH_AT`: the process kills itself as `kill -9` would, without cleaning up;
 `SCHEDULER_STOP_AT`: it stops, as a machine that is suspended, until somebody sends it SIGCONT.
 `name#2` means the second time that the point is passed.
@@ -12,7 +12,7 @@ import os
 import signal
 from collections import Counter
 
-BOUNDARIES = (
+FAILPOINTS = (
     # scheduler/state/stores/file.py
     "file-locked",
     "file-created",
@@ -46,7 +46,7 @@ BOUNDARIES = (
 _passed: Counter[str] = Counter()
 
 
-def boundary(name: str) -> None:
+def failpoint(name: str) -> None:
     """Die or stop here, if a test asked for it."""
     crash, stop = os.environ.get("SCHEDULER_CRASH_AT"), os.environ.get("SCHEDULER_STOP_AT")
     if crash is None and stop is None:

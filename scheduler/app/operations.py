@@ -87,14 +87,14 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
             "scheduler.yaml cannot be read, so nothing can be retried",
             current_view(repository).reconciled.diagnostics,
         )
-    edge = repository.edge(settings)
+    ports = repository.ports(settings)
     repository.demand_right_clock()
     for attempt in range(RACES):
-        snapshot = edge.store.load()
-        edge.guard(snapshot.state)
-        archive = edge.store.load_archive()
+        snapshot = ports.store.load()
+        ports.guard(snapshot.state)
+        archive = ports.store.load_archive()
         view = editing.view_of(
-            edge.sources(), snapshot.state, archive, repository.clock.now(), edge.surroundings()
+            ports.sources(), snapshot.state, archive, repository.clock.now(), ports.surroundings()
         )
         retried = _retried(view, name, resend=resend)
         schedules = {**snapshot.state.schedules, retried.schedule_id: retried.record}
@@ -104,7 +104,7 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
         after = editing.view_of(view.sources, state, archive, view.now, view.surroundings)
         _demand_free(after, retried.schedule_id)
         try:
-            edge.store.save(state, snapshot, commit_messages.retry(retried.schedule_id, retried.record))
+            ports.store.save(state, snapshot, commit_messages.retry(retried.schedule_id, retried.record))
         except LostRace:
             repository.clock.back_off(min(attempt, 6))
             continue

@@ -28,7 +28,7 @@ from scheduler.times import LAST, Instant, instant_text
 if TYPE_CHECKING:
     from scheduler.checkout.remote import RemoteTip
     from scheduler.checkout.source import Source
-    from scheduler.delivery import Edge
+    from scheduler.delivery import Ports
     from scheduler.delivery.dispatcher import Dispatcher
     from scheduler.delivery.github.github_dispatcher import GitHubDispatcher
     from scheduler.delivery.queue.batch_writer import BatchWriter
@@ -171,17 +171,17 @@ class Repository:
         """What a run would do now; the state must exist, and outlive this machine, as for a run."""
         from scheduler.delivery import Runner
 
-        return Runner(self.edge(settings), force=force).look().reconciled
+        return Runner(self.ports(settings), force=force).observe().reconciled
 
     # --- running ------------------------------------------------------------------------------------
 
-    def edge(self, settings: SettingsSpec, *, follow: bool = False) -> Edge:
+    def ports(self, settings: SettingsSpec, *, follow: bool = False) -> Ports:
         """Everything that a run touches. Raises StateError where its state would be lost.
 
         `follow`: read the files again each time; in a GitHub Actions job, whose work tree never changes,
         from the remote tip of the run's branch.
         """
-        from scheduler.delivery import Edge
+        from scheduler.delivery import Ports
 
         self.demand_lasting_homes(settings)
         self.demand_address()
@@ -200,7 +200,7 @@ class Repository:
             commit=self.commit,
             remarks=lambda: self._checkout.remarks,
         )
-        return Edge(
+        return Ports(
             store=store,
             sources=self.sources,
             surroundings=self.surroundings,

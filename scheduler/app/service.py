@@ -34,7 +34,7 @@ from scheduler import editing
 from scheduler.app import operations, service_arguments
 from scheduler.app.repository import Repository, root_of
 from scheduler.clock import Clock
-from scheduler.delivery import Look, Runner
+from scheduler.delivery import Observation, Runner
 from scheduler.editing import Proposal, View
 from scheduler.errors import ScheduleError
 from scheduler.planning import query
@@ -311,7 +311,7 @@ class SchedulingService:
             raise ScheduleError("scheduler.yaml cannot be read, so nothing runs", view.reconciled.diagnostics)
         with self._run:
             try:
-                report = _Until(Runner(repository.edge(settings)), until).reconcile_once()
+                report = _Until(Runner(repository.ports(settings)), until).reconcile_once()
             finally:
                 repository.close()
         for fault in report.diagnostics:
@@ -397,24 +397,24 @@ class _Until(Runner):
     """A run that sends nothing that fell due after an instant."""
 
     def __init__(self, runner: Runner, until: Instant | None) -> None:
-        super().__init__(runner.edge)
+        super().__init__(runner.ports)
         self._until = until
 
-    def look(self, at: Instant | None = None) -> Look:
-        """As any run looks, without the later sends."""
-        look = super().look(at)
+    def observe(self, at: Instant | None = None) -> Observation:
+        """As any run observes, without the later sends."""
+        observed = super().observe(at)
         if self._until is None:
-            return look
-        plan, until = look.reconciled.plan, self._until
-        booked = look.reconciled.booked
+            return observed
+        plan, until = observed.reconciled.plan, self._until
+        booked = observed.reconciled.booked
         late = {send.schedule_id for send in plan.sends if _due(booked[send.schedule_id].at, send) > until}
         kept = msgspec.structs.replace(
             plan,
             sends=[send for send in plan.sends if send.schedule_id not in late],
             changes=[c for c in plan.changes if c.action != "send" or c.schedule_id not in late],
         )
-        reconciled = msgspec.structs.replace(look.reconciled, plan=kept)
-        return msgspec.structs.replace(look, reconciled=reconciled)
+        reconciled = msgspec.structs.replace(observed.reconciled, plan=kept)
+        return msgspec.structs.replace(observed, reconciled=reconciled)
 
 
 def _due(at: Instant, send: PlannedSend) -> Instant:

@@ -315,7 +315,7 @@ def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, fo
     if repository.surroundings().stopped:
         click.echo("SCHEDULER_PAUSED is set, so nothing is sent.", err=True)
     stays = hold is not None or watch is not None
-    runner = Runner(repository.edge(settings, follow=stays), force=force)
+    runner = Runner(repository.ports(settings, follow=stays), force=force)
     try:
         report = _run(context, runner, hold=hold, watch=watch is not None, duration=duration)
     except Error:

@@ -1,4 +1,4 @@
-"""What the history says, of the record and of edited files: one message a save, for people. Pure."""
+"""Commit messages, for saves of the state and for edits of files. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from scheduler.planning.plan import Change
 from scheduler.state.record import Record
 
 LINES = 50
-"""Lines of detail in one message; a log is read, not searched."""
+"""Lines of detail in one message, which has to stay readable in a log."""
 
 
-def booking(changes: Sequence[Change], sending: Sequence[str]) -> str:
+def diff(changes: Sequence[Change], sending: Sequence[str]) -> str:
     """`Send 2, create 3`, and a line for each with its reason."""
     counts = Counter(change.action for change in changes)
     title = [f"{action} {count}" for action, count in counts.items()]
@@ -20,7 +20,7 @@ def booking(changes: Sequence[Change], sending: Sequence[str]) -> str:
         title.insert(0, f"send {len(sending)}")
     lines = [f"send {schedule_id}" for schedule_id in sending]
     lines += [f"{change.action} {change.schedule_id}: {change.reason}" for change in changes]
-    return _message(", ".join(title) or "note what is declared now", lines)
+    return _message(", ".join(title) or "record what is declared now", lines)
 
 
 def outcomes(before: Mapping[str, Record], after: Mapping[str, Record]) -> str:
@@ -40,7 +40,7 @@ def retry(schedule_id: str, record: Record) -> str:
 
 
 def edit(verb: str, target: str, reason: str | None, schedule_ids: Sequence[str]) -> str:
-    """`Pause wave:spring: waiting for legal`, and the schedules that it touches: for the commit of a file."""
+    """`Pause wave:spring: waiting for legal`, and what it changes: for the commit of a file."""
     title = f"{verb} {target}" + (f": {reason}" if reason else "")
     return _message(title, list(schedule_ids))
 

@@ -1,8 +1,7 @@
-"""Where a publication goes. A dispatcher makes one request for one saved intent and says what came of it.
+"""What sends a publication: a dispatcher makes one request for one saved intent and returns the answer.
 
-A dispatcher decides nothing: it never repeats a request, never follows a redirect, never sleeps for a
-backoff. What an answer means for the record is `scheduler.planning.plan`'s and `scheduler.delivery`'s
-business.
+A dispatcher decides nothing: it never repeats a request, follows a redirect or waits before an attempt.
+What an answer means for the record is decided in `scheduler.state.outcomes`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from scheduler.times import Instant
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One publication, ready to leave: the saved intent and the payload of ten keys."""
+    """One publication, ready to be sent: the saved intent and the payload of ten keys."""
 
     schedule_id: str
     intent: Intent
@@ -26,7 +25,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a channel can be expected to publish, as far as can be told without sending."""
+    """Whether a channel can be expected to publish, as far as can be found out without sending."""
 
     ready: bool
     problem: str | None = None
@@ -34,9 +33,9 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing that was asked about a channel. `ok` is None where it cannot be told.
+    """One check of a channel. `ok` is None where the answer is not visible to us.
 
-    `server_time` is the server's `Date`, where an answer to this very question had one.
+    `server_time` is the server's `Date`, where the answer to this check had one.
     """
 
     name: Literal["repository", "token", "workflow", "key", "claim", "queue"]
@@ -47,10 +46,10 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Dispatcher(Protocol):
-    """One way out. Implementations are safe to use from one thread at a time."""
+    """Sends by one kind of transport. One thread may use it at a time."""
 
     def prepare(self, requests: Sequence[Request]) -> None:
-        """Open what can be opened before the instant (connections). Never raises, never sends."""
+        """Open connections before the instant. Never raises, never sends."""
 
     def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
         """Make one request each, concurrently, begun in the order given; yield answers as they come."""
@@ -60,7 +59,7 @@ class Dispatcher(Protocol):
     ) -> Mapping[str, LookupResult]:
         """What became of each schedule's intent. One listing serves all intents of a repository.
 
-        `run_ids` (by schedule id) where the run is known: it is asked for itself.
+        `run_ids` (by schedule id) where the run is known: that run alone is queried.
         """
 
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
@@ -70,4 +69,4 @@ class Dispatcher(Protocol):
         """Every check of each intent's channel, by the names given, for `doctor`."""
 
     def close(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""

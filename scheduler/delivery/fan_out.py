@@ -1,4 +1,4 @@
-"""Requests leave over all ways at once, and their answers come back as they come."""
+"""Requests are sent by all dispatchers at once, and answers are passed on as they arrive."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from scheduler.delivery.dispatcher import Dispatcher, Request
-from scheduler.failpoints import boundary
+from scheduler.failpoints import failpoint
 from scheduler.state.answers import Answer
 
 Arrival = tuple[Request, Answer] | BaseException | None
 
 
 def exchange(
-    ways: Sequence[tuple[Dispatcher, list[Request]]], beside: Callable[[Callable[[], None]], None]
+    routes: Sequence[tuple[Dispatcher, list[Request]]], beside: Callable[[Callable[[], None]], None]
 ) -> Iterator[list[tuple[Request, Answer]]]:
-    """Send over all ways at once; what has been answered meanwhile comes together.
+    """Send by all dispatchers at once; yield together whatever has been answered since the last time.
 
-    A fault in one way leaves its other requests unknown; it is raised once all ways are through.
+    A fault in one dispatcher leaves its other requests unknown; it is raised after all have finished.
     """
     arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
-    for way, some in ways:
-        beside(partial(_send_all, way, some, arrivals))
-    working, fault = len(ways), None
+    for dispatcher, some in routes:
+        beside(partial(_send_all, dispatcher, some, arrivals))
+    working, fault = len(routes), None
     while working:
         arrived = [arrivals.get()]
         while not arrivals.empty():
             arrived.append(arrivals.get())
-        boundary("answered")
+        failpoint("answered")
         working -= sum(item is None for item in arrived)
         fault = next((item for item in arrived if isinstance(item, BaseException)), fault)
         answered = [item for item in arrived if isinstance(item, tuple)]
@@ -38,12 +38,14 @@ def exchange(
         raise fault
 
 
-def _send_all(way: Dispatcher, requests: Sequence[Request], arrivals: queue.SimpleQueue[Arrival]) -> None:
-    """Pass one dispatcher's answers on, then whatever broke it, then None."""
+def _send_all(
+    dispatcher: Dispatcher, requests: Sequence[Request], arrivals: queue.SimpleQueue[Arrival]
+) -> None:
+    """Put one dispatcher's answers on the queue, then its fault if it had one, then None."""
     try:
-        for answered in way.send(requests):
+        for answered in dispatcher.send(requests):
             arrivals.put(answered)
-    except BaseException as fault:  # noqa: BLE001 - it is raised again in the run's own thread
+    except BaseException as fault:  # noqa: BLE001 - raised again in the run's own thread
         arrivals.put(fault)
     finally:
         arrivals.put(None)

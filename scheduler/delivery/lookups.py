@@ -1,6 +1,6 @@
-"""What a run asks: what became of a request, is a channel ready, was what is late sent before.
+"""The queries of a run: what became of a request, is a channel ready, was a late publication sent before.
 
-Asking changes nothing; what the answers make of records is pure. Saving it is the runner's business.
+Queries change nothing, and what the answers make of records is pure. The runner saves it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from scheduler.delivery.dispatcher import Dispatcher, Readiness
-from scheduler.delivery.routes import Ways
+from scheduler.delivery.routes import Routes
 from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.planning.plan import PlannedSend
 from scheduler.planning.reconcile import Reconciled
@@ -21,19 +21,21 @@ from scheduler.state.record import Intent, Record, advance
 from scheduler.times import Instant, instant_text
 
 A = TypeVar("A")
-_SET_BACK = "look whether the state was set back: its history says by whom and from what"
+_SET_BACK = "check the history of the state: it was probably reset to an older version"
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The answers to the lookups and the confirmations of one plan, by schedule."""
 
     about: Mapping[str, Record]
-    """The records that were asked about."""
+    """The records that were queried."""
     sightings: Mapping[str, LookupResult]
     readiness: Mapping[str, Readiness]
 
-    def settle(self, schedules: dict[str, Record], now: Instant, tell: Callable[[str, Record], None]) -> None:
-        """Write what was learnt into `schedules`, where the record is as it was when it was asked about."""
+    def settle(
+        self, schedules: dict[str, Record], now: Instant, report: Callable[[str, Record], None]
+    ) -> None:
+        """Update `schedules` with the answers, where the record is unchanged since the query."""
         for schedule_id, sighting in self.sightings.items():
             record = schedules.get(schedule_id)
             if record is None or record.intent != self.about[schedule_id].intent:
@@ -41,14 +43,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             if record.status in ("executing", "failed"):  # another runner may have settled it meanwhile
                 after = schedules[schedule_id] = after_lookup(record, sighting, now)
                 if after.status != record.status:
-                    tell(schedule_id, after)
+                    report(schedule_id, after)
         for schedule_id, answer in self.readiness.items():
             record = schedules.get(schedule_id)
             if record is not None and record.status == "pending":
                 schedules[schedule_id] = _after_asking(record, answer, now)
 
     def warnings(self, reconciled: Reconciled) -> Iterator[Diagnostic]:
-        """Tell a day ahead what cannot be confirmed, once a channel."""
+        """A warning, a day ahead, for what cannot be confirmed: one a channel and problem."""
         told: set[tuple[str, str]] = set()
         declared = reconciled.declared
         for schedule_id, answer in self.readiness.items():
@@ -58,12 +60,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             told.add((record.channel_id, problem))
             where = declared.place(declared.files["channel", record.channel_id])
-            words = f"{schedule_id} falls due within 24 h and is not ready: {problem}"
+            words = f"{schedule_id} is due within 24 h and is not ready: {problem}"
             yield warning("unreachable", where, words, answer.hint, schedules=[schedule_id])
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One that is late, and of which a run shows up although the record knows of no request."""
+    """A late publication that has a run although its record has no request."""
 
     record: Record
     intent: Intent
@@ -75,16 +77,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def forgotten(schedule_id: str) -> Diagnostic:
-    """What is said of a record that had forgotten what was sent."""
-    words = f"{schedule_id} was sent before, and the record did not know: its channel has a run with its key"
-    return error("forgotten", Location.whole("."), words, _SET_BACK, schedules=[schedule_id])
+    """The error about a state that has lost a request."""
+    message = f"{schedule_id} was sent before, but the state did not know: its channel has a run with its key"
+    return error("forgotten", Location.whole("."), message, _SET_BACK, schedules=[schedule_id])
 
 
-class Asking:
-    """The questions of one run."""
+class Lookups:
+    """The queries of one run."""
 
-    def __init__(self, ways: Ways) -> None:
-        self._ways = ways
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
 
     def look_up_and_confirm(
         self,
@@ -93,9 +95,9 @@ class Asking:
         asked: set[str],
         intended: Callable[[str, Record], Intent | None],
     ) -> Asked:
-        """Ask what is unknown and what is near, each once: `asked` keeps count.
+        """Look up what is unknown, and confirm what is due soon, each once: `asked` remembers which.
 
-        `intended` makes the envelope of what would be sent now.
+        `intended` makes the intent that would be sent now.
         """
         wanted: dict[str, dict[str, Intent]] = {"lookup": {}, "confirm": {}}
         for change in reconciled.plan.changes:
@@ -111,12 +113,12 @@ class Asking:
             about=records,
             sightings=self._ask_all(
                 wanted["lookup"],
-                lambda way, some: way.look_up(some, run_ids),
+                lambda dispatcher, some: dispatcher.look_up(some, run_ids),
                 lambda fault: LookupResult(error=fault),
             ),
             readiness=self._ask_all(
                 wanted["confirm"],
-                lambda way, some: way.ask_ready(some),
+                lambda dispatcher, some: dispatcher.ask_ready(some),
                 lambda fault: Readiness(ready=False, problem=fault),
             ),
         )
@@ -128,11 +130,11 @@ class Asking:
         asked: set[str],
         intended: Callable[[PlannedSend], Intent],
     ) -> dict[str, Found] | None:
-        """Look first whether what is late was sent before. None where there was nothing to ask.
+        """Check whether what is late was sent before. None where nothing was queried.
 
-        A state branch that somebody set back forgets what was sent, and a fresh clone has nothing to hold
-        it against; the channel's runs remember. An answer that does not come keeps nothing back: the
-        token may not be allowed to read runs, and a late publication must not wait for that.
+        A state branch that was reset forgets what was sent, and a fresh clone has nothing to compare it
+        with; the channel's runs remember. A missing answer holds nothing back: the token may not be allowed
+        to read runs, and a late publication must not wait for that.
         """
         dues: dict[str, Instant] = {}
         intents: dict[str, Intent] = {}
@@ -148,11 +150,13 @@ class Asking:
         if not intents:
             return None
         sightings = self._ask_all(
-            intents, lambda way, some: way.look_up(some), lambda fault: LookupResult(error=fault)
+            intents,
+            lambda dispatcher, some: dispatcher.look_up(some),
+            lambda fault: LookupResult(error=fault),
         )
         found: dict[str, Found] = {}
         for name, sighting in sightings.items():
-            if sighting.runs:  # to be asked for again, until it is recorded
+            if sighting.runs:  # query again, until it is recorded
                 found[name] = Found(
                     record=reconciled.booked[name], intent=intents[name], due=dues[name], sighting=sighting
                 )
@@ -166,17 +170,17 @@ class Asking:
         ask: Callable[[Dispatcher, Mapping[str, Intent]], Mapping[str, A]],
         broken: Callable[[str], A],
     ) -> dict[str, A]:
-        """Ask each way for all that go there; for those whose way is broken, `broken` makes an answer."""
-        faults = {i: fault for i, intent in intents.items() if (fault := self._ways.fault_of(intent))}
+        """Query each dispatcher about its intents; `broken` makes the answer where one cannot be opened."""
+        faults = {i: fault for i, intent in intents.items() if (fault := self._routes.fault_of(intent))}
         answers = {schedule_id: broken(fault) for schedule_id, fault in faults.items()}
         open_ones = ((i, intent) for i, intent in intents.items() if i not in faults)
-        for way, ids in self._ways.group(open_ones):
-            answers |= ask(way, {schedule_id: intents[schedule_id] for schedule_id in ids})
+        for dispatcher, ids in self._routes.group(open_ones):
+            answers |= ask(dispatcher, {schedule_id: intents[schedule_id] for schedule_id in ids})
         return answers
 
 
 def _sent(record: Record) -> Intent | None:
-    """The recorded envelope. The runs of all attempts carry the key: the search begins with the first."""
+    """The recorded intent. The runs of all attempts carry the key, so the search begins with the first."""
     intent = record.intent
     if intent is None or record.executed_at is None:
         return intent
@@ -195,7 +199,7 @@ def _known_runs(records: Mapping[str, Record], wanted: Mapping[str, Intent]) -> 
 
 
 def _after_asking(record: Record, answer: Readiness, now: Instant) -> Record:
-    """`scheduled` means confirmed; what is not keeps its reason and is asked again."""
+    """`scheduled` means confirmed; otherwise the problem is recorded and the channel queried again."""
     checked = {"checked_at": instant_text(now)}
     problem = _unready(record, answer)
     if problem is None:
@@ -204,7 +208,7 @@ def _after_asking(record: Record, answer: Readiness, now: Instant) -> Record:
 
 
 def _unready(record: Record, answer: Readiness) -> str | None:
-    """Why a schedule cannot be confirmed; None where it can."""
+    """Why a publication cannot be confirmed; None where it can."""
     if not answer.ready:
         return answer.problem or "its channel is not ready"
     return "no video is assigned" if record.video_id is None else None

@@ -1,4 +1,4 @@
-"""The world as a run sees it: everything that is not a pure function comes in here."""
+"""The ports of a run: everything that is not a pure function comes in here."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Waiter(Protocol):
     def is_ended(self) -> bool: ...
 
 
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """One reading of everything, and what was decided from it."""
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything as it was read for one round, and what was decided from it."""
 
     snapshot: Snapshot
     sources: Sequence[Source]
@@ -44,7 +44,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """On the wall clock."""
 
 
-def _nobody_says() -> Instant | None:
+def _no_server_time() -> Instant | None:
     return None
 
 
@@ -52,27 +52,27 @@ def _in_a_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, daemon=True).start()
 
 
-class Edge(msgspec.Struct, kw_only=True):
-    """The world as a run sees it: everything that is not a pure function."""
+class Ports(msgspec.Struct, kw_only=True):
+    """The outside world of a run; a simulation plugs in another one."""
 
     store: Store
     sources: Callable[[], Sequence[Source]]
     surroundings: Callable[[], Surroundings]
     dispatcher: Callable[[Intent], Dispatcher]
-    """The way out for an intent; the same object for the same way."""
+    """The dispatcher of an intent; the same object for the same transport."""
     clock: Waiter
     nonce: Callable[[], str]
     declared: Callable[[Sequence[Source], Declared | None], Declared]
-    """Digest and commit of what is declared; the one given where nothing changed."""
+    """Digest and commit of what is declared; the given one where nothing changed."""
     idle: Callable[[Reconciled], Idle | None]
-    """What the next tick compares to know that there is nothing to do; None where it does not."""
+    """What the next tick compares to find out that there is nothing to do; None to skip that check."""
     guard: Callable[[State], Sequence[Diagnostic]]
-    """What must hold of a state before it is acted upon; raises where it does not."""
+    """Checks a state before a run acts on it; raises where it must not."""
     compares_clocks: bool = False
-    """Whether the servers' `Date` is held against the clock; a clock that was set by hand is not."""
-    server_time: Callable[[], Instant | None] = _nobody_says
-    """What a server's clock says now; None where none does."""
+    """Whether the servers' `Date` is compared with the clock; not where `--now` set the clock."""
+    server_time: Callable[[], Instant | None] = _no_server_time
+    """The time of a server's clock; None where no server answers."""
     declare: Reader = declare
     """How files are read; a simulation reads them once, and under settings of its own."""
     beside: Callable[[Callable[[], None]], None] = _in_a_thread
-    """Does a piece of work beside others; in a simulation one comes after the other."""
+    """Starts work in a thread; a simulation runs one after the other."""

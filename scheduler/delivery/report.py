@@ -1,4 +1,4 @@
-"""What a run tells of itself: results by schedule, the faults of its last look, what it changed. Pure."""
+"""The report of a run: results by schedule, the diagnostics of its last round, what it changed. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scheduler.state.statuses import Status
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What came of a run: results by schedule, the diagnostics of the last look, what was changed."""
+    """The outcome of a run, updated while it runs."""
 
     results: dict[str, Result]
     diagnostics: Sequence[Diagnostic]
@@ -23,9 +23,9 @@ class Report(msgspec.Struct, kw_only=True):
     last: Reconciled | None = None
     saves: int = 0
     put_off: set[str] = msgspec.field(default_factory=set)
-    """Schedules whose request will be made again by itself: no failure of this run."""
+    """Schedules whose request will be repeated automatically, which is not a failure of this run."""
     waiting: set[str] = msgspec.field(default_factory=set)
-    """Schedules that could not be sent, as of the last look."""
+    """Schedules that could not be sent, as of the last round."""
 
     @property
     def is_red(self) -> bool:
@@ -35,8 +35,8 @@ class Report(msgspec.Struct, kw_only=True):
             for result in self.results.values()
         )
 
-    def tell(self, schedule_id: str, record: Record) -> None:
-        """What this run made of a schedule."""
+    def note(self, schedule_id: str, record: Record) -> None:
+        """Note the result for one schedule."""
         self.put_off.discard(schedule_id)
         self.waiting.discard(schedule_id)
         if record.status == "pending":
@@ -44,14 +44,14 @@ class Report(msgspec.Struct, kw_only=True):
         problem = record.error_message if record.status != "completed" else None
         self.results[schedule_id] = Result(schedule_id=schedule_id, status=record.status, error=problem)
 
-    def tell_look(self, reconciled: Reconciled) -> None:
-        """What was decided without a request: too late, no video, no token, or not known yet."""
+    def note_observation(self, reconciled: Reconciled) -> None:
+        """Note what was decided without a request: too late, no video, no token, or not known yet."""
         for schedule_id in self.waiting:
             self.results.pop(schedule_id, None)
         self.waiting.clear()
         for change in reconciled.plan.changes:
             if change.action in ("miss", "fail") and change.after is not None:
-                self.tell(change.schedule_id, change.after)
+                self.note(change.schedule_id, change.after)
         for waiting in reconciled.plan.waiting:
             self._wait(waiting.schedule_id, "pending", waiting.why)
         for schedule_id in reconciled.plan.unknown:
@@ -60,8 +60,8 @@ class Report(msgspec.Struct, kw_only=True):
                 why = f"its outcome is unknown: {problem or 'the runner stopped before the answer'}"
                 self._wait(schedule_id, "executing", why)
 
-    def tell_broken_ways(self, faults: Mapping[str, str]) -> None:
-        """What is due and has no way out."""
+    def note_unroutable(self, faults: Mapping[str, str]) -> None:
+        """Note what is due and has no dispatcher."""
         for schedule_id, fault in faults.items():
             self._wait(schedule_id, "pending", fault)
 

@@ -1,7 +1,7 @@
-"""The ways out of one run: one dispatcher for all that goes the same way, and what is wrong with the others.
+"""The dispatchers of one run, by intent.
 
-A way that cannot be opened (an address that is none, a queue that is not there) must be found out before an
-intent is saved: with an intent in the record, nobody could tell later that nothing had left.
+A dispatcher that cannot be opened (an invalid GITHUB_API_URL, an unreachable queue) must be noticed before
+an intent is saved: once the intent is in the state, nothing shows that the request was never sent.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from scheduler.state.record import Intent
 T = TypeVar("T")
 
 
-class Ways:
-    """Dispatchers by intent. `dispatcher` gives one object for one way, or raises Error."""
+class Routes:
+    """Dispatchers by intent. `dispatcher` returns the same object for the same transport, or raises Error."""
 
     def __init__(self, dispatcher: Callable[[Intent], Dispatcher]) -> None:
         self._dispatcher = dispatcher
 
     def fault_of(self, intent: Intent) -> str | None:
-        """Why nothing can go this way now, in words; None where it can."""
+        """Why the intent cannot be sent now; None where it can."""
         try:
             self._dispatcher(intent)
         except Error as fault:
@@ -31,9 +31,9 @@ class Ways:
         return None
 
     def group(self, items: Iterable[tuple[T, Intent]]) -> list[tuple[Dispatcher, list[T]]]:
-        """The items of each way together, in their order. All of them can be opened."""
+        """The items of each dispatcher together, in their order. All of them can be opened."""
         groups: dict[int, tuple[Dispatcher, list[T]]] = {}
         for item, intent in items:
-            way = self._dispatcher(intent)
-            groups.setdefault(id(way), (way, []))[1].append(item)
+            dispatcher = self._dispatcher(intent)
+            groups.setdefault(id(dispatcher), (dispatcher, []))[1].append(item)
         return list(groups.values())

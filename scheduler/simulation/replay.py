@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from scheduler.checkout.source import Source
-from scheduler.delivery import Edge, Runner, hold_and_watch
+from scheduler.delivery import Ports, Runner, hold_and_watch
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Surroundings, pauses_text
@@ -118,7 +118,7 @@ class _Machine:
         names = itertools.count(1)
         self._number = number
         self._random = Random(0)  # noqa: S311 - no secret; each tick has its own
-        self._edge = Edge(
+        self._ports = Ports(
             store=_Store(self.world, self._latency),
             sources=lambda: stage.sources,
             surroundings=lambda: stage.surroundings,
@@ -146,7 +146,7 @@ class _Machine:
 
     def tick(self) -> None:
         """One run, with its hold."""
-        runner = Runner(self._edge)
+        runner = Runner(self._ports)
         if self.conditions.hold:
             hold_and_watch.hold(runner, self.conditions.hold)
         else:

@@ -55,7 +55,7 @@ def test_a_clock_that_is_ahead_misses_nothing_and_sends_nothing_early(
     outcome = on_a_faulty_machine(spring, "run", "--format", "json", clock=wrong)
     assert (outcome.code, outcome.codes, outcome.results) == (1, ["clock"], {})
     assert "ahead of the server's" in outcome.json["diagnostics"][0]["message"]
-    assert outcome.json["diagnostics"][0]["hint"] == "set the clock (ntp); nothing is sent until then"
+    assert outcome.json["diagnostics"][0]["hint"] == "set the clock (ntp); until then, nothing is sent"
     assert (sent(github), (spring.root / "state.json").read_bytes()) == ([], before)
 
 

@@ -1,6 +1,6 @@
 """Runners that are killed: whatever the point, nothing is lost and nothing is published twice.
 
-The runners are processes of their own, killed as `kill -9` would, at every boundary that the code names.
+The runners are processes of their own, killed as `kill -9` would, at every failpoint that the code names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from miniature import Miniature
 from state_branch import put_on_a_branch
 
 import scheduler
-from scheduler.failpoints import BOUNDARIES
+from scheduler.failpoints import FAILPOINTS
 from scheduler.times import read_utc
 
 ALPHA = "spring/teaser/alpha"
@@ -31,18 +31,18 @@ WAVE = """
     schedules:
       - { type: simultaneous, video: teaser, at: 2026-03-01T18:00:00Z, channels: [alpha] }
     """
-OF_FILES = [name for name in BOUNDARIES if name.startswith("file-")]
-OF_GIT = [name for name in BOUNDARIES if name.startswith("git-")]
+OF_FILES = [name for name in FAILPOINTS if name.startswith("file-")]
+OF_GIT = [name for name in FAILPOINTS if name.startswith("git-")]
 OF_SENDING = ["intent-saved", "before-send", "answered", "outcome-saved"]
 OF_ASKING = ["asked"]
 OF_LOOKING_BACK = ["sighting-saved"]
-OF_WORKING = [name for name in BOUNDARIES if name.startswith("job-")]
+OF_WORKING = [name for name in FAILPOINTS if name.startswith("job-")]
 
 
 def killed(
     mini: Miniature, github: GitHub, at: str, seconds: int = 0, command: Sequence[str] = ("run",)
 ) -> None:
-    """A command that dies at a boundary."""
+    """A command that dies at a failpoint."""
     github.clock = lambda: float(read_utc(DUE) + seconds)
     process = mini.start("--now", after(seconds), *command, SCHEDULER_CRASH_AT=at)
     words = process.communicate(timeout=60)
@@ -82,11 +82,11 @@ def test_every_boundary_in_the_code_is_enumerated_and_tried_here() -> None:
         for node in calls
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
-        and node.func.id == "boundary"
+        and node.func.id == "failpoint"
         and isinstance(node.args[0], ast.Constant)
     }
-    assert named == set(BOUNDARIES)
-    assert {*OF_FILES, *OF_GIT, *OF_SENDING, *OF_ASKING, *OF_LOOKING_BACK, *OF_WORKING} == set(BOUNDARIES)
+    assert named == set(FAILPOINTS)
+    assert {*OF_FILES, *OF_GIT, *OF_SENDING, *OF_ASKING, *OF_LOOKING_BACK, *OF_WORKING} == set(FAILPOINTS)
 
 
 # The first save is of the intent, the second of the outcome.

@@ -78,8 +78,8 @@ def test_an_answer_that_cannot_be_saved_is_told_as_sent_and_looked_up(
 ) -> None:
     outcome = on_a_faulty_machine(spring, "--now", DUE, "run", disk=f"write:ENOSPC:{NEW}:2")
     assert (outcome.code, posts(github)) == (3, 1)
-    assert f"what was answered is not recorded ({ALPHA})" in outcome.err
-    assert "these were sent, and the next run looks them up" in outcome.err
+    assert f"the answers for {ALPHA} are not recorded" in outcome.err
+    assert "these were sent; the next run looks them up" in outcome.err
     assert spring.statuses == {ALPHA: "executing"}
     assert spring.json("run", now=at(github, 150)).results == {ALPHA: "completed"}
     assert posts(github) == 1

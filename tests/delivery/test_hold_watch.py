@@ -374,9 +374,9 @@ class Contended(FileStore):
 
 
 def contended(stage: Stage, **how: Any) -> tuple[Runner, Contended]:
-    edge = stage.edge()
-    store = edge.store = Contended(stage.mini.root / "state.json", **how)
-    return Runner(edge), store
+    ports = stage.ports()
+    store = ports.store = Contended(stage.mini.root / "state.json", **how)
+    return Runner(ports), store
 
 
 def test_after_lost_races_everything_is_decided_again(stage: Stage) -> None:
@@ -434,10 +434,10 @@ def test_an_answer_that_can_never_be_saved_is_looked_up_by_a_later_run(stage: St
     stage.clock.sleep(300)
     runner, store = contended(stage, failures=dict.fromkeys(range(2, 100), True))
     with pytest.raises(
-        StateError, match=f"what was answered is not recorded \\({ALPHA}\\): .*No space left"
+        StateError, match=f"the answers for {ALPHA} are not recorded: .*No space left"
     ) as told:
         runner.reconcile_once()
-    assert told.value.hint == "these were sent, and the next run looks them up"
+    assert told.value.hint == "these were sent; the next run looks them up"
     assert store.saves == 1 + 1 + LAST_SAVES
     assert stage.mini.statuses == {ALPHA: "executing"}
     stage.clock.sleep(130)

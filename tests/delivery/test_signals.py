@@ -1,6 +1,6 @@
 """Runners that are stopped, suspended and killed from outside, at the moments where it matters.
 
-Each runner is a process of its own. `SCHEDULER_STOP_AT` suspends it at a named boundary, as a machine does
+Each runner is a process of its own. `SCHEDULER_STOP_AT` suspends it at a named failpoint, as a machine does
 that goes to sleep: meanwhile another runner takes over, and then the first one wakes up.
 """
 
@@ -52,12 +52,12 @@ def begun_on_a_branch(mini: Miniature) -> Path:
 
 @contextmanager
 def suspended(mini: Miniature, at: str) -> Iterator[subprocess.Popen[str]]:
-    """A run that is asleep at a boundary for as long as the block runs, and then ends as it will."""
+    """A run that is asleep at a failpoint for as long as the block runs, and then ends as it will."""
     process = mini.start("--now", DUE, "run", SCHEDULER_STOP_AT=at)
     try:
         met = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         assert met is not None
-        assert met.si_code == os.CLD_STOPPED, "it never came to that boundary"
+        assert met.si_code == os.CLD_STOPPED, "it never came to that failpoint"
         yield process
         process.send_signal(signal.SIGCONT)
         process.communicate(timeout=60)

@@ -287,7 +287,7 @@ def test_two_runs_that_race_tell_an_event_once(mini: Miniature, receiver: Receiv
     assert receiver.messages == [("scheduler: 1 wave completed", "completed: wave spring: 2 completed")]
 
 
-@pytest.mark.parametrize(("boundary", "told"), [("answered", 1), ("outcome-saved", 0)])
+@pytest.mark.parametrize(("failpoint", "told"), [("answered", 1), ("outcome-saved", 0)])
 def test_a_run_that_dies_after_its_save_never_makes_an_event_be_told_twice(
     mini: Miniature, receiver: Receiver, boundary: str, told: int
 ) -> None:

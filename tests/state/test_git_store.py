@@ -23,7 +23,7 @@ from store_writer import added, record
 
 from scheduler.checkout.git import Output, scrubbed
 from scheduler.errors import LostRace, StateError, StateMissing
-from scheduler.failpoints import BOUNDARIES
+from scheduler.failpoints import FAILPOINTS
 from scheduler.state.codec import encode
 from scheduler.state.record import State
 from scheduler.state.stores import Snapshot
@@ -690,7 +690,7 @@ def test_a_full_clone_stays_full(over_file: Remote) -> None:
 # --- killed, and what a push can say --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("point", [name for name in BOUNDARIES if name.startswith("git-")])
+@pytest.mark.parametrize("point", [name for name in FAILPOINTS if name.startswith("git-")])
 def test_a_run_killed_at_any_point_leaves_the_old_commit_or_the_new_one(
     point: str, over_file: Remote
 ) -> None:

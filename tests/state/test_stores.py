@@ -20,7 +20,7 @@ import pytest
 from store_writer import added, record
 
 from scheduler.errors import LostRace, StateError, StateMissing
-from scheduler.failpoints import BOUNDARIES
+from scheduler.failpoints import FAILPOINTS
 from scheduler.state.codec import decode, encode
 from scheduler.state.record import Idle, State
 from scheduler.state.stores import open_store
@@ -30,7 +30,7 @@ from scheduler.state.stores.git_branch import GitBranchStore
 ROOT = Path(__file__).parents[2]
 WRITER = [sys.executable, str(ROOT / "tests/support/store_writer.py")]
 FIRST = State(version=1, lineage="5b0d4c5e", serial=1, schedules={"spring/teaser/alpha": record()})
-FILE_BOUNDARIES = [name for name in BOUNDARIES if name.startswith("file-")]
+FILE_FAILPOINTS = [name for name in FAILPOINTS if name.startswith("file-")]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -357,7 +357,7 @@ def killed_at(point: str, path: Path) -> None:
     assert ran.returncode == -signal.SIGKILL, ran.stderr.decode()
 
 
-@pytest.mark.parametrize("point", FILE_BOUNDARIES)
+@pytest.mark.parametrize("point", FILE_FAILPOINTS)
 def test_a_run_killed_while_it_archives_loses_nothing(point: str, path: Path) -> None:
     before = path.read_bytes()
     killed_at(point, path)
@@ -366,7 +366,7 @@ def test_a_run_killed_while_it_archives_loses_nothing(point: str, path: Path) ->
     assert set(store.load_archive()) <= {"spring/old/w-0"}
 
 
-@pytest.mark.parametrize("point", FILE_BOUNDARIES[1:])
+@pytest.mark.parametrize("point", FILE_FAILPOINTS[1:])
 def test_a_run_killed_while_it_saves_leaves_the_old_text_or_the_new_one(point: str, path: Path) -> None:
     old = FIRST
     new = added(FIRST, "w-0")
@@ -377,7 +377,7 @@ def test_a_run_killed_while_it_saves_leaves_the_old_text_or_the_new_one(point: s
     assert set(store.load_archive()) == {"spring/old/w-0"}
 
 
-@pytest.mark.parametrize("point", FILE_BOUNDARIES)
+@pytest.mark.parametrize("point", FILE_FAILPOINTS)
 def test_the_run_after_a_killed_one_saves_and_leaves_no_litter(point: str, path: Path) -> None:
     killed_at(point, path)
     store = FileStore(path, "state.json")
@@ -389,7 +389,7 @@ def test_the_run_after_a_killed_one_saves_and_leaves_no_litter(point: str, path:
 
 def test_every_named_boundary_is_in_the_code_and_every_one_in_the_code_is_named() -> None:
     code = "\n".join(file.read_text() for file in sorted((ROOT / "scheduler").rglob("*.py")))
-    called = re.findall(r'(?<!def )\bboundary\("([^"]+)"\)', code)
-    assert set(called) == set(BOUNDARIES)
-    assert len(BOUNDARIES) == len(set(BOUNDARIES))
-    assert not re.search(r'\bboundary\((?!"|name: str)', code), "a boundary's name is written out"
+    called = re.findall(r'(?<!def )\bfailpoint\("([^"]+)"\)', code)
+    assert set(called) == set(FAILPOINTS)
+    assert len(FAILPOINTS) == len(set(FAILPOINTS))
+    assert not re.search(r'\bfailpoint\((?!"|name: str)', code), "a failpoint's name is written out"

@@ -14,7 +14,7 @@ from github_stand_in import GitHub
 from miniature import Miniature
 
 from scheduler.app.repository import Repository
-from scheduler.delivery import Edge, Runner
+from scheduler.delivery import Ports, Runner
 from scheduler.times import Instant, instant_text, read_utc
 
 
@@ -81,14 +81,14 @@ class Stage:
     def __exit__(self, *_: object) -> None:
         self.repository.close()
 
-    def edge(self, *, follow: bool = True) -> Edge:
+    def ports(self, *, follow: bool = True) -> Ports:
         settings = self.repository.settings()
         assert settings is not None
-        return self.repository.edge(settings, follow=follow)
+        return self.repository.ports(settings, follow=follow)
 
     def runner(self) -> Runner:
         """A run that is about to begin."""
-        return Runner(self.edge())
+        return Runner(self.ports())
 
     @property
     def now(self) -> str:

@@ -15,7 +15,7 @@ import msgspec
 
 from scheduler.delivery import Waiter
 from scheduler.errors import QueueError, StateError
-from scheduler.failpoints import boundary
+from scheduler.failpoints import failpoint
 from scheduler.state.jobs import End, Work
 from scheduler.times import instant_text
 
@@ -66,7 +66,7 @@ class AttemptRunner:
         """Run one attempt to its end."""
         self.log(f"{work.job_id}: begun" + (f", attempt {work.attempt}" if work.attempt > 1 else ""))
         outcome = self.run(work)
-        boundary("job-ended")
+        failpoint("job-ended")
         self.tally.count(outcome)
         self.log(f"{work.job_id}: " + ("done" if outcome.words is None else f"failed: {outcome.words}"))
         return outcome

@@ -16,7 +16,7 @@ from scheduler.delivery.queue.attempts import AttemptRunner, WorkerSettings, eve
 from scheduler.delivery.queue.batch_writer import BatchWriter
 from scheduler.delivery.queue.sqlite import Job, SqliteQueue
 from scheduler.errors import QueueError, StateError
-from scheduler.failpoints import boundary
+from scheduler.failpoints import failpoint
 from scheduler.state.jobs import Begun, Conclusion, End, Records, Work, may_begin, report
 from scheduler.state.record import Record
 from scheduler.times import Instant, duration_text
@@ -107,7 +107,7 @@ class SqliteWorker:
             )
             if not jobs:
                 return
-            boundary("job-taken")
+            failpoint("job-taken")
             for job in filter(self._is_wanted, jobs):
                 self._held[pool.submit(self._perform, job)] = job
 
@@ -139,7 +139,7 @@ class SqliteWorker:
         kept = self._runner.keep_trying(
             lambda: self._queue.end_some(ended, self._clock.now()), f"the end of {names} could not be saved"
         )
-        boundary("job-kept")
+        failpoint("job-kept")
         for future in over:
             del self._held[future]
         for (job, _), is_kept in zip(ended, kept, strict=True):
@@ -190,6 +190,6 @@ class SqliteWorker:
                 report(records, job.schedule_id, job.key, outcome, now)
 
         self._writer.write(change)
-        boundary("job-told")
+        failpoint("job-told")
         self._queue.mark_reported(jobs)
-        boundary("job-marked")
+        failpoint("job-marked")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scheduler.errors import LostRace, StateError, StateMissing
-from scheduler.failpoints import boundary
+from scheduler.failpoints import failpoint
 from scheduler.state import header
 from scheduler.state.stores import Snapshot, demand_successor
 
@@ -193,7 +193,7 @@ class FileStore:
             raise self._unwritable(problem) from None
         try:
             self._wait_for(descriptor, lock)
-            boundary("file-locked")
+            failpoint("file-locked")
             yield
         finally:
             os.close(descriptor)  # the lock goes with it
@@ -235,7 +235,7 @@ class FileStore:
             try:
                 _write_new(new, path, parts)
                 new.replace(path)
-                boundary("file-replaced")
+                failpoint("file-replaced")
             except BaseException:
                 new.unlink(missing_ok=True)
                 raise
@@ -252,7 +252,7 @@ class FileStore:
                 f"{self._name} was written, but the disk did not confirm it: {problem.strerror or problem}",
                 hint="check the disk, then run it again",
             ) from None
-        boundary("file-folder-synced")
+        failpoint("file-folder-synced")
 
     def _unwritable(self, problem: OSError) -> StateError:
         return StateError(
@@ -306,15 +306,15 @@ def _write_new(new: Path, old: Path, parts: Sequence[bytes]) -> None:
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     with os.fdopen(descriptor, "wb", buffering=0) as file:
-        boundary("file-created")
+        failpoint("file-created")
         _keep_mode(descriptor, old)
         for part in parts:
             rest = memoryview(part)
             while rest:
                 rest = rest[file.write(rest) :]
-        boundary("file-written")
+        failpoint("file-written")
         os.fsync(descriptor)
-    boundary("file-synced")
+    failpoint("file-synced")
 
 
 def _keep_mode(descriptor: int, old: Path) -> None:

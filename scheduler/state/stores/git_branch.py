@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from scheduler.checkout.git import Git, Output
 from scheduler.errors import LostRace, StateError, StateMissing
-from scheduler.failpoints import boundary
+from scheduler.failpoints import failpoint
 from scheduler.state.header import read_head
 from scheduler.state.stores import Snapshot, demand_successor
 
@@ -217,7 +217,7 @@ class GitBranchStore:
         for attempt in range(self._attempts):
             self._back_off(attempt)
             output = self._fetch_once()
-            boundary("git-fetched")
+            failpoint("git-fetched")
             if output.code == 0:
                 tip = self._git.line("rev-parse", "--verify", f"{self._fetch_ref}^{{commit}}")
                 self._git.run("update-ref", "-d", self._fetch_ref)
@@ -300,7 +300,7 @@ class GitBranchStore:
         seen = self._known(self._seen_ref)
         if seen is None or not self._is_ancestor(commit, seen):  # else another process is ahead of us
             self._git.run("update-ref", self._seen_ref, commit, seen or "0" * 40)
-        boundary("git-seen")
+        failpoint("git-seen")
 
     def _demand_branch_name(self) -> None:
         if self._git.run("check-ref-format", self._ref).code != 0:
@@ -355,12 +355,12 @@ class GitBranchStore:
         for name, text in files.items():
             blob = self._git.line("hash-object", "-w", "-t", "blob", "--stdin", given=text)
             entries[name] = f"100644 blob {blob}"
-        boundary("git-blob-written")
+        failpoint("git-blob-written")
         if archive is not None:
             entries["archive"] = f"040000 tree {archive}"
         rows = "".join(f"{facts}\t{name}\0" for name, facts in entries.items())
         tree = self._git.line("mktree", "-z", given=rows.encode(errors="surrogateescape"))
-        boundary("git-tree-written")
+        failpoint("git-tree-written")
         return tree
 
     def _commit(self, tree: str, parent: str | None, message: str, serial: int) -> str:
@@ -370,7 +370,7 @@ class GitBranchStore:
         parents = [] if parent is None else ["-p", parent]
         given = text.encode(errors="replace")
         commit = self._git.line("commit-tree", tree, *parents, given=given, environment=self._who())
-        boundary("git-committed")
+        failpoint("git-committed")
         return commit
 
     def _who(self) -> Mapping[str, str]:
@@ -394,7 +394,7 @@ class GitBranchStore:
         for attempt in range(self._attempts):
             self._back_off(attempt)
             push = self._push_once(commit, expected)
-            boundary("git-pushed")
+            failpoint("git-pushed")
             if push.verdict == "won":
                 return
             if push.verdict == "denied":

@@ -21,7 +21,7 @@ from unittest import mock
 from scheduler.app import operations
 from scheduler.app.repository import Repository
 from scheduler.checkout.source import Source
-from scheduler.delivery import Edge, Runner, fan_out
+from scheduler.delivery import Ports, Runner, fan_out
 from scheduler.delivery import run as runner
 from scheduler.editing import MayBePublished
 from scheduler.planning.reconcile import Reconciled, reconcile
@@ -95,7 +95,7 @@ class Chance:
 # --- what a process does ----------------------------------------------------------------------------------
 
 
-def edge_of(process: Process) -> Edge:
+def ports_of(process: Process) -> Ports:
     """The world as one process sees it."""
     world, github = process.world, SimulatedGitHub(process)
 
@@ -105,7 +105,7 @@ def edge_of(process: Process) -> Edge:
         process.surroundings = world.surroundings
         return world.versions[-1].sources
 
-    return Edge(
+    return Ports(
         store=SimulatedStore(process),
         sources=sources,
         surroundings=lambda: process.surroundings,
@@ -124,7 +124,7 @@ def edge_of(process: Process) -> Edge:
 
 def run(process: Process) -> None:
     """`scheduler run`."""
-    process.runner = Runner(edge_of(process))
+    process.runner = Runner(ports_of(process))
     report = process.runner.reconcile_once()
     told = [*report.results.values(), *report.diagnostics]
     process.world.judge.see_text(" ".join(map(str, told)))
@@ -134,11 +134,11 @@ def retry_of(schedule_id: str, *, resend: bool) -> Callable[[Process], None]:
     """`scheduler retry`, and `--resend` by a person who looked and is sure that nothing was published."""
 
     def work(process: Process) -> None:
-        edge = edge_of(process)
+        ports = ports_of(process)
         repository = SimpleNamespace(
-            settings=lambda: declare_once(tuple(edge.sources()))[0].settings,  # type: ignore[union-attr]
-            edge=lambda settings: edge,
-            clock=edge.clock,
+            settings=lambda: declare_once(tuple(ports.sources()))[0].settings,  # type: ignore[union-attr]
+            ports=lambda settings: ports,
+            clock=ports.clock,
             demand_right_clock=lambda: None,
         )
         try:
@@ -156,9 +156,9 @@ _world: list[World] = []
 
 @contextmanager
 def simulated() -> Iterator[None]:
-    """The boundaries of the code are points, too, and its threads take their turns."""
+    """The failpoints of the code are points, too, and its threads take their turns."""
 
-    def boundary(name: str) -> None:
+    def failpoint(name: str) -> None:
         process = _world[-1].current if _world else None
         if process is None:
             return
@@ -170,8 +170,8 @@ def simulated() -> Iterator[None]:
 
     threads = SimpleNamespace(SimpleQueue=lambda: Arrivals(lambda: _world[-1]))
     with (
-        mock.patch.object(runner, "boundary", boundary),
-        mock.patch.object(fan_out, "boundary", boundary),
+        mock.patch.object(runner, "failpoint", failpoint),
+        mock.patch.object(fan_out, "failpoint", failpoint),
         mock.patch.object(fan_out, "queue", threads),
     ):
         yield

@@ -96,30 +96,30 @@ def without_a_nonce() -> Iterator[None]:
 @contextmanager
 def keep_the_due_list() -> Iterator[None]:
     """What is due is found out once a run, and kept when everything is read again."""
-    plain = Runner.look
+    plain = Runner.observe
 
-    def look(self: Any, at: int | None = None) -> Any:
+    def observe(self: Any, at: int | None = None) -> Any:
         fresh = plain(self, at)
         self.kept = getattr(self, "kept", fresh.reconciled.plan.sends)
         stale = msgspec.structs.replace(fresh.reconciled.plan, sends=self.kept)
         reconciled = msgspec.structs.replace(fresh.reconciled, plan=stale)
         return msgspec.structs.replace(fresh, reconciled=reconciled)
 
-    with mock.patch.object(Runner, "look", look):
+    with mock.patch.object(Runner, "observe", observe):
         yield
 
 
 @contextmanager
 def read_what_is_declared_once() -> Iterator[None]:
     """A run reads what is declared once, so that it does not see what is cancelled while it goes on."""
-    plain = Runner.look
+    plain = Runner.observe
 
-    def look(self: Any, at: int | None = None) -> Any:
+    def observe(self: Any, at: int | None = None) -> Any:
         fresh = plain(self, at)
-        self.edge.sources = lambda: fresh.sources
+        self.ports.sources = lambda: fresh.sources
         return fresh
 
-    with mock.patch.object(Runner, "look", look):
+    with mock.patch.object(Runner, "observe", observe):
         yield
 
 
