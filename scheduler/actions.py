@@ -1,4 +1,4 @@
-"""`python -m scheduler.actions`: the name that workflows out there call for `scheduler.github_actions`."""
+"""`python -m scheduler.actions`: the name under which existing workflows call `scheduler.github_actions`."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def title_left_out(proposal: Proposal, title: str | None) -> str | None:
     wave = proposal.edited.declared.waves.get(wave_id)
     if title is None or wave is None or wave.title == title:
         return None
-    return f"wave {wave_id} already exists, and --title is only for a new wave"
+    return f"wave {wave_id} already exists, and a title is only for a new wave"
 
 
 def _demand_unblocked(proposal: Proposal) -> None:

@@ -1,12 +1,12 @@
-"""python -m scheduler.actions: the edge of this room, with the environment of a workflow step.
+"""python -m scheduler.actions: the commands of this wing, with the environment of a workflow step.
 
     summary FILE                               append the Markdown to the job's summary
-    comment --pull-request N FILE              say it in the pull request's one comment
+    comment --pull-request N FILE              put the Markdown into the pull request's one comment
     report --exit-code N --tick-gap 2h FILE    log, summary and issues of a run's JSON
-    new-wave -C DIR                            a filled form becomes a pull request, or a comment says why not
+    new-wave -C DIR                            turn a form into a pull request, or comment why not
 
-Exit: 0, also where GitHub could not be reached (a warning says so); 2 wrong usage. `new-wave` alone: 1 where
-it could neither do nor say anything.
+Exit codes: 0, also where GitHub could not be reached (a warning says so); 2 for wrong usage. Only `new-wave`
+exits with 1, where it could neither answer the form nor comment on it.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ def main(arguments: list[str] | None = None) -> int:
         _run(asked)
     except Error as failure:
         if asked.run is _new_wave:
-            _say(command("error", str(failure), title="The form was not answered"))
+            _say(command("error", str(failure), title="The form could not be processed"))
             return 1
-        _say(command("warning", str(failure), title="Not all was reported"))
+        _say(command("warning", str(failure), title="Not everything was reported"))
     return 0
 
 
 def _run(asked: argparse.Namespace) -> None:
-    """Raises Error, also for what GitHub's answers, files and variables lack."""
+    """Raises Error, also for a variable, a file or a part of an event that is missing."""
     try:
         asked.run(asked)
-    except Error:  # of which some are a ValueError too
+    except Error:  # first, since some are a ValueError too
         raise
     except KeyError as missing:
-        raise Error(f"{missing.args[0]} is missing in this step, or in what GitHub answered") from None
+        raise Error(f"{missing.args[0]} is missing in this step, or in its event") from None
     except (AttributeError, TypeError, IndexError, ValueError) as odd:
-        raise Error(f"what GitHub answered cannot be read ({type(odd).__name__})") from None
+        raise Error(f"what GitHub sent cannot be read ({type(odd).__name__})") from None
     except OSError as problem:
         raise Error(f"{problem.filename}: {problem.strerror}") from None
 
@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     comment = commands.add_parser("comment")
     comment.set_defaults(run=_comment)
     comment.add_argument("--pull-request", type=int, required=True)
-    comment.add_argument("--update-only", action="store_true", help="make no comment where there is none")
+    comment.add_argument(
+        "--update-only", action="store_true", help="do not comment where there is no comment yet"
+    )
     report = commands.add_parser("report")
     report.set_defaults(run=_report)
     report.add_argument("--exit-code", type=int, required=True, help="how the run ended")
@@ -104,20 +106,20 @@ def _run_url() -> str:
 
 
 def _summarize(markdown: str) -> None:
-    note = "*This was too long for a summary; the log has the rest.*"
+    note = "*Too long for a summary: the log has the rest.*"
     text = fit(markdown, SUMMARY_LIMIT - 4_096, note, in_bytes=True)
     with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("a", encoding="utf-8") as page:
         page.write(text + "\n")
 
 
 def _comment(asked: argparse.Namespace) -> None:
-    from scheduler.github_actions import comments  # late: a tick makes none
+    from scheduler.github_actions import comments  # only here: a tick writes none
 
     done = comments.put_comment(
         _client(),
         asked.pull_request,
         asked.file.read_text(encoding="utf-8"),
-        note=f"*This was too long for a comment; [the summary of the run]({_run_url()}) has all of it.*",
+        note=f"*Too long for a comment: [the summary of the run]({_run_url()}) has everything.*",
         update_only=asked.update_only,
     )
     _say(f"comment: {done}")
@@ -127,7 +129,7 @@ def _new_wave(asked: argparse.Namespace) -> None:
     from scheduler.app.repository import Repository as Waves
     from scheduler.app.repository import root_of
     from scheduler.clock import Clock
-    from scheduler.github_actions import new_wave  # late: a tick makes none
+    from scheduler.github_actions import new_wave  # only here: a tick answers no form
 
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     waves = Waves(root_of(asked.directory), os.environ, Clock())
@@ -164,7 +166,7 @@ def _apart(topic: issues.Topic) -> Iterator[None]:
     try:
         yield
     except ApiError as refusal:
-        _say(command("warning", f"{topic.title}: {refusal}", title="Not all was reported"))
+        _say(command("warning", f"{topic.title}: {refusal}", title="Not everything was reported"))
 
 
 def _settle(

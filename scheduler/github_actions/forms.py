@@ -1,7 +1,7 @@
-"""The issue form of a new wave: what GitHub makes of a filled form, and the wave that it asks for. Pure.
+"""The issue form for a new wave: how GitHub renders it, and the wave that it asks for. Pure.
 
-GitHub writes a heading for each field and the answer below it. All of it is other people's text: what a field
-says is checked here for its form alone, and by the same rules as every wave where the proposal is made.
+GitHub writes a heading for each field, with the answer below it. All of it is other people's text: only its
+form is checked here. The proposal is then checked by the same rules as every wave.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class Form:
 
 
 def read_form(body: str) -> tuple[Form | None, list[str]]:
-    """The form that the text of an issue is, or None; and what is wrong with it, in sentences."""
+    """The form in the body of an issue, or None; and what is wrong with it, in sentences."""
     answers, problems = _answers(body)
     if not answers:
-        return None, ["this is not the form of a new wave: its headings are missing"]
+        return None, ["this issue is not a *New wave* form: the headings are missing"]
     for label in REQUIRED:
         if not answers.get(label) and not any(f"“{label}”" in problem for problem in problems):
             problems.append(f"“{label}” is empty")
@@ -66,7 +66,7 @@ def read_form(body: str) -> tuple[Form | None, list[str]]:
     return Form(
         type=kind,
         video=answers["Video"],
-        time=_one_sign_between(answers["Time"]),
+        time=_with_t(answers["Time"]),
         zone="channel" if kind == "local time" else zone,
         channels=_channels(answers["Channels"]),
         delay=delay,
@@ -92,7 +92,7 @@ def propose(view: View, form: Form) -> Proposal:
 
 
 def _answers(body: str) -> tuple[dict[str, str], list[str]]:
-    """The answer below each heading. Below the last one anything may stand, headings too."""
+    """The answer below each heading. Below the last one there may be anything, headings included."""
     found: dict[str, list[str]] = {}
     problems: list[str] = []
     label = None
@@ -101,7 +101,7 @@ def _answers(body: str) -> tuple[dict[str, str], list[str]]:
         if heading in FIELDS and label != _REASON:
             label = heading
             if label in found:
-                problems.append(f"the heading “{label}” is there twice: keep one of them")
+                problems.append(f"duplicate heading “{label}”: keep one of them")
             found[label] = []
         elif label is not None:
             found[label].append(line)
@@ -110,25 +110,25 @@ def _answers(body: str) -> tuple[dict[str, str], list[str]]:
         text = "\n".join(lines).strip()
         answers[label] = "" if text == EMPTY else text
         if label != _REASON and "\n" in answers[label]:
-            problems.append(f"“{label}” has several lines, where one is meant")
+            problems.append(f"“{label}” must be a single line")
     return answers, problems
 
 
 def _delay(typed: str | None) -> tuple[str | None, list[str]]:
-    """A duration in the one form in which `scheduler create` writes it."""
+    """A duration as `scheduler create` writes it."""
     try:
         return (None if typed is None else duration_text(read_duration(typed))), []
     except TimeError as problem:
         return None, [f"“Delay”: {visible(str(problem))}; {problem.hint}"]
 
 
-def _one_sign_between(time: str) -> str:
-    """`2030-03-01  18:00` with the sign that the files have between date and time."""
+def _with_t(time: str) -> str:
+    """`2030-03-01  18:00` with the `T` that the files have between date and time."""
     return re.sub(r"(?<=\d) +(?=\d)", "T", time, count=1)
 
 
 def _channels(text: str) -> Sequence[str] | Mapping[str, Any]:
-    """Ids; or tags in YAML's words or in a person's: `{ tags: [gaming, german] }`, `tag gaming`."""
+    """Ids; or tags as YAML or as people write them: `{ tags: [gaming, german] }`, `tag gaming`."""
     opening = _TAGS.match(text)
     if opening:
         listed = text[opening.end() :].removesuffix("}").rstrip()

@@ -1,6 +1,6 @@
-"""Words on their way into GitHub: Markdown that others' text cannot break, and texts that fit.
+"""Text on its way to GitHub: Markdown that other people's text cannot break, cut to GitHub's limits.
 
-Limits: a comment or issue holds 65,536 characters, a job summary 1 MiB a step.
+A comment or an issue can hold 65,536 characters, a job summary 1 MiB for each step.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import re
 import unicodedata
 
 COMMENT_LIMIT = 65_536
-"""Characters of a comment or of an issue's body."""
+"""Characters of a comment or of an issue."""
 SUMMARY_LIMIT = 1024 * 1024
-"""Bytes of a job summary, a step."""
+"""Bytes of a step's part of the job summary."""
 
 _TAG = re.compile(r"<(/?)details\b[^>]*>", re.IGNORECASE)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
@@ -20,11 +20,11 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 def plain(text: str) -> str:
     """The text on one line, without control, formatting or direction characters."""
     spaced = " ".join(text.split())
-    return "".join(sign for sign in spaced if unicodedata.category(sign) not in ("Cc", "Cf", "Cs"))
+    return "".join(one for one in spaced if unicodedata.category(one) not in ("Cc", "Cf", "Cs"))
 
 
 def code(text: str) -> str:
-    """The text as a code span, also inside a table: nothing in it is Markdown, HTML or a mention."""
+    """The text as a code span, safe inside a table: no Markdown, HTML or mention in it takes effect."""
     clean = plain(text).replace("|", "\\|") or " "
     longest = max((len(run) for run in re.findall(r"`+", clean)), default=0)
     fence = "`" * (longest + 1)
@@ -33,7 +33,7 @@ def code(text: str) -> str:
 
 
 def command(name: str, message: str, **properties: str | int) -> str:
-    """A workflow command, such as `::error file=…::…`, whose values cannot end it or begin another.
+    """A workflow command, such as `::error file=…::…`. No value can end it or start another one.
 
     https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     """
@@ -45,15 +45,15 @@ def command(name: str, message: str, **properties: str | int) -> str:
 
 
 def _escape_command(value: str) -> str:
-    for sign, escaped in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
-        value = value.replace(sign, escaped)
+    for character, escaped in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
+        value = value.replace(character, escaped)
     return value
 
 
 def fit(markdown: str, limit: int, note: str, *, in_bytes: bool = False) -> str:
-    """The Markdown itself where it fits, else as many whole lines as do, well closed, and the note.
+    """The Markdown itself where it fits, else as many whole lines as fit, and the note.
 
-    Cut inside a code block or a `<details>`, the rest of the page would belong to it: both are closed.
+    A code block or a `<details>` that the cut leaves open is closed: it would swallow the rest of the page.
     """
 
     def size(text: str) -> int:
@@ -61,7 +61,7 @@ def fit(markdown: str, limit: int, note: str, *, in_bytes: bool = False) -> str:
 
     if size(markdown) <= limit:
         return markdown
-    room = limit - size(note) - 200  # for what closes: a fence and a few `</details>`
+    room = limit - size(note) - 200  # for the closing fence and a few `</details>`
     kept: list[str] = []
     for line in markdown.splitlines(keepends=True):
         room -= size(line)

@@ -1,7 +1,7 @@
-"""A filled form of a new wave becomes a pull request, or a comment that says in words why not.
+"""A completed *New wave* form becomes a pull request, or a comment that says why not.
 
-The form is anybody's text; whoever's event this is must be able to write to the repository. Nothing of the
-form reaches a shell, a path that was not checked, or Markdown outside of a code block.
+Anybody can write the form; only an event by somebody who may write to the repository is acted on. Nothing
+from the form reaches a shell, an unchecked path, or Markdown outside a code block.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from scheduler.reporting.edit_text import edit_text
 from scheduler.reporting.terminal import visible
 
 _WRITERS = ("admin", "write")
-"""What GitHub calls the permission of those who may push; `maintain` is told as `write`."""
+"""GitHub's names for the permission to push; it reports `maintain` as `write`."""
 _NO_CHECK = (
-    "*GitHub starts no check by itself for what a workflow made: approve the run of* Plan *below, or close "
-    "and reopen this.*"
+    "*GitHub does not start checks for a pull request that a workflow opened: approve the run of* Plan "
+    "*below, or close and reopen this pull request.*"
 )
-_CUT = "*This was too long; the branch has all of it.*"
+_CUT = "*Too long for a comment: the branch has everything.*"
 
 
 @dataclass(frozen=True)
 class Issue:
-    """The issue of an event, and whose event it was."""
+    """The issue of an event, and who caused the event."""
 
     number: int
     body: str
@@ -45,12 +45,12 @@ class Issue:
 
     @property
     def branch(self) -> str:
-        """Derived from the number alone, so that an edited form updates what it made."""
+        """Derived from the number alone, so that an edited form updates its own branch."""
         return f"{branches.PREFIX}{self.number}"
 
 
 def read_event(event: Mapping[str, Any]) -> Issue:
-    """The issue in a webhook event of the kind `issues`."""
+    """The issue in an `issues` webhook event."""
     issue = event["issue"]
     return Issue(
         number=int(issue["number"]),
@@ -61,12 +61,12 @@ def read_event(event: Mapping[str, Any]) -> Issue:
 
 
 def answer(client: GitHubClient, waves: Waves, issue: Issue, server: str) -> str:
-    """Do what the form asks for, and say so in the issue's one comment; the same in a line for the log.
+    """Do what the form asks for and report it in the issue's one comment; a line for the log.
 
-    Raises ApiError, and Error where nothing can be said about the form: the state can't be reached.
+    Raises ApiError, and Error where the form cannot be checked, because the state cannot be reached.
     """
     if not _may_write(client, issue.sender):
-        return "nothing was done: whoever filled in, edited or labelled the form may not write here"
+        return "nothing was done: the author of this event may not write to the repository"
     pulls = branches.pull_requests_of(client, issue.branch)
     opened = next((one for one in pulls if one.state == "open"), None)
     merged = next((one for one in pulls if one.state == "merged"), None)
@@ -83,8 +83,8 @@ def answer(client: GitHubClient, waves: Waves, issue: Issue, server: str) -> str
         return _refuse(client, issue, opened, block(_words(problem)))
     rival = branches.rival_of(client, issue.branch, proposal.file)
     if rival is not None:
-        words = f"#{rival.number} proposes {code(proposal.file)} already. Write another “Name of the file”."
-        return _refuse(client, issue, opened, words)
+        why = f"#{rival.number} already proposes {code(proposal.file)}. Write another “Name of the file”."
+        return _refuse(client, issue, opened, why)
     return _propose(client, waves, issue, opened, form, proposal, server)
 
 
@@ -99,17 +99,17 @@ def _may_write(client: GitHubClient, login: str) -> bool:
 
 
 def _words(problem: ScheduleError) -> str:
-    """What a command would have printed."""
+    """The same as a command would print."""
     texts = problem.texts if isinstance(problem, Refused) else {}
     parts = [diagnostics_text(problem.diagnostics, texts)] if problem.diagnostics else []
     hint = "" if problem.hint is None else f"\n  hint: {problem.hint}"
     return "\n\n".join([*parts, f"error: {problem}{hint}"])
 
 
-def _refuse(client: GitHubClient, issue: Issue, opened: PullRequest | None, words: str) -> str:
+def _refuse(client: GitHubClient, issue: Issue, opened: PullRequest | None, why: str) -> str:
     still = "Nothing was written." if opened is None else f"#{opened.number} stays as it was."
-    told = f"**This cannot become a wave yet.** {still}\n\n{words}\n\nEdit the form above: it is read again."
-    return f"refused; comment {_comment(client, issue, told)}"
+    comment = f"**This cannot become a wave yet.** {still}\n\n{why}\n\nEdit the form above: it is read again."
+    return f"refused; comment {_comment(client, issue, comment)}"
 
 
 def _propose(
@@ -123,14 +123,14 @@ def _propose(
 ) -> str:
     commit = waves.commit()
     if commit is None:
-        raise Error("the checkout is no git work tree, so there is nothing to propose on top of")
+        raise Error("the checkout is not a git work tree, so there is no commit to build on")
     content = Content(proposal.file, proposal.after, commit)
     title = f"Add {proposal.target}"
     done = branches.put(client, issue.branch, content, f"{title}\n\nAsked for in #{issue.number}.")
     if done == "theirs":
         where = f"#{opened.number}" if opened else f"the branch {code(issue.branch)}"
-        words = f"Somebody else has committed to {where}: make the change in {code(proposal.file)} there."
-        return _refuse(client, issue, opened, words)
+        why = f"Somebody else has committed to {where}: change {code(proposal.file)} there."
+        return _refuse(client, issue, opened, why)
     body = fit(branches.marked(proposal.file, _description(issue, form, proposal)), COMMENT_LIMIT, _CUT)
     number = branches.propose(client, issue.branch, issue.base, opened, title, body)
     if number is None:
@@ -138,12 +138,14 @@ def _propose(
         where = f"The branch {code(issue.branch)} has the wave: **[open its pull request]({link})**."
     else:
         where = f"#{number} has the wave."
-    told = f"{where} Edit the form above, and it follows.\n\n{_what_is_done(form, proposal)}"
-    return f"branch {done}, pull request {number or 'not allowed'}, comment {_comment(client, issue, told)}"
+    comment = f"{where} Edit the form above to update it.\n\n{_what_is_done(form, proposal)}"
+    return (
+        f"branch {done}, pull request {number or 'not allowed'}, comment {_comment(client, issue, comment)}"
+    )
 
 
 def _description(issue: Issue, form: forms.Form, proposal: Proposal) -> str:
-    """What the pull request says."""
+    """The body of the pull request."""
     parts = [f"Closes #{issue.number}, asked for by {code(issue.sender)}."]
     if form.reason is not None:
         parts.append(block("\n".join(map(visible, form.reason.splitlines()))))
@@ -153,7 +155,7 @@ def _description(issue: Issue, form: forms.Form, proposal: Proposal) -> str:
 
 
 def _what_is_done(form: forms.Form, proposal: Proposal) -> str:
-    """The edit, and before it what of the form is not in it."""
+    """The edit, after a note on what was left out of it."""
     why = title_left_out(proposal, form.title)
     note = "" if why is None else f"**The title was left out:** {why}.\n\n"
     return note + block(edit_text(proposal))
@@ -166,7 +168,7 @@ def _comment(
 
 
 def block(text: str) -> str:
-    """The text as a code block that nothing in it can end."""
+    """The text as a code block that no text inside can end."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text.rstrip()}\n{fence}"

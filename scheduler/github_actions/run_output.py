@@ -1,4 +1,4 @@
-"""What a run printed (`scheduler run --format json`), as topics for issues and as words for people."""
+"""What a run printed (`scheduler run --format json`), as topics for issues and as text for people."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from scheduler.github_actions.markdown import code, command, plain
 BROKEN = Topic(
     "scheduler",
     "The scheduler cannot run",
-    "Nothing is sent until this is repaired. `scheduler doctor` and `scheduler state verify` say more; "
-    "the run's log has the reason.",
+    "Nothing is sent until this is fixed. The run's log has the reason; `scheduler doctor` and "
+    "`scheduler state verify` check the rest.",
 )
 TICKS = Topic(
     "ticks",
     "Ticks are missing",
-    "GitHub's cron is late or absent at times. What is due is caught up on by the next tick, within "
-    "`catch_up`; `docs/punctuality.md` says how to become independent of it.",
+    "GitHub's cron is sometimes late or absent. The next tick sends what is due, within `catch_up`; "
+    "`docs/punctuality.md` says how to become independent of it.",
 )
 
 
 @dataclass(frozen=True)
 class Printed:
-    """The JSON of a run, read leniently: a run that broke off may have printed nothing."""
+    """The JSON of a run, read leniently: a run that was interrupted may have printed nothing."""
 
     results: tuple[Mapping[str, Any], ...]
     diagnostics: tuple[Mapping[str, Any], ...]
     complete: bool = True
-    """Whether it printed its document at all. A run that stops before it begins prints none."""
+    """Whether it printed its document. A run that is refused prints none."""
 
 
 def read_printed(text: str) -> Printed:
-    """What the run printed; empty where it is no JSON of a run."""
+    """What the run printed; empty where that is not the JSON of a run."""
     try:
         document = json.loads(text)
         return Printed(tuple(document["results"]), tuple(document["diagnostics"]))
@@ -45,27 +45,27 @@ def read_printed(text: str) -> Printed:
 
 
 def wave_of(schedule_id: str) -> str | None:
-    """`spring` of `spring/teaser/alpha`; None for a channel's own schedule, `alpha/2026-…`."""
+    """`spring` of `spring/teaser/alpha`; None for a channel's own publication, `alpha/2026-…`."""
     parts = schedule_id.split("/")
     return parts[0] if len(parts) == 3 else None
 
 
 def topic_of(schedule_id: str) -> Topic:
-    """The issue that a schedule belongs to: its wave's, or its channel's."""
+    """The issue that a publication belongs to: its wave's, or its channel's."""
     wave = wave_of(schedule_id)
     name = schedule_id.split("/")[0]
     advice = (
-        f"`scheduler show ID` says what happened. When the cause is gone, retry: *Actions → reconcile → Run "
-        f"workflow*, with the id as `retry` (and `resend` where it may have been published: look first). "
-        f"{'The rest of the wave goes on, unless it says `on_failure: halt`.' if wave else ''}"
+        f"`scheduler show ID` says what happened. Fix the cause, then retry: *Actions → reconcile → Run "
+        f"workflow*, with the id as `retry` (and `resend` where it may have been published: check first). "
+        f"{'The rest of the wave continues, unless the wave says `on_failure: halt`.' if wave else ''}"
     ).rstrip()
     if wave is not None:
-        return Topic(f"wave:{wave}", f"Wave {wave}: not all was published", advice)
-    return Topic(f"channel:{name}", f"Channel {name}: not all was published", advice)
+        return Topic(f"wave:{wave}", f"Wave {wave}: publications failed", advice)
+    return Topic(f"channel:{name}", f"Channel {name}: publications failed", advice)
 
 
 def by_topic(printed: Printed) -> dict[Topic, tuple[dict[str, str], list[str]]]:
-    """For each topic of this run: what failed, with its words, and what is settled."""
+    """For each topic of this run: what failed, with its message, and what has recovered."""
     found: dict[Topic, tuple[dict[str, str], list[str]]] = defaultdict(lambda: ({}, []))
     for result in printed.results:
         wrong, settled = found[topic_of(result["schedule_id"])]
@@ -77,23 +77,23 @@ def by_topic(printed: Printed) -> dict[Topic, tuple[dict[str, str], list[str]]]:
 
 
 def log_lines(printed: Printed) -> list[str]:
-    """The run for its log: one line a schedule, and annotations for what needs a person."""
+    """The run for its log: one line for each publication, and annotations for what needs a person."""
     return [*map(_result_line, printed.results), *map(_diagnostic_line, printed.diagnostics)]
 
 
 def _result_line(result: Mapping[str, Any]) -> str:
     if result["status"] != "failed":
         return f"{result['status']:<10} {plain(result['schedule_id'])}"
-    words = f"{result['schedule_id']}: {plain(str(result.get('error') or 'failed'))}"
-    return command("error", words, title="Not published")
+    message = f"{result['schedule_id']}: {plain(str(result.get('error') or 'failed'))}"
+    return command("error", message, title="Not published")
 
 
 def _diagnostic_line(problem: Mapping[str, Any]) -> str:
-    words = f"{problem['message']} [{problem['code']}]"
+    message = f"{problem['message']} [{problem['code']}]"
     if problem.get("hint"):
-        words += f"\n{problem['hint']}"
+        message += f"\n{problem['hint']}"
     places = {"file": problem.get("file"), "line": problem.get("line"), "col": problem.get("column")}
-    return command(problem["severity"], words, **{key: place for key, place in places.items() if place})
+    return command(problem["severity"], message, **{key: place for key, place in places.items() if place})
 
 
 def summary(printed: Printed, exit_code: int) -> str:
@@ -102,7 +102,7 @@ def summary(printed: Printed, exit_code: int) -> str:
     if not printed.complete or exit_code not in (0, 1):
         lines += [f"**This run ended with exit code {exit_code}: see the log.**", ""]
     if printed.results:
-        lines += ["| schedule | status | |", "|---|---|---|"]
+        lines += ["| publication | status | |", "|---|---|---|"]
         for one in printed.results:
             error = code(str(one["error"])) if one.get("error") else ""
             lines.append(f"| {code(one['schedule_id'])} | {one['status']} | {error} |")
@@ -112,6 +112,6 @@ def summary(printed: Printed, exit_code: int) -> str:
         lines += ["", "| | where | what |", "|---|---|---|"]
         for problem in printed.diagnostics:
             place = ":".join(str(problem[key]) for key in ("file", "line", "column") if problem.get(key))
-            words = code(f"{problem['message']} [{problem['code']}]")
-            lines.append(f"| {problem['severity']} | {code(place) if place else ''} | {words} |")
+            what = code(f"{problem['message']} [{problem['code']}]")
+            lines.append(f"| {problem['severity']} | {code(place) if place else ''} | {what} |")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""How long the scheduler was away: the time between this tick and the one before it."""
+"""How long the scheduler was away: the time between this tick and the previous one."""
 
 from __future__ import annotations
 

@@ -391,7 +391,7 @@ def test_a_title_is_that_of_a_new_wave_and_is_not_dropped_in_silence(desk: Minia
         "--wave", "spring", "--title",
     )  # fmt: skip
     wrong = do(desk, *group, "New title", code=2)
-    assert "wave spring already exists, and --title is only for a new wave" in wrong.err
+    assert "wave spring already exists, and a title is only for a new wave" in wrong.err
     assert "edit `title:` in waves/spring.yaml" in wrong.err
     assert spring(desk) == SPRING
     do(desk, *group, "Spring: launch")

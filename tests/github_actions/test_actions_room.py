@@ -113,8 +113,8 @@ def test_a_text_that_is_too_long_is_cut_at_a_line_and_closed(home: Repository, t
     comment(tmp_path, "<details>\n\n```text\n" + "ä line of some length\n" * 5_000 + "```\n\n</details>\n")
     body = home.comments[0]["body"]
     assert 0.9 * COMMENT_LIMIT < len(body) <= COMMENT_LIMIT
-    assert "\nä line of some length\n```\n\n</details>\n\n*This was too long" in body
-    assert body.endswith("(https://github.com/acme/waves/actions/runs/50) has all of it.*")
+    assert "\nä line of some length\n```\n\n</details>\n\n*Too long" in body
+    assert body.endswith("(https://github.com/acme/waves/actions/runs/50) has everything.*")
 
 
 def test_a_refusal_of_github_is_a_warning_and_no_failure(
@@ -124,7 +124,8 @@ def test_a_refusal_of_github_is_a_warning_and_no_failure(
     comment(tmp_path, "hello")
     said = capsys.readouterr().out
     assert said == (
-        "::warning title=Not all was reported::could not list the comments of #7: HTTP 401 Bad credentials\n"
+        "::warning title=Not everything was reported::could not list the comments of #7: "
+        "HTTP 401 Bad credentials\n"
     )
 
 
@@ -142,7 +143,7 @@ def test_an_answer_of_github_that_makes_no_sense_is_a_warning_and_no_failure(
     monkeypatch.setattr(github, "answer", lambda request: (200, content))
     comment(tmp_path, "hello")
     report(tmp_path, ("a/g/alpha", "failed", "no"), exit_code=1)
-    assert capsys.readouterr().out.count("::warning title=Not all was reported::") >= 1
+    assert capsys.readouterr().out.count("::warning title=Not everything was reported::") >= 1
 
 
 def test_a_comment_that_is_deleted_between_finding_and_changing_it_is_made_anew(
@@ -194,7 +195,7 @@ def test_a_failed_wave_opens_one_issue_and_a_later_success_closes_it(
 ) -> None:
     report(tmp_path, ("spring/teaser/alpha", "failed", "HTTP 404 Not Found"), exit_code=1)
     (issue,) = home.issues
-    assert issue["title"] == "Wave spring: not all was published"
+    assert issue["title"] == "Wave spring: publications failed"
     assert "- `spring/teaser/alpha`: `HTTP 404 Not Found`" in issue["body"]
     assert [label["name"] for label in issue["labels"]] == ["wave-scheduler"]
 
@@ -237,8 +238,8 @@ def test_a_refusal_about_one_issue_keeps_no_other_from_being_told(
 
     monkeypatch.setattr(github, "answer", refusing)
     report(tmp_path, ("spring/g/alpha", "failed", "no"), ("winter/g/alpha", "failed", "no"), exit_code=1)
-    assert [issue["title"] for issue in home.issues] == ["Wave winter: not all was published"]
-    assert "title=Not all was reported::Wave spring: not all was published" in capsys.readouterr().out
+    assert [issue["title"] for issue in home.issues] == ["Wave winter: publications failed"]
+    assert "title=Not everything was reported::Wave spring: publications failed" in capsys.readouterr().out
 
 
 def test_what_was_only_sent_is_not_yet_well(home: Repository, tmp_path: Path) -> None:

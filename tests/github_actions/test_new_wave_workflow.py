@@ -170,7 +170,7 @@ def test_the_title_of_a_wave_that_is_there_stays_and_the_comment_says_so(
     home.commit({"waves/spring.yaml": "title: Spring\nschedules: []\n"}, "Begin a wave")
     assert submit_here(filled(Name_of_the_file="spring", Title="Summer")) == 0
     assert "title: Spring\n" in proposed(home)["waves/spring.yaml"]
-    note = "**The title was left out:** the wave spring is there already, and a title belongs to a new wave."
+    note = "**The title was left out:** wave spring already exists, and a title is only for a new wave."
     assert note in said(home)
     assert note in home.api.pulls[0]["body"]
 
@@ -238,8 +238,8 @@ def test_a_fault_is_told_in_words_and_nothing_is_proposed(
         ({"Type": "staggered (one channel after the other)"}, "`delay` is missing"),
         ({"Type": "whenever"}, "- “Type” must be one of: simultaneous, staggered, local time"),
         ({"Name_of_the_file": "../../etc/passwd"}, "'../../etc/passwd' cannot be the id of a wave"),
-        ({"Video": "a\nb"}, "- “Video” has several lines"),
-        ({"Video": "a\n\n### Time\n\n2030-01-01T00:00:00Z"}, "- the heading “Time” is there twice"),
+        ({"Video": "a\nb"}, "- “Video” must be a single line"),
+        ({"Video": "a\n\n### Time\n\n2030-01-01T00:00:00Z"}, "- duplicate heading “Time”"),
     ],
 )
 def test_every_fault_of_a_form_has_its_words(
@@ -256,7 +256,7 @@ def test_where_github_does_not_answer_the_run_is_red(
     home.github.lose_next_answer_to = "git/trees"
     assert submit_here(filled()) == 1
     assert (
-        "::error title=The form was not answered::could not commit the wave: HTTP 502"
+        "::error title=The form could not be processed::could not commit the wave: HTTP 502"
         in capsys.readouterr().out
     )
     assert submit_here(filled()) == 0, "and may be started again"
@@ -278,7 +278,7 @@ def test_two_forms_for_one_file_are_told_of_each_other(home: Home) -> None:
     run = submit(home, filled(Name_of_the_file="spring", Video="other"), number=8)
     assert run.conclusion == "success", run.log
     second = next(comment["body"] for comment in home.api.comments if comment["issue"] == 8)
-    assert f"#{PULL} proposes `waves/spring.yaml` already." in second
+    assert f"#{PULL} already proposes `waves/spring.yaml`." in second
     assert [pull["head"]["ref"] for pull in home.api.pulls] == ["wave-form/7"]
     submit(home, filled(Name_of_the_file="summer", Video="other"), number=8, action="edited")
     assert [pull["head"]["ref"] for pull in home.api.pulls] == ["wave-form/7", "wave-form/8"]

@@ -109,7 +109,7 @@ def test_a_refused_publication_ends_red_with_an_issue_and_a_retry_closes_it(home
     home.commit({"waves/spring.yaml": wave(in_minutes(-2))}, "Add a wave")
     run = home.tick()  # the channel's repository is not there
     assert run.conclusion == "failure"
-    assert [issue["title"] for issue in home.api.issues] == ["Wave spring: not all was published"]
+    assert [issue["title"] for issue in home.api.issues] == ["Wave spring: publications failed"]
     assert "HTTP 404" in home.api.issues[0]["body"]
 
     channel = home.github.add("acme/tech-daily")

@@ -146,7 +146,7 @@ def test_a_record_that_cannot_be_trusted_is_a_red_check_and_a_comment_that_says_
     run = propose(home, {"waves/spring.yaml": wave(in_minutes(TOMORROW))})
     assert run.conclusion == "failure"
     (comment,) = home.api.comments
-    assert "No plan could be made (exit 3)" in comment["body"]
+    assert "No plan could be made (exit code 3)" in comment["body"]
 
 
 def test_a_thousand_publications_fit_the_comment_and_all_of_them_the_summary(home: Home) -> None:
