@@ -43,7 +43,7 @@ golden: $(READY) ## Write the golden files anew, for review
 	@PYTHONPATH=tests/support $(BIN)/python tests/cli/test_golden.py --rewrite
 
 bench: $(READY) ## Measure, as ratios in one run
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(if $(BESIDE),beside $(BESIDE))
 
 clean: ## Remove what the targets above made
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

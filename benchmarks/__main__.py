@@ -1,4 +1,8 @@
-"""`python -m benchmarks [NAME ...]`: prints a line a figure, and ends with 1 where a goal is missed."""
+"""Prints a line a figure, and ends with 1 where a goal is missed.
+
+python -m benchmarks [NAME ...]
+python -m benchmarks beside CHECKOUT    this build against another one
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import burst, idle, large
+from benchmarks import beside, burst, idle, large
 from benchmarks.report import Figure
 
 Benchmark = Callable[[Path, "Sizes"], Iterator[Figure]]
@@ -46,14 +50,31 @@ def run(names: list[str], sizes: Sizes) -> bool:
     """Print the figures of these benchmarks as they come; whether all goals are met."""
     met = True
     for name in names:
-        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-            for figure in BENCHMARKS[name](Path(folder), sizes):
-                print(figure, flush=True)
-                met = met and figure.is_met
+        met = _show(lambda folder, name=name: BENCHMARKS[name](folder, sizes)) and met
     return met
 
 
+def _show(benchmark: Callable[[Path], Iterator[Figure]]) -> bool:
+    met = True
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        for figure in benchmark(Path(folder)):
+            print(figure, flush=True)
+            met = met and figure.is_met
+    return met
+
+
+def run_beside(other: Path, sizes: Sizes) -> bool:
+    """The same for this build against another checkout."""
+    return _show(
+        lambda folder: beside.beside(
+            other, folder, waves=sizes.waves, channels=sizes.channels, rounds=sizes.rounds, apart=sizes.apart
+        )
+    )
+
+
 def main(words: list[str]) -> int:
+    if (other := beside.checkout(words)) is not None:
+        return 0 if run_beside(other, Sizes(rounds=10)) else 1
     unknown = [word for word in words if word not in BENCHMARKS]
     if unknown:
         print(f"no benchmark is called {unknown[0]}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from benchmarks.__main__ import BENCHMARKS, Sizes, main, run
+from benchmarks.__main__ import BENCHMARKS, Sizes, main, run, run_beside
 from benchmarks.report import Figure
+from benchmarks.timing import ROOT
 
 TINY = Sizes(waves=2, channels=2, few=1, rounds=1, apart=0)
 
@@ -23,6 +24,14 @@ def test_a_benchmark_prints_a_figure_and_its_goal(name: str, capsys: pytest.Capt
 def test_a_benchmark_that_nobody_knows_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["idle", "nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err
+
+
+def test_a_build_is_measured_beside_another_checkout(capsys: pytest.CaptureFixture[str]) -> None:
+    if not (ROOT / ".venv/bin/python").exists():
+        pytest.skip("the checkout has no .venv of its own")
+    run_beside(ROOT, TINY)
+    names = [line[5:].partition("  ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert names == ["validate, 2 x 2", "plan, 2 x 2", "idle run, 2 x 2", "burst of 2"]
 
 
 def test_a_goal_is_met_up_to_its_very_value() -> None:
