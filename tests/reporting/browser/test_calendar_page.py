@@ -232,7 +232,7 @@ def test_many_of_a_day_are_gathered_and_told_one_by_one(browser: Browser, tmp_pa
 def test_the_keyboard_reaches_everything(visit: Visit) -> None:
     page = visit.page
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "To the list of all publications"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the list of all publications"
     for _ in range(60):
         page.keyboard.press("Tab")
         if "21:30 New York" in page.evaluate("document.activeElement.textContent"):
@@ -300,7 +300,7 @@ def test_without_scripts_the_table_tells_it_all(browser: Browser, folder: Path) 
     assert page.locator("#tools").is_hidden()
     assert page.locator("tr.entry:visible").count() == 14
     assert "waiting for legal" in shown(page.locator(f'tr[id="{BETA}"]'))
-    assert page.locator(".problems").inner_text().startswith("1 error in what is declared")
+    assert page.locator(".problems").inner_text().startswith("1 error in the files")
     assert "Holidays" in page.locator("#freezes").inner_text()
     visit.context.close()
 
