@@ -1,17 +1,19 @@
-"""`SchedulingService`: the verbs of the command line for Python, over a repository instead of a database.
+"""`SchedulingService`: the commands for Python, over a repository instead of a database.
 
     from scheduler import SchedulingService
 
     service = SchedulingService(".")
     service.create_simultaneous_schedule("teaser-4k", ["alpha", "beta"], tomorrow, wave_id="spring")
 
-Calls that change what is declared edit the YAML in place, comments kept; nobody has to write a file, and
-every change can be reviewed and committed as any other. Nothing is kept between calls: each reads the files
-and the record afresh, so one service serves a notebook or all threads of a web backend.
+Calls that change what is declared edit the YAML in place, and keep comments; the change can be reviewed and
+committed like any other. Nothing is kept between calls: each reads the files and the state again, so one
+service is enough for a notebook or for all threads of a web backend.
 
-Errors are those of `scheduler.errors`: ScheduleError (a ValueError) for what breaks a rule, with the
-diagnostics, for what is not there, and for an argument of a wrong kind; StateError where the record cannot
-be reached or trusted.
+Times are `datetime`s: aware ones of any zone, or naive ones, which are taken as UTC with a warning. Parts of
+a second are dropped. Returned times are aware, in UTC.
+
+Every method raises ScheduleError (a ValueError) for an argument of the wrong type, for an id that does not
+exist and for what breaks a rule, and StateError where the state cannot be reached or trusted.
 """
 
 from __future__ import annotations
@@ -43,19 +45,20 @@ from scheduler.planning.rows import Row
 from scheduler.state.record import ScheduleType
 from scheduler.state.statuses import Status
 from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc
+from scheduler.wording import listed
 
 _log = logging.getLogger("scheduler")
 
 
 class Validation(TypedDict):
-    """What `validate_schedule` answers."""
+    """What `validate_schedule` returns: `issues` has a sentence for each rule that is broken."""
 
     valid: bool
     issues: list[str]
 
 
 class ExecutionResult(TypedDict):
-    """What a run made of one schedule; `error` is None where nothing went wrong."""
+    """The outcome of a run for one publication; `error` is None where nothing went wrong."""
 
     schedule_id: str
     status: Status
@@ -64,10 +67,10 @@ class ExecutionResult(TypedDict):
 
 @dataclasses.dataclass
 class Publication:
-    """One schedule: one video, one channel, one instant. It shows what the next run would record.
+    """One video on one channel at one instant, as the next run would record it.
 
-    Times are aware, in UTC. Assigning to it changes nothing but the object itself; `schedule_repo.update`
-    takes a `status` of `"pending"` as a retry.
+    Times are aware, in UTC. To assign to an attribute changes only this object; `schedule_repo.update` takes
+    a `status` of `"pending"` as a retry.
     """
 
     id: str
@@ -81,38 +84,40 @@ class Publication:
     coordination_group_id: str | None
     attempts: int
     reason: str | None
-    """Why it failed or was cancelled: `missed`, `rejected`, `unknown_outcome`, …"""
+    """Why it failed or was cancelled: `missed`, `rejected`, `unknown_outcome`, …; None otherwise."""
     error_message: str | None
     metadata: dict[str, Any] | None
     executed_at: datetime | None
     lateness_seconds: int | None
+    """From its time to when it was sent."""
     evidence: str | None
+    """What completed it: `accepted` (GitHub's answer) or its `run`; None before that."""
     run_url: str | None
     recorded: bool
-    """False where no run has recorded it yet."""
+    """Whether a run has recorded it."""
     problem: str | None
-    """The code of the rule that keeps it from being sent."""
+    """The code of the rule that keeps it from being sent; None where nothing does."""
 
 
 class ScheduleRepo:
-    """The part of a database repository that the guide uses."""
+    """`get_all` and `update`, for code that expects a repository of records."""
 
     def __init__(self, service: SchedulingService) -> None:
         self._service = service
 
     def get_all(self, status: Status | None = None) -> list[Publication]:
-        """All schedules, by time, then id; or those of one status."""
+        """All publications, or those of one status, ordered by time, then id."""
         return self._service.get_schedules(status)
 
     def update(self, schedule: Publication) -> Publication:
-        """Take a failed schedule whose `status` was set to `"pending"` as a retry; the schedule after it.
+        """Retry a failed publication whose `status` was set to `"pending"`. Returns it as it is then.
 
-        Raises ScheduleError for any other change, and for one that may have been published, which only
-        `retry_schedule(id, resend=True)` sends again.
+        Without a change it is returned as it is. Raises ScheduleError for any other change, and for one that
+        may have been published: only `retry_schedule(id, resend=True)` sends that again.
         """
         if not isinstance(schedule, Publication):
             raise ScheduleError(
-                f"update takes a schedule as `get_schedule` returns it, not a {type(schedule).__name__}"
+                f"update takes a Publication, as `get_schedule` returns it, not a {type(schedule).__name__}"
             )
         current = self._service.get_schedule(schedule.id)
         changed = {
@@ -125,14 +130,18 @@ class ScheduleRepo:
         if changed == {"status"} and schedule.status == "pending" and current.status == "failed":
             return self._service.retry_schedule(schedule.id)
         raise ScheduleError(
-            f"{schedule.id} cannot be changed in {', '.join(sorted(changed))} here",
-            hint="set the status of a failed one to 'pending' to retry it; pause, resume, cancel and create "
-            "are methods of the service, and anything else is an edit of the YAML",
+            f"{listed(sorted(changed))} of {schedule.id} cannot be changed here",
+            hint="set `status` of a failed one to 'pending' to retry it; use the service's methods to pause, "
+            "resume, cancel or create one, and edit the YAML for anything else",
         )
 
 
 class SchedulingService:
-    """Create, pause, resume, cancel, query, retry and execute the schedules of one repository."""
+    """Create, pause, resume, cancel, query, retry and execute the publications of one repository.
+
+    Every method raises ScheduleError for an argument of the wrong type, and StateError where the state cannot
+    be reached or trusted. A naive datetime is taken as UTC, with a warning.
+    """
 
     def __init__(
         self,
@@ -141,10 +150,10 @@ class SchedulingService:
         environ: Mapping[str, str] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """`repository` is the folder that holds `waves/` and `channels/`.
+        """`repository` is the folder with `waves/` and `channels/`.
 
-        `environ` (default: the process's own) holds tokens and switches, as for the command line; `clock`
-        is for trying things out at another time. Raises Error where there is no such folder.
+        `environ` holds tokens and switches, as for the command line (default: `os.environ`). `clock` is for
+        trying things out at another time. Raises Error where there is no such folder.
         """
         self._root = root_of(os.fspath(repository))
         self._environ = os.environ if environ is None else environ
@@ -167,11 +176,12 @@ class SchedulingService:
         wave_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> list[Publication]:
-        """Publish one video on several channels at the same instant; the schedules in the order given.
+        """Declare one video on several channels at the same instant. Returns them in the channels' order.
 
-        Writes an entry of a wave: appended where `wave_id` is declared, else a new one (without `wave_id`
-        called `<video>-<UTC time>`). A group is created whole or not at all: raises ScheduleError, and
-        writes nothing, where any member breaks a rule.
+        Adds an entry to the wave `wave_id`, which is created if it is not declared; without `wave_id`, to a
+        new wave `<video>-<UTC time>`. `metadata` is sent to the channels: a mapping that JSON can represent,
+        whose numbers and booleans become strings, as in YAML. All or nothing: raises ScheduleError, and
+        writes nothing, where any of them breaks a rule.
         """
         return self._create_group(
             "simultaneous", video_id, channel_ids, ("scheduled_at", scheduled_at), wave_id, metadata, None
@@ -186,7 +196,10 @@ class SchedulingService:
         wave_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> list[Publication]:
-        """Publish one video on one channel after the other, `delay_seconds` apart; otherwise as above."""
+        """Declare one video on one channel after the other, `delay_seconds` (at least 0) apart.
+
+        Otherwise like `create_simultaneous_schedule`.
+        """
         delay = duration_text(service_arguments.seconds("delay_seconds", delay_seconds))
         return self._create_group(
             "staggered", video_id, channel_ids, ("start_time", start_time), wave_id, metadata, delay
@@ -202,15 +215,15 @@ class SchedulingService:
         metadata: Mapping[str, Any] | None,
         delay: str | None,
     ) -> list[Publication]:
-        """`at` has the name of its argument with it, for messages."""
+        """`at` is the time with the name of its argument, for messages."""
         video = service_arguments.text("video_id", video_id)
         channels = service_arguments.texts("channel_ids", channel_ids)
         wave = service_arguments.text_or_none("wave_id", wave_id)
-        told = service_arguments.metadata(metadata)
+        details = service_arguments.metadata(metadata)
         time = instant_text(_instant(*at))
         proposal = self._change(
             lambda view: editing.create_group(
-                view, kind, video=video, channels=channels, at=time, wave=wave, delay=delay, metadata=told
+                view, kind, video=video, channels=channels, at=time, wave=wave, delay=delay, metadata=details
             )
         )
         return _made(proposal)
@@ -222,22 +235,28 @@ class SchedulingService:
         video_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Publication:
-        """Publish once on one channel; the video can be assigned later."""
+        """Declare one publication on one channel; without `video_id`, the video is assigned later.
+
+        Raises ScheduleError, and writes nothing, where it breaks a rule.
+        """
         channel = service_arguments.text("channel_id", channel_id)
         video = service_arguments.text_or_none("video_id", video_id)
-        told = service_arguments.metadata(metadata)
+        details = service_arguments.metadata(metadata)
         time = instant_text(_instant("scheduled_at", scheduled_at))
         proposal = self._change(
-            lambda view: editing.create_one_off(view, channel, at=time, video=video, metadata=told)
+            lambda view: editing.create_one_off(view, channel, at=time, video=video, metadata=details)
         )
         return _made(proposal)[0]
 
     # --- managing -------------------------------------------------------------------------------------
 
     def validate_schedule(self, schedule_id: str) -> Validation:
-        """Hold one schedule against every rule, as a pull request would be."""
+        """Check one publication against every rule, as a pull request is checked.
+
+        An id that does not exist is an issue, and no error.
+        """
         name = service_arguments.text("schedule_id", schedule_id)
-        view = self._look()
+        view = self._view()
         try:
             row = editing.find_schedule(view, name)
         except ScheduleError as problem:
@@ -248,13 +267,17 @@ class SchedulingService:
             if fault.is_error and row.schedule_id in fault.schedules
         ]
         if row.problem is not None and not issues:
-            issues = [f"it is blocked by a fault that is told elsewhere [{row.problem}]"]
+            issues = [f"it is blocked by an error elsewhere [{row.problem}]"]
         return {"valid": not issues, "issues": issues}
 
     def pause_schedule(
         self, schedule_id: str, reason: str | None = None, until: datetime | None = None
     ) -> Publication:
-        """Hold one schedule back, for good or `until` an instant."""
+        """Pause one publication, until it is resumed or `until` a time.
+
+        `reason` goes into the file. Raises ScheduleError where it was sent or is cancelled, and for an
+        `until` that has passed.
+        """
         why = service_arguments.text_or_none("reason", reason)
         end = None if until is None else instant_text(_instant("until", until))
         return self._edit_one(
@@ -262,53 +285,55 @@ class SchedulingService:
         )
 
     def resume_schedule(self, schedule_id: str) -> Publication:
-        """Lift a schedule's own pause; one of its wave or channel stays (`is_paused` tells)."""
+        """Lift the pause of one publication.
+
+        A pause of its wave or channel stays: see `is_paused` of the result.
+        """
         return self._edit_one(schedule_id, editing.resume)
 
     def cancel_schedule(self, schedule_id: str) -> Publication:
-        """Call one schedule off; raises ScheduleError where it was sent already."""
+        """Cancel one publication. Raises ScheduleError where it was sent."""
         return self._edit_one(schedule_id, editing.cancel)
 
     def pause_channel_schedules(self, channel_id: str, reason: str | None = None) -> int:
-        """Hold a whole channel back; how many schedules that touches."""
+        """Pause a channel. Returns how many publications change by it."""
         name = f"channel:{service_arguments.text('channel_id', channel_id)}"
         why = service_arguments.text_or_none("reason", reason)
         return len(self._change(lambda view: editing.pause(view, name, reason=why)).touched)
 
     def resume_channel_schedules(self, channel_id: str) -> int:
-        """Lift a channel's own pause; how many schedules that touches."""
+        """Lift the pause of a channel. Returns how many publications change by it."""
         name = f"channel:{service_arguments.text('channel_id', channel_id)}"
         return len(self._change(lambda view: editing.resume(view, name)).touched)
 
     def retry_schedule(self, schedule_id: str, resend: bool = False) -> Publication:
-        """Make a failed schedule pending again, to be sent however late.
+        """Make a failed publication pending again: the next run sends it, however late it is.
 
-        `resend` sends even what may have been published, under a new key. Raises ScheduleError where it did
-        not fail, is no longer declared, or may have been published and `resend` is not set.
+        `resend` sends even what may have been published, with a new idempotency key. Raises ScheduleError
+        where it did not fail, is no longer declared, or may have been published and `resend` is False.
         """
-        name, again = (
-            service_arguments.text("schedule_id", schedule_id),
-            service_arguments.flag("resend", resend),
-        )
+        name = service_arguments.text("schedule_id", schedule_id)
+        again = service_arguments.flag("resend", resend)
         retried = operations.retry(self._repository(), name, resend=again)
         return self.get_schedule(retried.retry.schedule_id)
 
     # --- executing ------------------------------------------------------------------------------------
 
     def execute_pending_schedules(self, before: datetime | None = None) -> list[ExecutionResult]:
-        """Reconcile once, as `run` does: record what is declared, send what is due, record what came of it.
+        """Run once, like `scheduler run`: record what is declared, send what is due, record the outcomes.
 
-        With `before` only what fell due until then is sent; it is never taken later than now. Returns what
-        became of each schedule that something became of. Problems in what is declared do not stop the rest;
-        they are logged. Raises StateMissing where no state was ever made, and ScheduleError where the
-        settings cannot be read.
+        With `before`, only what fell due until then is sent; nothing is ever sent before it is due. Returns
+        the outcome of each publication that has one, ordered by id. Errors in what is declared do not stop
+        the rest; they are logged to `scheduler`. Raises StateMissing where there is no state, RunRefused
+        where this run must not act (an old checkout, a wrong clock), QueueError where the queue cannot be
+        reached, and ScheduleError where scheduler.yaml has errors.
         """
         until = None if before is None else _instant("before", before)
         repository = self._repository()
         settings = repository.settings()
         if settings is None:
             view = operations.current_view(repository)
-            raise ScheduleError("scheduler.yaml cannot be read, so nothing runs", view.reconciled.diagnostics)
+            raise ScheduleError("scheduler.yaml has errors, so nothing was run", view.reconciled.diagnostics)
         with self._run:
             try:
                 report = _Until(Runner(repository.ports(settings)), until).reconcile_once()
@@ -326,37 +351,37 @@ class SchedulingService:
     # --- querying -------------------------------------------------------------------------------------
 
     def get_schedule(self, schedule_id: str) -> Publication:
-        """One schedule. Raises ScheduleError, with a suggestion, where there is none."""
+        """One publication by its id. Raises ScheduleError, with a suggestion, where there is no such id."""
         return _publication(
-            editing.find_schedule(self._look(), service_arguments.text("schedule_id", schedule_id))
+            editing.find_schedule(self._view(), service_arguments.text("schedule_id", schedule_id))
         )
 
     def get_schedules(self, status: Status | None = None) -> list[Publication]:
-        """All schedules, or those of one status, by time, then id."""
+        """All publications, or those of one status, ordered by time, then id."""
         return self._query(query.Filter(statuses=_these(service_arguments.status(status))))
 
     def get_schedules_by_date_range(
         self, start_date: datetime, end_date: datetime, channel_id: str | None = None
     ) -> list[Publication]:
-        """Those published from `start_date` on and before `end_date`, by time, then id."""
+        """Those at `start_date` or later and before `end_date`, ordered by time, then id."""
         start, end = _instant("start_date", start_date), _instant("end_date", end_date)
         channels = _these(service_arguments.text_or_none("channel_id", channel_id))
         return self._query(query.Filter(start=start, end=end, channels=channels))
 
     def get_schedules_by_channel(self, channel_id: str, status: Status | None = None) -> list[Publication]:
-        """Those of one channel, or of one status on it, by time, then id."""
+        """Those of one channel, and of one status if given, ordered by time, then id."""
         channels = _these(service_arguments.text("channel_id", channel_id))
         return self._query(query.Filter(channels=channels, statuses=_these(service_arguments.status(status))))
 
     def get_schedules_by_wave(self, wave_id: str) -> list[Publication]:
-        """Those of one wave, by time; those at one instant in the order of their group."""
+        """Those of one wave, ordered by time; those at the same time in the order of their group."""
         return self._query(
             query.Filter(waves=_these(service_arguments.text("wave_id", wave_id))),
             lambda row: (row.record.at, row.record.coordination_group_id, row.record.position),
         )
 
     def get_schedules_by_group(self, coordination_group_id: str) -> list[Publication]:
-        """The members of one coordination group (`<wave>/<group>`), in their order."""
+        """The members of one group (`<wave>/<group>`), in the order of its channels."""
         return self._query(
             query.Filter(
                 groups=_these(service_arguments.text("coordination_group_id", coordination_group_id))
@@ -367,25 +392,25 @@ class SchedulingService:
     # --- inside ---------------------------------------------------------------------------------------
 
     def _repository(self) -> Repository:
-        """Made anew for each call, so that threads share nothing."""
+        """A new one for each call, so that threads share nothing."""
         return Repository(self._root, self._environ, self._clock)
 
-    def _look(self) -> View:
+    def _view(self) -> View:
         return operations.current_view(self._repository())
 
     def _change(self, propose: Callable[[View], Proposal]) -> Proposal:
         return operations.change(self._repository(), propose).proposal
 
     def _edit_one(self, schedule_id: str, propose: Callable[[View, str], Proposal]) -> Publication:
-        """An edit about one schedule, and that schedule after it."""
+        """Edit one publication. Returns it as it is after the edit."""
         name = service_arguments.text("schedule_id", schedule_id)
         if name.count("/") == 0 or (name.count("/") == 1 and ":" not in name):
-            editing.find_schedule(self._look(), name)  # a wave, a channel, a group: says so
+            editing.find_schedule(self._view(), name)  # raises: it is a wave, a channel or a group
         proposal = self._change(lambda view: propose(view, name))
         return _publication(editing.find_schedule(proposal.edited, proposal.target))
 
     def _query(self, wanted: query.Filter, order: Callable[[Row], Any] | None = None) -> list[Publication]:
-        """Rows as `list` shows them, but for open slots, which are no schedules yet."""
+        """Rows as `list` shows them, without open slots, which are not publications yet."""
         repository = self._repository()
         reconciled, state = repository.look()
         open_slots = {slot.id for slot in reconciled.open_slots}
@@ -394,14 +419,14 @@ class SchedulingService:
 
 
 class _Until(Runner):
-    """A run that sends nothing that fell due after an instant."""
+    """A run that sends nothing that falls due after an instant."""
 
     def __init__(self, runner: Runner, until: Instant | None) -> None:
         super().__init__(runner.ports)
         self._until = until
 
     def observe(self, at: Instant | None = None) -> Observation:
-        """As any run observes, without the later sends."""
+        """As in any run, without the later sends."""
         observed = super().observe(at)
         if self._until is None:
             return observed
@@ -425,12 +450,12 @@ def _due(at: Instant, send: PlannedSend) -> Instant:
 
 
 def _instant(name: str, value: datetime) -> Instant:
-    """An argument's moment in whole seconds; a naive one is taken as UTC, with a warning."""
+    """The instant of an argument, in whole seconds; a naive datetime is taken as UTC, with a warning."""
     moment = service_arguments.moment(name, value)
     if moment.tzinfo is None:
         warnings.warn(
             f"the datetime {moment.isoformat()} is naive and is taken as UTC; "
-            "pass datetime.now(UTC) and the like",
+            f"pass an aware one, such as {name}.replace(tzinfo=UTC)",
             UserWarning,
             stacklevel=_callers(),
         )
@@ -439,7 +464,7 @@ def _instant(name: str, value: datetime) -> Instant:
 
 
 def _callers() -> int:
-    """How many frames up the first line outside of this file is, so that a warning points there."""
+    """How many frames up the first caller outside of this file is, so that the warning points there."""
     frame: FrameType | None = sys._getframe(1)
     depth = 0
     while frame is not None and frame.f_code.co_filename == __file__:
@@ -452,7 +477,7 @@ def _these(value: str | None) -> frozenset[str]:
 
 
 def _made(proposal: Proposal) -> list[Publication]:
-    """The schedules that a proposal is about, in the order given, as they are once it is written."""
+    """The publications that a proposal is about, in the order given, as they are once it is written."""
     return [_publication(proposal.edited.rows[schedule_id]) for schedule_id in proposal.about]
 
 

@@ -1,8 +1,12 @@
-"""What Python passes to `SchedulingService`, held against what its methods take. Pure.
+"""The arguments of `SchedulingService`, checked and made plain. Pure.
 
-A type checker refuses most of this earlier; notebooks and web backends have none. Each function returns its
-value as the plain type that the other rooms expect, or raises ScheduleError before anything is read. Whether
-an id exists, and whether a time may be scheduled, is for the rules.
+A type checker finds most of these mistakes earlier; notebooks and web backends have none. Each function
+returns its value as the plain type that the other wings expect, or raises ScheduleError, which names the
+argument, before anything is read. Whether an id exists and a time is allowed is for the rules.
+
+pydantic's `validate_call` was tried: it calls a positional argument `0` instead of `channel_ids`, quotes
+values that may be secret, has no hints, and lets NaN pass as JSON. To translate its errors takes as much code
+as this.
 """
 
 from __future__ import annotations
@@ -20,51 +24,51 @@ from scheduler.times import LONGEST_DURATION, Instant, instant
 from scheduler.wording import did_you_mean, quoted
 
 _MOST_BITS = 1_024
-"""Of a whole number in metadata: more digits than any use has, and fewer than Python refuses to write."""
+"""Of an integer in metadata: more than any use needs, and few enough for Python to print (4,300 digits)."""
 
 
 def text(name: str, value: object) -> str:
-    """A text, such as an id."""
+    """A string, such as an id."""
     if isinstance(value, str):
-        return str.__str__(value)  # of an Enum that is a text, its value: `str` would name the member
-    hint = None if value is None else f"if that is what it is called, write str({name})"
+        return str.__str__(value)  # the value of an Enum that is a str: plain `str` would name the member
+    hint = None if value is None else f"pass str({name})"
     if isinstance(value, (bytes, bytearray)):
-        hint = f"write {name}.decode()"
-    raise _wrong(name, "a text", value, hint)
+        hint = f"pass {name}.decode()"
+    raise _wrong(name, "a string", value, hint)
 
 
 def text_or_none(name: str, value: object) -> str | None:
-    """A text, where one is given."""
+    """A string, or None."""
     return None if value is None else text(name, value)
 
 
 def texts(name: str, value: object) -> list[str]:
-    """A list of texts, in its order. A single text is refused: it would be read letter by letter."""
+    """A list of strings, in order. A single string is refused: as a sequence it is a list of letters."""
     if isinstance(value, str):
         raise ScheduleError(
-            f"{name} must be a list of texts, and is the one text {quoted(value)}",
-            hint=f'write ["{value}"]' if value.isprintable() and len(value) <= 64 else 'write ["alpha"]',
+            f"{name} must be a list of strings, not the string {quoted(value)}",
+            hint=f'pass ["{value}"]' if value.isprintable() and len(value) <= 64 else 'pass ["alpha"]',
         )
     if not isinstance(value, Sequence) or isinstance(value, (bytes, bytearray, memoryview)):
-        raise _wrong(name, "a list of texts", value, 'write ["alpha", "beta"]: the order counts')
+        raise _wrong(name, "a list of strings", value, 'pass a list such as ["alpha", "beta"], in order')
     return [text(f"{name}[{index}]", member) for index, member in enumerate(value)]
 
 
 def flag(name: str, value: object) -> bool:
-    """True or False, and not what Python would merely take for one of them."""
+    """True or False, and nothing that is merely truthy or falsy."""
     if isinstance(value, bool):
         return value
     raise _wrong(name, "True or False", value, None)
 
 
 def status(value: object) -> Status | None:
-    """One of the statuses, where one is asked for."""
+    """One of the statuses, or None."""
     name = text_or_none("status", value)
     if name is None or name in STATUSES:
         return name
     raise ScheduleError(
-        f"there is no status {quoted(name)}: the statuses are {', '.join(STATUSES)}",
-        hint=did_you_mean(name.lower()[:64], STATUSES) or "leave it out for all of them",
+        f"status must be one of {', '.join(STATUSES)}, not {quoted(name)}",
+        hint=did_you_mean(name.lower()[:64], STATUSES) or "leave it out for all statuses",
     )
 
 
@@ -74,7 +78,7 @@ def status(value: object) -> Status | None:
 def moment(name: str, value: object) -> datetime:
     """A datetime, naive or aware."""
     if not isinstance(value, datetime):
-        hint = f"write a datetime with a zone, such as datetime(2026, 3, 1, 18, tzinfo=UTC), for {name}"
+        hint = "pass a datetime with a time zone, such as datetime(2026, 3, 1, 18, tzinfo=UTC)"
         raise _wrong(name, "a datetime", value, hint)
     return value
 
@@ -82,31 +86,35 @@ def moment(name: str, value: object) -> datetime:
 def instant_of(name: str, value: datetime) -> Instant:
     """The instant of an aware datetime; parts of a second are dropped."""
     try:
-        if value.utcoffset() is None:  # `astimezone` would take this machine's zone for it
+        if value.utcoffset() is None:  # then `astimezone` would assume this machine's zone
             raise ValueError
         return instant(value.astimezone(UTC).replace(microsecond=0))
-    except (ArithmeticError, TypeError, ValueError):  # min and max in a zone; what only looks like a datetime
+    except (
+        ArithmeticError,
+        TypeError,
+        ValueError,
+    ):  # the first and last hours of `datetime`; odd tzinfo classes
         raise ScheduleError(
-            f"{name} is no instant that can be told in UTC: it lies outside the years 1 to 9999, or its zone "
-            "has no offset for it",
-            hint="times of schedules lie in the years 1971 to 2998",
+            f"{name} cannot be converted to UTC: it is outside the years 1 to 9999, "
+            "or its tzinfo has no offset for it",
+            hint="pass a time in the years 1971 to 2998",
         ) from None
 
 
 def seconds(name: str, value: object) -> int:
-    """A whole number of seconds from 0 on; `90.0`, as `total_seconds()` gives it, is one."""
-    rule = "a delay is a whole number of seconds from 0 on"
+    """A whole number of seconds, at least 0; `90.0`, as `total_seconds()` returns it, is one."""
+    wanted = f"{name} must be a whole number of seconds"
     if isinstance(value, timedelta):
-        raise ScheduleError(f"{rule}, and {name} is a timedelta", hint=f"write {name}.total_seconds()")
+        raise ScheduleError(f"{wanted}, not timedelta", hint=f"pass {name}.total_seconds()")
     if isinstance(value, bool) or not isinstance(value, (float, SupportsIndex)):
-        raise ScheduleError(f"{rule}, and {name} is {_kind(value)}", hint="write 5400 for an hour and a half")
+        raise ScheduleError(f"{wanted}, not {_type(value)}", hint="pass 5400 for an hour and a half")
     if isinstance(value, float) and not value.is_integer():
-        raise ScheduleError(f"{rule}, not {float(value)!r}")
+        raise ScheduleError(f"{wanted}, not {float(value)!r}", hint="pass 5400 for an hour and a half")
     number = int(value)
     if number < 0:
-        raise ScheduleError(f"{rule}, and {name} is negative", hint="give the channels in their order")
+        raise ScheduleError(f"{name} must not be negative", hint="pass the channels in order of their times")
     if number > LONGEST_DURATION:
-        raise ScheduleError(f"{name} is longer than ten years", hint="write 5400 for an hour and a half")
+        raise ScheduleError(f"{name} is more than ten years", hint="pass 5400 for an hour and a half")
     return number
 
 
@@ -114,30 +122,32 @@ def seconds(name: str, value: object) -> int:
 
 
 def metadata(value: object) -> dict[str, Any] | None:
-    """A mapping that JSON can say, of plain dicts, lists and scalars; shared by nothing outside."""
+    """A mapping of plain dicts, lists and scalars that JSON can represent: a copy. None stays None."""
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise _wrong("metadata", "a mapping", value, 'write keys and values, such as {"campaign": "spring"}')
-    # What holds a list twice is written out twice, so a few lists can mean billions of values.
+        raise _wrong("metadata", "a mapping", value, 'pass a dict such as {"campaign": "spring"}')
+    # A list that is contained twice is written out twice, so a few nested lists can mean billions of values.
     room = iter(range(PAYLOAD_LIMIT))
     return cast("dict[str, Any]", _json("metadata", value, (), room))
 
 
 def _json(place: str, value: object, within: tuple[int, ...], room: Iterator[int]) -> Any:
-    """A value of JSON; `within` are the collections around it, `room` is used up by one for each value."""
+    """A copy of a JSON value. `within`: the ids of the collections around it; `room`: one step per value."""
     if next(room, None) is None:
         raise ScheduleError(
             f"the metadata is too long: it has more than {PAYLOAD_LIMIT:,} values",
-            hint="keep long texts elsewhere, and put a link here",
+            hint="store the data elsewhere, and pass a link to it",
         )
     if isinstance(value, (Mapping, list, tuple)):
         if id(value) in within:
-            raise ScheduleError(f"{place} contains itself, so it cannot be written out", hint="leave it out")
+            raise ScheduleError(
+                f"{place} contains itself, so it cannot be written as JSON", hint="leave it out"
+            )
         if len(within) == DEEPEST:
             raise ScheduleError(
                 f"the metadata is nested deeper than {DEEPEST} levels",
-                hint="keep it elsewhere, and put a link here",
+                hint="store the data elsewhere, and pass a link to it",
             )
         inner = (*within, id(value))
         if isinstance(value, Mapping):
@@ -151,7 +161,7 @@ def _key(place: str, key: object) -> str:
     if isinstance(key, str):
         return str.__str__(key)
     raise ScheduleError(
-        f"every key of {place} must be a text, and one is {_kind(key)}", hint='write {"1": "a"}, not {1: "a"}'
+        f"every key of {place} must be a string, not {_type(key)}", hint='pass {"1": "a"} instead of {1: "a"}'
     )
 
 
@@ -166,24 +176,24 @@ def _scalar(place: str, value: object) -> str | int | float | bool | None:
         return str.__str__(value)
     if isinstance(value, int):
         if value.bit_length() > _MOST_BITS:
-            raise ScheduleError(f"{place} has too many digits", hint="write it as a text")
+            raise ScheduleError(f"{place} has too many digits", hint="pass it as a string")
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ScheduleError(f"{place} is no number that JSON has", hint="leave it out, or write a text")
+            raise ScheduleError(f"{place} is not a number in JSON", hint="leave it out, or pass a string")
         return float(value)
     raise _wrong(
-        place, "a text, a number, True, False, None, a list or a mapping", value, "write it as a text"
+        place, "a string, a number, True, False, None, a list or a mapping", value, "pass it as a string"
     )
 
 
-# --- words ------------------------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------------
 
 
 def _wrong(name: str, wanted: str, value: object, hint: str | None) -> ScheduleError:
-    return ScheduleError(f"{name} must be {wanted}, and is {_kind(value)}", hint=hint)
+    return ScheduleError(f"{name} must be {wanted}, not {_type(value)}", hint=hint)
 
 
-def _kind(value: object) -> str:
-    """What a value is. Not the value itself: it may be long, secret, or unable to be shown."""
-    return "None" if value is None else f"of the type {type(value).__name__}"
+def _type(value: object) -> str:
+    """The type of a value. Not the value itself: it may be long, secret, or impossible to print."""
+    return "None" if value is None else type(value).__name__
