@@ -161,6 +161,17 @@ class Tally:
         if self._found[code, file] <= MOST:
             self._told.setdefault((code, file), []).append(word())
 
+    @classmethod
+    def joined(cls, parts: Iterable[Tally]) -> Tally:
+        """What several tallies found, one after the other, as if one had counted it all."""
+        whole = cls()
+        for part in parts:
+            whole._found += part._found
+            for kind, told in part._told.items():
+                known = whole._told.setdefault(kind, [])
+                known += told[: MOST - len(known)]
+        return whole
+
     def all(self) -> list[Diagnostic]:
         """Those told, and for each file and code the line that stands for the others."""
         found = [fault for told in self._told.values() for fault in told]

@@ -10,7 +10,7 @@ import msgspec
 from scheduler import desired
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Code, Diagnostic, Severity
-from scheduler.planning.expand import Expansion, Schedule, may_revive
+from scheduler.planning.expand import Schedule, may_revive
 from scheduler.planning.lineup import SlotCalendar
 from scheduler.planning.plan import Surroundings
 from scheduler.planning.rename import Renaming
@@ -30,8 +30,9 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """Of these, the ones that nothing declares and that count all the same."""
     withheld: Sequence[str]
     """Ids that are no longer declared and are too many to cancel at once: see `rules.brake`."""
-    expansion: Expansion
-    """The schedules, and which of them an earlier rule blocks."""
+    schedules: Mapping[str, Schedule]
+    blocked: Mapping[str, Code]
+    """Ids that are blocked by now, by an earlier rule or by this one."""
     calendar: SlotCalendar
     renaming: Renaming
     surroundings: Surroundings
@@ -41,7 +42,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
 
     def distinct(self) -> Iterable[Schedule]:
         """The schedules without those whose id is taken: that error is reported, and they are not checked."""
-        schedules, blocked = self.expansion.schedules, self.expansion.blocked
+        schedules, blocked = self.schedules, self.blocked
         if "duplicate-id" not in blocked.values():
             return schedules.values()
         return [s for schedule_id, s in schedules.items() if blocked.get(schedule_id) != "duplicate-id"]

@@ -19,7 +19,7 @@ import msgspec
 from scheduler import desired
 from scheduler.desired import calendar_expressions
 from scheduler.desired.declarations import Declarations
-from scheduler.planning.expand import Expansion, Group, Schedule, occupied_instant
+from scheduler.planning.expand import Group, Schedule, occupied_instant
 from scheduler.state.record import Record
 from scheduler.times import Instant, instant_text, read_zone
 
@@ -35,6 +35,8 @@ class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
 class SlotCalendar(msgspec.Struct, kw_only=True):
     """What filling the slots of all channels came to."""
 
+    filled: dict[str, Schedule]
+    """The schedules that slots became, by id."""
     open_slots: list[OpenSlot]
     next_slot: Instant | None
     """When the next slot comes within the horizon, so that a later run has something new to record."""
@@ -82,22 +84,22 @@ def _freezes_of(declared: Declarations, channel: str) -> Sequence[desired.Freeze
 def fill(
     declared: Declarations,
     records: Mapping[str, Record],
-    expansion: Expansion,
+    schedules: Mapping[str, Schedule],
     now: Instant,
     as_recorded: Set[str],
 ) -> SlotCalendar:
-    """Add the filled slots of every channel to the expansion, and tell which stay open.
+    """Fill the slots of every channel, and find those that stay open. `schedules` are those of files.
 
     `as_recorded` are live records that go on though nothing that can be read declares them.
     """
-    calendar = SlotCalendar(open_slots=[], next_slot=None, skipped=[])
+    calendar = SlotCalendar(filled={}, open_slots=[], next_slot=None, skipped=[])
     channels = {name: _Channel(declared, name) for name in sorted(declared.channels)
                 if declared.channels[name].slots}  # fmt: skip
     if channels:
-        _enter_records(channels, records, expansion, as_recorded)
-        _enter_schedules(channels, records, expansion, now)
+        _enter_records(channels, records, schedules, as_recorded)
+        _enter_schedules(channels, records, schedules, now)
     for channel in channels.values():
-        _fill_one(channel, expansion, now, calendar)
+        _fill_one(channel, schedules, now, calendar)
         if channel.spec.active:
             _look_ahead(channel, now, calendar)
     return calendar
@@ -106,7 +108,7 @@ def fill(
 def _enter_records(
     channels: Mapping[str, _Channel],
     records: Mapping[str, Record],
-    expansion: Expansion,
+    schedules: Mapping[str, Schedule],
     as_recorded: Set[str],
 ) -> None:
     """Note what is recorded on each channel: its slots, and what occupies an instant of it."""
@@ -114,9 +116,9 @@ def _enter_records(
         channel = channels.get(record.channel_id)
         if channel is None:
             continue
-        if record.slot or _stood_in(schedule_id, record, expansion):
+        if record.slot or _stood_in(schedule_id, record, schedules):
             channel.slots[schedule_id] = record
-        is_declared = schedule_id in expansion.schedules
+        is_declared = schedule_id in schedules
         if schedule_id in as_recorded or (record.was_sent and (record.slot or not is_declared)):
             channel.elsewhere.append(record.at)
         is_sent_one_off = record.was_sent and record.wave_id is None and not record.slot
@@ -124,21 +126,24 @@ def _enter_records(
             channel.standing_in.append(record.video_id)
 
 
-def _stood_in(schedule_id: str, record: Record, expansion: Expansion) -> bool:
+def _stood_in(schedule_id: str, record: Record, schedules: Mapping[str, Schedule]) -> bool:
     """A one-off without a video, as `pause` writes it for a slot and `resume` takes it out again."""
     return (
         record.wave_id is None
         and record.video_id is None
         and record.is_unsent_live
-        and schedule_id not in expansion.schedules
+        and schedule_id not in schedules
     )
 
 
 def _enter_schedules(
-    channels: Mapping[str, _Channel], records: Mapping[str, Record], expansion: Expansion, now: Instant
+    channels: Mapping[str, _Channel],
+    records: Mapping[str, Record],
+    schedules: Mapping[str, Schedule],
+    now: Instant,
 ) -> None:
     """Note what is declared on each channel besides its slots."""
-    for schedule in expansion.schedules.values():
+    for schedule in schedules.values():
         channel = channels.get(schedule.channel)
         if channel is None or schedule.cancelled:
             continue
@@ -155,7 +160,9 @@ def _enter_schedules(
 # --- one channel --------------------------------------------------------------------------------------
 
 
-def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: SlotCalendar) -> None:
+def _fill_one(
+    channel: _Channel, schedules: Mapping[str, Schedule], now: Instant, calendar: SlotCalendar
+) -> None:
     kept = {
         record.at for record in channel.slots.values() if record.is_unsent_live and channel.names(record.at)
     }
@@ -164,7 +171,7 @@ def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: S
     last: Instant | None = None
     for at in sorted({*kept, *_ahead(channel, now)} - done):
         schedule_id = channel.slot_id(at)
-        if schedule_id in expansion.schedules:
+        if schedule_id in schedules:
             continue  # a one-off replaces the slot, even a cancelled one
         record = channel.slots.get(schedule_id)
         filling = lineup.take_back(record)
@@ -176,7 +183,7 @@ def _fill_one(channel: _Channel, expansion: Expansion, now: Instant, calendar: S
         if filling is None:
             continue
         last = at
-        expansion.schedules[schedule_id] = _slot(channel, schedule_id, at, filling)
+        calendar.filled[schedule_id] = _slot(channel, schedule_id, at, filling)
 
 
 def _ahead(channel: _Channel, now: Instant) -> Iterable[Instant]:

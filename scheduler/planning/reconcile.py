@@ -1,29 +1,28 @@
-"""The whole pipeline on one page: sources + record + now -> a plan and diagnostics. Pure.
+"""The whole pipeline on one page: sources + state + now -> a plan and diagnostics. Pure.
 
 Text becomes documents, documents become declarations, declarations become schedules, the schedules are held
-against the rules and the record, and what is left to do is the plan.
+against the rules and the state (`scheduler.planning.passes`), and what is left to do is the plan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from scheduler.checkout.source import Source
 from scheduler.desired.declarations import Declarations, Reader, declare
-from scheduler.diagnostics import Code, Diagnostic, in_order
-from scheduler.planning import expand, lineup, rename, rules
-from scheduler.planning.expand import Expansion, Schedule
-from scheduler.planning.inquiry import Inquiry
+from scheduler.diagnostics import Code, Diagnostic, Tally, in_order
+from scheduler.planning import lineup, rename
+from scheduler.planning.expand import Schedule
+from scheduler.planning.passes import Facts, Given, establish
 from scheduler.planning.plan import Plan, Subject, Surroundings, make_plan
-from scheduler.planning.rules import brake, not_allowed
 from scheduler.state.record import Record, State
 from scheduler.times import Instant, instant_text
 
 
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one look at the repository and the record."""
+    """What came of holding the repository against the state."""
 
     plan: Plan
     diagnostics: Sequence[Diagnostic]
@@ -55,10 +54,10 @@ def reconcile(
 ) -> Reconciled:
     """Plan what to do at `now`.
 
-    `proposal` is for `validate` and `plan`, which also refuse the past and only warn of the brake;
-    `force` lets a run past the brake. `state` is None where nothing was recorded yet. `only_check` is
-    for whoever wants the diagnostics alone: the plan, half of the work, is left empty. `declare` reads the
-    files, which a simulation does once for many plans.
+    `proposal` is for `validate` and `plan`, which also refuse the past and only warn of the brake; `force`
+    lets a run past the brake. `state` is None where nothing was recorded yet. `only_check` leaves the plan,
+    half of the work, empty: for callers that need the diagnostics alone. `declare` reads the files, which a
+    simulation does once for many plans.
     """
     declared, faults = declare(sources)
     if declared is None:
@@ -67,47 +66,38 @@ def reconcile(
             booked=state.schedules if state else {}, blocked={}, open_slots=(), archive=archive,
         )  # fmt: skip
     renaming = rename.rename(declared, state.schedules if state else {}, archive, now)
-    situation = _Situation(
+    records = renaming.records
+    archive = rename.without_former(archive, records)
+    given = Given(
         declared=declared,
-        records=renaming.records,
-        archive=rename.without_former(archive, renaming.records),
+        records=records,
+        known={**archive, **records} if archive else records,
+        failing={},
+        kept_blocked={},
         renaming=renaming,
-        now=now,
         surroundings=surroundings,
+        now=now,
         proposal=proposal,
         force=force,
-        only_check=only_check and not _may_fail(declared, renaming.records, now),
     )
-    decided = _decide(situation)
+    only_check = only_check and not _may_fail(declared, records, now)
+    decided = _decide(given, archive, only_check=only_check)
     for _ in range(REPEATS):
-        if not _fails_more(situation, decided):
+        again = _with_failures_known(decided)
+        if again is None:
             break
-        decided = _decide(situation, decided)
-    expansion = decided.expansion
+        decided = _decide(again, archive, only_check=only_check)
+    facts = decided.facts
     return Reconciled(
-        plan=_woken(decided.plan, decided.calendar.next_slot),
-        diagnostics=in_order([*faults, *expansion.faults.all()]),
-        declared=declared,
-        schedules=expansion.schedules,
+        plan=_woken(decided.plan, facts.calendar.next_slot),
+        diagnostics=in_order([*faults, *Tally.joined(facts.faults).all()]),
+        declared=facts.declared,
+        schedules=facts.schedules,
         booked=decided.booked,
-        blocked=expansion.blocked,
-        open_slots=decided.calendar.open_slots,
-        archive=situation.archive,
+        blocked=facts.blocked,
+        open_slots=facts.calendar.open_slots,
+        archive=archive,
     )
-
-
-class _Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known at `now`, renames applied."""
-
-    declared: Declarations
-    records: Mapping[str, Record]
-    archive: Mapping[str, Record]
-    renaming: rename.Renaming
-    now: Instant
-    surroundings: Surroundings
-    proposal: bool
-    force: bool
-    only_check: bool
 
 
 class _Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,31 +105,55 @@ class _Decided(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Plan
     booked: Mapping[str, Record]
-    expansion: Expansion
-    calendar: lineup.SlotCalendar
-    over: Mapping[str, Record]
-    """What this run will fail, as it will be."""
+    facts: Facts
 
 
 REPEATS = 3
-"""How often a plan is made again that fails something; the second time was enough in every test."""
+"""How often a plan that fails something is made again; the second time was enough in every test."""
 
 
-def _failing(situation: _Situation, decided: _Decided) -> dict[str, Record]:
-    """What a plan fails: as it is recorded (or would be), but failed."""
-    return {
+def _decide(given: Given, archive: Mapping[str, Record], *, only_check: bool) -> _Decided:
+    """Establish the facts, and plan."""
+    facts = establish(given)
+    if only_check:
+        return _Decided(plan=Plan(now=given.now, changes=()), booked=given.records, facts=facts)
+    subject = Subject(
+        declared=facts.declared,
+        schedules=facts.schedules,
+        blocked=facts.blocked,
+        records=given.records,
+        archive=archive,
+        renamed=given.renaming.renamed,
+        kept=facts.kept,
+        as_recorded=frozenset(facts.as_recorded),
+        surroundings=given.surroundings,
+        now=given.now,
+    )
+    plan, booked = make_plan(subject)
+    return _Decided(plan=plan, booked=booked, facts=facts)
+
+
+def _with_failures_known(decided: _Decided) -> Given | None:
+    """What a plan that fails something is made from again; None where nothing more fails than was known.
+
+    The video of a missed slot is free for the next slot in the same plan, and nothing is refused for the
+    sake of a publication that will not be. What was kept back stays so.
+    """
+    given, blocked = decided.facts.given, decided.facts.blocked
+    failing = {
         change.schedule_id: msgspec.structs.replace(
-            situation.records.get(change.schedule_id, change.after),
+            given.records.get(change.schedule_id, change.after),
             status="failed",
             reason=change.after.reason,
         )
         for change in decided.plan.changes
         if change.action in ("miss", "fail") and change.after is not None
     }
-
-
-def _fails_more(situation: _Situation, decided: _Decided) -> bool:
-    return not _failing(situation, decided).keys() <= decided.over.keys()
+    if failing.keys() <= given.failing.keys():
+        return None
+    failing = {**given.failing, **failing}
+    kept_blocked = {i: blocked[i] for i in failing if i in blocked}
+    return msgspec.structs.replace(given, failing=failing, kept_blocked=kept_blocked)
 
 
 def _may_fail(declared: Declarations, records: Mapping[str, Record], now: Instant) -> bool:
@@ -149,94 +163,8 @@ def _may_fail(declared: Declarations, records: Mapping[str, Record], now: Instan
     return any(record.scheduled_at <= due and record.is_unsent_live for record in records.values())
 
 
-def _decide(situation: _Situation, before: _Decided | None = None) -> _Decided:
-    """Expand, check, plan.
-
-    A plan that fails something is made again with that known (`before` is the one in question): the video of
-    a missed slot is free for the next slot in the same plan, and nothing is refused for the sake of a
-    publication that will not be. What was kept back the first time stays so.
-    """
-    declared, records, now = situation.declared, situation.records, situation.now
-    over = {} if before is None else {**before.over, **_failing(situation, before)}
-    known = {**situation.archive, **records} if situation.archive else records
-    coming = {**known, **over} if over else known
-    expansion = expand.expand(declared, known)
-    if before is not None:
-        expansion.blocked |= {i: code for i, code in before.expansion.blocked.items() if i in over}
-    as_recorded = _as_recorded(declared, records, expansion)
-    calendar = lineup.fill(declared, coming, expansion, now, as_recorded.difference(over))
-    as_recorded |= {i for i in over if i in records and records[i].slot} - expansion.schedules.keys()
-    as_recorded |= rename.waiting(declared, known, expansion)
-    withheld = [] if situation.force else brake.withheld(declared, records, expansion.schedules, as_recorded)
-    kept = {schedule_id: "brake" for schedule_id in withheld if records[schedule_id].is_unsent_live}
-    for channel in not_allowed.refused(declared, situation.surroundings):
-        declared.refused[channel] = "not-allowed"
-    rules.check(
-        Inquiry(
-            declared=declared,
-            records=known,
-            coming=coming,
-            undeclared=_undeclared(coming, expansion, {*as_recorded, *kept}.difference(over)),
-            withheld=withheld,
-            expansion=expansion,
-            calendar=calendar,
-            renaming=situation.renaming,
-            surroundings=situation.surroundings,
-            now=now,
-            proposal=situation.proposal,
-        )
-    )
-    if situation.only_check:
-        return _Decided(
-            plan=Plan(now=now, changes=()), booked=records, expansion=expansion, calendar=calendar, over=over
-        )
-    plan, booked = make_plan(
-        Subject(
-            declared=declared,
-            expansion=expansion,
-            records=records,
-            archive=situation.archive,
-            renamed=situation.renaming.renamed,
-            kept=kept,
-            as_recorded=frozenset(as_recorded),
-            surroundings=situation.surroundings,
-            now=now,
-        )
-    )
-    return _Decided(plan=plan, booked=booked, expansion=expansion, calendar=calendar, over=over)
-
-
 def _woken(plan: Plan, next_slot: Instant | None) -> Plan:
     """A slot that comes within the horizon is something new, too."""
     if next_slot is None or (plan.wake is not None and plan.wake <= next_slot):
         return plan
     return msgspec.structs.replace(plan, wake=max(next_slot, plan.now + 1))
-
-
-# --- what is recorded and not declared ---------------------------------------------------------------
-
-
-def _as_recorded(declared: Declarations, records: Mapping[str, Record], expansion: Expansion) -> set[str]:
-    """Live records whose own file cannot be read: unreadable is not withdrawn."""
-    if not (declared.unreadable or declared.hidden):
-        return set()
-    return {
-        schedule_id
-        for schedule_id, record in records.items()
-        if record.is_unsent_live
-        and schedule_id not in expansion.schedules
-        and (
-            declared.fault_of("wave", record.wave_id)
-            if record.wave_id is not None
-            else declared.fault_of("channel", record.channel_id)
-        )
-    }
-
-
-def _undeclared(known: Mapping[str, Record], expansion: Expansion, kept: Set[str]) -> dict[str, Record]:
-    """Records that count in the rules though nothing declares them: sent ones, and those that are kept."""
-    return {
-        schedule_id: record
-        for schedule_id, record in known.items()
-        if schedule_id not in expansion.schedules and (record.was_sent or schedule_id in kept)
-    }

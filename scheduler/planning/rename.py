@@ -13,7 +13,7 @@ import msgspec
 
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Related, error
-from scheduler.planning.expand import Expansion, Loc, Schedule
+from scheduler.planning.expand import Loc, Schedule
 from scheduler.state.record import Record, note
 from scheduler.times import Instant, instant_text
 from scheduler.wording import quoted
@@ -192,12 +192,13 @@ def without_former(archive: Mapping[str, Record], records: Mapping[str, Record])
     return {schedule_id: record for schedule_id, record in archive.items() if schedule_id not in former}
 
 
-def waiting(declared: Declarations, records: Mapping[str, Record], expansion: Expansion) -> set[str]:
+def waiting(
+    declared: Declarations, records: Mapping[str, Record], schedules: Mapping[str, Schedule]
+) -> set[str]:
     """Recorded ids that are not declared because their wave still names the channel by its former id.
 
     They wait: the former id is reported as an unknown channel.
     """
-    schedules = expansion.schedules
     return {
         new
         for new, record in records.items()

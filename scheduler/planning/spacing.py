@@ -31,7 +31,7 @@ def clashes(inquiry: Inquiry, rules: Sequence[PairRule]) -> list[Violation]:
     if not suspicious:
         return []
     settings = inquiry.declared.settings
-    blocked = set(inquiry.expansion.blocked)
+    blocked = set(inquiry.blocked)
     while True:
         held = {name for name in blocked if _is_moved(inquiry, name)}
         found: list[Clash] = []
@@ -46,7 +46,7 @@ def clashes(inquiry: Inquiry, rules: Sequence[PairRule]) -> list[Violation]:
 
 def _is_moved(inquiry: Inquiry, schedule_id: str) -> bool:
     """Whether a live schedule is declared for another time than it is recorded for."""
-    record, schedule = inquiry.coming.get(schedule_id), inquiry.expansion.schedules.get(schedule_id)
+    record, schedule = inquiry.coming.get(schedule_id), inquiry.schedules.get(schedule_id)
     return record is not None and schedule is not None and record.is_unsent_live and record.at != schedule.at
 
 

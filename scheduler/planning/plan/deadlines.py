@@ -97,7 +97,7 @@ def _ordered_groups(draft: PlanDraft) -> dict[str, list[tuple[int, str]]]:
     """
     groups: dict[str, list[tuple[int, str]]] = defaultdict(list)
     subject = draft.subject
-    for schedule_id, schedule in subject.expansion.schedules.items():
+    for schedule_id, schedule in subject.schedules.items():
         if schedule.group.after_success and not schedule.cancelled:
             groups[schedule.group.id or ""].append((schedule.position, schedule_id))
     if subject.declared.unreadable or subject.declared.hidden:

@@ -35,9 +35,9 @@ def book(draft: PlanDraft, pauses: Pauses) -> None:
     for schedule_id, former in subject.renamed.items():
         renamed = draft.records[schedule_id]
         draft.note("update", schedule_id, renamed, renamed, f"renamed from {former}")
-    blocked, archive = subject.expansion.blocked, subject.archive
+    blocked, archive = subject.blocked, subject.archive
     mint = _Mint(draft, pauses)
-    for schedule_id, schedule in subject.expansion.schedules.items():
+    for schedule_id, schedule in subject.schedules.items():
         record = draft.records.get(schedule_id) or archive.get(schedule_id)
         if record is None:
             if schedule_id not in blocked:
@@ -169,7 +169,7 @@ def _withdraw(draft: PlanDraft) -> None:
     for schedule_id, record in subject.records.items():
         if (
             record.is_unsent_live
-            and schedule_id not in subject.expansion.schedules
+            and schedule_id not in subject.schedules
             and schedule_id not in subject.kept
             and schedule_id not in subject.as_recorded
         ):

@@ -58,7 +58,7 @@ def _halting(situation: Situation) -> Iterator[tuple[str, Record]]:
     for some in (records, archived):
         for schedule_id, record in some.items():
             if record.wave_id in waves:
-                schedule = subject.expansion.schedules.get(schedule_id)
+                schedule = subject.schedules.get(schedule_id)
                 if schedule is not None and not schedule.cancelled:
                     yield schedule_id, record
             elif record.halt and subject.is_unreadable(record):

@@ -62,7 +62,7 @@ def _may_go_again(record: Record, intent: Intent) -> bool:
 def _send_again(situation: Situation, schedule_id: str, record: Record, intent: Intent) -> None:
     """`at-least-once`: the lookup found nothing, so the same key goes out once more."""
     subject, now = situation.subject, situation.now
-    schedule = subject.expansion.schedules.get(schedule_id)
+    schedule = subject.schedules.get(schedule_id)
     withdrawn = not subject.is_unreadable(record) if schedule is None else schedule.cancelled
     deadline = read_utc(intent.not_after)
     if withdrawn or now > deadline or record.attempts >= subject.declared.settings.retry.attempts:
@@ -122,7 +122,7 @@ def proceed_finished(situation: Situation, schedule_id: str, record: Record) -> 
 
 
 def _is_ahead(situation: Situation, schedule_id: str) -> bool:
-    schedule = situation.subject.expansion.schedules.get(schedule_id)
+    schedule = situation.subject.schedules.get(schedule_id)
     return schedule is not None and schedule.at > situation.now
 
 

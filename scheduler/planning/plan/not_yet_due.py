@@ -14,7 +14,7 @@ from scheduler.times import Instant
 def without_far_ahead(situation: Situation) -> list[str]:
     """The ids of all records that need a decision now. Remembers when to wake for the others."""
     subject, draft = situation.subject, situation.draft
-    schedules, blocked = subject.expansion.schedules, subject.expansion.blocked
+    schedules, blocked = subject.schedules, subject.blocked
     channels = _unheld_channels(situation)
     soonest: Instant | None = None
     others: list[str] = []

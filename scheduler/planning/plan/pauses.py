@@ -26,7 +26,7 @@ class Pauses:
         """Everything that holds a record back now. Any of them does."""
         subject = self._subject
         found: list[Pause | None] = []
-        schedule = subject.expansion.schedules.get(schedule_id)
+        schedule = subject.schedules.get(schedule_id)
         if schedule is not None:
             if schedule.paused is schedule.group.paused is None and self._nothing_on(schedule.channel):
                 return ()  # as nearly always; it is asked twice for each of 100,000 new schedules

@@ -9,7 +9,8 @@ import msgspec
 
 from scheduler import desired
 from scheduler.desired.declarations import Declarations
-from scheduler.planning.expand import Expansion
+from scheduler.diagnostics import Code
+from scheduler.planning.expand import Schedule
 from scheduler.state.record import Record
 from scheduler.times import Instant
 
@@ -101,7 +102,9 @@ class Subject(msgspec.Struct, kw_only=True):
     """Everything that a plan is made from."""
 
     declared: Declarations
-    expansion: Expansion
+    schedules: Mapping[str, Schedule]
+    blocked: Mapping[str, Code]
+    """Ids of schedules that must not be adopted, moved or sent, with the rule they break."""
     records: Mapping[str, Record]
     """The state, renames applied."""
     archive: Mapping[str, Record]
@@ -131,7 +134,7 @@ class Subject(msgspec.Struct, kw_only=True):
 
     def is_held(self, schedule_id: str, channel_id: str) -> bool:
         """A rule keeps it back, or its channel cannot be used: it waits, and later is missed."""
-        return schedule_id in self.expansion.blocked or not self.declared.can_send(channel_id)
+        return schedule_id in self.blocked or not self.declared.can_send(channel_id)
 
 
 class PlanDraft:

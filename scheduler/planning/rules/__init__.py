@@ -12,6 +12,9 @@ import pkgutil
 from collections.abc import Iterable
 from importlib import import_module
 
+import msgspec
+
+from scheduler.diagnostics import Code, Tally
 from scheduler.planning import spacing
 from scheduler.planning.inquiry import Inquiry, Rule, Violation
 
@@ -49,17 +52,24 @@ def _rules() -> tuple[Rule, ...]:
 RULES = _rules()
 
 
-def check(inquiry: Inquiry) -> None:
-    """Apply every rule; faults and blocked ids go into the expansion, where the next rule sees them."""
+def check(inquiry: Inquiry) -> tuple[dict[str, Code], Tally]:
+    """Apply every rule: what is blocked after it, and what is to be reported.
+
+    Rules only return what they find. It is put together here, at once, so that a rule sees what those
+    before it have blocked; of two codes for one schedule the first stays.
+    """
+    blocked, faults = dict(inquiry.blocked), Tally()
+    inquiry = msgspec.structs.replace(inquiry, blocked=blocked)
+
+    def enter(violations: Iterable[Violation]) -> None:
+        for violation in violations:
+            for schedule_id in violation.blocks:
+                blocked.setdefault(schedule_id, violation.code)
+            if violation.describe is not None:
+                faults.tell(violation.code, violation.file, violation.describe)
+
     for rule in RULES:
         if rule.check is not None:
-            _enter(inquiry, rule.check(inquiry))
-    _enter(inquiry, spacing.clashes(inquiry, [rule.pairs for rule in RULES if rule.pairs is not None]))
-
-
-def _enter(inquiry: Inquiry, violations: Iterable[Violation]) -> None:
-    for violation in violations:
-        for schedule_id in violation.blocks:
-            inquiry.expansion.blocked.setdefault(schedule_id, violation.code)
-        if violation.describe is not None:
-            inquiry.expansion.faults.tell(violation.code, violation.file, violation.describe)
+            enter(rule.check(inquiry))
+    enter(spacing.clashes(inquiry, [rule.pairs for rule in RULES if rule.pairs is not None]))
+    return blocked, faults

@@ -23,7 +23,7 @@ def _copies(inquiry: Inquiry) -> Iterator[Violation]:
 
     It is either a copy, which would publish the same once more, or the original: a person has to say.
     """
-    renaming, records, schedules = inquiry.renaming, inquiry.records, inquiry.expansion.schedules
+    renaming, records, schedules = inquiry.renaming, inquiry.records, inquiry.schedules
     if not renaming.faults:
         return
     held: dict[tuple[str, str | None], list[str]] = defaultdict(list)
@@ -49,16 +49,16 @@ def _former_ids(inquiry: Inquiry) -> Iterator[Violation]:
     Where a wave still names a channel by its former id, which is reported as an unknown channel, what is
     recorded under the new id waits.
     """
-    declared, expansion = inquiry.declared, inquiry.expansion
+    declared, schedules = inquiry.declared, inquiry.schedules
     for new, record in inquiry.records.items():
         for old in record.former_ids:
-            schedule = expansion.schedules.get(old)
+            schedule = schedules.get(old)
             if schedule is None or old == new:
                 continue
-            if new not in expansion.schedules and schedule.channel not in declared.channels:
+            if new not in schedules and schedule.channel not in declared.channels:
                 if record.is_unsent_live:
                     yield Violation(code="unknown-channel", blocks=[new])
-                if old in expansion.blocked:
+                if old in inquiry.blocked:
                     continue
             yield Violation(
                 code=RULE.code,

@@ -24,11 +24,11 @@ SENT_LATELY = 86_400
 
 def check(inquiry: Inquiry) -> Iterator[Violation]:
     """Errors for times and videos; in proposals, warnings for what was cancelled too late."""
-    declared, blocked = inquiry.declared, inquiry.expansion.blocked
+    declared, blocked = inquiry.declared, inquiry.blocked
     moved: list[Schedule] = []
     replaced: dict[tuple[str, Loc], list[Schedule]] = {}
     cancelled: dict[tuple[str, Loc], list[Schedule]] = {}
-    for schedule_id, schedule in inquiry.expansion.schedules.items():
+    for schedule_id, schedule in inquiry.schedules.items():
         record = inquiry.records.get(schedule_id)
         if record is None or not record.was_sent:
             continue

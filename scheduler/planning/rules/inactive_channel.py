@@ -14,11 +14,11 @@ from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
 
 def check(inquiry: Inquiry) -> Iterator[Violation]:
     """Each schedule at its place; recorded slots once for each channel, at its `active`."""
-    declared, expansion = inquiry.declared, inquiry.expansion
+    declared, schedules = inquiry.declared, inquiry.schedules
     inactive = {name for name, channel in declared.channels.items() if not channel.active}
     slots: dict[str, list[str]] = defaultdict(list)
-    for schedule in expansion.schedules.values() if inactive else ():
-        if schedule.channel not in inactive or schedule.cancelled or schedule.id in expansion.blocked:
+    for schedule in schedules.values() if inactive else ():
+        if schedule.channel not in inactive or schedule.cancelled or schedule.id in inquiry.blocked:
             continue
         if schedule.slot:
             slots[schedule.channel].append(schedule.id)

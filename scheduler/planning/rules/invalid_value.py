@@ -15,7 +15,7 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
     """The `metadata` of an entry, once for all of its schedules."""
     problems: dict[int, str | None] = {}
     refused: dict[int, list[Schedule]] = {}
-    for schedule in inquiry.expansion.schedules.values():
+    for schedule in inquiry.schedules.values():
         metadata, group = schedule.group.metadata, id(schedule.group)
         if metadata is None:
             continue

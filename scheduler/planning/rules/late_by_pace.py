@@ -34,7 +34,7 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
 
 def _lines(inquiry: Inquiry) -> dict[str, list[Schedule]]:
     """What is still to be sent by each token, for the tokens that have too much to do at any time."""
-    declared, records, schedules = inquiry.declared, inquiry.records, inquiry.expansion.schedules
+    declared, records, schedules = inquiry.declared, inquiry.records, inquiry.schedules
     tokens = {
         name: (inquiry.surroundings.token_for(channel) or "", channel.lead)
         for name, channel in declared.channels.items()

@@ -41,7 +41,7 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
     """Each such channel once; it blocks everything on it."""
     found = refused(inquiry.declared, inquiry.surroundings)
     held: dict[str, list[str]] = defaultdict(list)
-    for schedule_id, schedule in inquiry.expansion.schedules.items() if found else ():
+    for schedule_id, schedule in inquiry.schedules.items() if found else ():
         if schedule.channel in found:
             held[schedule.channel].append(schedule_id)
     for name, (origin, patterns) in found.items():

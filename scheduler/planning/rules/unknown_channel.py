@@ -21,10 +21,10 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
 
 def _schedules(inquiry: Inquiry) -> Iterator[Violation]:
     """Schedules on channels that are not declared, but for those that are over: their channel may go."""
-    declared, expansion = inquiry.declared, inquiry.expansion
-    missing = {schedule.channel for schedule in expansion.schedules.values()} - declared.channels.keys()
-    for schedule in expansion.schedules.values() if missing else ():
-        if schedule.channel not in missing or schedule.id in expansion.blocked:
+    declared, schedules = inquiry.declared, inquiry.schedules
+    missing = {schedule.channel for schedule in schedules.values()} - declared.channels.keys()
+    for schedule in schedules.values() if missing else ():
+        if schedule.channel not in missing or schedule.id in inquiry.blocked:
             continue
         record = inquiry.records.get(schedule.id)
         if record is not None and not record.is_unsent_live and not may_revive(schedule, record):
