@@ -9,30 +9,30 @@ import sys
 
 def main() -> None:
     """Run the command line. Leaves by SystemExit."""
-    _open_what_is_closed()
-    gc.disable()  # a short-lived process: the collector costs more than what it would free
+    _open_closed_streams()
+    gc.disable()  # a short-lived process: collecting costs more than it frees
     from scheduler.app import idle
 
-    words = idle.answer(sys.argv[1:], os.environ)
-    if words is not None:
-        sys.stdout.write(words)
+    output = idle.answer(sys.argv[1:], os.environ)
+    if output is not None:
+        sys.stdout.write(output)
         sys.exit(0)
     from scheduler.cli.main import main as run
 
     try:
         run()
     finally:
-        gc.freeze()  # what is left goes with the process: nothing has to be looked through at its end
+        gc.freeze()  # the process ends: nothing has to be collected
 
 
-def _open_what_is_closed() -> None:
-    """Have input, output and errors stand for something, as a cron or a supervisor may close them.
+def _open_closed_streams() -> None:
+    """Open stdin, stdout and stderr where a cron or supervisor has closed them.
 
-    Else the next file that is opened, perhaps the record, would be what every other program takes for them.
+    Otherwise the next file to be opened, perhaps the state, would get their numbers, and be written to.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: its own
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest free one, which is its own
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 

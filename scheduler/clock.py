@@ -1,7 +1,7 @@
-"""The one room that reads the clock and that sleeps.
+"""The only module that reads the clock and that sleeps.
 
-A clock that is started at a given instant (`--now`) runs on from there, at the machine's own speed; the
-real one is read each time, so that it follows a machine that was suspended or whose clock was set right.
+A clock started at a given instant (`--now`) continues from there at normal speed; the real one is read each
+time, so that it is right after the machine was suspended or its clock was corrected.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Callable
 from scheduler.times import Instant
 
 _UNSET = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""The clock for deadlines. On Linux the plain monotonic one stands still while a machine is suspended."""
+"""The clock for deadlines. On Linux the plain monotonic one stops while the machine is suspended."""
 NAP = 0.2
-"""Seconds that are slept at one time: so soon a waiting notices that it should end."""
+"""Seconds of one sleep: how soon a waiting process notices that it should end."""
 
 
 class Clock:
@@ -33,15 +33,15 @@ class Clock:
     def moment(self) -> float:
         """The present instant with its fraction."""
         if self.is_real:
-            return time.time()  # noqa: TID251 - this is that room
+            return time.time()  # noqa: TID251 - this is that module
         return time.monotonic() + self._offset
 
     def monotonic(self) -> float:
-        """Seconds on a clock that nobody sets, and that goes on while the machine sleeps: for deadlines."""
+        """Seconds on a clock that nobody sets, and that continues during suspend: for deadlines."""
         return time.clock_gettime(_UNSET)
 
     def end(self) -> None:
-        """End every waiting, now and later. A signal's handler calls this, so it takes no lock."""
+        """End all waiting, now and later. Called from a signal handler, so it takes no lock."""
         self._ended = True
 
     @property
@@ -49,12 +49,12 @@ class Clock:
         return self._ended
 
     def sleep(self, seconds: float) -> bool:
-        """Wait; False where the waiting was ended early."""
+        """Wait; False if the wait was ended early."""
         end = time.monotonic() + seconds
         return self._nap(lambda: end - time.monotonic())
 
     def sleep_until(self, moment: float) -> bool:
-        """Wait until the clock shows `moment`; False where the waiting was ended early."""
+        """Wait until the clock shows `moment`; False if the wait was ended early."""
         return self._nap(lambda: moment - self.moment())
 
     def _nap(self, left: Callable[[], float]) -> bool:
@@ -63,6 +63,6 @@ class Clock:
         return not self._ended
 
     def back_off(self, attempt: int) -> None:
-        """Wait a random while, longer with each attempt: two that lost a race do not meet again."""
+        """Wait a random time, longer with each attempt, so that two that collided do not collide again."""
         longest = min(0.05 * 2**attempt, 5.0)
         self.sleep(longest * secrets.randbelow(1_000) / 1_000)

@@ -1,8 +1,8 @@
-"""The named points before and after each effect, where a test may end the process for good, or stop it.
+"""The named points before and after each effect, where a test may kill or stop the process.
 
-`failpoint` does nothing unless an environment variable (set by tests alone) names the point:
+`failpoint` does nothing unless an environment variable (set only by tests) names the point:
 `SCHEDULER_CRASH_AT`: the process kills itself as `kill -9` would, without cleaning up;
-`SCHEDULER_STOP_AT`: it stops, as a machine that is suspended, until somebody sends it SIGCONT.
+`SCHEDULER_STOP_AT`: it stops, like a suspended machine, until it gets SIGCONT.
 `name#2` means the second time that the point is passed.
 """
 
@@ -41,13 +41,13 @@ FAILPOINTS = (
     "job-told",
     "job-marked",
 )
-"""Every name, by room, in the order in which they are passed; a test compares them with the calls."""
+"""Every name, by module, in the order in which they are passed; a test compares them with the calls."""
 
 _passed: Counter[str] = Counter()
 
 
 def failpoint(name: str) -> None:
-    """Die or stop here, if a test asked for it."""
+    """Kill or stop the process here, if a test asked for it."""
     crash, stop = os.environ.get("SCHEDULER_CRASH_AT"), os.environ.get("SCHEDULER_STOP_AT")
     if crash is None and stop is None:
         return

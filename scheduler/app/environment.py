@@ -1,7 +1,7 @@
-"""What the operator's environment says: switches, allow lists, and tokens by the names of their variables.
+"""The operator's environment: switches, allow lists, and tokens by the names of their variables.
 
-The value of a token leaves through `token_reader` alone, for the socket. A token may stand in a file that
-`<NAME>_FILE` names, which is read anew each time: what rotates tokens needs no restart.
+Only `token_reader` returns the value of a token, for the socket. A token may be in a file that `<NAME>_FILE`
+names, which is read again each time, so tokens can be rotated without a restart.
 """
 
 from __future__ import annotations
@@ -14,31 +14,22 @@ from scheduler.planning.plan import Surroundings
 
 FILE_SUFFIX = "_FILE"
 LONGEST_TOKEN = 16_384
-"""Bytes that are read of a token's file."""
+"""Bytes that are read from a token's file."""
 
 
 def surroundings_of(environ: Mapping[str, str]) -> Surroundings:
-    """The part of the environment that decisions depend on; only the names of tokens enter it."""
+    """The part of the environment that decisions depend on; of tokens, only the names."""
     return Surroundings(
-        stopped=_is_on(environ.get("SCHEDULER_PAUSED", "")),
-        allow=_patterns(environ.get("SCHEDULER_ALLOW", "")),
+        # anything but a clear no: a misspelled stop must still stop
+        stopped=environ.get("SCHEDULER_PAUSED", "").strip().lower() not in ("", "0", "false", "no", "off"),
+        # an empty list counts as not set: CI passes unset variables as empty ones
+        allow=tuple(filter(None, re.split(r"[,\s]+", environ.get("SCHEDULER_ALLOW", "")))) or None,
         tokens=frozenset(_token_names(environ)),
     )
 
 
-def _is_on(text: str) -> bool:
-    """`1`, and whatever else is meant as a yes: a stop that is misspelled must still stop."""
-    return text.strip().lower() not in ("", "0", "false", "no", "off")
-
-
-def _patterns(text: str) -> tuple[str, ...] | None:
-    """A list parted by commas or blanks; an empty one is taken as not given, as CI passes unset variables."""
-    patterns = tuple(filter(None, re.split(r"[,\s]+", text)))
-    return patterns or None
-
-
 def _token_names(environ: Mapping[str, str]) -> Iterator[str]:
-    """Every variable that could hold a token: it has a value itself, or names a file that has one."""
+    """Every variable that could contain a token: itself, or in the file that its `_FILE` names."""
     for name, value in environ.items():
         if value.strip():
             if _is_sendable(value.strip()):
@@ -49,7 +40,7 @@ def _token_names(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def token_reader(environ: Mapping[str, str]) -> Callable[[str | None], str | None]:
-    """How the value of a token is read from the environment, or from its file; None where there is none."""
+    """A function that reads a token from its variable or its file; it returns None where there is none."""
 
     def read(name: str | None) -> str | None:
         if name is None:
@@ -64,14 +55,14 @@ def token_reader(environ: Mapping[str, str]) -> Callable[[str | None], str | Non
 
 
 def _is_sendable(token: str) -> bool:
-    """Whether a header can carry it; a token with a blank in it counts as not set."""
+    """Whether an HTTP header can carry it; a token with a space in it counts as not set."""
     return bool(token) and token.isascii() and token.isprintable() and " " not in token
 
 
 def _in_file(path: str) -> str | None:
-    """The token in a file; None where it is empty, no text, or cannot be read."""
+    """The token in a file; None where the file is empty, not text, or unreadable."""
     try:
-        if not Path(path).is_file():  # a pipe would be waited for
+        if not Path(path).is_file():  # reading a pipe would block
             return None
         with Path(path).open("rb") as file:
             text = file.read(LONGEST_TOKEN).decode("ascii").strip()
@@ -81,21 +72,21 @@ def _in_file(path: str) -> str | None:
 
 
 def who_runs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Who and what made GitHub Actions run this, for the history of the record: `actor`, `event`, `run`.
+    """Who and what started this on GitHub Actions, for the history of the state: `actor`, `event`, `run`.
 
-    Elsewhere it is empty: there git's own author says it.
+    Empty elsewhere: there git's own author is enough.
     """
     if not on_actions(environ):
         return {}
     server, repository, run = (
         environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")
     )
-    told = {
+    facts = {
         "actor": environ.get("GITHUB_TRIGGERING_ACTOR") or environ.get("GITHUB_ACTOR", ""),
         "event": environ.get("GITHUB_EVENT_NAME", ""),
         "run": f"{server}/{repository}/actions/runs/{run}" if server and repository and run else "",
     }
-    return {name: " ".join(words.split()) for name, words in told.items() if words.strip()}
+    return {name: " ".join(text.split()) for name, text in facts.items() if text.strip()}
 
 
 def on_actions(environ: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""Channels that answer as the conditions say: yes, a definite no, a rate limit, or nothing certain."""
+"""Channels that answer as the conditions say: accepted, refused, rate limited, or unknown."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from random import Random
 
 from scheduler.delivery.dispatcher import Request
 from scheduler.simulation.conditions import Conditions
-from scheduler.simulation.world import SimulatedWay, World
+from scheduler.simulation.world import SimulatedDispatcher, World
 from scheduler.state.answers import Answer
 from scheduler.times import Instant
 
 RUN_TAKES = 60
-"""Seconds from the dispatch to the end of the channel's run."""
+"""Seconds from the dispatch to the end of the channel's workflow run."""
 LIMITED_FOR = 60
-"""Seconds that a rate limit asks to wait: GitHub's least, where it names no time."""
+"""Seconds that a rate limit asks to wait: GitHub's minimum where it does not state a time."""
 
 
-class Channels(SimulatedWay):
-    """The way out to all channels. A request's fate hangs on its schedule and attempt alone.
+class Channels(SimulatedDispatcher):
+    """All channels. A request's outcome depends on its schedule and attempt alone.
 
-    So trying another setting changes nothing for the requests that are made all the same.
+    So trying another setting changes nothing for the requests that are made in both cases.
     """
 
     def __init__(self, world: World, conditions: Conditions, number: int) -> None:
@@ -33,7 +33,7 @@ class Channels(SimulatedWay):
         """When the last request of each schedule left (epoch seconds)."""
 
     def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
-        """All requests leave now; the answers come as late as the latency says, one after the other."""
+        """All requests leave now; the answers arrive as late as the latency says, one after the other."""
         begun = self.world.now
         answers = []
         for place, request in enumerate(requests):

@@ -1,4 +1,4 @@
-"""What is given: how often ticks come and how late, what the channels answer, and the settings to try."""
+"""What a simulation is given: how often runs start and how late, how channels answer, and settings to try."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.times import TimeError, duration_text, read_duration
 from scheduler.wording import quoted
 
-_FORM = "write a duration (20m), the least and the most (0s..20m), or the median between them (0s..2h..5h)"
+_FORM = (
+    "write a duration (`20m`), a minimum and maximum (`0s..20m`), or with the median between (`0s..2h..5h`)"
+)
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """Durations in seconds as they fall: half of them below the middle, evenly on either side of it."""
+    """A distribution of durations in seconds: half of them below the middle, uniform on either side of it."""
 
     least: int
     middle: float
     most: int
 
     def at(self, share: float) -> float:
-        """The duration that this share (0 to 1) of all does not exceed."""
+        """The quantile: the duration that this share (0 to 1) of all does not exceed."""
         if share <= 0.5:
             return self.least + (self.middle - self.least) * share * 2
         return self.middle + (self.most - self.middle) * (share * 2 - 1)
@@ -41,16 +43,16 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 GITHUB = Spread(0, 286 * 60, 732 * 60)
-"""How late GitHub's cron was seen to be: 25 scheduled runs, a median of 286 and a maximum of 732 minutes."""
+"""How late GitHub's cron was measured to be: 25 runs, a median of 286 and a maximum of 732 minutes."""
 
 
 def read_spread(text: str) -> Spread:
-    """The spread that a text such as `20m`, `0s..20m` or `0s..2h..5h` says. Raises TimeError."""
+    """Read `20m`, `0s..20m`, `0s..2h..5h` or `github`. Raises TimeError."""
     if text == "github":
         return GITHUB
     ends = [read_duration("0s" if part == "0" else part) for part in text.split("..")]
     if len(ends) > 3 or ends != sorted(ends):
-        raise TimeError(f"{quoted(text)} is not a span of durations", _FORM)
+        raise TimeError(f"{quoted(text)} is not a range of durations", _FORM)
     middle = ends[1] if len(ends) == 3 else (ends[0] + ends[-1]) / 2
     return Spread(ends[0], middle, ends[-1])
 
@@ -59,30 +61,30 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     """The conditions of a simulation. Durations are in seconds, shares from 0 to 1."""
 
     every: Spread
-    """From one tick to the next, as they are wanted."""
+    """From one scheduled tick to the next."""
     late: Spread = Spread(0, 0, 0)
-    """How much later a tick comes than it was wanted."""
+    """How much later than scheduled a tick starts."""
     drop: float = 0.0
-    """The share of ticks that never come."""
+    """The share of ticks that never start."""
     hold: int = 0
     latency: Spread = Spread(0, 0, 0)
-    """How long a channel takes to answer, and the home of the record to load or save it."""
+    """How long a channel takes to answer, and the store to load or save the state."""
     refuse: float = 0.0
-    """The share of requests that are refused for good."""
+    """The share of requests that are refused permanently."""
     limit: float = 0.0
-    """The share that meets a rate limit."""
+    """The share that is rate limited."""
     unknown: float = 0.0
-    """The share whose answer is lost; of these every other one has arrived."""
+    """The share whose answer is lost; half of these requests arrived."""
     lead: int | None = None
-    """Instead of each channel's own."""
+    """Overrides each channel's own."""
     catch_up: int | None = None
-    """Instead of the settings' and each wave's own."""
+    """Overrides the settings' and each wave's own."""
     pace: Pace | None = None
     seed: int = 1
 
 
 class Reading:
-    """Reads the files once, and puts the settings to try in the place of those that are declared."""
+    """Reads the files once, and replaces the declared settings by those to try."""
 
     def __init__(self, sources: Iterable[Source], conditions: Conditions) -> None:
         declared, self._faults = declare(sources)

@@ -1,7 +1,7 @@
-"""Which setting would have been enough: each candidate is simulated, so that nothing is only believed.
+"""Which setting would have been enough. Each candidate is simulated, so every answer is a tested one.
 
-A candidate is first read off the ticks, then tried, with a `catch_up` that nothing exceeds, so that the
-trial says how far it falls short; and then raised by that much.
+A candidate is first computed from the ticks, then tried with a `catch_up` that nothing exceeds, so that the
+trial shows by how much it falls short; then it is raised by that much.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from scheduler.simulation.replay import Fate, History
 from scheduler.times import Instant
 
 PATIENT = 366 * 86_400
-"""Seconds of a `catch_up` with which nothing is missed."""
+"""Seconds: a `catch_up` with which nothing is missed."""
 TRIES = 5
-"""How often a candidate is raised before it is given up."""
+"""How often a candidate is raised before the search gives up."""
 
 Play = Callable[[Conditions], Sequence[History]]
 Limit = Callable[[Fate], int]
-"""How long after its publish time a publication may leave, in seconds."""
+"""How long after its publish time a publication may be sent, in seconds."""
 
 
 class Enough(msgspec.Struct, frozen=True, kw_only=True):
-    """The least values (seconds, whole minutes) that are enough, each alone; None where none was found."""
+    """The smallest sufficient values (seconds, whole minutes), each on its own; None where none was found."""
 
     catch_up: int | None
     lead: int | None
@@ -47,7 +47,7 @@ class Search:
         }
 
     def to_miss_nothing(self) -> Enough:
-        """What lets every publication leave within its `catch_up`."""
+        """Settings with which every publication is sent within its `catch_up`."""
         return Enough(
             catch_up=self._catch_up(),
             lead=self._lead(self._own_catch_up),
@@ -55,11 +55,11 @@ class Search:
         )
 
     def to_be_in_time(self) -> Enough:
-        """What lets every publication leave by its publish time."""
+        """Settings with which every publication is sent by its publish time."""
         return Enough(catch_up=None, lead=self._lead(self._in_time), hold=self._hold(self._in_time))
 
     def _in_time(self, fate: Fate) -> int:
-        """None, unless the publish time is so near the beginning that nothing could be in time for it."""
+        """0, unless the publish time is so near the start that nothing could be in time for it."""
         return max(0, self._histories[0].starts[0] + self._slack - fate.at)
 
     def _own_catch_up(self, fate: Fate) -> int:
@@ -75,7 +75,7 @@ class Search:
         return None if short is None else _minutes(short)
 
     def _lead(self, limit: Limit) -> int | None:
-        """Enough that some run begins between due and the limit."""
+        """Enough that some run starts between due and the limit."""
         hold, slack = self._conditions.hold, self._slack
 
         def missing(fate: Fate, starts: Sequence[Instant]) -> int:
@@ -84,7 +84,7 @@ class Search:
         return self._raised("lead", _minutes(_most(self._histories, missing)), limit)
 
     def _hold(self, limit: Limit) -> int | None:
-        """Enough that a run which began before due is still there then (the ticks are those of no hold)."""
+        """Enough that a run that started before due still holds then (the ticks are those without hold)."""
         without = self._patiently({"hold": 0})
 
         def missing(fate: Fate, starts: Sequence[Instant]) -> int:
@@ -97,7 +97,7 @@ class Search:
     # --- trying -----------------------------------------------------------------------------------
 
     def _raised(self, setting: Literal["lead", "hold"], candidate: int, limit: Limit) -> int | None:
-        """The candidate, raised until it is enough; None where that is of no use."""
+        """The candidate, raised until it is enough; None where raising does not help."""
         for _ in range(TRIES):
             short = _short(self._patiently({setting: candidate}), limit)
             if short is None:
@@ -109,7 +109,7 @@ class Search:
 
     @property
     def _slack(self) -> int:
-        """Seconds that a run takes to load, to save its intent, and to send."""
+        """Seconds that a run takes to load, to save its intents, and to send."""
         return 3 * self._conditions.latency.most
 
     def _patiently(self, changes: Mapping[str, Any]) -> Sequence[History]:
@@ -117,7 +117,7 @@ class Search:
 
 
 def _most(histories: Sequence[History], missing: Callable[[Fate, Sequence[Instant]], int]) -> int:
-    """The most that any publication is missing, by the starts of its run."""
+    """The largest shortfall of any publication, given the starts of the runs."""
     return max(
         (
             missing(fate, history.starts)
@@ -130,7 +130,7 @@ def _most(histories: Sequence[History], missing: Callable[[Fate, Sequence[Instan
 
 
 def _short(histories: Sequence[History], limit: Limit) -> int | None:
-    """By how many seconds the worst left after its limit; None where some never left."""
+    """By how many seconds the latest publication exceeded its limit; None where one was never sent."""
     worst = -PATIENT
     for history in histories:
         for fate in history.fates:

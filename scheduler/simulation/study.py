@@ -1,4 +1,4 @@
-"""A simulation as a whole: many runs, and what they say about each wave and each channel."""
+"""A simulation as a whole: many passes, and what they show about each wave and each channel."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ from scheduler.simulation.replay import Fate, History, Kind, Stage, replay
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """How the publications of one wave, or on one channel, fared over all runs. Durations are in seconds."""
+    """The results of one wave or one channel over all passes. Durations are in seconds."""
 
     kind: Literal["wave", "channel"]
     id: str
     lead: int
-    """The least of its publications; so is `catch_up`."""
+    """The smallest among its publications; so is `catch_up`."""
     catch_up: int
     sent: int
     on_time: int
-    """Of these, how many left within the lead: by the publish time, that is."""
+    """How many were sent within the lead, that is, by the publish time."""
     missed: int
     failed: int
     held: int
     median: int | None
     """Lateness from due (the publish time minus the lead), of what was sent."""
     most: int | None
-    """What 95 % did not exceed."""
+    """The 95th percentile."""
     worst: int | None
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """A publication that was not sent in some runs."""
+    """A publication that was not sent in some passes."""
 
     schedule_id: str
     kind: Kind
     why: str
-    """The commonest reason."""
+    """The most common reason."""
     runs: int
 
 
 class Study(msgspec.Struct, frozen=True, kw_only=True):
-    """What a simulation came to."""
+    """The result of a simulation."""
 
     stage: Stage
     conditions: Conditions
     runs: int
     publications: int
-    """In one run."""
+    """In one pass."""
     wanted: int
-    """Ticks over all runs; so are `dropped`."""
+    """Ticks over all passes; so are `dropped`."""
     dropped: int
     gap: int
-    """The longest time between the starts of two runs, in seconds."""
+    """The longest time between the starts of two consecutive runs, in seconds."""
     figures: Sequence[Figures]
     troubles: Sequence[Trouble]
     missing_nothing: Enough
@@ -68,7 +68,7 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def study(stage: Stage, conditions: Conditions, runs: int) -> Study:
-    """Play `runs` runs under the conditions, and look for the settings that would have been enough."""
+    """Play `runs` passes under the conditions, and search for settings that would have been enough."""
     played: dict[Conditions, list[History]] = {}
 
     def play(given: Conditions) -> list[History]:

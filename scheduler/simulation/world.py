@@ -1,7 +1,7 @@
-"""A world to run in that is no more than memory: time, the record, and what the channels have received.
+"""A world in memory: time, the state, and what the channels have received.
 
-`scheduler simulate` plays one runner in it, and waiting moves the clock. The tests build upon the same
-parts with runners that are stopped, and killed, between any two effects.
+`scheduler simulate` plays one runner in it, and waiting moves the clock. The tests use the same parts with
+runners that are stopped and killed between any two effects.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from scheduler.times import Instant
 
 @dataclass(kw_only=True)
 class SimulatedRun:
-    """A run that a channel's repository made of a dispatch. Times are epoch seconds."""
+    """A workflow run that a dispatch started in a channel's repository. Times are epoch seconds."""
 
     id: int
     shows: float
-    """From when a listing has it."""
+    """From when it is listed."""
     ends: float
     conclusion: str
 
@@ -43,19 +43,19 @@ class World:
     """By key."""
 
     def overwrite(self, state: State) -> None:
-        """Store a state without any question."""
+        """Store a state without comparing."""
         self.state = state
         self.version += 1
 
     def start_run(self, key: str, *, lag: float, takes: float, conclusion: str = "success") -> None:
-        """A dispatch makes a run that listings show after `lag` seconds, and that then `takes` so many."""
+        """Start a run that is listed after `lag` seconds, and that ends `takes` seconds after that."""
         shows = self.now + lag
         number = sum(map(len, self.runs.values())) + 1
         run = SimulatedRun(id=number, shows=shows, ends=shows + takes, conclusion=conclusion)
         self.runs[key].append(run)
 
     def sighting(self, intent: Intent) -> LookupResult:
-        """What a listing of the channel's runs says of a key now."""
+        """What a listing of the channel's runs shows for a key now."""
         shown = [run for run in self.runs.get(intent.key, ()) if run.shows <= self.now]
         return LookupResult(
             runs=[
@@ -66,7 +66,7 @@ class World:
 
 
 class SimulatedClock:
-    """The clock of one runner, `skew` seconds ahead of the world's. Whoever waits lets time pass."""
+    """The clock of one runner, `skew` seconds ahead of the world's. Waiting makes time pass."""
 
     is_ended = False
 
@@ -95,7 +95,7 @@ class SimulatedClock:
 
 
 class SimulatedStore:
-    """The record, as one runner reaches it: a save is a compare-and-swap, as in any home of the state."""
+    """The state as one runner reaches it: a save is a compare-and-swap, as in every store."""
 
     name = "the simulated state"
 
@@ -123,11 +123,11 @@ class SimulatedStore:
         return dict(self.world.archive)
 
     def create(self, state: State) -> Snapshot:  # noqa: ARG002 - it is never stored
-        raise StateError("a simulation begins with a state")
+        raise StateError("a simulation starts with a state")
 
 
-class SimulatedWay:
-    """The way out of one runner, all but the sending: lookups see the world's runs, and all is ready."""
+class SimulatedDispatcher:
+    """All of a dispatcher but `send`: lookups see the world's runs, and every channel is ready."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -153,5 +153,5 @@ class SimulatedWay:
 
 
 def at_once(work: Callable[[], None]) -> None:
-    """A thread that is none: a simulated runner does one thing at a time."""
+    """In place of a thread: a simulated runner does one thing at a time."""
     work()

@@ -243,7 +243,7 @@ def test_a_folder_with_one_of_the_files_is_refused_and_the_file_is_named(
     (folder / name).write_text("theirs")
     outcome = mini.run("init", str(folder))
     assert outcome.code == 2
-    assert f"{folder / name} is there already; nothing was written" in outcome.err
+    assert f"{folder / name} already exists; nothing was written" in outcome.err
     assert made(folder) == {name}
     assert (folder / name).read_text() == "theirs"
 
@@ -273,7 +273,7 @@ def test_nothing_is_written_through_a_link_or_in_the_place_of_a_file(
     obstacle(folder / name)
     before = set(tmp_path.rglob("*"))
     outcome = mini.run("init", str(folder))
-    assert (outcome.code, f"{folder / name} is there already" in outcome.err) == (2, True)
+    assert (outcome.code, f"{folder / name} already exists" in outcome.err) == (2, True)
     assert set(tmp_path.rglob("*")) == before
 
 

@@ -209,7 +209,7 @@ def test_without_a_hold_it_leaves_when_the_next_tick_has_saved_its_intent(spring
 def test_where_every_tick_is_dropped_all_is_missed_and_no_catch_up_helps(spring: Miniature) -> None:
     document = simulated(spring, "--drop", "100%")
     assert of(document, "waves", "spring")["missed"] == 3
-    assert document["not_sent"][0]["why"] == "no tick came any more"
+    assert document["not_sent"][0]["why"] == "no run started after it was due"
     assert document["enough"]["to_miss_nothing"]["catch_up_seconds"] is None
 
 
@@ -332,7 +332,7 @@ def test_a_broken_settings_file_stops_it(spring: Miniature) -> None:
     ("options", "words"),
     [
         (("--late", "soon"), "'soon' is not a duration"),
-        (("--late", "5m..1m"), "'5m..1m' is not a span of durations"),
+        (("--late", "5m..1m"), "'5m..1m' is not a range of durations"),
         (("--drop", "30"), "write a percentage such as 30%"),
         (("--drop", "101%"), "write a percentage such as 30%"),
         (("--pace", "30"), "'30' is not a pace"),

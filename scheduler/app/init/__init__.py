@@ -1,10 +1,10 @@
-"""A new repository for somebody who installed the package: what is in it, and how it is written.
+"""A new repository for somebody who installed the package: its files, and how they are written.
 
-The workflows, the pages and the side of a channel are the own files of this project: links below `files`, of
-which a built package holds what they point to. The action that installs the scheduler differs: no source and
-no lock file lie beside it, so it installs by name, in the versions that are installed here.
+Workflows, pages and the channel's side are this project's own files: links below `files`, which a built
+package contains as plain files. The action that installs the scheduler differs: there is no source and no
+lock file beside it, so it installs by name, at the versions that are installed here.
 
-Effects: files. Nothing that is there is ever written over.
+Effects: files. No existing file is ever overwritten.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from scheduler.app.init.requirements import Pinned, pin
 from scheduler.app.schemas import schema_files
 from scheduler.errors import Error
 from scheduler.times import Instant, moment_of
+from scheduler.wording import quoted
 
 __all__ = ["Pinned", "files", "pin", "write"]
 
 OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
-"""The form of the name of a user or an organization on GitHub."""
+"""The name of a user or an organization on GitHub."""
 AHEAD = timedelta(days=365)
-"""How far ahead the first wave is: nobody is surprised by it."""
+"""How far in the future the first wave is, so that it surprises nobody."""
 
 AS_THEY_ARE: Mapping[str, str] = {
     ".github/ISSUE_TEMPLATE/new-wave.yml": "new-wave.yml",
@@ -46,14 +47,14 @@ AS_THEY_ARE: Mapping[str, str] = {
     "examples/channel-repository/.github/workflows/publish.yml": "publish.yml",
     "examples/channel-repository/README.md": "channel-repository.md",
 }
-"""A file of the new repository -> the file that it is."""
-WITH_BLANKS: Mapping[str, str] = {
+"""A file of the new repository -> the file that is copied."""
+TEMPLATES: Mapping[str, str] = {
     ".github/CODEOWNERS": "CODEOWNERS",
     "channels/my-channel.yaml": "my-channel.yaml",
     "scheduler.yaml": "scheduler.yaml",
     "waves/first-wave.yaml": "first-wave.yaml",
 }
-"""Those in which the owner and the time of the first wave are filled in."""
+"""Files in which the owner and the time of the first wave are filled in."""
 INSTALLING = (
     (", from the lock file", ", from requirements.txt"),
     ("changes with the lock file and the source", "changes with the pinned versions"),
@@ -64,20 +65,21 @@ INSTALLING = (
         " uv pip install --python .venv --compile-bytecode --requirement requirements.txt",
     ),
 )
-"""What the action that installs the scheduler says here, and there."""
+"""Texts of the action that installs the scheduler: in this project, and in a new repository."""
 
 
 def files(owner: str, now: Instant, pinned: Pinned) -> dict[str, str]:
-    """The text of every file of a new repository, by its path. Raises Error for no owner's name."""
+    """The text of every file of a new repository, by path. Raises Error for an invalid owner."""
     if not OWNER.fullmatch(owner):
         raise Error(
-            f"{owner!r} is no name of a user or an organization on GitHub", hint="write `--owner acme`"
+            f"{quoted(owner)} is not the name of a GitHub user or organization",
+            hint="write the name as in github.com/NAME: `--owner acme`",
         )
     at = (moment_of(now) + AHEAD).replace(hour=18, minute=0, second=0)
-    blanks = {"<owner>": owner, "<time>": f"{at:%Y-%m-%dT%H:%M:%SZ}", "<local time>": f"{at:%Y-%m-%dT%H:%M}"}
+    values = {"<owner>": owner, "<time>": f"{at:%Y-%m-%dT%H:%M:%SZ}", "<local time>": f"{at:%Y-%m-%dT%H:%M}"}
     texts = {path: _text(name) for path, name in AS_THEY_ARE.items()}
-    for path, name in WITH_BLANKS.items():
-        texts[path] = _filled(_text(name), blanks)
+    for path, name in TEMPLATES.items():
+        texts[path] = _filled(_text(name), values)
     texts[".github/actions/scheduler/action.yml"] = _filled(_text("action.yml"), dict(INSTALLING))
     texts["requirements.txt"] = pinned.text
     texts |= {f"schemas/{name}": text for name, text in schema_files().items()}
@@ -88,22 +90,22 @@ def _text(name: str) -> str:
     return (Path(__file__).parent / "files" / name).read_text(encoding="utf-8")
 
 
-def _filled(text: str, blanks: Mapping[str, str]) -> str:
-    for blank, value in blanks.items():
-        text = text.replace(blank, value)
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    for placeholder, value in values.items():
+        text = text.replace(placeholder, value)
     return text
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write the files, all or none. Raises Error where one is there, or cannot be written."""
+    """Write the files, all or none. Raises Error where one exists, or cannot be written."""
     try:
         taken = next(_taken(folder, texts), None)
     except OSError as problem:
-        raise Error(f"{folder} cannot be made: {problem.strerror or problem}") from None
+        raise Error(f"{folder} cannot be created: {problem.strerror or problem}") from None
     if taken is not None:
         raise Error(
-            f"{folder / taken} is there already; nothing was written",
-            hint="name another folder, or move that file away",
+            f"{folder / taken} already exists; nothing was written",
+            hint="choose another folder, or move that file away",
         )
     made: list[Path] = []
     try:
@@ -113,12 +115,14 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
                 made.append(folder / name)
                 file.write(text)
     except OSError as problem:
-        _take_back(made)
+        for path in reversed(made):
+            with contextlib.suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
         raise Error(f"{folder / name} cannot be written: {problem.strerror or problem}") from None
 
 
 def _taken(folder: Path, names: Mapping[str, str]) -> Iterator[str]:
-    """What stands where a file of ours would: a file, or something else than a folder above it."""
+    """What is in the way of a new file: a file of that name, or something above it that is not a folder."""
     if os.path.lexists(folder) and not folder.is_dir():
         yield "."
     for name in names:
@@ -135,9 +139,3 @@ def _make_folders(folder: Path, made: list[Path]) -> None:
     for one in reversed([one for one in missing if not one.exists()]):
         one.mkdir()
         made.append(one)
-
-
-def _take_back(made: list[Path]) -> None:
-    for path in reversed(made):
-        with contextlib.suppress(OSError):
-            path.rmdir() if path.is_dir() else path.unlink()

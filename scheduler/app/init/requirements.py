@@ -1,6 +1,6 @@
-"""What is installed here, pinned, for whoever shall have the same: the text of a requirements.txt.
+"""The installed versions, pinned: the text of a requirements.txt.
 
-Read from the installed packages themselves; nothing is asked of an index.
+Read from the installed packages; no index is queried.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ NAME = "wave-scheduler"
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?[^;]*(?:;(.*))?")
 _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]*)['"]""")
 _HEADER = """\
-# The scheduler and what it needs, at the versions with which this repository was made.
+# The scheduler and its dependencies, at the versions with which this repository was created.
 # The workflows install exactly this; Dependabot proposes newer ones.
 """
 
 
 class Pinned(msgspec.Struct, frozen=True):
-    """The text, and what to tell whoever asked for it."""
+    """The text, and a remark for the user."""
 
     text: str
     remark: str | None = None
 
 
 def pin() -> Pinned:
-    """The scheduler and everything that it needs, at the versions installed here."""
+    """The scheduler and all its dependencies, at the versions installed here."""
     ours = distribution(NAME)
     origin, remark = _origin(ours)
     needed = sorted(f"{_normal(one.metadata['Name'])}=={one.version}" for one in _needed(ours))
@@ -37,33 +37,33 @@ def pin() -> Pinned:
 
 
 def _origin(ours: Distribution) -> tuple[str, str | None]:
-    """Where the scheduler comes from: an index, a commit, or something that only this machine has."""
-    told = json.loads(ours.read_text("direct_url.json") or "null")
+    """Where the scheduler was installed from: an index, a commit, or a path that only this machine has."""
+    origin = json.loads(ours.read_text("direct_url.json") or "null")
     by_name = f"{NAME}=={ours.version}"
-    if told is None:
+    if origin is None:
         return by_name, None
-    url, commit = str(told.get("url")), told.get("vcs_info", {}).get("commit_id")
+    url, commit = str(origin.get("url")), origin.get("vcs_info", {}).get("commit_id")
     if re.fullmatch(r"https://[A-Za-z0-9.-]+/[A-Za-z0-9._/~+-]+", url):
         if commit is not None:
-            return f"{NAME} @ {told['vcs_info']['vcs']}+{url}@{commit}", None
-        digest = told.get("archive_info", {}).get("hashes", {}).get("sha256")
+            return f"{NAME} @ {origin['vcs_info']['vcs']}+{url}@{commit}", None
+        digest = origin.get("archive_info", {}).get("hashes", {}).get("sha256")
         return f"{NAME} @ {url}" + (f"#sha256={digest}" if digest else ""), None
     return by_name, (
-        "the scheduler was installed from a place of this machine's own, and requirements.txt says "
-        f"{by_name}: where GitHub cannot install that, put in its place "
+        "the scheduler was installed from a path on this machine, so requirements.txt names "
+        f"{by_name}: if GitHub cannot install that, replace it by "
         f"`{NAME} @ git+https://github.com/OWNER/REPOSITORY@COMMIT`"
     )
 
 
 def _needed(ours: Distribution) -> Iterator[Distribution]:
-    """What a distribution needs, with what that needs, as far as it is installed here; each once."""
+    """The dependencies of a distribution and theirs, as far as they are installed here; each once."""
     seen = {_normal(NAME)}
     waiting = [(ours, frozenset[str]())]
     while waiting:
         one, extras = waiting.pop()
         for line in one.requires or ():
             match = _REQUIREMENT.match(line)
-            assert match is not None, "the metadata of an installed package begins with a name"
+            assert match is not None, "a requirement begins with a name"
             name, wanted, marker = match.groups()
             asked = _EXTRA.search(marker or "")
             if asked is not None and asked[1] not in extras:

@@ -422,7 +422,7 @@ class SimulatedStore(plain.SimulatedStore):
         self.world.judge.fail("sound", "a run must never begin a record")
 
 
-class SimulatedGitHub(plain.SimulatedWay):
+class SimulatedGitHub(plain.SimulatedDispatcher):
     """The way out, as one process has it."""
 
     world: World
