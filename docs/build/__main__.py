@@ -14,6 +14,7 @@ import environment
 import json_documents
 import keys
 import python_api
+import rules
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES: dict[str, Callable[[], str]] = {
@@ -24,6 +25,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/environment.md": environment.page,
     "docs/reference/json.md": json_documents.page,
     "docs/reference/python.md": python_api.page,
+    "docs/rules.md": rules.page,
 }
 """Each page with the function that makes its text."""
 

@@ -127,9 +127,6 @@ The state records the commit that the last run read. An older checkout would und
 so a run refuses it, and `validate` and `plan` warn. A run also warns where it cannot compare the two,
 as in a shallow clone.""",
         remedy="Fetch the branch and check out its tip. In a workflow, set `fetch-depth: 0`.",
-        output="""\
-.: warning: this checkout (52f0a1f3c7d1) is older than what was declared last (9d3bd2b1f0aa) [stale-checkout]
-  hint: `scheduler run` refuses to act on it: fetch the branch's tip""",
     ),
     Rule(
         code="clock",
@@ -138,8 +135,6 @@ as in a shallow clone.""",
 A clock that is wrong sends at the wrong time. A run compares its own with the server that it sends to,
 and with the time that the state was last saved at.""",
         remedy="Set the clock (NTP). Nothing is sent until it is right.",
-        output=""".: error: {clock} [clock]
-  hint: set the clock (ntp); nothing is sent until then""",
     ),
     Rule(
         code="forgotten",
@@ -148,8 +143,6 @@ and with the time that the state was last saved at.""",
 A run of the channel's workflow has the key of a publication that the state says was never sent:
 somebody put back an old state. The publication is recorded as sent, and is not sent again.""",
         remedy="Find out who or what restored the old state; look at what else was sent since it was saved.",
-        output="""\
-.: error: {forgotten} [forgotten]""",
     ),
     Rule(
         code="unreachable",
@@ -159,8 +152,6 @@ somebody put back an old state. The publication is recorded as sent, and is not 
 A server or a remote did not answer, or the channel's repository is not ready for a publication that
 falls due within 24 h. The run continues with what it has; the next run asks again.""",
         remedy="Look at the reason in the message: the token, the repository, the workflow, or the network.",
-        output="""\
-channels/alpha.yaml:1:1: warning: {unreachable} [unreachable]""",
     ),
 )
 """What a run or a proposal reports about the machine, git and servers."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
@@ -127,7 +127,6 @@ class Example:
     recorded: str = ""
     """The files that a run has seen before, where the rule compares with what is recorded."""
     recorded_at: str = "2026-02-01T12:00:00Z"
-    environ: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def split(text: str) -> dict[str, str]:
@@ -155,9 +154,8 @@ class Rule:
     remedy: str
     """What to do, in Markdown."""
     bad: Example | None = None
+    """None where no repository alone is wrong: the clock, git or a server must be."""
     good: Example | None = None
-    output: str = ""
-    """What is printed, where no repository alone can show it: the clock, git or a server must be wrong."""
     check: Callable[[Inquiry], Iterable[Violation]] | None = None
     pairs: PairRule | None = None
     """For rules between two publications on one channel, which are judged together: see `spacing`."""

@@ -1,0 +1,136 @@
+"""The page about the codes in brackets: from the registry, with what the program prints for each bad example."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from click.testing import CliRunner
+from keys import MADE
+
+from scheduler.app.preconditions import older_checkout
+from scheduler.cli.main import cli
+from scheduler.delivery.clock_skew import clock_problem
+from scheduler.delivery.lookups import forgotten
+from scheduler.diagnostics import Diagnostic, Location, error, warning
+from scheduler.planning.catalogue import CATALOGUE, OF_FILES, OF_RUNS
+from scheduler.planning.inquiry import Example, Rule
+from scheduler.planning.rules import RULES
+from scheduler.reporting.diagnostics_text import diagnostics_text
+
+CHANNELS = {
+    f"channels/{name}.yaml": f"repository: acme/{name}\ntoken: ACME_TOKEN\n"
+    for name in ("alpha", "beta", "gamma")
+}
+_INTRODUCTION = """\
+Every error and warning ends with a code in brackets. This page says what each one means, what the program prints
+for an example, and what to do. The channels `alpha`, `beta` and `gamma` of the examples point at `acme/alpha` and
+so on; `scheduler --now TIME validate` printed the outputs. An error ends the command with exit code 1; a warning
+does not.
+"""
+
+
+def page() -> str:
+    """docs/rules.md"""
+    parts = [
+        "# Rules and their codes",
+        MADE,
+        _INTRODUCTION,
+        "| code | what holds where nothing is wrong |\n|---|---|",
+    ]
+    parts[-1] += "".join(f"\n| [`{rule.code}`](#{rule.code}) | {rule.title} |" for rule in CATALOGUE.values())
+    for title, rules in (
+        ("The files themselves", OF_FILES),
+        ("What is declared", RULES),
+        ("Runs: the machine, git and servers", OF_RUNS),
+    ):
+        parts.append(f"## {title}")
+        for rule in rules:
+            parts += _section(rule)
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _section(rule: Rule) -> list[str]:
+    parts = [f"### {rule.code}", f"{rule.title}. ({rule.severity.value.capitalize()}.)", rule.meaning]
+    if rule.bad is None:
+        parts += ["It looks like this:", _block(_of_runs()[rule.code])]
+    else:
+        if rule.bad.recorded:
+            parts += [
+                f"A run at {rule.bad.recorded_at} recorded this:",
+                _files(rule.bad.recorded),
+                "Then it is:",
+            ]
+        parts += [_files(rule.bad.files), f"At {rule.bad.now}, `scheduler validate` prints:"]
+        parts.append(_block(validated(rule.bad)[1]))
+    if rule.good is not None:
+        parts += ["This is right:", _files(rule.good.files)]
+    return [*parts, f"**What to do.** {rule.remedy}"]
+
+
+def _files(text: str) -> str:
+    return "\n\n".join(f"```yaml\n# {name}\n{body}```" for name, body in Example.split(text).items())
+
+
+def _block(text: str) -> str:
+    return f"```text\n{text.strip()}\n```"
+
+
+def validated(example: Example) -> tuple[int, str]:
+    """The exit code and the output of `validate` for an example, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        _write(CHANNELS | Example.split(example.recorded or example.files))
+        if example.recorded:
+            _scheduler("--now", "2026-01-01T00:00:00Z", "state", "init")
+            _scheduler("--now", example.recorded_at, "run")
+            for path in Path("waves").glob("*"):
+                path.unlink()
+            _write(Example.split(example.files))
+        return _scheduler("--now", example.now, "validate", "--format", "text")
+
+
+def _write(files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(text, encoding="utf-8")
+
+
+def _scheduler(*arguments: str) -> tuple[int, str]:
+    environ = dict.fromkeys(os.environ) | {
+        "ACME_TOKEN": "secret",
+        "PATH": os.environ["PATH"],
+        "HOME": str(Path.cwd()),
+    }
+    done = CliRunner().invoke(cli, arguments, env=environ)
+    return done.exit_code, done.stdout
+
+
+def _of_runs() -> dict[str, str]:
+    """What is printed where no repository alone is wrong, in the words of the code that finds it."""
+    now, everything, name = 1_772_388_000, Location.whole("."), "spring/teaser/alpha"
+    unready = f"{name} falls due within 24 h and is not ready: no workflow listens to process-video"
+    source = Path(__file__).parents[2] / "scheduler" / "delivery" / "lookups.py"
+    assert "{schedule_id} falls due within 24 h and is not ready: {problem}" in source.read_text(
+        encoding="utf-8"
+    )
+    older = older_checkout("52f0a1f3c7d1", "9d3bd2b1f0aa")
+    found: list[Diagnostic] = [
+        warning(
+            "stale-checkout",
+            everything,
+            older,
+            "fetch the branch's tip: `scheduler run` refuses to act on an older checkout",
+        ),
+        error(
+            "clock",
+            everything,
+            clock_problem(now + 600, now) or "",
+            "set the clock (ntp); nothing is sent until then",
+        ),
+        forgotten(name),
+        warning("unreachable", Location("channels/alpha.yaml"), unready),
+    ]
+    return {fault.code: diagnostics_text([fault], {}) for fault in found}
