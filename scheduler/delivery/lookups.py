@@ -60,8 +60,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             told.add((record.channel_id, problem))
             where = declared.place(declared.files["channel", record.channel_id])
-            words = f"{schedule_id} is due within 24 h and is not ready: {problem}"
-            yield warning("unreachable", where, words, answer.hint, schedules=[schedule_id])
+            yield not_ready(schedule_id, where, problem, answer.hint)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +73,12 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     def adopted(self, now: Instant) -> Record:
         return after_sighting(self.record, self.intent, self.sighting, self.due, now)
+
+
+def not_ready(schedule_id: str, where: Location, problem: str, hint: str | None) -> Diagnostic:
+    """The warning about a channel that is not ready for what is due on it within a day."""
+    message = f"{schedule_id} is due within 24 h and is not ready: {problem}"
+    return warning("unreachable", where, message, hint, schedules=[schedule_id])
 
 
 def forgotten(schedule_id: str) -> Diagnostic:
