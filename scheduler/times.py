@@ -13,7 +13,7 @@ from datetime import timezone as fixed_offset
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from scheduler.wording import quoted
+from scheduler.wording import closest, quoted
 
 if TYPE_CHECKING:  # the idle tick imports this room, and needs no zone
     from zoneinfo import ZoneInfo
@@ -29,13 +29,13 @@ _ISO = re.compile(
     r"P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII
 )
 LAST: Instant = 32_503_679_999
-"""2999-12-31T23:59:59Z: no schedule lies beyond it."""
+"""2999-12-31T23:59:59Z: no schedule is later."""
 LONGEST_DURATION = 10 * 366 * 86_400
 """Ten years, in seconds: more than that is a typing error."""
 
 
 class TimeError(ValueError):
-    """A text that is no time or no duration; `hint` shows the right form."""
+    """A text that is not a time or no duration; `hint` shows the right form."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -69,13 +69,13 @@ def read_utc(text: str) -> Instant:
 
 
 IN_A_FILE = "add `timezone: Europe/Berlin` beside it"
-"""What else helps a local time without a zone, where it stands in a file."""
+"""What else helps a local time without a zone, in a file."""
 
 
 def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = None) -> Instant:
     """The instant that an editor wrote: with an offset, or local in `zone`.
 
-    `or_else` is what a person may do besides writing an offset, where a local time has no zone.
+    `or_else` is what an editor may do besides writing an offset, where a local time has no zone.
 
     Raises TimeError for any other form, for a local time without a zone, and for a local time that a
     DST change skips or repeats (the message names both readings).
@@ -89,13 +89,13 @@ def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = 
         raise TimeError(f"{text!r} is a date without a time", f"write {text}T18:00:00Z")
     if fraction is not None:
         raise TimeError(
-            f"{quoted(text)} has parts of a second", "times are whole seconds: leave the fraction out"
+            f"{quoted(text)} has fractions of a second", "leave out the fraction: times are in whole seconds"
         )
     if offset is not None:
         return instant(wall.replace(tzinfo=_offset(offset, text)))
     if zone is None:
         raise TimeError(
-            f"{text!r} is a local time, and no zone is given",
+            f"{text!r} is a local time without a zone",
             f"write {text}Z for UTC, or {or_else or f'its offset, such as {text}+02:00'}",
         )
     return _local(wall, zone, text)
@@ -113,18 +113,20 @@ def _meant_time(text: str) -> str | None:
         return None
     wall, sign, hours, minutes = match.groups()
     if sign is None:
-        return f"letters name no offset: write {wall}Z for UTC, or an offset such as {wall}+01:00"
+        return (
+            f"a zone abbreviation is not an offset: write {wall}Z for UTC, or an offset such as {wall}+01:00"
+        )
     return f"write the offset with hours and minutes: {wall}{sign}{hours:0>2}:{minutes or '00'}"
 
 
 def _wall(numbers: list[int], text: str, zone: ZoneInfo | None) -> datetime:
-    """The naive datetime of year, month, day, hour, minute, second; what is wrong with them is told."""
+    """The naive datetime of year, month, day, hour, minute, second. Raises TimeError."""
     year, month, day, hour, minute, second = numbers
     if not 1970 < year < 2999:
         raise TimeError(f"{quoted(text)} is outside the years 1971 to 2998", _form(zone))
     try:
         return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the zone follows
-    except ValueError:  # in words of our own: Python's differ between its versions
+    except ValueError:  # with a message of our own: those of Python differ between versions
         limits = (
             ("month", month, 1, 12),
             ("hour", hour, 0, 23),
@@ -132,7 +134,7 @@ def _wall(numbers: list[int], text: str, zone: ZoneInfo | None) -> datetime:
             ("second", second, 0, 59),
         )
         wrong = [
-            f"{name}s go from {low} to {high}"
+            f"{value} is not a valid {name} ({low}-{high})"
             for name, value, low, high in limits
             if not low <= value <= high
         ]
@@ -204,15 +206,14 @@ def zone_release() -> str:
 
 
 def _zone_hint(name: str) -> str:
-    """The zone that was meant, where that is plain: `Berlin`, `europe/berlin` and `Europe/Berln` are."""
-    import difflib
-
+    """The zone that was meant, if that is clear: `Berlin`, `europe/berlin` and `Europe/Berln` are."""
     wanted = name.lower().replace(" ", "_")
     zones = sorted(zone for zone in available_zones() if not zone.startswith("Etc/"))  # Etc/GMT+1 is UTC-1
     close = [zone for zone in zones if zone.lower() == wanted]
     close = close or [zone for zone in zones if zone.lower().rpartition("/")[2] == wanted]
     if not close and 4 < len(name) <= 40:  # `CEST` is like many names and means none of them
-        close = difflib.get_close_matches(name, [zone for zone in zones if "/" in zone], n=1, cutoff=0.7)
+        near = closest(name, (zone for zone in zones if "/" in zone), cutoff=0.7)
+        close = [near] if near else []
     if not close:
         return "write an IANA name, such as Europe/Berlin or UTC"
     return f"did you mean {' or '.join(close[:3])}?"

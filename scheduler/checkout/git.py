@@ -1,4 +1,4 @@
-"""Running git: quietly, without prompts, within a time limit, and with nothing secret in what is told.
+"""Running git: quietly, without prompts, within a time limit, and with nothing secret in its messages.
 
 Commands run beside the work tree they are given; they never touch its files or its index.
 """
@@ -23,7 +23,7 @@ _QUIET = (
     "-c", "maintenance.auto=false",
     "-c", "i18n.commitEncoding=UTF-8",
 )  # fmt: skip
-_GRACE = 2  # seconds in which a git that is told to stop can remove its lock files
+_GRACE = 2  # seconds in which a git that was asked to stop can remove its lock files
 _USERINFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
 _QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
 _AUTHORIZATION = re.compile(r"(?i)\b(authorization:\s*\S+\s+)\S+")
@@ -44,8 +44,8 @@ class Output(NamedTuple):
         if self.code is None:
             return "no answer within the time limit"
         lines = (line.strip() for line in self.error.splitlines())
-        told = "; ".join(line for line in lines if line and not line.startswith("hint:"))
-        return told[:_LONGEST] or f"git ended with code {self.code}"
+        message = "; ".join(line for line in lines if line and not line.startswith("hint:"))
+        return message[:_LONGEST] or f"git ended with code {self.code}"
 
 
 def scrubbed(text: str) -> str:
@@ -68,7 +68,7 @@ class Git:
         network: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> Output:
-        """Run one command to its end, whatever that is. Raises StateError where there is no git."""
+        """Run one command to its end, whatever that is. Raises StateError if git is missing."""
         try:
             process = subprocess.Popen(  # noqa: S603 - no shell; refs are checked, and follow `--`
                 ["git", *_QUIET, *arguments],  # noqa: S607 - git is found on PATH, as for every git tool

@@ -49,7 +49,7 @@ def read_sources(root: Path | str) -> list[Source]:
 def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
     """The YAML files of one folder and those below it. A folder behind a link is a fault."""
     if os.path.islink(path):  # noqa: PTH114 - no pathlib here
-        yield Source(kind=kind, file=name, fault=f"{name} is a link, which is not followed")
+        yield Source(kind=kind, file=name, fault=f"{name} is a symbolic link, and links are not followed")
         return
     try:
         with os.scandir(path) as found:
@@ -58,7 +58,7 @@ def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
         yield Source(kind=kind, file=name, fault=f"{name} cannot be read: {problem.strerror}")
         return
     if any(entry.name == ".git" for entry in entries) or _is_unfetched(path, name, entries):
-        yield Source(kind=kind, file=name, fault=f"{name} is a submodule, which is not read")
+        yield Source(kind=kind, file=name, fault=f"{name} is a submodule, and submodules are not read")
         return
     for entry in entries:
         below = f"{name}/{entry.name}"
@@ -67,7 +67,9 @@ def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
         elif entry.name.endswith(SUFFIXES):
             yield _read_file(kind, entry.path, below)
         elif entry.is_symlink() and entry.is_dir():
-            yield Source(kind=kind, file=below, fault=f"{below} is a link, which is not followed")
+            yield Source(
+                kind=kind, file=below, fault=f"{below} is a symbolic link, and links are not followed"
+            )
 
 
 def _is_unfetched(path: str, name: str, entries: Sequence[os.DirEntry[str]]) -> bool:
@@ -89,12 +91,16 @@ def _read_file(kind: Kind, path: str, name: str) -> Source:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as problem:
         link = os.path.islink(path)  # noqa: PTH114 - no pathlib here
-        words = "is a link, which is not followed" if link else f"cannot be read: {problem.strerror}"
+        words = (
+            "is a symbolic link, and links are not followed"
+            if link
+            else f"cannot be read: {problem.strerror}"
+        )
         return Source(kind=kind, file=name, fault=f"{name} {words}")
     try:
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
-            return Source(kind=kind, file=name, fault=f"{name} is not a plain file")
+            return Source(kind=kind, file=name, fault=f"{name} is not a regular file")
         size = min(facts.st_size, LARGEST) + 1  # of memory: room for the largest would take twice the time
         content = os.read(handle, size)
         while len(content) <= LARGEST and (more := os.read(handle, size)):

@@ -4,7 +4,7 @@ The work tree there stays as it was checked out, so a cancel that is merged whil
 seen on the remote. Its tip is fetched into a ref of this room's own; files are read from git's objects, and
 neither the work tree nor the index nor a branch of this clone is touched. Effects: git, network.
 
-A tip that cannot be had stops nothing: the run goes on with what was read last, and says so.
+A tip that cannot be fetched stops nothing: the run continues with what was read last, and says so.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class RemoteTip:
         return warning(
             "unreachable",
             Location.whole("."),
-            f"{words}; this run goes on with {last}",
+            f"{words}; this run continues with {last}",
             "what was merged since is not seen: to stop something now, cancel the run",
         )
 
@@ -110,7 +110,7 @@ class RemoteTip:
         )
         if found.code != 0:
             raise Error(
-                f"git knows no commit {revision!r} here",
+                f"git does not know the commit {revision!r} here",
                 hint="name a commit or a branch that this clone has, such as origin/main",
             )
         commit = found.out.decode("ascii").strip()
@@ -129,17 +129,19 @@ class RemoteTip:
         return list(dict.fromkeys(source for source in sources if source is not None))
 
     def _source(self, commit: str, mode: str, name: str, content: bytes) -> Source | None:
-        """A file as the work tree's reader would tell it; None for what is not declared at all."""
+        """A file as the work tree's reader would return it; None for what is not declared at all."""
         kind = _kind(name)
         is_ours = name.endswith(SUFFIXES) or name in (SETTINGS, SETTINGS_TOO)
         if mode == SUBMODULE:
-            return Source(kind=kind, file=name, fault=f"{name} is a submodule, which is not read")
+            return Source(kind=kind, file=name, fault=f"{name} is a submodule, and submodules are not read")
         if mode == LINK:
             if is_ours or "/" not in name or self._leads_to_folder(commit, name):
-                return Source(kind=kind, file=name, fault=f"{name} is a link, which is not followed")
+                return Source(
+                    kind=kind, file=name, fault=f"{name} is a symbolic link, and links are not followed"
+                )
             return None
         if name.startswith(f"{SETTINGS}/"):
-            return Source(kind=kind, file=SETTINGS, fault=f"{SETTINGS} is not a plain file")
+            return Source(kind=kind, file=SETTINGS, fault=f"{SETTINGS} is not a regular file")
         if not is_ours and "/" not in name:
             return Source(kind=kind, file=name, fault=f"{name} cannot be read: Not a directory")
         return Source(kind=kind, file=name, content=content[: LARGEST + 1]) if is_ours else None
@@ -149,8 +151,8 @@ class RemoteTip:
         if "\n" in name:
             return True
         asked = f"{commit}:./{name}\n".encode("utf-8", "surrogateescape")
-        told = self._git.demand("cat-file", "--batch-check", "--follow-symlinks", given=asked)
-        words = told.split(b"\n", 1)[0].split(b" ")
+        answer = self._git.demand("cat-file", "--batch-check", "--follow-symlinks", given=asked)
+        words = answer.split(b"\n", 1)[0].split(b" ")
         return words[0] == b"symlink" or words[1:2] == [b"tree"]
 
     def _contents(self, blobs: Sequence[str]) -> dict[str, bytes]:

@@ -98,14 +98,13 @@ def demand_committable(root: Path, file: str, *, is_new: bool) -> None:
     changes = _git(root, "status", "--porcelain", "--untracked-files=all", "--", file)
     if changes is None or head_commit(root) is None:
         raise ScheduleError(
-            f"{root} is no git work tree with a commit, so nothing can be committed; nothing was written",
-            hint="leave `--commit` out",
+            f"{root} is not a git work tree with a commit, so nothing can be committed; nothing was written",
+            hint="leave out `--commit`",
         )
     if changes.strip() and not is_new:
         raise ScheduleError(
-            f"{file} has changes that are not committed, which the commit would take along; "
-            "nothing was written",
-            hint="commit them first, or leave `--commit` out",
+            f"{file} has uncommitted changes, which the commit would include; nothing was written",
+            hint="commit them first, or leave out `--commit`",
         )
 
 
@@ -123,18 +122,18 @@ def commit(root: Path, file: str, message: str) -> str:
             _git(root, "reset", "--quiet", "--", file)
         words = "" if done is None else (done.stderr.strip() or done.stdout.strip())
         raise ScheduleError(
-            f"{file} is written, and git did not commit it: {words or 'it could not be run'}",
-            hint="commit it by hand, or take the change back with `git checkout`",
+            f"{file} was written, but git did not commit it: {words or 'it could not be run'}",
+            hint="commit it by hand, or undo the change with `git checkout`",
         )
     return head_commit(root) or ""
 
 
 def origin_of(root: Path, file: str, line: int) -> Origin | None:
     """The commit that a line came with; None where the repository is not in git."""
-    told = _git(root, "blame", "--porcelain", "-L", f"{line},{line}", "--", file)
-    if told is None:
+    blame = _git(root, "blame", "--porcelain", "-L", f"{line},{line}", "--", file)
+    if blame is None:
         return None if head_commit(root) is None else Origin(None)
-    lines = told.splitlines()
+    lines = blame.splitlines()
     facts = dict(part.partition(" ")[::2] for part in lines[1:] if not part.startswith("\t"))
     name = lines[0].split(" ", 1)[0] if lines else ""
     if not name.strip("0"):

@@ -1,9 +1,10 @@
 """What people write: YAML becomes documents, documents become specs, each fault at its place.
 
-`yaml_reader` keeps the text and the place of every value, and `yaml_errors` says what is wrong with a text
-that is no YAML. `models` (pydantic) is the one voice about content; `parse` makes plain `specs` of it,
-which exist only where no error does; `declarations` puts all files together. `json_schema` is the same for
-editors. pydantic is imported when the first file is read: who needs the specs alone does not pay for it.
+`yaml_reader` keeps the text and the place of every value, and `yaml_errors` explains why a text is not YAML.
+`specs` declares every key once: how it is read, what editors are shown, and the value that it becomes.
+`models` (pydantic) reads files by these declarations and holds the rules about several keys; a spec exists
+only where there is no error. `declarations` puts all files together, `json_schema` writes the schemas for
+editors. pydantic is imported when the first file is read: importing the specs alone costs nothing of it.
 
 Imports: `times`, `diagnostics`, `wording`, `checkout`.
 """

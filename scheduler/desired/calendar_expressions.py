@@ -2,7 +2,7 @@
 
 A slot is a systemd calendar expression (systemd.time(7), "Calendar Events"), such as `Mon,Wed 18:00` or
 `*-*~1 09:30`, without a zone: it is read as the wall clock of the channel's zone shows it. A wall-clock
-time that a clock change skips is skipped and told; one that is repeated happens once, the first time.
+time that a clock change skips is skipped and reported; one that is repeated happens once, the first time.
 
 The reader is this room's own. The libraries for the format name no faulty part in their errors and
 read some expressions other than systemd does (`10..10/7` as 10, 17, 24); the tests hold this one against
@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from scheduler.times import Instant, TimeError, available_zones, moment_of
-from scheduler.wording import quoted
+from scheduler.wording import closest, quoted
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -113,7 +113,7 @@ def instants(
     """All instants `start` < t <= `end` that the rules name on the clocks of `zone`, ascending, each once.
 
     Beside them, by local time, what a clock change within the span skips; its place is the instant that
-    it would have had without the change, so that adjacent spans tell it exactly once.
+    it would have had without the change, so that adjacent spans report it exactly once.
     """
     found: set[Instant] = set()
     skipped: dict[tuple[str, int], Skipped] = {}
@@ -172,7 +172,7 @@ def _first_reading(wall: datetime, zone: ZoneInfo) -> tuple[Instant, bool]:
 def read_slot(text: str) -> SlotRule:
     """The rule of a calendar expression.
 
-    Raises TimeError for what is no expression, has a zone of its own or parts of a second, can never
+    Raises TimeError for what is not an expression, has a zone of its own or fractions of a second, can never
     match, or happens more often than once a minute. One whose years are over is a rule without instants:
     no clock is read here.
     """
@@ -212,14 +212,16 @@ def _all(field: _Field) -> frozenset[int]:
 def _demand_plain(text: str) -> None:
     """Refuse, before anything looks closer, what no expression has: length, other scripts, controls."""
     if len(text) > LONGEST_SLOT:
-        raise _no_slot(text, f"it has {len(text)} characters, at most {LONGEST_SLOT} are read")
+        raise _no_slot(text, f"it has {len(text)} characters; at most {LONGEST_SLOT} are read")
     for sign in text:
         if sign in "–—…":  # what a word processor makes of `-` and `..`
             raise _no_slot(
-                text, f"it has the sign {sign!r}", "write two dots: Mon..Fri 18:00 or *-*-1..7 18:00"
+                text,
+                f"it contains the character {sign!r}",
+                "write two dots: Mon..Fri 18:00 or *-*-1..7 18:00",
             )
         if not (sign.isascii() and sign.isprintable()):
-            raise _no_slot(text, f"it has the sign {sign!r}")
+            raise _no_slot(text, f"it contains the character {sign!r}")
 
 
 def _demand_own_form(words: list[str], text: str) -> None:
@@ -234,7 +236,7 @@ def _demand_own_form(words: list[str], text: str) -> None:
     zone = last if len(words) > 1 and _is_zone(last) else attached and attached[1]
     if zone:
         # One slot would be in another zone than its neighbours, and than the page that shows it.
-        hint = "leave it out: slots are in the channel's `timezone`; such as Mon,Wed,Fri 18:00 or daily"
+        hint = "leave out the zone: slots are in the channel's `timezone`, such as Mon,Wed,Fri 18:00 or daily"
         raise TimeError(f"{quoted(text)} has a zone of its own, {zone}", hint)
 
 
@@ -247,7 +249,7 @@ def _is_zone(word: str) -> bool:
 
 
 def _misplaced(word: str, text: str) -> TimeError:
-    """What a word is that stands where no part of an expression can."""
+    """What a word is that is out of place in an expression."""
     if (shorthand := word.removeprefix("@").lower()) in _SHORTHANDS:
         return _no_slot(
             text,
@@ -259,13 +261,13 @@ def _misplaced(word: str, text: str) -> TimeError:
         return _no_slot(text, f"{quoted(word)} is out of place", hint)
     if ":" not in word and (time := _tidy_time(word)):
         return _no_slot(
-            text, f"{quoted(word)} is no time", f"write {time}, such as Mon {time} or Mon..Fri {time}"
+            text, f"{quoted(word)} is not a time", f"write {time}, such as Mon {time} or Mon..Fri {time}"
         )
     return _no_slot(text, f"{quoted(word)} is out of place")
 
 
 def _tidy_time(word: str) -> str | None:
-    """`18:00` for `6pm`, `6:00pm`, `18.00`, `18h` and `18`; None for what is no time of day."""
+    """`18:00` for `6pm`, `6:00pm`, `18.00`, `18h` and `18`; None for what is not a time of day."""
     match = _LOOSE_TIME.fullmatch(word)
     if match is None:
         return None
@@ -300,15 +302,12 @@ def _weekday(name: str, text: str) -> int:
         return day
     if name.lower() in _SHORTHANDS:
         hint = "leave it out: 18:00 is each day at that time, Mon 18:00 each week, *-*-1 18:00 each month"
-        raise _no_slot(text, f"{quoted(name)} stands alone, without a day or a time", hint)
-    import difflib
-
-    words = [*_WEEKDAYS, *(_SHORTHANDS if name == text else ())]
-    close = difflib.get_close_matches(name.lower(), words, n=1)
-    if not close:
-        raise _no_slot(text, f"{quoted(name)} is no weekday" if name else "a weekday is missing")
-    meant = close[0].title() if close[0] in _WEEKDAYS else close[0]
-    raise _no_slot(text, f"{quoted(name)} is no weekday", f"did you mean {meant}? {_FORMS}")
+        raise _no_slot(text, f"{quoted(name)} must be written alone, without a day or a time", hint)
+    close = closest(name, [*_WEEKDAYS, *(_SHORTHANDS if name == text else ())])
+    if close is None:
+        raise _no_slot(text, f"{quoted(name)} is not a weekday" if name else "a weekday is missing")
+    meant = close.title() if close in _WEEKDAYS else close
+    raise _no_slot(text, f"{quoted(name)} is not a weekday", f"did you mean {meant}? {_FORMS}")
 
 
 def _read_date(word: str, text: str) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
@@ -317,7 +316,7 @@ def _read_date(word: str, text: str) -> tuple[frozenset[int], frozenset[int], fr
     if not month or (year and (len(year) != 2 or not year[0] or year[1] != "-")):
         raise _no_slot(
             text,
-            f"{quoted(word)} is no date",
+            f"{quoted(word)} is not a date",
             "dates are year-month-day: *-*-1..7 09:30 is a month's first week, *-*~1 09:30 its last day",
         )
     years = _values(year[0], _YEARS, text) if year else _all(_YEARS)
@@ -331,29 +330,31 @@ def _read_time_of_day(word: str, text: str) -> tuple[int, ...]:
     """Seconds since 00:00 of `hour:minute[:second]`, ascending."""
     if word[-1].isalpha() and (time := _tidy_time(word)):
         raise _no_slot(
-            text, f"{quoted(word)} is no time", f"write {time}, such as Mon {time} or Mon..Fri {time}"
+            text, f"{quoted(word)} is not a time", f"write {time}, such as Mon {time} or Mon..Fri {time}"
         )
     parts = word.split(":")
     if len(parts) > 3 or "" in parts:
         raise _no_slot(
-            text, f"{quoted(word)} is no time", "write hours:minutes, such as 18:00 or Mon..Fri 09,18:30"
+            text, f"{quoted(word)} is not a time", "write hours:minutes, such as 18:00 or Mon..Fri 09,18:30"
         )
     if len(parts) == 3 and re.search(r"\d\.\d", parts[2]):
         raise _no_slot(
-            text, "it has parts of a second", "slots are on whole seconds, such as 18:00 or 18:00:30"
+            text,
+            "it has fractions of a second",
+            "leave out the fraction: slots are on whole seconds, such as 18:00 or 18:00:30",
         )
     hours, minutes = _values(parts[0], _HOURS, text), _values(parts[1], _MINUTES, text)
     seconds = _values(parts[2], _SECONDS, text) if len(parts) == 3 else frozenset({0})
     if len(seconds) > 1:
         raise TimeError(
             f"{quoted(text)} happens more often than once a minute",
-            "name one second, such as *:*:00 for each minute or *:00 for each hour",
+            "choose one second, such as *:*:00 for each minute or *:00 for each hour",
         )
     return tuple(sorted(h * 3_600 + m * 60 + s for h in hours for m in minutes for s in seconds))
 
 
 def _values(word: str, field: _Field, text: str) -> frozenset[int]:
-    """What `*` or a list of terms stands for."""
+    """The values that `*` or a list of terms covers."""
     if word == "*":
         return _all(field)
     return frozenset(value for term in word.split(",") for value in _term(term, field, text))
@@ -363,8 +364,10 @@ def _term(term: str, field: _Field, text: str) -> range:
     """The values of `7`, `1..7`, `1..7/2` or `1/2`; systemd is followed in what these mean and may be."""
     match = _TERM.fullmatch(term)
     if match is None:
-        alone = " (* stands alone: without a list, a range or a step)" if "*" in term else ""
-        raise _no_slot(text, f"{quoted(term)} is no {field.name}{alone}" if term else "a number is missing")
+        alone = " (`*` cannot be part of a list, a range or a step)" if "*" in term else ""
+        raise _no_slot(
+            text, f"{quoted(term)} is not a valid {field.name}{alone}" if term else "a number is missing"
+        )
     first, last, step = (int(part) if part else None for part in match.groups())
     assert first is not None  # the pattern has it
     first, last = _in_field(first, field, text), None if last is None else _in_field(last, field, text)
@@ -380,8 +383,8 @@ def _term(term: str, field: _Field, text: str) -> range:
     if len(steps) < 2:
         raise _no_slot(
             text,
-            f"{term} reaches no second {field.name}",
-            f"leave the step out, or make it smaller; {_FORMS}",
+            f"{term} never reaches a second {field.name}",
+            f"leave out the step, or make it smaller; {_FORMS}",
         )
     return steps
 
@@ -390,7 +393,7 @@ def _in_field(value: int, field: _Field, text: str) -> int:
     if field is _YEARS and value < 100:
         value += 2_000 if value < 70 else 1_900
     if not field.low <= value <= field.high:
-        raise _no_slot(text, f"{value} is no {field.name}: they go from {field.low} to {field.high}")
+        raise _no_slot(text, f"{value} is not a valid {field.name} ({field.low}-{field.high})")
     return value
 
 

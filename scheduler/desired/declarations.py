@@ -1,7 +1,7 @@
 """Everything that is declared, file by file: documents become channels, waves and settings.
 
 A file that cannot be read is not a file that is gone: its stem stays known, so that what it declared
-before goes on as recorded and nobody is told of a second, false fault.
+before continues as recorded and no second, false fault is reported.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def declare(sources: Iterable[Source]) -> tuple[Declarations | None, list[Diagno
 def _note_former_names(declared: Declarations, sources: Iterable[Source]) -> None:
     """What a file that cannot be read says it was renamed from cannot be read either: it is not withdrawn.
 
-    Such a file may be no YAML at all, so the line is looked for in its text.
+    Such a file may not even be YAML, so the line is searched for in its text.
     """
     for source in sources:
         if source.kind == "scheduler":
@@ -130,7 +130,7 @@ def _note_former_names(declared: Declarations, sources: Iterable[Source]) -> Non
 
 def _document(source: Source, declared: Declarations, found: list[Diagnostic]) -> yaml_reader.Document | None:
     if source.fault is not None:
-        hint = "put a plain file there, committed as it is" if source.kind != "scheduler" else None
+        hint = "put a regular file there and commit it" if source.kind != "scheduler" else None
         found.append(error("yaml-syntax", Location(source.file), source.fault, hint))
         return None
     document = yaml_reader.read(source.file, source.content)
@@ -161,7 +161,7 @@ def _read(
 
 
 def _forget(declared: Declarations, kind: str, stem: str) -> None:
-    """Take a readable file back: with a twin there is no telling which one is meant."""
+    """Take a readable file back: with two of that name it is unclear which one is meant."""
     declared.unreadable[kind, stem] = "duplicate-id"
     shelf: dict[str, Any] = declared.waves if kind == "wave" else declared.channels
     shelf.pop(stem, None)
@@ -172,7 +172,7 @@ def _same_stem(kind: str, stem: str, file: str, other: str) -> Diagnostic:
     if PurePosixPath(other).stem == stem:
         message = f"the {kind} {stem!r} is declared by two files; the name of a file is its id"
     else:
-        message = f"the names of two {kind} files differ by upper and lower case alone"
+        message = f"the names of two {kind} files differ only in upper and lower case"
     return error(
         "duplicate-id",
         Location(file),

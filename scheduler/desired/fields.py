@@ -40,7 +40,7 @@ ID_HINT: Final = (
     "ids have 1 to 64 letters a-z, digits, dots, underscores and hyphens, and begin with a letter or digit"
 )
 CHANNEL_ZONE: Final = "channel"
-"""What stands for a zone where each channel's own one is meant."""
+"""Written in place of a zone, it means each channel's own one."""
 
 # No "\n" for "$" to forgive: every pattern is used with fullmatch here, and between ^ and $ in the schemas.
 _ID = re.compile(ID)
@@ -99,15 +99,15 @@ def fault(
 
 def read_text(value: object, longest: int, *, block: bool = False) -> str:
     """The text of a scalar as it was typed, 1 to `longest` characters; with `block` it may have lines."""
-    _demand_scalar(value, "a text")
+    _demand_scalar(value, "text")
     if is_nothing(value):
         raise fault("has no value", code="missing-key", key=True)
     text = str(value)
     if not text:
-        raise fault("is empty", "write a text, or remove the line", key=True)
+        raise fault("is empty", "write some text, or remove the line", key=True)
     if len(text) > longest:
         message = f"has {len(text):,} characters; at most {longest:,} are allowed"
-        raise fault(message, "shorten it, or look for a missing quote", key=True)
+        raise fault(message, "shorten it, or check for a missing quote", key=True)
     _refuse_controls(text, block)
     if SECRET.search(text):
         raise _secret()
@@ -126,15 +126,15 @@ def _refuse_controls(text: str, block: bool) -> None:
     if found is None:
         return
     if found[0] in "\r\n":
-        raise fault("has a line break", "write it on one line (`>-` folds a long one)", key=True)
-    hint = "it cannot be seen, so it often comes from copying: type the text anew"
-    raise fault(f"holds the control character U+{ord(found[0]):04X}", hint, key=True)
+        raise fault("contains a line break", "write it on one line (`>-` folds a long one)", key=True)
+    hint = "it is invisible and often comes from copying: retype the text"
+    raise fault(f"contains the control character U+{ord(found[0]):04X}", hint, key=True)
 
 
 def _secret() -> Exception:
     return fault(
         LOOKS_LIKE_ONE,
-        "revoke it, since it is in the history now; "
+        "revoke it, since it is in the git history now; "
         "put the new one into an environment variable and write the NAME of that here",
         key=True,
     )
@@ -149,7 +149,7 @@ def read_id(value: object) -> str:
 
 
 def read_channel_id(value: object) -> str:
-    """The id of a channel. Who writes the channel's name instead is told where its id stands."""
+    """The id of a channel. The hint for the channel's name says where its id is found."""
     text = read_text(value, 1_000)
     if _ID.fullmatch(text) is None and text.strip():
         likely = re.sub(r"[^a-z0-9._]+", "-", text.rpartition("/")[2].lower()).strip("-._")
@@ -175,7 +175,7 @@ def read_flag(value: object) -> bool:
     raise fault(f"must be true or false, not {quoted(text)}", hint, key=True)
 
 
-def _number(least: int, most: int) -> Read:
+def whole_number(least: int, most: int) -> Read:
     """A whole number between two others."""
 
     def read(value: object) -> int:
@@ -186,7 +186,7 @@ def _number(least: int, most: int) -> Read:
             raise fault(f"is the quoted text {quoted(text)}", f"remove the quotes: {number}", key=True)
         if number is None or not least <= number <= most:
             message = f"must be a whole number from {least} to {most}, not {quoted(text)}"
-            raise fault(message, "write it in digits and nothing else, such as 10", key=True)
+            raise fault(message, "write digits only, such as 10", key=True)
         return number
 
     return Read(read, {"type": "integer", "minimum": least, "maximum": most})
@@ -240,7 +240,7 @@ def _read_time(value: object, info: ValidationInfo) -> Instant:
     zone = _zone_of(info)
     if zone == CHANNEL_ZONE:
         if _LOCAL.fullmatch(text):
-            message = f"{quoted(text)} is a local time, and `timezone: channel` does not hold for a pause"
+            message = f"{quoted(text)} is a local time, and `timezone: channel` does not apply to a pause"
             raise fault(message, f"write {text}Z, or another offset")
         zone = None
     return _in_zone(text, zone)
@@ -251,7 +251,7 @@ def _read_time_or_local(value: object, info: ValidationInfo) -> Instant | str:
     if _zone_of(info) != CHANNEL_ZONE:
         return _read_time(value, info)
     text = read_text(value, 1_000)
-    instant = _in_zone(text, "UTC")  # whether it exists in each zone is told where the zones are known
+    instant = _in_zone(text, "UTC")  # whether it exists in each zone is checked where the zones are known
     return text if _LOCAL.fullmatch(text) else instant
 
 
@@ -268,7 +268,7 @@ def _read_zone(value: object) -> str:
     if text not in available_zones():
         raise fault(
             "is not a time zone", code="unknown-zone"
-        )  # worded later: looking for a near one takes time
+        )  # worded in `model_errors`: looking for a similar one takes time
     return text
 
 
@@ -298,7 +298,7 @@ def _read_repository(value: object) -> str:
 
 
 def _read_variable(value: object) -> str:
-    """The name of an environment variable. What is no name might be a secret, and is not shown."""
+    """The name of an environment variable. Anything else might be a secret and is not shown."""
     if (
         isinstance(value, str)
         and not is_nothing(value)
@@ -329,10 +329,10 @@ def _pattern(pattern: str, what: str, hint: str, holds: Callable[[str], bool] = 
 
 
 def _has_an_address(url: str) -> bool:
-    """Whether a host and a port can be made of a URL: nobody should learn of that at 18:00."""
+    """Whether a host and a port can be made of a URL: this must not fail at 18:00."""
     try:
         return urlsplit(url).port != 0
-    except ValueError:  # a port that is no number or too high, brackets that do not close
+    except ValueError:  # a port that is not a number or too high, unclosed brackets
         return False
 
 
@@ -340,7 +340,7 @@ def _read_workflow(value: object) -> str:
     text = read_text(value, 1_000)
     if re.fullmatch(_WORKFLOW, text) is None:
         hint = "write the name of the file below .github/workflows, such as publish.yml"
-        raise fault(f"{quoted(text)} is not the name of a workflow's file", hint)
+        raise fault(f"{quoted(text)} is not the name of a workflow file", hint)
     return text
 
 
@@ -362,7 +362,7 @@ def _read_home(value: object) -> str:
         # https://git-scm.com/docs/git-check-ref-format
         bad = re.search(r"[\s~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(?:/|$)", name)
         if bad or not name or name == "@" or name[0] in "-/." or name[-1] in "/.":
-            raise fault(f"{quoted(name)} is not the name of a branch", "write branch:scheduler-state")
+            raise fault(f"{quoted(name)} is not a valid branch name", "write branch:scheduler-state")
     elif re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", text):
         hint = "write a path, such as state.json, or branch:scheduler-state"
         raise fault(f"{quoted(text)} is neither a path nor branch:<name>", hint)
@@ -464,9 +464,9 @@ Command = Annotated[
     ),
 ]
 Flag = Annotated[bool, Read(read_flag, {"type": "boolean"})]
-Count = Annotated[int, _number(1, 100)]
-Percent = Annotated[int, _number(0, 100)]
-Least = Annotated[int, _number(0, 1_000_000)]
+Count = Annotated[int, whole_number(1, 100)]
+Percent = Annotated[int, whole_number(0, 100)]
+Least = Annotated[int, whole_number(0, 1_000_000)]
 Duration = Annotated[int, Read(_read_duration, string_schema(DURATION, _DURATION_HINT))]
 Shift = Annotated[
     int, Read(_read_shift, string_schema(f"[+-]?(?:{DURATION})", "write 30m for later or -30m for earlier"))

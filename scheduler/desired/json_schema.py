@@ -1,8 +1,8 @@
 """The JSON Schemas (draft 2020-12) of the files, for editors and other tools; written by this program.
 
 What an editor shows comes with them: hovers (`markdownDescription`), completions (`examples`, `enum`,
-`defaultSnippets`), messages (`patternErrorMessage`, `errorMessage`). The rules are pydantic's; where a schema
-can't say one, it allows more, never less.
+`defaultSnippets`), messages (`patternErrorMessage`, `errorMessage`). The rules are those of `models`; where a
+schema cannot express one, it allows more, never less.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _form(kind: Any, definitions: dict[str, Schema]) -> Schema:
 
 
 def _channel_ids(channels: Mapping[str, str] | None) -> Schema:
-    """What stands for the id of a channel: any, or one of those that are there."""
+    """The schema of the id of a channel: any, or one of those that exist."""
     if not channels:
         return text_schema(pattern=ID, hint=ID_HINT)
     ids: list[Any] = []
@@ -134,7 +134,7 @@ def _channel_ids(channels: Mapping[str, str] | None) -> Schema:
 
 
 def _as_editors_read(text: str) -> str | int | bool:
-    """What an editor's YAML reader makes of an id without quotes (a float can't be told by its text)."""
+    """What an editor's YAML reader makes of an id without quotes; floats are left out."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     return int(text) if re.fullmatch(r"[0-9]{1,15}", text) else text

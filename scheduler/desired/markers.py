@@ -1,4 +1,4 @@
-"""What stands beside a type in the declaration of a key: how it is read, and what editors are shown.
+"""What is written beside a type in the declaration of a key: how it is read, and what editors are shown.
 
 pydantic asks these markers for its schemas (`__get_pydantic_core_schema__`), the JSON Schemas take theirs
 from the same objects. pydantic itself is imported only when it asks, so that the specs cost nothing of it.

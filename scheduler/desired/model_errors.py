@@ -1,14 +1,13 @@
-"""pydantic's errors in our own words: a code, a sentence, a hint and a place for each.
+"""pydantic's errors as our diagnostics: a code, a sentence, a hint and a place for each.
 
-One fault is one error. A misspelt key is not also a missing one, and a local time is not reproached with
-the lack of a zone where the zone's own line is the fault.
+One fault is one error. A misspelt key is not also reported as missing, nor a local time as lacking a zone
+where the fault is in the line of that zone.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -22,9 +21,9 @@ from scheduler.desired.yaml_errors import tight_dash
 from scheduler.desired.yaml_reader import Document, Route
 from scheduler.diagnostics import MOST, Code, Diagnostic, Location, and_more, error, in_order
 from scheduler.times import TimeError, read_zone
-from scheduler.wording import quoted
+from scheduler.wording import closest, did_you_mean, quoted
 
-# What people call our keys, where no spelling would find them.
+# Other names that people use for our keys, which no similar spelling would find.
 _OTHER_NAMES: Mapping[str, Sequence[str]] = {
     "at": ("time", "when", "date", "datetime", "start", "start_time", "publish_at", "scheduled_at"),
     "delay": ("interval", "gap", "spacing", "every", "delay_seconds", "stagger"),
@@ -58,7 +57,7 @@ class _Fault(msgspec.Struct, kw_only=True):
 
     @property
     def subject(self) -> str:
-        """What a sentence about the value begins with."""
+        """How a sentence about the value begins."""
         if not self.route:
             return "the file"
         return f"`{self.key}`" if isinstance(self.route[-1], str) else f"an item of `{self.key}`"
@@ -68,7 +67,7 @@ _CURLY = frozenset("“”„‟‘’‚‛«»‹›")
 
 
 def translate(kind: Kind, document: Document, problem: ValidationError) -> list[Diagnostic]:
-    """The diagnostics of a file whose content pydantic refuses: so many that a person reads them."""
+    """The diagnostics of a file whose content pydantic refuses: as many as a person would read."""
     errors = [
         item
         for item in problem.errors(include_url=False)
@@ -88,17 +87,17 @@ def translate(kind: Kind, document: Document, problem: ValidationError) -> list[
     claimed = {(*route[:-1], name) for route, name in meant.items() if name}
     claimed |= {(*home, route[-1]) for route in meant if (home := _home(kind, document, route))}
     faulty = {fault.route for fault in found if fault.code != "no-zone"} | claimed
-    told: list[Diagnostic] = []
+    reported: list[Diagnostic] = []
     for fault in found:
         if fault.code in ("missing", "missing-key") and _missing_route(fault) in claimed:
             continue
         if fault.code == "no-zone" and _zone_is_faulty(fault.route, faulty):
             continue
-        told.append(_word(kind, document, fault, meant))
-    told = in_order(told)
-    if len(errors) > MOST and told:
-        told.append(and_more(told[-1], len(errors) - MOST))
-    return told
+        reported.append(_word(kind, document, fault, meant))
+    reported = in_order(reported)
+    if len(errors) > MOST and reported:
+        reported.append(and_more(reported[-1], len(errors) - MOST))
+    return reported
 
 
 def _without_tags(loc: tuple[str | int, ...], code: str) -> Route:
@@ -136,8 +135,8 @@ def _meant_keys(kind: Kind, document: Document, found: Iterable[_Fault]) -> dict
 
 def _guess(name: str, known: Sequence[str]) -> str | None:
     plain = re.sub(r"[\s-]+", "_", name.strip().strip("".join(_CURLY)).lower())
-    if close := get_close_matches(plain, known, n=1, cutoff=0.7):
-        return close[0]
+    if close := closest(plain, known, cutoff=0.7):
+        return close
     if begun := [key for key in known if plain.startswith(f"{key}_")]:  # `delay_minutes`
         return max(begun, key=len)
     others = {other: own for own in reversed(known) for other in _OTHER_NAMES.get(own, ())}
@@ -185,39 +184,39 @@ def _word(kind: Kind, document: Document, fault: _Fault, meant: Mapping[Route, s
         if not guess and _home(kind, document, route):
             hint = "it belongs to an entry of `schedules`: indent it like the `type` of that entry"
         message = f"unknown key `{_inner(str(route[-1]))}`{question}"
-        return _tell("unknown-key", document.key_place(route), message, hint)
+        return _diagnostic("unknown-key", document.key_place(route), message, hint)
     if fault.code == "missing":
         place = document.place(route[:-1])
-        return _tell("missing-key", place, f"`{route[-1]}` is missing", _example(kind, route))
+        return _diagnostic("missing-key", place, f"`{route[-1]}` is missing", _example(kind, route))
     if is_nothing(fault.value) and fault.code != "duplicate-id":
         hint = "write a value, or remove the line"
         if isinstance(route[-1], int):
             hint = "write a value, or remove the dash"
-        return _tell("missing-key", document.key_place(route), f"{fault.subject} has no value", hint)
+        return _diagnostic("missing-key", document.key_place(route), f"{fault.subject} has no value", hint)
     if fault.context.get("missing"):
         place, hint = document.place(route[:-1]), fault.context["hint"]
         if fault.context["missing"] == "group":  # the video's id would have been its name
             hint = _curly_hint(_value_at(document.data, route[:-1])["video"]) or hint
-        return _tell("missing-key", place, fault.context["message"], hint)
+        return _diagnostic("missing-key", place, fault.context["message"], hint)
     message, hint = _words(fault)
     hint = _dash_hint(fault) or _curly_hint(fault.value) or hint
     code: Code = "duplicate-id" if fault.code == "duplicate-id" else "invalid-value"
-    return _tell(code, document.place(route), message, hint)
+    return _diagnostic(code, document.place(route), message, hint)
 
 
 def _curly_hint(value: Any) -> str | None:
-    """About quotes that a word processor made: to YAML they are no quotes."""
+    """About quotes that a word processor made: YAML does not treat them as quotes."""
     if isinstance(value, Plain) and (value[:1] in _CURLY or value[-1:] in _CURLY):
-        return 'the quotes here are curly ones, which are part of the text: write straight ones ("), or none'
+        return 'curly quotes are part of the text: write straight quotes ("), or none'
     return None
 
 
 def _dash_hint(fault: _Fault) -> str | None:
-    """About a text that stands where a list should, and was meant as one."""
+    """About text that was meant as a list."""
     is_no_list = fault.code == "tuple_type" or fault.route[-1:] == ("channels",)
     if is_no_list and isinstance(fault.value, Plain) and tight_dash(fault.value) is not None:
         first = re.split(r" -", fault.value[1:])[0]
-        return f"a list item needs a blank after its dash: write `- {_inner(first)}`"
+        return f"a list item needs a space after its dash: write `- {_inner(first)}`"
     return None
 
 
@@ -233,14 +232,14 @@ def _words(fault: _Fault) -> tuple[str, str | None]:
         return _words_of_choice(fault)
     if fault.code == "too_short":
         return f"{fault.subject} is empty", "name at least one"
-    form = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "a text"
+    form = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else "text"
     if fault.code == "tuple_type":
         hint = f"write {fault.key}: [{_inner(value)}]" if isinstance(value, str) else "write a list"
         if isinstance(value, dict) and value:
-            hint = f"begin each item with a dash and a blank: `- {_inner(next(iter(value)))}: ...`"
+            hint = f"begin each item with a dash and a space: `- {_inner(next(iter(value)))}: ...`"
         return f"{fault.subject} must be a list, not {form}", hint
     if fault.code == "dict_type":
-        hint = "write keys with their values, one a line: `key: value`"
+        hint = "write one `key: value` per line"
         return f"{fault.subject} must be a mapping of keys and values, not {form}", hint
     message, _, hint = fault.words.partition("; ")  # of a union, where there is room for one text
     return message, hint or None
@@ -259,8 +258,7 @@ def _words_of_choice(fault: _Fault) -> tuple[str, str]:
     allowed = " or ".join(choices)
     if not isinstance(fault.value, str):
         return f"{fault.subject} must be {allowed}", f"write {fault.key}: {choices[0]}"
-    close = get_close_matches(fault.value.lower().replace("_", "-"), choices, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"write {fault.key}: {choices[0]}"
+    hint = did_you_mean(fault.value.replace("_", "-"), choices) or f"write {fault.key}: {choices[0]}"
     return f"{fault.subject} must be {allowed}, not {quoted(fault.value)}", hint
 
 
@@ -269,5 +267,5 @@ def _inner(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")[1:-1]
 
 
-def _tell(code: Code, place: Location, message: str, hint: str | None) -> Diagnostic:
+def _diagnostic(code: Code, place: Location, message: str, hint: str | None) -> Diagnostic:
     return error(code, place, without_secrets(message), without_secrets(hint) if hint else None)

@@ -126,7 +126,7 @@ def _group_or_video(group: str | None, info: ValidationInfo) -> str | None:
 @rule(specs.EntrySpec, "timezone")
 def _each_channel_at_once(zone: str, info: ValidationInfo) -> str:
     if zone == CHANNEL_ZONE and info.data.get("type") == "staggered":
-        message = "`timezone: channel` needs a simultaneous entry: zones would make an order of their own"
+        message = "`timezone: channel` needs a simultaneous entry: each zone would change the order"
         raise fault(message, "write an IANA name, such as Europe/Berlin, or `type: simultaneous`")
     return zone
 
@@ -135,14 +135,14 @@ def _each_channel_at_once(zone: str, info: ValidationInfo) -> str:
 def _local_to_each_channel(at: int | str, info: ValidationInfo) -> int | str:
     if info.data.get("timezone") == CHANNEL_ZONE and not isinstance(at, str):
         message = "with `timezone: channel`, `at` must be a local time; this one has an offset"
-        raise fault(message, "leave out the offset: 2030-03-01T18:00 is 18:00 on each channel's clock")
+        raise fault(message, "leave out the offset: 2030-03-01T18:00 means 18:00 in each channel's own zone")
     return at
 
 
 @rule(specs.EntrySpec, "after_success")
 def _one_after_the_other(after_success: bool, info: ValidationInfo) -> bool:
     if after_success and info.data.get("type") == "simultaneous":
-        message = "`after_success` needs a staggered entry: in this one no channel comes before another"
+        message = "`after_success` needs a staggered entry; this one is simultaneous"
         raise fault(message, "remove the line, or write `type: staggered` and a `delay`")
     return after_success
 
@@ -155,7 +155,7 @@ def _delay_of_a_stagger(delay: int | None, info: ValidationInfo) -> int:
         raise fault(message, "remove the line, or write `type: staggered`")
     if delay is None and kind == "staggered" and info.data.get("after_success") is False:
         raise fault(
-            "`delay` is missing: how long after each channel comes the next one?",
+            "`delay` is missing: the time from each channel to the next",
             "add a line such as `delay: 1h`",
             code="missing-key",
             missing="delay",
@@ -179,10 +179,12 @@ def _misplaced(members: Sequence[MemberSpec], channels: object) -> Iterator[Init
     for i, member in enumerate(members):
         problem = None
         if member.id in seen:
-            problem = fault(f"{member.id!r} is in `members` twice", "keep one", code="duplicate-id")
+            problem = fault(
+                f"{member.id!r} is listed twice in `members`", "keep one of the two", code="duplicate-id"
+            )
         elif member.id in settled:
             problem = fault(
-                f"{member.id!r} has a line of its own in `channels` already", "keep one of the two"
+                f"{member.id!r} already has a line of its own in `channels`", "keep one of the two"
             )
         elif listed is not None and member.id not in listed:
             hint = "add it to `channels`, or remove this line"
@@ -215,12 +217,14 @@ def _workflow_to_start(workflow: str | None, info: ValidationInfo) -> str | None
     transport = info.data.get("transport")  # not in the data where it is faulty
     traits = None if transport is None else TRANSPORTS[transport]
     if workflow is None and traits is not None and traits.names_workflow:
-        message = f"`workflow` is missing: which one does `transport: {transport}` start?"
+        message = f"`workflow` is missing: `transport: {transport}` starts it by name"
         hint = "add a line such as `workflow: publish.yml`"
         raise fault(message, hint, code="missing-key", missing="workflow")
     if workflow is not None and traits is not None and not traits.names_workflow:
         by_name = next(name for name, other in TRANSPORTS.items() if other.names_workflow)
-        message = f"`workflow` needs `transport: {by_name}`; an event starts all that listen to it"
+        message = (
+            f"`workflow` needs `transport: {by_name}`; an event starts every workflow that listens to it"
+        )
         raise fault(message, f"remove the line, or add `transport: {by_name}`")
     return workflow
 
@@ -246,5 +250,5 @@ def _without_a_repository(value: str, info: ValidationInfo) -> str:
 @rule(specs.Freeze, "until")
 def _ends_after_it_begins(until: int, info: ValidationInfo) -> int:
     if until <= info.data.get("from_", until - 1):
-        raise fault("the freeze ends before it begins", "`until` must be later than `from`")
+        raise fault("the freeze ends before it begins", "write an `until` that is later than `from`")
     return until

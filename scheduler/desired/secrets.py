@@ -11,7 +11,7 @@ SECRET: Final = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{10,}"
 )
 _PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*@")
-LOOKS_LIKE_ONE: Final = "holds what looks like a secret itself"
+LOOKS_LIKE_ONE: Final = "contains what looks like a secret"
 MIGHT_BE_ONE: Final = "(not shown here: it might be a secret)"
 
 

@@ -1,9 +1,9 @@
-"""What libyaml says about text that is no YAML, in the words of the person who has to repair it.
+"""Why a text is not YAML, in terms that help its editor to fix it.
 
 libyaml names the state of its parser (`did not find expected key`) and the place where it gave up,
-which is often the line after the mistake. Here the lines around that place are looked at again, and
-the fault that people make most often at such a place is told where it stands, with what to write
-instead. Nothing here decides whether a text is YAML.
+which is often the line after the mistake. Here the lines around that place are examined again, and the
+most common mistake at such a place is reported where it is, with what to write instead. Nothing here
+decides whether a text is YAML.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Fault(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """libyaml's own words, and the lines of the text. Places count from 1."""
+    """libyaml's own message, and the lines of the text. Places count from 1."""
 
     lines: Sequence[str]
     line: int
@@ -56,7 +56,7 @@ class Failure(NamedTuple):
 
 _READ_OF_A_LINE = 2_000
 _READ_ABOVE = 200
-"""Lines above a place that are looked at."""
+"""Lines above a place that are examined."""
 # `key: value` or `- key: value`; the key is plain or quoted, the value may be on the next lines.
 _KEY = re.compile(
     r"""(?P<lead>[ ]*(?:-[ ]+)*)"""
@@ -65,7 +65,7 @@ _KEY = re.compile(
 )
 _NO_SPACE = re.compile(r"(?P<key>[A-Za-z_][\w.-]*):(?P<value>[^\s:/][^:]*|\xa0.*)")
 _COMMENT_IN_BRACKETS = re.compile(r"[\[{,][ ]*#")
-# A list item without the blank behind its dash: `-beta` is text to YAML.
+# A list item without the space after its dash: `-beta` is text to YAML.
 _TIGHT_DASH = re.compile(r"-[^\s-].*")
 _CONFLICT_LINE = re.compile(r"(?:={7}|[<>|]{7}(?: .*)?)")
 _COMMENT = re.compile(r"[ \t]#.*")
@@ -73,10 +73,10 @@ _COMMENT = re.compile(r"[ \t]#.*")
 
 def explain(failure: Failure) -> Fault:
     """The fault that libyaml's failure most likely is."""
-    teller = _BY_PROBLEM.get(failure.problem)
-    if teller is None:
-        teller = next((told for words, told in _BY_CONTEXT if words in failure.context), _anything)
-    return teller(failure)
+    explanation = _BY_PROBLEM.get(failure.problem)
+    if explanation is None:
+        explanation = next((found for part, found in _BY_CONTEXT if part in failure.context), _anything)
+    return explanation(failure)
 
 
 def alias(line: int, column: int, rest: str) -> Fault:
@@ -84,8 +84,8 @@ def alias(line: int, column: int, rest: str) -> Fault:
     return Fault(
         line,
         column,
-        "a value that begins with `*` is an alias in YAML, and aliases are not read here",
-        f"{_in_quotes(rest)}; if an alias is meant, write the value out",
+        "a value that begins with `*` is a YAML alias, and aliases are not supported",
+        f"{_in_quotes(rest)}; if it is meant as an alias, write the value out",
     )
 
 
@@ -94,8 +94,8 @@ def anchor(line: int, column: int, rest: str) -> Fault:
     return Fault(
         line,
         column,
-        "a value that begins with `&` is an anchor in YAML, and anchors are not read here",
-        f"{_in_quotes(rest)}; if an anchor is meant, delete it",
+        "a value that begins with `&` is a YAML anchor, and anchors are not supported",
+        f"{_in_quotes(rest)}; if it is meant as an anchor, delete it",
     )
 
 
@@ -104,8 +104,8 @@ def tag(line: int, column: int, rest: str) -> Fault:
     return Fault(
         line,
         column,
-        "a value that begins with `!` is a tag in YAML, and tags are not read here",
-        f"{_in_quotes(rest)}; if a tag is meant, delete it",
+        "a value that begins with `!` is a YAML tag, and tags are not supported",
+        f"{_in_quotes(rest)}; if it is meant as a tag, delete it",
     )
 
 
@@ -114,28 +114,28 @@ def directive(line: int, column: int) -> Fault:
     return Fault(
         line,
         column,
-        "a line that begins with `%` is a directive in YAML, and directives are not read here",
+        "a line that begins with `%` is a YAML directive, and directives are not supported",
         "delete the line",
     )
 
 
 def conflict(line: int) -> Fault:
-    """A line that git left for a person to decide about."""
+    """A line that git left to be resolved by hand."""
     return Fault(
         line,
         1,
-        "a merge conflict is left in this file",
-        "keep what is right of the two sides, and delete the lines that begin with "
+        "unresolved merge conflict",
+        "keep the right lines of the two sides, and delete those that begin with "
         "`<<<<<<<`, `=======` and `>>>>>>>`",
     )
 
 
 def tight_dash(text: str) -> tuple[str, str] | None:
-    """The message and the hint about a list item whose dash has no blank behind it; None where it is none."""
+    """The message and the hint about a list item without a space after its dash; None for anything else."""
     if not _TIGHT_DASH.fullmatch(text):
         return None
     item = shortened(text[1:])
-    return f"a blank is missing after the dash in `-{item}`", f"write `- {item}`"
+    return f"missing space after `-` in `-{item}`", f"write `- {item}`"
 
 
 def shortened(text: str, most: int = 60) -> str:
@@ -151,15 +151,15 @@ def _value_with_colon(failure: Failure) -> Fault:
     if key is not None and key["value"]:
         value = _without_comment((before + failure.rest())[key.start("value") :])
         return failure.fault(
-            f"the value `{shortened(value)}` has a colon that reads like another key",
+            f"the value `{shortened(value)}` contains a colon that looks like another key",
             _in_quotes(value, f"{shortened(key['key'])}: "),
         )
     if before.startswith("---"):
         hint = "write the first key on a line of its own"
-        return failure.fault("a key cannot stand on the line of the `---`", hint)
+        return failure.fault("a key cannot be on the same line as `---`", hint)
     if len(before) > 1024:
         return failure.fault(
-            "a key is longer than 1,024 characters", "shorten it, or look for a missing quote"
+            "a key is longer than 1,024 characters", "shorten it, or check for a missing quote"
         )
     return _line_before(failure)
 
@@ -185,7 +185,7 @@ def _line_before(failure: Failure) -> Fault:
         number = earlier
     text = failure.at(number)
     if not text.strip():
-        return failure.fault("this colon is not expected here", _in_quotes(failure.at(failure.line).strip()))
+        return failure.fault("unexpected colon", _in_quotes(failure.at(failure.line).strip()))
     return _missing_colon_in(number, _indentation(text, dashes=True) + 1, text)
 
 
@@ -197,7 +197,7 @@ def _missing_colon(failure: Failure) -> Fault:
     above = failure.at(_previous(failure.lines, line))
     if above[column - 1 :].startswith("- ") and _KEY.match(above) is None:
         text = shortened(_without_comment(failure.at(line, column)))
-        return Fault(line, column, f"a dash is missing before `{text}`", f"write `- {text}`")
+        return Fault(line, column, f"missing `-` before `{text}`", f"write `- {text}`")
     return _missing_colon_in(line, column, failure.at(line))
 
 
@@ -213,7 +213,7 @@ def _missing_colon_in(number: int, column: int, line: str) -> Fault:
         return Fault(
             number,
             column + close.end("key"),
-            f"a space is missing after the colon in `{shortened(text)}`",
+            f"missing space after `:` in `{shortened(text)}`",
             f"write `{shortened(close['key'])}: {shortened(value)}`",
         )
     if "\N{FULLWIDTH COLON}" in text:
@@ -221,13 +221,13 @@ def _missing_colon_in(number: int, column: int, line: str) -> Fault:
         return Fault(
             number,
             column + len(key),
-            "this is not the colon of YAML but a wide one",
+            "this is a full-width colon, not `:`",
             f"write `{shortened(key.strip())}: {shortened(value.strip())}`",
         )
     if text[:1] in ("'", '"') and text.count(text[0]) == 1:
-        hint = "write the key in one line, and a quote at its end"
+        hint = "write the key on one line, with a quote at its end"
         return Fault(
-            number, column, f"the quote that opens `{shortened(text)}` is not closed in its line", hint
+            number, column, f"the quote that opens `{shortened(text)}` is not closed on its line", hint
         )
     key, _, value = text.partition(" ")
     hint = (
@@ -235,11 +235,11 @@ def _missing_colon_in(number: int, column: int, line: str) -> Fault:
         if value
         else f"write `{shortened(key)}:` and its value"
     )
-    return Fault(number, column, f"a colon is missing in `{shortened(text)}`", f"{hint}, or delete the line")
+    return Fault(number, column, f"missing `:` in `{shortened(text)}`", f"{hint}, or delete the line")
 
 
 def _missing_key(failure: Failure) -> Fault:
-    """`did not find expected key`: a line that lies at no level, or text after a finished value."""
+    """`did not find expected key`: a line at no known level, or text after a finished value."""
     rest = failure.rest()
     if rest[:1] == ":" and not failure.before().strip(" -"):
         return failure.fault(*NO_KEY)
@@ -248,27 +248,29 @@ def _missing_key(failure: Failure) -> Fault:
     if rest[:1] in ("]", "}"):
         return _closes_nothing(failure)
     if _is_item(rest):
-        return failure.fault("a list item stands where a key is expected", _levels(failure) or _SEE_ABOVE)
-    return failure.fault("the indentation of this line fits no line above it", _levels(failure) or _SEE_ABOVE)
+        return failure.fault("expected a key, not a list item", _levels(failure) or _SEE_ABOVE)
+    return failure.fault(
+        "the indentation of this line matches no line above it", _levels(failure) or _SEE_ABOVE
+    )
 
 
-NO_KEY = ("a key is missing before this colon", "write `key: value`")
-_SEE_ABOVE = "indent it like the lines that it belongs to"
+NO_KEY = ("missing key before this colon", "write `key: value`")
+_SEE_ABOVE = "indent it like the lines it belongs to"
 
 
 def _missing_dash(failure: Failure) -> Fault:
-    """`did not find expected '-' indicator`: a line in a list that is no item."""
+    """`did not find expected '-' indicator`: a line in a list that is not an item."""
     if failure.before().strip():
         return _after_value(failure)
     if (tight := tight_dash(_without_comment(failure.rest()))) is not None:
         return failure.fault(*tight)
-    message = "this line stands in a list and does not begin with a dash"
+    message = "this line is in a list but does not begin with a dash"
     if failure.opened is None or failure.opened[1] != failure.column:
         return failure.fault(message, _levels(failure) or _SEE_ABOVE)
     item = f"write `- {shortened(_without_comment(failure.rest()))}` if it is an item of the list"
     above = _KEY.match(failure.at(_previous(failure.lines, failure.line)))
     if above is None:
-        return failure.fault(message, f"{item}, or indent it like the lines that it belongs to")
+        return failure.fault(message, f"{item}, or indent it like the lines it belongs to")
     start = f"start it in column {len(above['lead']) + 1}, below `{shortened(above['key'], 30)}`"
     return failure.fault(message, f"{start}, or {item}")
 
@@ -280,17 +282,17 @@ def _after_value(failure: Failure) -> Fault:
     if opened_above is not None:
         return opened_above
     if last == "'":
-        hint = "an apostrophe inside single quotes is written twice (it''s); or use double quotes"
-        return failure.fault("text follows the closing quote", hint)
+        hint = "write an apostrophe inside single quotes twice (it''s), or use double quotes"
+        return failure.fault("unexpected text after the closing quote", hint)
     if last == '"':
-        hint = 'a quote inside double quotes is written \\"; or use single quotes'
-        return failure.fault("text follows the closing quote", hint)
+        hint = 'write a quote inside double quotes as \\", or use single quotes'
+        return failure.fault("unexpected text after the closing quote", hint)
     if failure.rest()[:1] in ("]", "}"):
         return _closes_nothing(failure)
     if last in "]}":
         opening = "[" if last == "]" else "{"
-        hint = f"a text that begins with `{opening}` must be in quotes as a whole"
-        return failure.fault(f"text follows the closing `{last}`", hint)
+        hint = f"a value that begins with `{opening}` must be in quotes as a whole"
+        return failure.fault(f"unexpected text after the closing `{last}`", hint)
     return _anything(failure)
 
 
@@ -311,7 +313,7 @@ def _unclosed_above(failure: Failure, quote: str) -> Fault | None:
 def _closes_nothing(failure: Failure) -> Fault:
     bracket = failure.rest()[:1]
     hint = "delete it, or put the whole value in quotes if it is text"
-    return failure.fault(f"this `{bracket}` closes nothing", hint)
+    return failure.fault(f"unmatched `{bracket}`", hint)
 
 
 def _levels(failure: Failure) -> str | None:
@@ -336,8 +338,8 @@ def _levels(failure: Failure) -> str | None:
         max((c for c in near if c <= here), default=None),
         min((c for c in near if c > here), default=None),
     ]
-    said = [f"in column {c + 1}, below `{levels[c]}`" for c in chosen if c is not None]
-    return "start it " + ", or ".join(said) if said else None
+    places = [f"in column {c + 1}, below `{levels[c]}`" for c in chosen if c is not None]
+    return "start it " + ", or ".join(places) if places else None
 
 
 def _is_item(text: str) -> bool:
@@ -345,9 +347,7 @@ def _is_item(text: str) -> bool:
 
 
 def _tab(failure: Failure) -> Fault:
-    return failure.fault(
-        "a tab stands where YAML wants spaces", "indent with spaces; a tab is never allowed there"
-    )
+    return failure.fault("a tab is used where YAML requires spaces", "indent with spaces instead of tabs")
 
 
 def _cannot_start(failure: Failure) -> Fault:
@@ -357,8 +357,8 @@ def _cannot_start(failure: Failure) -> Fault:
         return _tab(failure)
     if rest[:1] == "%" and failure.column == 1:
         return directive(failure.line, failure.column)
-    sign = "a backtick" if rest[:1] == "`" else f"`{shortened(rest[:1])}`"
-    return failure.fault(f"a value cannot begin with {sign}", _in_quotes(rest))
+    first = "a backtick" if rest[:1] == "`" else f"`{shortened(rest[:1])}`"
+    return failure.fault(f"a value cannot begin with {first}", _in_quotes(rest))
 
 
 def _open_quote(failure: Failure) -> Fault:
@@ -377,7 +377,7 @@ def _open_bracket(failure: Failure) -> Fault:
     closing = "}" if opening == "{" else "]"
     if failure.rest()[:1] == ":" and not failure.before().strip():
         return failure.fault(
-            "this colon stands on another line than its key", "write key and colon in one line"
+            "this colon is on a different line from its key", "write the key and the colon on one line"
         )
     later = failure.line > line and _indentation(failure.at(failure.line)) <= _indentation(failure.at(line))
     if later or failure.line > len(failure.lines) or not failure.rest().strip():
@@ -387,32 +387,30 @@ def _open_bracket(failure: Failure) -> Fault:
             if closing == "]"
             else f"write `{closing}` at the end, or put the value in quotes if it is text",
         )
-    return failure.fault(
-        f"a comma or the closing `{closing}` is missing before this", "write a comma between two items"
-    )
+    return failure.fault(f"missing `,` or `{closing}` before this", "write a comma between two items")
 
 
 def _no_content(failure: Failure) -> Fault:
-    """`did not find expected node content`: a sign of YAML where a value should begin."""
-    sign = failure.rest()[:1]
-    if sign in ("]", "}"):
+    """`did not find expected node content`: a special character where a value should begin."""
+    first = failure.rest()[:1]
+    if first in ("]", "}"):
         return _closes_nothing(failure)
-    if sign == ",":
-        return failure.fault("a value is missing before this comma", "write the value, or delete the comma")
-    if sign == ":":
+    if first == ",":
+        return failure.fault("missing value before this comma", "write the value, or delete the comma")
+    if first == ":":
         return failure.fault(
             "a value cannot begin with a colon", "delete the colon, or put the value in quotes"
         )
-    if sign == "-" and "flow" in failure.context:
+    if first == "-" and "flow" in failure.context:
         return failure.fault(
-            "a list with dashes cannot stand inside brackets", "delete the dash: commas do its work"
+            "a list with dashes is not allowed inside brackets", "delete the dash: commas separate the items"
         )
-    if sign == "?":
+    if first == "?":
         return _key_in_line(failure)
-    if not sign or failure.rest().startswith(("---", "...")):
+    if not first or failure.rest().startswith(("---", "...")):
         number = _previous(failure.lines, failure.line)
         if (comment := _COMMENT_IN_BRACKETS.search(failure.at(number))) is not None:
-            message = "a comment begins here, so that the bracket before it is never closed"
+            message = "a comment begins here, so the bracket before it is never closed"
             return Fault(
                 number, comment.end(), message, "put what begins with `#` in quotes, or close the bracket"
             )
@@ -420,18 +418,20 @@ def _no_content(failure: Failure) -> Fault:
         return failure.fault(message, "write the value, or close what is open above")
     if failure.at(_previous(failure.lines, failure.line)).strip() == "-":
         hint = f"start it in column {failure.column + 2}, deeper than the dash"
-        return failure.fault("this line belongs to the dash above it and is not indented", hint)
-    return failure.fault("the indentation of this line fits no line above it", _levels(failure) or _SEE_ABOVE)
+        return failure.fault("this line belongs to the dash above it but is not indented", hint)
+    return failure.fault(
+        "the indentation of this line matches no line above it", _levels(failure) or _SEE_ABOVE
+    )
 
 
 def _colon_in_brackets(failure: Failure) -> Fault:
     hint = "write a space after the colon, or put the whole value in quotes"
-    return failure.fault("a colon inside brackets reads like a key without a value", hint)
+    return failure.fault("a colon inside brackets looks like a key without a value", hint)
 
 
 def _list_in_line(failure: Failure) -> Fault:
     hint = "start the list on the next line; or put the value in quotes if it is text"
-    return failure.fault("a list with dashes cannot begin after a key in the same line", hint)
+    return failure.fault("a list with dashes cannot begin on the same line as its key", hint)
 
 
 def _key_in_line(failure: Failure) -> Fault:
@@ -442,17 +442,17 @@ def _escape(failure: Failure) -> Fault:
     start = failure.rest()
     sequence = start[:2] if start[:1] == "\\" else "\\"
     hint = "write the text in single quotes, where a backslash is a backslash, or write `\\\\` for one"
-    return failure.fault(f"`{shortened(sequence, 10)}` is no escape that YAML knows", hint)
+    return failure.fault(f"`{shortened(sequence, 10)}` is not a valid escape in YAML", hint)
 
 
 def _escape_number(failure: Failure) -> Fault:
     hint = "`\\x` takes two hexadecimal digits, `\\u` four; in single quotes a backslash is a backslash"
-    return failure.fault("this escape does not name a character", hint)
+    return failure.fault("this escape is not a valid character", hint)
 
 
 def _block_header(failure: Failure) -> Fault:
     hint = "begin the text on the next line, indented; or put the value in quotes"
-    return failure.fault_where_opened("text after `|` or `>` in the same line is not read", hint)
+    return failure.fault_where_opened("text on the same line after `|` or `>` is not read", hint)
 
 
 def _after_document(failure: Failure) -> Fault:
@@ -462,7 +462,7 @@ def _after_document(failure: Failure) -> Fault:
     number = _previous(failure.lines, failure.line)
     if failure.at(number).startswith("..."):
         hint = "`...` ends the file: delete that line, or what follows it"
-        return failure.fault("text follows the end of the document", hint)
+        return failure.fault("unexpected text after the end of the document", hint)
     return failure.fault("this line does not belong to what is above it", _levels(failure) or _SEE_ABOVE)
 
 
@@ -485,9 +485,9 @@ def _directive(failure: Failure) -> Fault:
 
 def _anything(failure: Failure) -> Fault:
     where = f"{failure.context}, " if failure.context else ""
-    words = shortened(f"{where}{failure.problem}", 200)
-    hint = "look at the quotes, the brackets, the colons and the indentation here and in the line above"
-    return failure.fault(f"this is not YAML ({words})", hint)
+    message = shortened(f"{where}{failure.problem}", 200)
+    hint = "check the quotes, brackets, colons and indentation here and in the line above"
+    return failure.fault(f"this is not YAML ({message})", hint)
 
 
 def _opened_with_rest(failure: Failure) -> tuple[int, int, str]:
@@ -516,13 +516,13 @@ def _indentation(line: str, *, dashes: bool = False) -> int:
 
 
 def _is_bare(line: str) -> bool:
-    """A line with text that is no key and no list item."""
+    """A line with text that is neither a key nor a list item."""
     text = line.strip()
     return bool(text) and text[0] not in "-#[{'\"" and _KEY.match(line) is None
 
 
 def _previous(lines: Sequence[str], number: int) -> int:
-    """The number of the nearest line above that is neither blank nor a comment; 0 where none is."""
+    """The number of the nearest line above that is neither empty nor a comment; 0 if there is none."""
     for earlier in range(min(number, len(lines) + 1) - 1, 0, -1):
         text = lines[earlier - 1].strip()
         if text and not text.startswith("#"):

@@ -1,13 +1,13 @@
 """YAML text becomes data, with the place of every key and value.
 
-This is the one room that reads YAML. It takes the small YAML that people write by hand: one document
+This is the only module that reads YAML. It takes the small YAML that people write by hand: one document
 of mappings, lists and scalars. Scalars keep the text that the editor typed (`no`, `012`, `18:30` and
 `2026-03-01` stay what they are; the models give types). Anchors, aliases, tags, directives, merge keys,
 several documents, nesting deeper than 32, hidden characters, and whatever makes a file slow or
 dangerous to read are problems with a place, never a crash.
 
 The events of libyaml are read, not its nodes: its own composer dies by segmentation fault at deep
-nesting. Places cost nothing until somebody asks: they are found by reading the kept text again.
+nesting. Places cost nothing until they are asked for: they are found by reading the kept text again.
 """
 
 from __future__ import annotations
@@ -122,10 +122,10 @@ class Document:
 
 
 def read(file: str, raw: bytes) -> Document:
-    """The document of a file's bytes. Raises nothing: what is wrong is told in its `problems`.
+    """The document of a file's bytes. Raises nothing: what is wrong is in its `problems`.
 
     `file` is the path below the repository's root. A file has at most one `yaml-syntax`. Duplicate keys
-    (the first value stands) and hidden characters in values are told beside each other, with the data.
+    (the first value counts) and hidden characters in values are reported together, with the data.
     """
     if len(raw) > LARGEST:
         return _unreadable(file, "", _too_large(len(raw)))
@@ -153,7 +153,8 @@ def read(file: str, raw: bytes) -> Document:
 def _condensed(text: str) -> Any:
     """The data of a text with long lists of names, each list read as one item; None where that fails.
 
-    Waves are such texts: of 1,000 with 100 channels each, this reads every one in a fifth of the time.
+    Waves are such texts: with 100 channels each, this reads one in a fifth of the time. The slow twin is
+    `_Reading` of the whole text; tests/reporting/test_long_lists.py holds the two equal.
     It is the same reading, since lines that are indented alike are all items of one list or all parts of
     one scalar, and the names mean nothing in YAML. Whatever is found wrong, or leaves an item that stands
     for others anywhere but in a list, is left to the reading of the whole text.
@@ -251,7 +252,7 @@ class _Reading:
         self._duplicates: list[tuple[str, Mark, Mark]] = []
         self._runs = runs or {}
         """Items that stand for several, and those; each is taken out when it is met in a list."""
-        # Few files have a sign of anything that could be wrong with a scalar.
+        # Few files have anything in them that could be wrong with a scalar.
         self._close_look = escapes or bool(self._hidden) or "!" in text or "&" in text
         # libyaml takes `{?a: b}` for the key `a`, YAML 1.2 for `?a`.
         self._question_marks = "?" in text
@@ -298,12 +299,12 @@ class _Reading:
         if kind is ScalarEvent:
             return self._scalar(event), event.start_mark
         if kind is AliasEvent or event.anchor is not None or event.tag is not None:
-            raise self._refused_sign(event)
+            raise self._refused_character(event)
         if depth == DEEPEST:
             raise _refused(
                 event.start_mark,
                 f"this is nested deeper than {DEEPEST} levels",
-                "look for brackets or dashes that are too many",
+                "check for extra brackets or dashes",
             )
         return (self._mapping if kind is MappingStartEvent else self._sequence)(event, depth + 1)
 
@@ -354,7 +355,7 @@ class _Reading:
     def _key(self, event: Any) -> str:
         kind = event.__class__
         if kind is AliasEvent or event.anchor is not None or event.tag is not None:
-            raise self._refused_sign(event)
+            raise self._refused_character(event)
         if kind is not ScalarEvent:
             raise _refused(
                 event.start_mark,
@@ -364,20 +365,20 @@ class _Reading:
         key: str = event.value
         if key in _NO_KEYS and event.implicit[0]:
             if key == "<<":
-                message, hint = "merge keys (`<<`) are not read here", "write the merged keys out"
+                message, hint = "merge keys (`<<`) are not supported", "write the merged keys out"
             else:
                 message, hint = yaml_errors.NO_KEY
             raise _refused(event.start_mark, message, hint)
         if not key.isprintable() and _HIDDEN_IN_KEY.search(key):
             raise _refused(
                 event.start_mark,
-                "a key has a control character or a line break in it",
-                "write the key in one line, without escapes",
+                "a key contains a control character or a line break",
+                "write the key on one line, without escapes",
             )
         if self._question_marks and self._text[event.start_mark.index - 1] == "?" and event.start_mark.index:
             raise _refused(
                 event.start_mark,
-                "a question mark before a key inside brackets is a sign of YAML",
+                "a question mark before a key inside brackets has a special meaning in YAML",
                 "put the key in quotes, with its question mark",
             )
         return intern(key)
@@ -385,7 +386,7 @@ class _Reading:
     def _scalar(self, event: Any) -> str:
         """The text of a scalar, after a close look."""
         if event.anchor is not None or event.tag is not None:
-            raise self._refused_sign(event)
+            raise self._refused_character(event)
         text: str = event.value
         found: str | None = None
         if self._hidden:
@@ -403,20 +404,20 @@ class _Reading:
             self._in_values.append((event.start_mark, found))
         return Plain(text) if event.implicit[0] else text
 
-    def _refused_sign(self, event: Any) -> _RefusedError:
-        """An alias, an anchor or a tag: text that begins with a sign of YAML, or what it says."""
+    def _refused_character(self, event: Any) -> _RefusedError:
+        """An alias, an anchor or a tag: text that begins with a special character, or what it says."""
         mark = event.start_mark
         lines = _lines(self._text)
         rest = lines[mark.line][mark.column :] if mark.line < len(lines) else ""
-        tell = {"*": yaml_errors.alias, "&": yaml_errors.anchor}.get(rest[:1], yaml_errors.tag)
-        return _RefusedError(tell(mark.line + 1, mark.column + 1, rest))
+        explain = {"*": yaml_errors.alias, "&": yaml_errors.anchor}.get(rest[:1], yaml_errors.tag)
+        return _RefusedError(explain(mark.line + 1, mark.column + 1, rest))
 
     def _refuse_hidden_outside_values(self) -> None:
         """In a comment, a key, or between values: the file is not what it looks like."""
         if self._outside:
             index = min(self._outside)
             message = f"the file contains {_called(self._text[index])}"
-            fault = Fault(*_line_and_column(self._text, index), message, "delete it, or type the line anew")
+            fault = Fault(*_line_and_column(self._text, index), message, "delete it, or retype the line")
             raise _RefusedError(fault)
 
 
@@ -425,7 +426,7 @@ def _refused_at_sight(raw: bytes, text: str) -> Fault | None:
     if len(raw) > 1 and not (raw[0:8:2].strip(b"\0") and raw[1:8:2].strip(b"\0")):
         return _wrong_encoding("UTF-16 or UTF-32")
     if raw.startswith(_LFS_POINTER):
-        return Fault(1, 1, "this is a pointer of Git LFS, not the file itself", "run `git lfs pull`")
+        return Fault(1, 1, "this is a Git LFS pointer, not the file itself", "run `git lfs pull`")
     if b"<<<<<<<" in raw or b">>>>>>>" in raw:
         marker = _CONFLICT.search(text)
         if marker is not None:
@@ -463,7 +464,7 @@ def _duplicate(file: str, key: str, second: Mark, first: Mark) -> Diagnostic:
     return error(
         "duplicate-key",
         _location(file, second),
-        f"the key `{shortened(key)}` is there twice",
+        f"duplicate key `{shortened(key)}`",
         "keep one of the two",
         [Related("the first one", _location(file, first))],
     )
@@ -471,7 +472,7 @@ def _duplicate(file: str, key: str, second: Mark, first: Mark) -> Diagnostic:
 
 def _hidden(file: str, mark: Mark, character: str) -> Diagnostic:
     message = f"the value contains {_called(character)}"
-    return error("invalid-value", _location(file, mark), message, "type the value anew without it")
+    return error("invalid-value", _location(file, mark), message, "retype the value without it")
 
 
 def _unreadable(file: str, text: str, fault: Fault) -> Document:
@@ -481,7 +482,7 @@ def _unreadable(file: str, text: str, fault: Fault) -> Document:
 
 def _too_large(size: int) -> Fault:
     hint = "split it into several files of at most 1 MiB"
-    return Fault(1, 1, f"the file has {size:,} bytes; at most {LARGEST:,} are read", hint)
+    return Fault(1, 1, f"the file is {size:,} bytes; at most {LARGEST:,} are read", hint)
 
 
 def _too_many(start: Any) -> _RefusedError:
@@ -497,13 +498,13 @@ def _undecodable(raw: bytes, position: int) -> Fault:
     return Fault(
         line,
         column,
-        f"the file is not UTF-8: the byte 0x{raw[position]:02X} begins no character here",
-        "save the file with the encoding UTF-8",
+        f"the file is not valid UTF-8: unexpected byte 0x{raw[position]:02X}",
+        "save the file as UTF-8",
     )
 
 
 def _wrong_encoding(name: str) -> Fault:
-    return Fault(1, 1, f"the file is {name}, not UTF-8", "save the file with the encoding UTF-8")
+    return Fault(1, 1, f"the file is {name}, not UTF-8", "save the file as UTF-8")
 
 
 def _refused(mark: Mark, message: str, hint: str) -> _RefusedError:

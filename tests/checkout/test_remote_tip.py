@@ -150,8 +150,8 @@ def test_a_link_in_the_place_of_a_file_is_a_fault_as_on_disk(scene: Scene) -> No
     link(scene, "waves/link.yaml", "a.yaml")
     link(scene, "waves/to-nothing.yml", "nowhere")
     assert faults(scene.demand_same()) == [
-        ("wave", "waves/link.yaml is a link, which is not followed"),
-        ("wave", "waves/to-nothing.yml is a link, which is not followed"),
+        ("wave", "waves/link.yaml is a symbolic link, and links are not followed"),
+        ("wave", "waves/to-nothing.yml is a symbolic link, and links are not followed"),
     ]
 
 
@@ -162,20 +162,22 @@ def test_a_link_to_a_folder_is_a_fault_as_on_disk_and_one_to_another_file_is_not
     link(scene, "waves/README", "a.yaml")
     link(scene, "waves/dangling", "nowhere")
     assert faults(scene.demand_same()) == [
-        ("wave", "waves/2026 is a link, which is not followed"),
-        ("wave", "waves/v1.2 is a link, which is not followed"),
+        ("wave", "waves/2026 is a symbolic link, and links are not followed"),
+        ("wave", "waves/v1.2 is a symbolic link, and links are not followed"),
     ]
 
 
 def test_a_link_that_leads_out_of_the_repository_is_a_fault_since_it_may_be_a_folder(scene: Scene) -> None:
     link(scene, "waves/outside", "/etc")
-    assert faults(scene.demand_same()) == [("wave", "waves/outside is a link, which is not followed")]
+    assert faults(scene.demand_same()) == [
+        ("wave", "waves/outside is a symbolic link, and links are not followed")
+    ]
 
 
 def test_a_folder_of_waves_that_became_a_link_is_a_fault_and_not_a_withdrawal(scene: Scene) -> None:
     link(scene, "waves", "elsewhere")
     scene.write("elsewhere/a.yaml", WAVE)
-    assert faults(scene.demand_same()) == [("wave", "waves is a link, which is not followed")]
+    assert faults(scene.demand_same()) == [("wave", "waves is a symbolic link, and links are not followed")]
 
 
 def test_a_folder_of_waves_that_became_a_file_is_a_fault_and_not_a_withdrawal(scene: Scene) -> None:
@@ -186,11 +188,13 @@ def test_a_folder_of_waves_that_became_a_file_is_a_fault_and_not_a_withdrawal(sc
 
 def test_settings_that_are_a_link_or_a_folder_are_a_fault_as_on_disk(scene: Scene) -> None:
     link(scene, "scheduler.yaml", "waves/a.yaml")
-    assert faults(scene.demand_same()) == [("scheduler", "scheduler.yaml is a link, which is not followed")]
+    assert faults(scene.demand_same()) == [
+        ("scheduler", "scheduler.yaml is a symbolic link, and links are not followed")
+    ]
     (scene.editor / "scheduler.yaml").unlink()
     scene.write("scheduler.yaml/a", "1")
     scene.write("scheduler.yaml/b", "2")
-    assert faults(scene.demand_same()) == [("scheduler", "scheduler.yaml is not a plain file")]
+    assert faults(scene.demand_same()) == [("scheduler", "scheduler.yaml is not a regular file")]
 
 
 def test_a_submodule_is_a_fault_since_what_it_declares_is_not_seen(scene: Scene) -> None:
@@ -199,7 +203,7 @@ def test_a_submodule_is_a_fault_since_what_it_declares_is_not_seen(scene: Scene)
     git(scene.editor, "commit", "--quiet", "--message", "Add a submodule")
     git(scene.editor, "push", "--quiet", "origin", "main")
     found = scene.tip().read()
-    assert faults(found) == [("wave", "waves/theirs is a submodule, which is not read")]
+    assert faults(found) == [("wave", "waves/theirs is a submodule, and submodules are not read")]
     assert "waves/a.yaml" in {source.file for source in found}
 
 
@@ -276,7 +280,7 @@ def test_where_nothing_was_read_yet_the_work_tree_stands_in_and_it_is_told(scene
     (remark,) = tip.remarks
     assert not remark.is_error
     assert remark.message.startswith("refs/heads/main of origin cannot be fetched: ")
-    assert remark.message.endswith("; this run goes on with the work tree")
+    assert remark.message.endswith("; this run continues with the work tree")
     assert "503" in remark.message
 
 
@@ -291,7 +295,7 @@ def test_later_what_was_read_last_stands_until_it_can_be_had_again(scene: Scene)
 
     assert (tip.read(), tip.commit()) == (before, first)
     assert tip.remarks[0].message.endswith(
-        f"; this run goes on with the commit {first[:12]}, which was read last"
+        f"; this run continues with the commit {first[:12]}, which was read last"
     )
     assert (len(tip.read()), tip.commit(), tip.remarks) == (len(before) + 1, second, [])
 
@@ -402,7 +406,7 @@ def test_a_tip_that_cannot_be_fetched_is_a_warning_and_what_is_due_is_sent(
     outcome = job.json("run", "--hold", "0s", now="2026-03-01T18:01:00Z", GITHUB_REF="refs/heads/gone")
     assert (outcome.code, outcome.results) == (0, {"a/teaser/alpha": "completed"})
     assert outcome.codes == ["unreachable"]
-    assert "this run goes on with the work tree" in outcome.json["diagnostics"][0]["message"]
+    assert "this run continues with the work tree" in outcome.json["diagnostics"][0]["message"]
 
 
 def test_waves_that_became_a_link_on_the_branch_are_kept_as_recorded(
@@ -438,5 +442,5 @@ def test_a_commit_that_declares_nothing_has_no_files_and_one_that_is_not_there_i
     git(scene.editor, "commit", "--quiet", "--message", "Remove everything")
     assert sources_at(scene.editor, "HEAD") == []
     for absent in ("no-such-branch", "--all", "HEAD:waves", ""):
-        with pytest.raises(Error, match="git knows no commit"):
+        with pytest.raises(Error, match="git does not know the commit"):
             sources_at(scene.editor, absent)

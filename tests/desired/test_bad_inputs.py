@@ -553,12 +553,12 @@ def _submodule(path: Path) -> None:
 
 
 FILES = [
-    ("a link to a secret", _link, "is a link, which is not followed"),
-    ("a link to itself", _loop, "is a link, which is not followed"),
-    ("a pipe", _fifo, "is not a plain file"),
+    ("a link to a secret", _link, "is a symbolic link, and links are not followed"),
+    ("a link to itself", _loop, "is a symbolic link, and links are not followed"),
+    ("a pipe", _fifo, "is not a regular file"),
     ("a socket", _socket, "cannot be read: No such device or address"),
-    ("a device without an end", _device, "is not a plain file"),
-    ("a submodule", _submodule, "is a submodule, which is not read"),
+    ("a device without an end", _device, "is not a regular file"),
+    ("a submodule", _submodule, "is a submodule, and submodules are not read"),
 ]
 
 

@@ -22,7 +22,7 @@ SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 UTC_ZONE = ZoneInfo("UTC")
 FORMS = "write a systemd calendar expression, such as Mon,Wed,Fri 18:00 or Mon *-*-1..7 09:30"
 DATES = "dates are year-month-day: *-*-1..7 09:30 is a month's first week, *-*~1 09:30 its last day"
-LEAVE_OUT = "leave it out: slots are in the channel's `timezone`; such as Mon,Wed,Fri 18:00 or daily"
+LEAVE_OUT = "leave out the zone: slots are in the channel's `timezone`, such as Mon,Wed,Fri 18:00 or daily"
 
 needs_systemd = pytest.mark.skipif(not installed, reason="systemd-analyze is not installed")
 
@@ -342,12 +342,12 @@ def test_any_text_is_read_or_refused_with_a_hint(text: str) -> None:
 
 NOT_A_SLOT = {
     # a typo in a word
-    "Mno 18:00": ("'Mno' is no weekday", f"did you mean Mon? {FORMS}"),
-    "Tues 18:00": ("'Tues' is no weekday", f"did you mean Tue? {FORMS}"),
-    "Mon,Wendesday 18:00": ("'Wendesday' is no weekday", f"did you mean Wednesday? {FORMS}"),
-    "Montag 18:00": ("'Montag' is no weekday", f"did you mean Monday? {FORMS}"),
-    "dayly": ("'dayly' is no weekday", f"did you mean daily? {FORMS}"),
-    "every Monday 18:00": ("'every' is no weekday", FORMS),
+    "Mno 18:00": ("'Mno' is not a weekday", f"did you mean Mon? {FORMS}"),
+    "Tues 18:00": ("'Tues' is not a weekday", f"did you mean Tue? {FORMS}"),
+    "Mon,Wendesday 18:00": ("'Wendesday' is not a weekday", f"did you mean Wednesday? {FORMS}"),
+    "Montag 18:00": ("'Montag' is not a weekday", f"did you mean Monday? {FORMS}"),
+    "dayly": ("'dayly' is not a weekday", f"did you mean daily? {FORMS}"),
+    "every Monday 18:00": ("'every' is not a weekday", FORMS),
     "Mon,,Tue 18:00": ("a weekday is missing", FORMS),
     "Mon.. 18:00": ("a weekday is missing", FORMS),
     # something of another kind
@@ -364,19 +364,22 @@ NOT_A_SLOT = {
         "put it under `schedules:` as `at:`; a slot repeats, such as Mon 18:00 or daily",
     ),
     # times of day
-    "Mon 18": ("'18' is no time", "write 18:00, such as Mon 18:00 or Mon..Fri 18:00"),
-    "18.30": ("'18.30' is no time", "write 18:30, such as Mon 18:30 or Mon..Fri 18:30"),
-    "Mon 6pm": ("'6pm' is no time", "write 18:00, such as Mon 18:00 or Mon..Fri 18:00"),
-    "12:30am": ("'12:30am' is no time", "write 00:30, such as Mon 00:30 or Mon..Fri 00:30"),
+    "Mon 18": ("'18' is not a time", "write 18:00, such as Mon 18:00 or Mon..Fri 18:00"),
+    "18.30": ("'18.30' is not a time", "write 18:30, such as Mon 18:30 or Mon..Fri 18:30"),
+    "Mon 6pm": ("'6pm' is not a time", "write 18:00, such as Mon 18:00 or Mon..Fri 18:00"),
+    "12:30am": ("'12:30am' is not a time", "write 00:30, such as Mon 00:30 or Mon..Fri 00:30"),
     "13pm": ("'13pm' is out of place", FORMS),
-    "18:": ("'18:' is no time", "write hours:minutes, such as 18:00 or Mon..Fri 09,18:30"),
-    "1:2:3:4": ("'1:2:3:4' is no time", "write hours:minutes, such as 18:00 or Mon..Fri 09,18:30"),
-    "25:00": ("25 is no hour: they go from 0 to 23", FORMS),
-    "24:00": ("24 is no hour: they go from 0 to 23", FORMS),
-    "18:60": ("60 is no minute: they go from 0 to 59", FORMS),
-    "18:00:60": ("60 is no second: they go from 0 to 59", FORMS),
-    "18:00-20:00": ("'00-20' is no minute", FORMS),
-    "18:00:00.5": ("it has parts of a second", "slots are on whole seconds, such as 18:00 or 18:00:30"),
+    "18:": ("'18:' is not a time", "write hours:minutes, such as 18:00 or Mon..Fri 09,18:30"),
+    "1:2:3:4": ("'1:2:3:4' is not a time", "write hours:minutes, such as 18:00 or Mon..Fri 09,18:30"),
+    "25:00": ("25 is not a valid hour (0-23)", FORMS),
+    "24:00": ("24 is not a valid hour (0-23)", FORMS),
+    "18:60": ("60 is not a valid minute (0-59)", FORMS),
+    "18:00:60": ("60 is not a valid second (0-59)", FORMS),
+    "18:00-20:00": ("'00-20' is not a valid minute", FORMS),
+    "18:00:00.5": (
+        "it has fractions of a second",
+        "leave out the fraction: slots are on whole seconds, such as 18:00 or 18:00:30",
+    ),
     "18:00 Uhr": ("'Uhr' is out of place", FORMS),
     "18:00 18:00": ("'18:00' is out of place", FORMS),
     # weekdays
@@ -393,35 +396,35 @@ NOT_A_SLOT = {
         "write Sat,Sun,Mon; a slot is such as Sat,Sun,Mon 18:00 or Mon..Fri 18:00",
     ),
     "daily 18:00": (
-        "'daily' stands alone, without a day or a time",
+        "'daily' must be written alone, without a day or a time",
         "leave it out: 18:00 is each day at that time, Mon 18:00 each week, *-*-1 18:00 each month",
     ),
     # dates
-    "~1 18:00": ("'~1' is no date", DATES),
-    "1-2-3-4": ("'1-2-3-4' is no date", DATES),
-    "*-*-1~2": ("'*-*-1~2' is no date", DATES),
-    "*-13-1": ("13 is no month: they go from 1 to 12", FORMS),
-    "*-*-32": ("32 is no day: they go from 1 to 31", FORMS),
-    "01-03-2026": ("2026 is no day: they go from 1 to 31", FORMS),
-    "*-*~29": ("29 is no day from the end of the month: they go from 1 to 28", FORMS),
-    "2200-1-1": ("2200 is no year: they go from 1970 to 2199", FORMS),
+    "~1 18:00": ("'~1' is not a date", DATES),
+    "1-2-3-4": ("'1-2-3-4' is not a date", DATES),
+    "*-*-1~2": ("'*-*-1~2' is not a date", DATES),
+    "*-13-1": ("13 is not a valid month (1-12)", FORMS),
+    "*-*-32": ("32 is not a valid day (1-31)", FORMS),
+    "01-03-2026": ("2026 is not a valid day (1-31)", FORMS),
+    "*-*~29": ("29 is not a valid day from the end of the month (1-28)", FORMS),
+    "2200-1-1": ("2200 is not a valid year (1970-2199)", FORMS),
     "1-": ("a number is missing", FORMS),
     # lists, ranges, steps
-    "*,5:00": ("'*' is no hour (* stands alone: without a list, a range or a step)", FORMS),
-    "*/5:00": ("'*/5' is no hour (* stands alone: without a list, a range or a step)", FORMS),
+    "*,5:00": ("'*' is not a valid hour (`*` cannot be part of a list, a range or a step)", FORMS),
+    "*/5:00": ("'*/5' is not a valid hour (`*` cannot be part of a list, a range or a step)", FORMS),
     "5..3:00": ("5..3 runs backwards", f"write 3..5; {FORMS}"),
     "0/0:00": ("0/0 has a step of 0", FORMS),
-    "17/9:00": ("17/9 reaches no second hour", f"leave the step out, or make it smaller; {FORMS}"),
+    "17/9:00": ("17/9 never reaches a second hour", f"leave out the step, or make it smaller; {FORMS}"),
     "*-*~7/7": (
-        "7/7 reaches no second day from the end of the month",
-        f"leave the step out, or make it smaller; {FORMS}",
+        "7/7 never reaches a second day from the end of the month",
+        f"leave out the step, or make it smaller; {FORMS}",
     ),
     # signs
-    "Mon–Fri 18:00": ("it has the sign '–'", "write two dots: Mon..Fri 18:00 or *-*-1..7 18:00"),
-    "Mon\t18:00": (r"it has the sign '\t'", FORMS),
-    "²:00": ("it has the sign '²'", FORMS),
-    "٣:00": ("it has the sign '٣'", FORMS),
-    "18:00\x00": (r"it has the sign '\x00'", FORMS),
+    "Mon–Fri 18:00": ("it contains the character '–'", "write two dots: Mon..Fri 18:00 or *-*-1..7 18:00"),
+    "Mon\t18:00": (r"it contains the character '\t'", FORMS),
+    "²:00": ("it contains the character '²'", FORMS),
+    "٣:00": ("it contains the character '٣'", FORMS),
+    "18:00\x00": (r"it contains the character '\x00'", FORMS),
 }
 
 
@@ -468,7 +471,7 @@ def test_more_often_than_once_a_minute_is_refused(text: str) -> None:
     with pytest.raises(TimeError) as caught:
         read_slot(text)
     assert str(caught.value) == f"{text!r} happens more often than once a minute"
-    assert caught.value.hint == "name one second, such as *:*:00 for each minute or *:00 for each hour"
+    assert caught.value.hint == "choose one second, such as *:*:00 for each minute or *:00 for each hour"
 
 
 @pytest.mark.parametrize("text", ["", " ", "    "])
@@ -484,7 +487,7 @@ def test_an_empty_slot_is_refused(text: str) -> None:
 def test_a_text_longer_than_any_expression_is_refused_unread_and_cut(text: str) -> None:
     with pytest.raises(TimeError) as caught:
         read_slot(text)
-    assert str(caught.value).endswith(f"it has {len(text)} characters, at most 256 are read")
+    assert str(caught.value).endswith(f"it has {len(text)} characters; at most 256 are read")
     assert len(str(caught.value)) < 200
 
 
@@ -495,7 +498,7 @@ def test_a_list_of_all_minutes_is_short_enough() -> None:
 def test_where_we_are_wider_or_narrower_than_systemd() -> None:
     """Blanks at the ends do no harm; a range that ends at no hour is a typing error."""
     assert read_slot(" Mon 18:00 ").times == read_slot("Mon 18:00").times
-    with pytest.raises(TimeError, match="24 is no hour"):
+    with pytest.raises(TimeError, match="24 is not a valid hour"):
         read_slot("20..24/2:00")
 
 

@@ -305,9 +305,7 @@ def test_the_zone_of_an_entry_holds_for_all_local_times_in_it() -> None:
 def test_the_zone_of_an_entry_does_not_hold_for_the_next_one() -> None:
     local = "type: simultaneous, video: v, at: 2026-03-01T19:00, channels: [a]"
     text = f"schedules:\n- {{{local}, timezone: Europe/Berlin}}\n- {{{local}}}"
-    assert faults("wave", text) == [
-        "3:38 invalid-value '2026-03-01T19:00' is a local time, and no zone is given"
-    ]
+    assert faults("wave", text) == ["3:38 invalid-value '2026-03-01T19:00' is a local time without a zone"]
 
 
 def test_a_zone_beside_a_time_wins_over_one_further_out() -> None:
@@ -366,11 +364,11 @@ def test_all_faults_of_a_file_are_told_in_one_pass_each_at_its_place() -> None:
         "4:11 invalid-value `type` must be simultaneous or staggered, not 'simultaneos'",
         "5:5 missing-key `video` has no value",
         "6:9 invalid-value '2026-03-01' is a date without a time",
-        "8:5 missing-key `delay` is missing: how long after each channel comes the next one?",
+        "8:5 missing-key `delay` is missing: the time from each channel to the next",
         "8:5 missing-key `group` is missing: the video's id is not a valid name for the entry",
         "11:34 unknown-key unknown key `shfit`; did you mean `shift`?",
         "11:46 invalid-value expected a channel, not a list",
-        "12:5 invalid-value an item of `schedules` must be a mapping of keys and values, not a text",
+        "12:5 invalid-value an item of `schedules` must be a mapping of keys and values, not text",
     ]
 
 
@@ -512,7 +510,7 @@ BAD_ENTRIES = {
     "a pause that ends on each channel's clock": (
         "type: simultaneous, video: v, at: 2026-03-01T18:00, timezone: channel, "
         "channels: [{id: a, paused: {until: 2026-03-01T18:00}}]",
-        "'2026-03-01T18:00' is a local time, and `timezone: channel` does not hold for a pause",
+        "'2026-03-01T18:00' is a local time, and `timezone: channel` does not apply to a pause",
     ),
     "an unknown zone, with a local time beside it": (
         "type: simultaneous, video: v, at: 2026-03-01T18:00, timezone: Europe/Berln, channels: [a]",
@@ -566,11 +564,11 @@ BAD_ENTRIES = {
     "two lines about one channel": (
         "type: simultaneous, video: v, at: 2026-03-01T18:00Z, channels: {tags: [x]}, "
         "members: [{id: a}, {id: a}]",
-        "'a' is in `members` twice",
+        "'a' is listed twice in `members`",
     ),
     "a line about a channel that has its own": (
         "type: simultaneous, video: v, at: 2026-03-01T18:00Z, channels: [{id: a}], members: [{id: a}]",
-        "'a' has a line of its own in `channels` already",
+        "'a' already has a line of its own in `channels`",
     ),
     "metadata that is no mapping": (f"{ENTRY}, metadata: spring", "`metadata` must be a mapping"),
     "a video of 201 characters": (
@@ -583,16 +581,16 @@ BAD_ENTRIES = {
     ),
     "a video that is a list": (
         "type: simultaneous, group: g, video: [v], at: 2026-03-01T18:00Z, channels: [a]",
-        "`video` must be a text, not a list",
+        "`video` must be text, not a list",
     ),
     "a video of two lines": (
         'type: simultaneous, group: g, video: "a\\nb", at: 2026-03-01T18:00Z, channels: [a]',
-        "`video` has a line break",
+        "`video` contains a line break",
     ),
     "a group that is no id": (f"{ENTRY}, group: ../x", "'../x' is not an id"),
     "a token in metadata": (
         f"{ENTRY}, metadata: {{a: ghp_{'x' * 36}}}",
-        "`metadata` holds what looks like a secret",
+        "`metadata` contains what looks like a secret",
     ),
 }
 
@@ -638,16 +636,16 @@ BAD_CHANNELS = {
     ),
     "a workflow with its folder": (
         "repository: a/b\ntransport: workflow_dispatch\nworkflow: .github/workflows/p.yml",
-        "3:11 invalid-value '.github/workflows/p.yml' is not the name of a workflow's file",
+        "3:11 invalid-value '.github/workflows/p.yml' is not the name of a workflow file",
     ),
     "an event type of 101 characters": (
         f"event_type: {'e' * 101}",
         "1:13 invalid-value `event_type` has 101",
     ),
     "a slot that never was": ("slots: [Mon 25:00]", "1:9 invalid-value 'Mon 25:00' is not a posting slot"),
-    "slots that are no list": ("slots: daily", "1:8 invalid-value `slots` must be a list, not a text"),
+    "slots that are no list": ("slots: daily", "1:8 invalid-value `slots` must be a list, not text"),
     "a one-off without a time": ("schedules:\n- {video: v}", "2:3 missing-key `at` is missing"),
-    "a name over two lines": ("name: |\n  a\n  b\n", "1:7 invalid-value `name` has a line break"),
+    "a name over two lines": ("name: |\n  a\n  b\n", "1:7 invalid-value `name` contains a line break"),
     "a negative lead": ("lead: -1h", "1:7 invalid-value '-1h' is not a duration"),
     "a zone for each channel": ("timezone: channel", "1:11 invalid-value 'channel' is not a time zone"),
 }
@@ -672,7 +670,7 @@ BAD_SETTINGS = {
     ),
     "a pace without a unit": ("pace: 60", "'60' is not a pace"),
     "an owner alone": ("allow: [acme]", "'acme' is not a pattern of repositories"),
-    "a branch that git refuses": ("state: branch:a..b", "'a..b' is not the name of a branch"),
+    "a branch that git refuses": ("state: branch:a..b", "'a..b' is not a valid branch name"),
     "a folder": ("state: states/", "'states/' is a folder"),
     "a queue that is no URL": ("queue: publications", "'publications' is not a queue's URL"),
     "a queue on a port that is not there": ("queue: redis://h:99999/0", "'redis://h:99999/0' is not a queue"),

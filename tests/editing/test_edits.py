@@ -231,7 +231,7 @@ def test_a_local_time_that_a_clock_change_repeats_gets_its_offset() -> None:
 
 
 def test_a_time_without_a_zone_is_refused_where_the_entry_has_none() -> None:
-    with pytest.raises(ScheduleError, match="local time, and no zone"):
+    with pytest.raises(ScheduleError, match="local time without a zone"):
         edits.move(WAVE, GroupPlace("teaser"), "2026-10-25T02:30")
 
 

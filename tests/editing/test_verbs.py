@@ -508,13 +508,13 @@ def test_a_new_wave_is_committed_too(committed: Miniature) -> None:
 def test_a_commit_would_not_take_along_somebody_elses_changes(committed: Miniature) -> None:
     committed.write({"waves/spring.yaml": SPRING + "# a change of my own\n"})
     outcome = do(committed, "pause", "wave:spring", "--commit", code=1)
-    assert "has changes that are not committed" in outcome.err
+    assert "has uncommitted changes" in outcome.err
     assert spring(committed) == SPRING + "# a change of my own\n"
 
 
 def test_outside_of_git_nothing_is_written_that_should_be_committed(desk: Miniature) -> None:
     outcome = do(desk, "pause", "wave:spring", "--commit", code=1)
-    assert "is no git work tree" in outcome.err
+    assert "is not a git work tree" in outcome.err
     assert spring(desk) == SPRING
 
 
@@ -524,7 +524,7 @@ def test_a_commit_that_a_hook_refuses_is_told_in_the_hooks_words(committed: Mini
     hook.write_text("#!/bin/sh\necho 'not on a Friday' >&2\nexit 1\n")
     hook.chmod(0o755)
     outcome = do(committed, "pause", "wave:spring", "--commit", code=1)
-    assert "waves/spring.yaml is written, and git did not commit it: not on a Friday" in outcome.err
+    assert "waves/spring.yaml was written, but git did not commit it: not on a Friday" in outcome.err
 
 
 # --- retry ------------------------------------------------------------------------------------------

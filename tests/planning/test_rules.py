@@ -301,7 +301,7 @@ def test_two_one_offs_at_one_instant_are_told_at_the_second(mini: Miniature) -> 
     ("other", "words"),
     [
         ("waves/2026/spring.yml", "the wave 'spring' is declared by two files; the name of a file is its id"),
-        ("waves/2026/Spring.yaml", "the names of two wave files differ by upper and lower case alone"),
+        ("waves/2026/Spring.yaml", "the names of two wave files differ only in upper and lower case"),
     ],
 )
 def test_two_files_of_one_stem_are_one_error(mini: Miniature, other: str, words: str) -> None:
