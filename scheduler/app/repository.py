@@ -6,9 +6,8 @@ What a run imports only in some cases (YAML, PyGithub, Celery, apprise) is impor
 
 from __future__ import annotations
 
-import functools
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from scheduler.checkout.source import Source
     from scheduler.delivery import Ports
     from scheduler.delivery.dispatcher import Dispatcher
-    from scheduler.delivery.github.github_dispatcher import GitHubDispatcher
     from scheduler.delivery.queue.batch_writer import BatchWriter
     from scheduler.delivery.queue.celery import Broker
     from scheduler.delivery.queue.sqlite import SqliteQueue
@@ -38,8 +36,6 @@ if TYPE_CHECKING:
     from scheduler.planning.reconcile import Reconciled
     from scheduler.reporting.notify import Notifier
     from scheduler.state.stores import Store
-
-DEFAULT_API = "https://api.github.com"
 
 
 class Repository:
@@ -50,8 +46,7 @@ class Repository:
         self.environ = environ
         self.clock = clock
         self._checkout: _WorkTree | RemoteTip = _WorkTree(root)
-        self._github: GitHubDispatcher | None = None
-        self._queue: Dispatcher | None = None
+        self._dispatchers: dict[str, Dispatcher] = {}
         self._notifier: Notifier | None = None
         self._store: tuple[str, Store] | None = None
 
@@ -211,7 +206,7 @@ class Repository:
             idle=lambda reconciled: self._idle(settings, reconciled),
             guard=guard.check,
             compares_clocks=self.clock.is_real,
-            server_time=self._server_time,
+            server_time=lambda channels: self._server_time(channels, settings),
         )
 
     def commit(self) -> str | None:
@@ -277,47 +272,54 @@ class Repository:
         return {} if declared is None else declared.channels
 
     def dispatcher(self, intent: Intent, settings: SettingsSpec) -> Dispatcher:
-        """Where an intent goes: GitHub, or the queue."""
-        if intent.transport != "queue":
-            return self._github_dispatcher()
-        if self._queue is None:
-            from scheduler.delivery.queue.dispatchers import BrokerDispatcher, SqliteDispatcher
-            from scheduler.delivery.queue.sqlite import SqliteQueue
+        """What sends an intent. The same object for all transports of a package."""
+        return self._dispatcher(intent.traits.package, settings)
 
-            queue = self.queue(settings)
-            if isinstance(queue, SqliteQueue):
-                queue.check_place()
-                self._queue = SqliteDispatcher(queue, now=self.clock.now)
-            else:
-                lineage = functools.cache(lambda: self.store(settings).load().state.lineage)
-                self._queue = BrokerDispatcher(queue, lineage)
-        return self._queue
+    def _dispatcher(self, package: str, settings: SettingsSpec) -> Dispatcher:
+        from scheduler.delivery.dispatcher import Opening
+        from scheduler.delivery.routes import open_dispatcher
 
-    def _github_dispatcher(self) -> GitHubDispatcher:
-        from scheduler.delivery.github.github_dispatcher import GitHubDispatcher
-
-        if self._github is None:
-            api = self.environ.get("GITHUB_API_URL") or DEFAULT_API
-            self._github = GitHubDispatcher(api, token_reader(self.environ), now=self.clock.now)
-        return self._github
+        if package not in self._dispatchers:
+            self._dispatchers[package] = open_dispatcher(
+                package,
+                Opening(
+                    root=self.root,
+                    environ=self.environ,
+                    token=token_reader(self.environ),
+                    now=self.clock.now,
+                    settings=settings,
+                    lineage=lambda: self.store(settings).load().state.lineage,
+                ),
+            )
+        return self._dispatchers[package]
 
     def demand_right_clock(self) -> None:
         """Refuse to write anything while the clock is wrong. Raises RunRefused."""
         from scheduler.delivery import clock_problem
 
-        if not self.clock.is_real or all(c.repository is None for c in self._channels().values()):
+        settings = self.settings() if self.clock.is_real else None
+        if settings is None:
             return
-        server_time = self._server_time()
+        server_time = self._server_time(self._channels().values(), settings)
         problem = None if server_time is None else clock_problem(self.clock.now(), server_time)
         if problem is not None:
             raise RunRefused(problem, hint="set the clock (ntp); nothing was written")
 
-    def _server_time(self) -> Instant | None:
-        """The time by GitHub's clock; None where GitHub cannot be asked, which sending will report."""
-        try:
-            return self._github_dispatcher().server_time()
-        except Error:
-            return None
+    def _server_time(self, channels: Iterable[ChannelSpec], settings: SettingsSpec) -> Instant | None:
+        """The time by a server that a channel sends to; None where none can be asked: sending reports why."""
+        from scheduler.delivery.dispatcher import HasClock
+        from scheduler.desired.transports import TRANSPORTS, transport_of
+
+        traits = (TRANSPORTS[transport_of(channel)] for channel in channels)
+        for package in dict.fromkeys(one.package for one in traits if one.has_clock):
+            try:
+                dispatcher = self._dispatcher(package, settings)
+            except Error:
+                continue
+            server_time = dispatcher.server_time() if isinstance(dispatcher, HasClock) else None
+            if server_time is not None:
+                return server_time
+        return None
 
     def queue(self, settings: SettingsSpec) -> SqliteQueue | Broker:
         """The queue of channels without a repository. Raises Error where `queue:` is not usable."""
@@ -363,10 +365,9 @@ class Repository:
     def close(self) -> None:
         """Close connections and files, once the last notifications are sent."""
         self.finish_notifying()
-        for dispatcher in (self._github, self._queue):
-            if dispatcher is not None:
-                dispatcher.close()
-        self._github = self._queue = None
+        for dispatcher in self._dispatchers.values():
+            dispatcher.close()
+        self._dispatchers.clear()
 
 
 class _WorkTree:

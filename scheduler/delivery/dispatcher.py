@@ -6,11 +6,13 @@ What an answer means for the record is decided in `scheduler.state.outcomes`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from scheduler.desired import SettingsSpec
 from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Intent
 from scheduler.times import Instant
@@ -43,6 +45,27 @@ class Check(msgspec.Struct, frozen=True):
     words: str
     hint: str | None = None
     server_time: Instant | None = None
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dispatcher may need to be opened. Each package takes what it needs."""
+
+    root: Path
+    environ: Mapping[str, str]
+    token: Callable[[str | None], str | None]
+    """From the name of an environment variable (None: the default ones) to the token in it."""
+    now: Callable[[], Instant]
+    settings: SettingsSpec
+    lineage: Callable[[], str]
+    """The lineage of the state, which is read when this is called."""
+
+
+@runtime_checkable
+class HasClock(Protocol):
+    """A dispatcher whose server sends the time."""
+
+    def server_time(self) -> Instant | None:
+        """The server's clock; None where it does not answer. Never raises."""
 
 
 class Dispatcher(Protocol):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
 
 from scheduler.checkout.source import Source
 from scheduler.delivery.dispatcher import Dispatcher
+from scheduler.desired import ChannelSpec
 from scheduler.desired.declarations import Reader, declare
 from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Surroundings
@@ -44,7 +45,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """On the wall clock."""
 
 
-def _no_server_time() -> Instant | None:
+def _no_server_time(_: Iterable[ChannelSpec]) -> Instant | None:
     return None
 
 
@@ -70,8 +71,8 @@ class Ports(msgspec.Struct, kw_only=True):
     """Checks a state before a run acts on it; raises where it must not."""
     compares_clocks: bool = False
     """Whether the servers' `Date` is compared with the clock; not where `--now` set the clock."""
-    server_time: Callable[[], Instant | None] = _no_server_time
-    """The time of a server's clock; None where no server answers."""
+    server_time: Callable[[Iterable[ChannelSpec]], Instant | None] = _no_server_time
+    """The clock of a server that one of the channels sends to; None where no server answers."""
     declare: Reader = declare
     """How files are read; a simulation reads them once, and under settings of its own."""
     beside: Callable[[Callable[[], None]], None] = _in_a_thread

@@ -7,13 +7,23 @@ an intent is saved: once the intent is in the state, nothing shows that the requ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import TypeVar
 
-from scheduler.delivery.dispatcher import Dispatcher
+from scheduler.delivery.dispatcher import Dispatcher, Opening
 from scheduler.errors import Error
 from scheduler.state.record import Intent
 
 T = TypeVar("T")
+
+
+def open_dispatcher(package: str, opening: Opening) -> Dispatcher:
+    """The dispatcher of a package below `scheduler/delivery`, imported only where it is used.
+
+    Raises Error where it cannot be opened. A package is named by its transports' traits.
+    """
+    opened: Dispatcher = import_module(f"scheduler.delivery.{package}").open_dispatcher(opening)
+    return opened
 
 
 class Routes:

@@ -370,11 +370,9 @@ class Runner:
         ports, declared = self.ports, reconciled.declared
         if not ports.compares_clocks or not reconciled.plan.changes or declared is None:
             return
-        if all(channel.repository is None for channel in declared.channels.values()):
-            return
         if ports.clock.monotonic() < self._clock_is_good_until:
             return
-        self._compare_clocks(ports.server_time(), ports.clock.now())
+        self._compare_clocks(ports.server_time(declared.channels.values()), ports.clock.now())
         if not self._has_wrong_clock():
             self._clock_is_good_until = ports.clock.monotonic() + CLOCK_TRUST
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from scheduler.app.doctor.installation import Installation, finding
 from scheduler.delivery import CLOCK_TOLERANCE
 from scheduler.delivery.dispatcher import Check
-from scheduler.delivery.github.dispatch_events import event_of
 from scheduler.errors import Error
 from scheduler.reporting.findings import Finding, Verdict
 from scheduler.state.record import Intent
@@ -26,13 +25,14 @@ def clock_and_channels(installation: Installation) -> Iterator[Finding]:
         elif declared.channels[name].repository is not None:
             intents[name] = _intent(installation, name)
     begun = clock.now()
-    asked: Mapping[str, Sequence[Check]] = {}
-    if intents:
+    asked: dict[str, Sequence[Check]] = {}
+    for package in dict.fromkeys(intent.traits.package for intent in intents.values()):
+        some = {name: intent for name, intent in intents.items() if intent.traits.package == package}
         try:
-            dispatcher = installation.repository.dispatcher(next(iter(intents.values())), declared.settings)
-            asked = dispatcher.inspect(intents)
+            dispatcher = installation.repository.dispatcher(next(iter(some.values())), declared.settings)
+            asked |= dispatcher.inspect(some)
         except Error as problem:  # the operator's GITHUB_API_URL
-            asked = dict.fromkeys(intents, (Check("repository", False, str(problem), problem.hint),))
+            asked |= dict.fromkeys(some, (Check("repository", False, str(problem), problem.hint),))
     yield _clock(installation, begun, asked)
     for name in sorted({*unasked, *asked}):
         if name in unasked:
@@ -80,10 +80,11 @@ def _intent(installation: Installation, name: str) -> Intent:
 
 
 def _finding(name: str, intent: Intent, check: Check) -> Finding:
+    trigger = intent.transport if intent.traits.names_workflow else intent.event_type
     titles: Mapping[str, str] = {
         "repository": f"{intent.repository} exists",
         "token": f"{intent.token} may dispatch",
-        "workflow": f"a workflow listens to {event_of(intent).trigger}",
+        "workflow": f"a workflow listens to {trigger}",
         "key": "its run name contains the key",
         "claim": "it claims the key",
     }

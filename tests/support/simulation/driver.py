@@ -116,7 +116,7 @@ def ports_of(process: Process) -> Ports:
         idle=lambda reconciled: None,
         guard=lambda state: [],
         compares_clocks=True,
-        server_time=lambda: int(world.now) if world.faults.pick(3) else None,
+        server_time=lambda _: int(world.now) if world.faults.pick(3) else None,
         declare=declare_once,
         beside=process.beside,
     )
