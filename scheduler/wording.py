@@ -31,8 +31,12 @@ def and_more(words: Sequence[str], most: int, noun: str = "", *, total: int | No
     rest = (len(words) if total is None else total) - most
     if rest <= 0:
         return ", ".join(words)
-    more = f"{rest:,} more" if not noun else f"{rest:,} more {noun if rest == 1 else f'{noun}s'}"
-    return f"{', '.join(words[:most])} and {more}"
+    return f"{', '.join(words[:most])} {more(rest, noun)}"
+
+
+def more(rest: int, noun: str = "") -> str:
+    """`and 38 more channels`, `and 1,200 more`: the end of a list, or a line of its own below one."""
+    return f"and {rest:,} more" if not noun else f"and {rest:,} more {noun if rest == 1 else f'{noun}s'}"
 
 
 def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:

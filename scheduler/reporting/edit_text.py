@@ -10,7 +10,7 @@ from scheduler.reporting.diagnostics_text import diagnostics_text
 from scheduler.reporting.terminal import Paint, pad, visible, width
 from scheduler.reporting.time_format import moment
 from scheduler.state.record import Record
-from scheduler.wording import count
+from scheduler.wording import count, more
 
 _DONE = {
     "pause": "Paused",
@@ -44,7 +44,10 @@ def edit_text(proposal: Proposal, *, commit: str | None = None, colour: bool = F
         lines.append(paint("bold", _summary(proposal)))
         lines += _shifts(proposal.touched)
     if proposal.also:
-        lines.append(f"{_others(len(proposal.also))} because of this:")
+        others = "1 other publication changes"
+        if len(proposal.also) > 1:
+            others = f"{len(proposal.also):,} other publications change"
+        lines.append(f"{others} because of this:")
         lines += _shifts(proposal.also)
     lines += [_held(held) for held in proposal.remaining]
     lines += _next(proposal)
@@ -63,10 +66,6 @@ def _summary(proposal: Proposal) -> str:
     return f"{_DONE[proposal.verb]} {target} in {proposal.file}: {count(number, 'publication')}{end}"
 
 
-def _others(number: int) -> str:
-    return "1 other publication changes" if number == 1 else f"{number:,} other publications change"
-
-
 def _diff(diff: str, paint: Paint) -> list[str]:
     lines = []
     for line in diff.splitlines():
@@ -82,7 +81,7 @@ def _shifts(shifts: Sequence[Effect]) -> list[str]:
     first, second = (max((width(row[column]) for row in rows), default=0) for column in (0, 1))
     lines = [f"  {pad(name, first)}  {pad(time, second)}  {fate}".rstrip() for name, time, fate in rows]
     if len(shifts) > SHOWN:
-        lines.append(f"  ... and {len(shifts) - SHOWN} more")
+        lines.append(f"  {more(len(shifts) - SHOWN)}")
     return lines
 
 

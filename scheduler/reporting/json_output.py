@@ -153,8 +153,8 @@ def safe(document: bytes) -> bytes:
     """The same JSON document, with everything that a screen would obey or hide written as an escape."""
     if b"##[" in document:  # how an older workflow command of GitHub begins; only strings can hold it
         document = document.replace(b"##[", rb"#\u0023[")
-    # Fast path: nearly always there is nothing to escape, and a search for the first bytes (memchr) finds
-    # that out much faster than the expression, which alone would give the same.
+    # Fast path: nearly always there is nothing to escape, which a search for the first bytes (memchr) finds
+    # out. The expression alone gives the same and takes 3 times as long (tests/reporting/test_fast_paths.py).
     leads = (b"\x7f",) if document.isascii() else _LEADS
     return _HIDDEN.sub(_escape, document) if any(lead in document for lead in leads) else document
 

@@ -34,7 +34,8 @@ def table(rows: Iterable[Row], *, every: Iterable[Row] = (), colour: bool = Fals
         return "No publications."
     cells = [_cells(row) for row in found]
     widths = [max(map(width, column)) for column in zip(_HEADER, *cells, strict=True)]
-    lines = [paint("bold", _line(_HEADER, widths))]
+    header = (pad(text, size) for text, size in zip(_HEADER, widths, strict=True))
+    lines = [paint("bold", "  ".join(header).rstrip())]
     for row, texts in zip(found, cells, strict=True):
         padded = [pad(text, size) for text, size in zip(texts, widths, strict=True)]
         style = "alarm" if row.problem else row.record.traits.list_style
@@ -77,10 +78,6 @@ def _progress(waves: Iterable[str], every: Iterable[Row]) -> list[str]:
     return lines
 
 
-def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(pad(text, size) for text, size in zip(texts, widths, strict=True)).rstrip()
-
-
 def _cells(row: Row) -> tuple[str, str, str, str, str]:
     at = row.record.at
     video = row.record.video_id
@@ -101,7 +98,7 @@ def status_text(row: Row) -> str:
 
 
 def status_notes(row: Row) -> list[str]:
-    """What has to be said besides the status and its reason, each in a few words."""
+    """What is true of a publication besides its status and reason, each in a few words."""
     record = row.record
     notes = []
     if not row.recorded:

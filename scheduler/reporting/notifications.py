@@ -15,7 +15,7 @@ import msgspec
 from scheduler.reporting.terminal import visible
 from scheduler.state.record import Record
 from scheduler.state.statuses import STATUSES
-from scheduler.wording import count
+from scheduler.wording import count, more
 
 Kind = Literal["failed", "missed", "halted", "completed"]
 _TITLES: tuple[tuple[Kind, str, str], ...] = (
@@ -42,7 +42,7 @@ def events(before: Mapping[str, Record], after: Mapping[str, Record]) -> list[No
     found = [
         _failure(schedule_id, record)
         for schedule_id, record in sorted(changed.items())
-        if record.status == "failed" and not _had_failed(before.get(schedule_id))
+        if record.status == "failed" and (schedule_id not in before or before[schedule_id].status != "failed")
     ]
     waves = sorted({record.wave_id for record in changed.values() if record.wave_id is not None})
     if waves:
@@ -50,10 +50,6 @@ def events(before: Mapping[str, Record], after: Mapping[str, Record]) -> list[No
         found += _halts(waves, earlier, later)
         found += _completions(waves, earlier, later)
     return found
-
-
-def _had_failed(record: Record | None) -> bool:
-    return record is not None and record.status == "failed"
 
 
 def _failure(schedule_id: str, record: Record) -> Notice:
@@ -106,5 +102,5 @@ def message(found: Sequence[Notice]) -> tuple[str, str]:
     ]
     lines = [visible(event.text) for event in found[:MOST]]
     if len(found) > MOST:
-        lines.append(f"... and {len(found) - MOST} more: run `scheduler list`")
+        lines.append(f"{more(len(found) - MOST)}: run `scheduler list`")
     return f"scheduler: {', '.join(parts)}", "\n".join(lines)

@@ -122,6 +122,11 @@ def is_move(change: Change) -> bool:
     )
 
 
+def shift_text(seconds: int) -> str:
+    """`1h30m later`, `10m earlier`."""
+    return f"{duration_text(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
+
+
 def differences(change: Change, zone: str) -> list[tuple[str, str, str]]:
     """What an edit changes: (label, old, new). The texts are as declared, not escaped."""
     before, after = change.before, change.after

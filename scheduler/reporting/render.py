@@ -28,7 +28,7 @@ _RECORDED: Mapping[Action, str] = {
     "complete": "completed",
     "archive": "archived",
 }
-"""What a run records besides its results, as `run` words it."""
+"""What a run records besides its results, by action, as `run` prints it."""
 
 
 def for_validate(form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool) -> str:

@@ -14,7 +14,7 @@ from scheduler.simulation.conditions import Conditions
 from scheduler.simulation.enough import Enough
 from scheduler.simulation.study import Figures, Study, Trouble
 from scheduler.times import duration_text, instant_text
-from scheduler.wording import count
+from scheduler.wording import count, more
 
 _HEADER = ("", "sent", "on time", "missed", "failed", "held", "median", "95 %", "worst", "lead", "catch_up")
 _SHOWN = 20
@@ -113,7 +113,7 @@ def _troubles(study: Study, paint: Paint) -> Iterator[str]:
         where = f"{trouble.kind} in {trouble.runs} of {count(study.runs, 'run')}"
         yield f"  {name}  {paint('red', where)}: {visible(trouble.why)}"
     if len(study.troubles) > _SHOWN:
-        yield f"  and {len(study.troubles) - _SHOWN:,} more"
+        yield f"  {more(len(study.troubles) - _SHOWN)}"
 
 
 def _enough(study: Study) -> Iterator[str]:

@@ -272,7 +272,7 @@ def test_a_long_message_is_cut_and_counts_the_rest() -> None:
     many = [Notice("missed", f"missed: {number}") for number in range(MOST + 5)]
     title, text = message([*many, Notice("halted", "halted: \x1b[2J")])
     assert title == "scheduler: 25 missed, 1 wave halted"
-    assert text.splitlines()[-1] == "... and 6 more: run `scheduler list`"
+    assert text.splitlines()[-1] == "and 6 more: run `scheduler list`"
     assert "\x1b" not in message([Notice("halted", "halted: \x1b[2J")])[1]
 
 
@@ -289,12 +289,12 @@ def test_two_runs_that_race_tell_an_event_once(mini: Miniature, receiver: Receiv
 
 @pytest.mark.parametrize(("failpoint", "told"), [("answered", 1), ("outcome-saved", 0)])
 def test_a_run_that_dies_after_its_save_never_makes_an_event_be_told_twice(
-    mini: Miniature, receiver: Receiver, boundary: str, told: int
+    mini: Miniature, receiver: Receiver, failpoint: str, told: int
 ) -> None:
     """What was saved and not yet told is told no more; what was not saved is told by whoever saves it."""
     receiver.release.clear()  # the message is not out when the run dies
     wave(mini)
-    killed = mini.start("--now", SOON, "run", SCHEDULER_CRASH_AT=boundary)
+    killed = mini.start("--now", SOON, "run", SCHEDULER_CRASH_AT=failpoint)
     killed.communicate(timeout=60)
     assert killed.returncode != 0
     receiver.release.set()

@@ -215,7 +215,7 @@ def test_a_large_plan_is_cut_in_whole_rows_and_says_what_it_left_out() -> None:
     shown = page.count("| <code>+</code> |")
     (told,) = re.findall(r"Left out to keep this comment short: ([\d,]+) steps: (.*)\. The summary of", page)
     assert int(told[0].replace(",", "")) + shown == 2_000
-    assert told[1].endswith("400 of wave <code>two</code>") or "other waves and channels" in told[1]
+    assert told[1].endswith("400 of wave <code>two</code>") or "more waves and channels" in told[1]
     assert rendered(page).count("<tr>") == shown + page.count("|-|-|-|-|-|-|") + 2, "and the timeline's"
     assert page.count("<details") == page.count("</details>")
 

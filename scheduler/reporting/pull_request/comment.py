@@ -32,7 +32,7 @@ from scheduler.reporting.pull_request.timeline import timeline
 from scheduler.reporting.review import Review, review_of_plan
 from scheduler.reporting.time_format import local_moment, utc_moment
 from scheduler.state.record import Record
-from scheduler.wording import count
+from scheduler.wording import count, more
 
 if TYPE_CHECKING:
     from scheduler.desired import Pace
@@ -173,8 +173,8 @@ def _left_out(found: Sequence[tuple[Section, int]]) -> list[str]:
         return []
     total = count(sum(number for _, number in found), "step")
     some = ", ".join(f"{number:,} of {section.kind} {code(section.name)}" for section, number in found[:3])
-    more = f" and {len(found) - 3:,} other waves and channels" if len(found) > 3 else ""
-    return [f"{total}: {some}{more}"]
+    others = f" {more(len(found) - 3)} waves and channels" if len(found) > 3 else ""
+    return [f"{total}: {some}{others}"]
 
 
 def _rows(section: Section, zones: Mapping[str, str]) -> Iterator[str]:

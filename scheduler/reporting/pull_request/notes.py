@@ -13,7 +13,7 @@ from scheduler.reporting.time_format import (
     moment,
 )
 from scheduler.times import duration_text
-from scheduler.wording import count
+from scheduler.wording import count, more
 
 _IDS = 3
 _SHOWN = 10
@@ -62,9 +62,9 @@ def settings_table(review: Review, room: int) -> tuple[str, list[str]]:
 def notes(review: Review, zones: Mapping[str, str], room: int) -> tuple[str, list[str]]:
     """Clock changes, freezes and neighbours, a line each, and how many did not fit."""
     lines = [
-        *_limited([_clock_line(one) for one in review.clocks], "clock changes"),
-        *_limited([_freeze_line(one, zones) for one in review.freezes], "freezes"),
-        *_limited([_neighbour_line(one, zones) for one in review.neighbours], "neighbours"),
+        *_limited([_clock_line(one) for one in review.clocks], "clock change"),
+        *_limited([_freeze_line(one, zones) for one in review.freezes], "freeze"),
+        *_limited([_neighbour_line(one, zones) for one in review.neighbours], "neighbour"),
     ]
     if not lines:
         return "", []
@@ -76,10 +76,10 @@ def notes(review: Review, zones: Mapping[str, str], room: int) -> tuple[str, lis
     return "\n".join([header, *kept]) if kept else "", left_out
 
 
-def _limited(lines: Sequence[str], what: str) -> list[str]:
+def _limited(lines: Sequence[str], noun: str) -> list[str]:
     if len(lines) <= _SHOWN + 1:  # one more is as short as saying that there is one more
         return list(lines)
-    return [*lines[:_SHOWN], f"- and {len(lines) - _SHOWN:,} more {what}"]
+    return [*lines[:_SHOWN], f"- {more(len(lines) - _SHOWN, noun)}"]
 
 
 def _clock_line(change: ClockChange) -> str:

@@ -13,12 +13,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Action, Change, pauses_text
 from scheduler.reporting.diagnostics_text import weights
-from scheduler.reporting.plan_sections import Section, differences, is_move, record_of, sections, tally
+from scheduler.reporting.plan_sections import (
+    Section,
+    differences,
+    is_move,
+    record_of,
+    sections,
+    shift_text,
+    tally,
+)
 from scheduler.reporting.pull_request.escaping import code, some, that_fit, zone_name
 from scheduler.reporting.review import Review
 from scheduler.reporting.time_format import local_moment_with_utc
 from scheduler.times import duration_text
-from scheduler.wording import count, listed
+from scheduler.wording import count, listed, more
 
 _SECTIONS = 8
 """Waves and channels that get a line each."""
@@ -105,7 +113,7 @@ def by_series(review: Review, zones: Mapping[str, str], room: int) -> str:
     rest = len(found) - len(lines)
     if rest and lines:
         what = "wave or channel" if rest == 1 else "waves and channels"
-        lines.append(f"- and {rest:,} more {what}, listed below")
+        lines.append(f"- {more(rest)} {what}, listed below")
     return "\n".join(lines)
 
 
@@ -140,7 +148,7 @@ def _remark(verb: str, changes: Sequence[Change]) -> str:
     records = [record_of(change) for change in changes]
     if verb == "moves":
         shifts = {record_of(c).at - c.before.at for c in changes if c.before is not None}
-        return _shift(shifts.pop()) if len(shifts) == 1 else ""
+        return shift_text(shifts.pop()) if len(shifts) == 1 else ""
     if verb == "edits":
         labels = {label: None for change in changes for label, _, _ in differences(change, "UTC")}
         return ", ".join(labels)
@@ -155,10 +163,6 @@ def _remark(verb: str, changes: Sequence[Change]) -> str:
         )
         return ", ".join(f"{number:,} {note}" for note, number in notes if number)
     return ""
-
-
-def _shift(seconds: int) -> str:
-    return f"{duration_text(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
 
 
 def _first(section: Section, review: Review, zones: Mapping[str, str]) -> Iterable[str]:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from scheduler.planning.plan import Change
-from scheduler.reporting.plan_sections import is_move
+from scheduler.reporting.plan_sections import is_move, shift_text
 from scheduler.reporting.pull_request.escaping import code, folded, some, that_fit, zone_name
 from scheduler.reporting.review import BOOKINGS
 from scheduler.reporting.time_format import day_and_time, local_clock
 from scheduler.state.record import Record
-from scheduler.times import Instant, duration_text
-from scheduler.wording import count
+from scheduler.times import Instant
+from scheduler.wording import count, more
 
 _ZONES = 4
 _CHANNELS = 3
@@ -64,7 +64,7 @@ def _rows(changes: Sequence[Change]) -> dict[Instant, _Row]:
         if before is not None and was_there:
             _enter(rows[before.at], "before", change, before)
             if is_move(change) and after is not None:
-                _enter(rows[before.at], "after", change, before, f"moved {_shift(before, after)}")
+                _enter(rows[before.at], "after", change, before, f"moved {shift_text(after.at - before.at)}")
         if after is not None and (was_there or not after.traits.is_called_off or before is None):
             _enter(rows[after.at], "after", change, after)
     return rows
@@ -84,11 +84,6 @@ def _name(change: Change, record: Record) -> str:
     return record.coordination_group_id or record.video_id or change.schedule_id
 
 
-def _shift(before: Record, after: Record) -> str:
-    seconds = after.at - before.at
-    return f"{duration_text(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
-
-
 def _line(at: Instant, row: _Row, zones: Mapping[str, str]) -> str:
     clocks: dict[str, list[str]] = defaultdict(list)
     for channel in row.channels:
@@ -98,7 +93,7 @@ def _line(at: Instant, row: _Row, zones: Mapping[str, str]) -> str:
         "UTC" if zone == "UTC" else f"{local_clock(at, zone)} {zone_name(zone)}" for zone in names[:_ZONES]
     ]
     if len(names) > _ZONES:
-        shown.append(f"and {count(len(names) - _ZONES, 'more zone')}")
+        shown.append(more(len(names) - _ZONES, "zone"))
     cells = (day_and_time(at), "<br>".join(shown), _cell(row.before), _cell(row.after))
     return f"| {' | '.join(cells)} |"
 
@@ -106,7 +101,7 @@ def _line(at: Instant, row: _Row, zones: Mapping[str, str]) -> str:
 def _cell(items: Mapping[_Item, Sequence[str]]) -> str:
     lines = [_item(item, items[item]) for item in sorted(items)]
     if len(lines) > _ITEMS:
-        lines = [*lines[: _ITEMS - 1], f"and {len(lines) - _ITEMS + 1:,} more"]
+        lines = [*lines[: _ITEMS - 1], more(len(lines) - _ITEMS + 1)]
     return "<br>".join(lines)
 
 
