@@ -1,8 +1,7 @@
 """A problem is data: where it is, which rule it breaks, a sentence, and what to do about it.
 
-Rooms that find problems return lists of `Diagnostic`; they do not raise them. Exceptions are for
-broken machinery (`scheduler.errors`). How a diagnostic looks on a screen is the business of
-`scheduler.reporting`.
+What finds problems returns lists of `Diagnostic` and raises nothing. Exceptions are for broken
+machinery (`scheduler.errors`). `scheduler.reporting` decides how a diagnostic looks on a screen.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ Code = str
 
 
 MOST: Final = 100
-"""Problems of one code that are told of a file; the others are counted, since nobody reads more."""
+"""At most so many problems of one code are shown for a file; the rest are counted."""
 
 
 class Severity(StrEnum):
-    """How much a problem weighs: an error ends red (exit 1), a warning does not."""
+    """How serious a problem is: an error ends the command with exit code 1, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -32,7 +31,7 @@ class Severity(StrEnum):
 class Location:
     """A place in a file below the repository's root; line and column count from 1.
 
-    Both are 0 where no line is meant: of a folder, or of the repository as a whole (`.`).
+    Both are 0 for a folder, or for the repository as a whole (`.`).
     """
 
     file: str
@@ -46,12 +45,12 @@ class Location:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is the file or folder itself, and none of its lines."""
+        """Whether it is the file or folder itself, not a line of it."""
         return self.line == 0
 
     @classmethod
     def whole(cls, name: str) -> Location:
-        """A folder, or what is in no line of a file."""
+        """The place of a folder, or of a problem that is in no line of a file."""
         return cls(name, 0, 0)
 
 
@@ -65,7 +64,7 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One fault, told once."""
+    """One problem, reported once."""
 
     severity: Severity
     code: Code
@@ -74,7 +73,7 @@ class Diagnostic:
     hint: str | None = None
     related: tuple[Related, ...] = ()
     untold: int = 0
-    """Of a line that stands for others: how many of this code there are besides in its file."""
+    """For a line that stands for others: how many more problems of this code its file has."""
     schedules: tuple[str, ...] = field(default=(), compare=False)
     """The ids of the schedules it is about, so that no one searches for an id in a sentence.
 
@@ -98,7 +97,7 @@ def error(
     *,
     schedules: Iterable[str] = (),
 ) -> Diagnostic:
-    """A fault that ends the command red."""
+    """A problem that ends the command with exit code 1."""
     return Diagnostic(
         Severity.ERROR, code, message, location, hint, tuple(related), schedules=tuple(schedules)
     )
@@ -113,7 +112,7 @@ def warning(
     *,
     schedules: Iterable[str] = (),
 ) -> Diagnostic:
-    """Something worth a person's look that stops nothing."""
+    """A problem that stops nothing and that somebody should know of."""
     return Diagnostic(
         Severity.WARNING, code, message, location, hint, tuple(related), schedules=tuple(schedules)
     )
@@ -131,16 +130,16 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def and_more(last: Diagnostic, untold: int) -> Diagnostic:
-    """The line that stands for those of a file that are not told; `last` is the last one that is."""
+    """The line that stands for the problems of a file that are not shown; `last` is the last that is."""
     message = f"…and {untold:,} more in this file {'is' if untold == 1 else 'are'} not shown"
-    hint = "mend those that are shown, and look again: one cause often makes many"
+    hint = "fix those that are shown, then validate again: one cause often makes many"
     return replace(last, message=message, hint=hint, related=(), untold=untold, schedules=())
 
 
 class Tally:
-    """What is found wrong, where one mistake may make thousands: of a code, a file has `MOST` that are told.
+    """Collects problems where one mistake may make thousands: `MOST` of each code are kept for a file.
 
-    The others are counted, and are not even worded: finding places and near names takes time.
+    The rest are counted without being described, since finding places and similar names takes time.
     """
 
     def __init__(self) -> None:
@@ -148,15 +147,15 @@ class Tally:
         self._found: Counter[tuple[Code, str]] = Counter()
 
     def __len__(self) -> int:
-        """How many were found, told or not."""
+        """How many were found, kept or only counted."""
         return self._found.total()
 
     def add(self, fault: Diagnostic) -> None:
-        """Count one that is worded already."""
+        """Count one that is described already."""
         self.tell(fault.code, fault.location.file, lambda: fault)
 
     def tell(self, code: Code, file: str, word: Callable[[], Diagnostic]) -> None:
-        """Count one of `code` in `file`; it is worded where it is among the first."""
+        """Count one of `code` in `file`; it is described if it is among the first."""
         self._found[code, file] += 1
         if self._found[code, file] <= MOST:
             self._told.setdefault((code, file), []).append(word())
@@ -173,7 +172,7 @@ class Tally:
         return whole
 
     def all(self) -> list[Diagnostic]:
-        """Those told, and for each file and code the line that stands for the others."""
+        """Those kept, and for each file and code the line that stands for the rest."""
         found = [fault for told in self._told.values() for fault in told]
         for kind, told in self._told.items():
             if (untold := self._found[kind] - len(told)) > 0:

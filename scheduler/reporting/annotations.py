@@ -38,7 +38,7 @@ def annotations_text(
         if len(found) > SHOWN:
             hidden.append(count(len(found) - SHOWN, severity.value))
     if hidden:
-        note = f"GitHub shows {SHOWN} of each kind for a step; {' and '.join(hidden)} more are in its log."
+        note = f"GitHub shows {SHOWN} of each kind for a step; {' and '.join(hidden)} more are in the log."
         lines.append(f"::notice title=More problems::{note}")
     return "\n".join([*lines, "", diagnostics_text(diagnostics, sources, colour=colour)])
 

@@ -8,8 +8,8 @@
       4 |     at: 2026-03-01T18:00:00Z
         |         ^~~~~~~~~~~~~~~~~~~~
 
-No line begins with anybody's text, so that nothing in a log is taken for a command. The texts of this
-room end without a line break.
+No line begins with text from a file, so that nothing in a log is taken for a command. The texts end without a
+line break.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def weights(diagnostics: Sequence[Diagnostic]) -> str:
 
 
 class Teller:
-    """Tells diagnostics one by one; each file is split into lines once."""
+    """Renders diagnostics one by one; each file is split into lines once."""
 
     def __init__(self, sources: Mapping[str, str], *, colour: bool = False) -> None:
         self._sources = sources
@@ -90,7 +90,7 @@ class Teller:
         return self._paint("bold", f"{visible(plain_path(location.file))}{line}:")
 
     def _frame(self, location: Location, style: str, message: str = "") -> list[str]:
-        """The line in question and a caret below it; nothing where it is not at hand, or holds a secret."""
+        """The line in question and a caret below it; nothing if it is not available, or holds a secret."""
         source = self._line(location)
         if source is None or is_hidden(message, source):
             return []

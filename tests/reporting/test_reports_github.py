@@ -54,7 +54,7 @@ def test_no_more_are_asked_for_than_github_shows_and_it_is_said_that_there_are_m
     assert sum(line.startswith("::warning ") for line in lines) == 10
     assert lines[20] == (
         "::notice title=More problems::GitHub shows 10 of each kind for a step; "
-        "2 errors and 1 warning more are in its log."
+        "2 errors and 1 warning more are in the log."
     )
     assert sum("error: late" in line for line in lines) == 12
 
