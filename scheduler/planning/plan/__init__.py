@@ -1,10 +1,15 @@
 """declared x recorded x now -> what to do, each step with its reason. Pure.
 
 A plan is a value. It is printed, commented on a pull request, tested, and carried out by
-`scheduler.delivery`;
-nothing is carried out that is not in it. It is made in two passes: first what is declared is booked
-against what is recorded (`bookings`), then each record is asked what is to come of it now (`unsent`,
-`sent`), and what is due is put in order (`departures`).
+`scheduler.delivery`; nothing is carried out that is not in it. It is made in steps, each of which needs the
+one before it:
+
+1. `diff`: what is declared is compared with what is recorded, and records are created, updated, cancelled.
+2. `not_yet_due`: what is far ahead needs no decision, and is left out of all that follows.
+3. `in_flight`: what was sent comes before what was not, since what is given up here halts its wave.
+4. `halts`: the waves in which something failed, before any member of them is decided.
+5. `pending`: what was not sent waits, is missed, or falls due.
+6. `order`: what is due is put in order once all of it is known, as requests share a pace.
 """
 
 from __future__ import annotations
@@ -45,7 +50,7 @@ __all__ = [
 
 
 def make_plan(subject: Subject) -> tuple[Plan, dict[str, Record]]:
-    """The plan, and the records as they are once its bookings are made (before anything is sent)."""
+    """The plan, and the records as they are after its first step, before anything is sent."""
     draft = PlanDraft(subject)
     pauses = Pauses(subject)
     book(draft, pauses)
@@ -56,10 +61,7 @@ def make_plan(subject: Subject) -> tuple[Plan, dict[str, Record]]:
 
 
 def _proceed(situation: Situation) -> None:
-    """Ask each record what is to come of it now.
-
-    What is under way comes first: where it is given up in this very plan, it halts the rest of its wave.
-    """
+    """Decide what happens to each record now: steps 2 to 5 above."""
     draft = situation.draft
 
     def fail(schedule_id: str) -> None:
@@ -90,5 +92,5 @@ def _proceed_sent(situation: Situation, schedule_id: str, record: Record) -> Non
 
 
 def _is_under_way(record: Record) -> bool:
-    """It was sent, and may still be given up by a plan. A job counts from its claim, whatever its status."""
+    """It was sent, and a plan may still give it up: a job does so as long as a worker has it."""
     return record.status == "executing" or (record.status == "completed" and record.lease is not None)
