@@ -1,7 +1,7 @@
 """`calendar`: the files that it writes, what is in the feed and in the document, and what it never does.
 
-The page is tried in a real browser, in tests/reporting/browser. `python tests/reporting/test_calendar.py
---rewrite` writes the expected files anew, for review.
+The page is tried in a real browser, in tests/reporting/browser. `PYTHONPATH=tests/support python
+tests/reporting/test_calendar.py --rewrite` writes the expected files again, for review.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def events(mini: Miniature) -> dict[str, Any]:
 def test_the_feed_and_the_document_are_as_expected(shown: Miniature, name: str) -> None:
     expected = (EXPECTED / name).read_text(encoding="utf-8")
     assert written(shown, name).replace("\r\n", "\n") == expected, (
-        "if this is meant: python tests/reporting/test_calendar.py --rewrite, and review"
+        "if intended: PYTHONPATH=tests/support python tests/reporting/test_calendar.py --rewrite, and review"
     )
 
 

@@ -1,7 +1,7 @@
-"""The sentence of `show`, for every status, every reason, and everybody who may hold a schedule back.
+"""The explanation that `show` prints, for every status, every reason, and everything that may hold it back.
 
-The table in sentences.txt is written by this module (`python tests/reporting/test_sentences.py`), to be read
-by a person: would an editor know what happened, and what comes next?
+`PYTHONPATH=tests/support python tests/reporting/test_sentences.py` writes the table in sentences.txt. Read it
+as an editor would: is it clear what happened, and what happens next?
 """
 
 from __future__ import annotations
