@@ -8,7 +8,7 @@ The slots of channels are the business of `scheduler.planning.lineup`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -67,11 +67,6 @@ class Expansion(msgspec.Struct, kw_only=True):
     faults: Tally
     blocked: dict[str, Code]
     """Ids of schedules that must not be adopted, moved or sent, with the rule they break."""
-
-    def block(self, schedule: Schedule, code: Code, word: Callable[[], Diagnostic]) -> None:
-        """Keep a schedule from being acted upon, and tell the fault once."""
-        self.faults.tell(code, schedule.file, word)
-        self.blocked.setdefault(schedule.id, code)
 
 
 def pause_of(by: Pauser, paused: desired.PauseSpec | None) -> Pause | None:
