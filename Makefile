@@ -39,8 +39,11 @@ schemas: $(READY) ## Write the JSON Schemas that editors use
 docs: $(READY) ## Write the pages that code makes: docs/reference and docs/rules.md
 	@$(BIN)/python docs/build/__main__.py
 
-golden: $(READY) ## Write the golden files anew, for review
+golden: $(READY) ## Write the expected outputs of tests and pages anew, for review
 	@PYTHONPATH=tests/support $(BIN)/python tests/cli/test_golden.py --rewrite
+	@PYTHONPATH=tests/support $(BIN)/python tests/reporting/test_sentences.py
+	@PYTHONPATH=tests/support $(BIN)/python tests/reporting/test_calendar.py --rewrite
+	@PYTHONPATH=tests/support $(BIN)/python tests/test_readme.py --rewrite
 
 bench: $(READY) ## Measure, as ratios in one run
 	@$(BIN)/python -m benchmarks $(if $(BESIDE),beside $(BESIDE))
