@@ -15,8 +15,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "scheduler"
 WORKFLOWS = PACKAGE.parent / ".github" / "workflows"
 
 _TOKENS = {
-    "<NAME>": "The token of each channel that says `token: <NAME>`. `notify:` names variables in the same way, each "
-    "of which holds a notification URL.",
+    "<NAME>": "The token of each channel that says `token: <NAME>`. `notify:` names variables in the same way; each "
+    "holds a notification URL.",
     "<NAME>_FILE": "A file that holds the value of `<NAME>`, read again each time, so that what rotates tokens needs "
     "no restart. `<NAME>` itself wins where both are set.",
     "SCHEDULER_TOKEN": "The token of every channel that names none.",

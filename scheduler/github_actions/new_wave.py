@@ -80,7 +80,7 @@ def answer(client: GitHubClient, waves: Waves, issue: Issue, server: str) -> str
     try:
         proposal = forms.propose(operations.current_view(waves), form)
     except ScheduleError as problem:
-        return _refuse(client, issue, opened, block(_words(problem)))
+        return _refuse(client, issue, opened, block(_printed(problem)))
     rival = branches.rival_of(client, issue.branch, proposal.file)
     if rival is not None:
         why = f"#{rival.number} already proposes {code(proposal.file)}. Write another “Name of the file”."
@@ -98,7 +98,7 @@ def _may_write(client: GitHubClient, login: str) -> bool:
         raise
 
 
-def _words(problem: ScheduleError) -> str:
+def _printed(problem: ScheduleError) -> str:
     """The same as a command would print."""
     texts = problem.texts if isinstance(problem, Refused) else {}
     parts = [diagnostics_text(problem.diagnostics, texts)] if problem.diagnostics else []
