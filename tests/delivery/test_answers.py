@@ -490,7 +490,7 @@ def test_no_run_within_fifteen_minutes_is_an_unknown_outcome(confirmed: Miniatur
     assert run(confirmed, github, 840).code == 0
     assert run(confirmed, github, 920).code == 1
     assert confirmed.statuses[ALPHA] == "failed (unknown_outcome)"
-    assert "no run of the channel showed up" in record(confirmed)["error_message"]
+    assert "no run of the channel appeared within 15 minutes" in record(confirmed)["error_message"]
 
 
 def test_after_a_204_nothing_is_resent_even_at_least_once(confirmed: Miniature, github: GitHub) -> None:

@@ -233,7 +233,7 @@ def test_watch_outlives_a_store_that_cannot_be_read_for_a_while(stage: Stage) ->
     stage.clock.at("2026-03-01T18:00:30Z", lambda: state.write_bytes(kept[0]))
     watch(stage.runner(), 600, lambda problem: complaints.append(str(problem)))
     assert len(complaints) == 1
-    assert "merge-conflict marker" in complaints[0]
+    assert "contains a merge conflict marker" in complaints[0]
     ((when, who),) = stage.arrivals
     assert (who, DUE < when <= "2026-03-01T18:00:40Z") == (ALPHA, True)
 

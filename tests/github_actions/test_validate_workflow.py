@@ -75,7 +75,10 @@ def test_what_main_declares_and_no_tick_has_recorded_is_not_the_proposals_work(h
     assert run.conclusion == "success", run.log
     (comment,) = home.api.comments
     assert "This pull request adds 1 publication on 1 channel and cancels none." in comment["body"]
-    assert "Not counted: 1 change that the base branch declares already" in comment["body"]
+    assert (
+        "Not counted: 1 change already declared on the base branch that no run has recorded"
+        in comment["body"]
+    )
     assert "teaser-4k" not in comment["body"]
 
 
@@ -136,7 +139,7 @@ def test_a_proposal_that_widens_the_list_itself_is_told_to_whoever_decides(home:
     )  # fmt: skip
     assert run.conclusion == "success", "a code owner decides, and reads:"
     (comment,) = home.api.comments
-    assert "**Outside of what the base branch allows.**" in comment["body"]
+    assert "**Not allowed by the base branch.**" in comment["body"]
     assert "<code>loot&#x3a; mallory/loot</code>" in comment["body"]
 
 

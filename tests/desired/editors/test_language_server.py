@@ -139,7 +139,7 @@ def test_the_first_line_of_a_file_is_enough_where_no_setting_is(folder: Path) ->
         ("waves/spring.yaml", WAVE.replace("delay", "del‸ay"), ["`1h30m`"]),
         ("channels/tech-daily.yaml", CHANNEL.replace("slots", "slo‸ts"), ["systemd", "Mon,Wed,Fri 18:00"]),
         ("channels/tech-daily.yaml", CHANNEL.replace("lineup", "line‸up"), ["in this order"]),
-        ("scheduler.yaml", "bra‸ke:\n  at_least: 20\n", ["vanish at once"]),
+        ("scheduler.yaml", "bra‸ke:\n  at_least: 20\n", ["disappear at once"]),
     ],
 )
 def test_the_mouse_over_a_key_tells_what_it_is_for(
