@@ -158,11 +158,15 @@ class _Machine:
         self.last = runner.report.last
 
     def is_idle(self, now: Instant) -> bool:
-        """Whether a tick would find nothing to do, by what the last run decided (as `scheduler.app.idle`)."""
+        """Whether a tick would find nothing to do, by what the last run decided (as `scheduler.app.idle`).
+
+        A run decides once the state is loaded: what comes within its hold only by then is something to do.
+        """
         if self.last is None or self.last.is_red or self.last.plan.changes:
             return False
         wake, due = self.last.plan.wake, self.last.plan.next_due
-        return (wake is None or now < wake) and (due is None or due > now + self.conditions.hold)
+        loaded = now + self.conditions.latency.most
+        return (wake is None or loaded < wake) and (due is None or due > loaded + self.conditions.hold)
 
     # --- what became of each ----------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from declaring import entry, one, stagger, wave
 from github_stand_in import GitHub
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from miniature import Miniature
 
@@ -401,6 +401,9 @@ def stage_of(*waves: str, channels: int = 4) -> Stage:
 
 
 @settings(max_examples=25, deadline=None)
+@example(
+    seed=1341, hold=7200, late="0s", faults=0.1
+)  # due within the hold once the state is loaded, not before
 @given(
     seed=st.integers(1, 10_000),
     hold=st.sampled_from([0, 900, 7200]),
