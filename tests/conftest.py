@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 from github_stand_in import GitHub
+from hypothesis import settings
 from miniature import TOKEN, Miniature
 from still_clock import StillClock
+
+# How long an example takes says more of the machine than of the code: speed is the benchmarks' business.
+settings.register_profile("without deadlines", settings(), deadline=None)
+settings.load_profile("without deadlines")
 
 
 @pytest.fixture

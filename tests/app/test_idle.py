@@ -126,7 +126,7 @@ def one_tick(mini: Miniature, github: GitHub) -> None:
         assert len(github.requests) == asked
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(edits, st.sampled_from(STEPS)), min_size=3, max_size=9))
 def test_with_the_short_cut_or_without_the_outcome_is_the_same(life: list[tuple[Edit, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder, GitHub() as github:

@@ -547,7 +547,7 @@ YAML_SIGNS = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(YAML_SIGNS)
 @example("a: 'x\n' y\n")
 @example("? ")
@@ -555,7 +555,7 @@ def test_text_made_of_the_signs_of_yaml_is_read_or_told(text: str) -> None:
     assert_sound(of(text))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=300))
 @example(b"\0")
 @example(b"\xef\xbb\xbf\xef\xbb\xbf")
@@ -563,7 +563,7 @@ def test_any_bytes_are_read_or_told(raw: bytes) -> None:
     assert_sound(of(raw))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, len(WAVE)), YAML_SIGNS)
 def test_a_file_with_anything_typed_into_it_is_read_or_told(position: int, typed: str) -> None:
     assert_sound(of(WAVE[:position] + typed + WAVE[position:]))
@@ -578,7 +578,7 @@ DATA = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(DATA, st.sampled_from([None, True, False]))
 def test_what_another_writer_of_yaml_wrote_is_read_back_with_its_places(data: Any, flow: bool | None) -> None:
     text = yaml.safe_dump(data, allow_unicode=True, default_flow_style=flow, sort_keys=False, width=30)
@@ -588,7 +588,7 @@ def test_what_another_writer_of_yaml_wrote_is_read_back_with_its_places(data: An
     assert_sound(document)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(YAML_SIGNS)
 def test_reading_twice_tells_the_same(text: str) -> None:
     first, second = of(text), of(text)

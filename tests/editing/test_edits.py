@@ -474,7 +474,7 @@ def test_a_wrong_splice_never_leaves_the_room() -> None:
 # --- properties -----------------------------------------------------------------------------------
 
 thorough = settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 reasons = st.none() | st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), min_size=1).map(
     str.strip

@@ -214,7 +214,7 @@ def test_a_hundred_edits_in_a_row_keep_every_comment(tmp_path: Path, seed: int) 
     assert desk.run("validate", now=NOW).code == 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(waves(), channels(), st.data())
 def test_edits_of_whatever_somebody_wrote(
     wave: tuple[dict[str, Any], str], channel: tuple[dict[str, Any], str], data: st.DataObject
@@ -230,7 +230,7 @@ def test_edits_of_whatever_somebody_wrote(
             assert {file: comments(text) for file, text in desk.texts().items()} == before
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(waves(), channels(), st.data())
 def test_pausing_and_resuming_by_the_verbs_leaves_no_difference(
     wave: tuple[dict[str, Any], str], channel: tuple[dict[str, Any], str], data: st.DataObject

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.checkout.source import Source
@@ -161,7 +161,6 @@ def steps(life: list[Day]) -> Any:
         state = carried_out(after, found.plan, day.answers)
 
 
-@settings(deadline=None)
 @given(lives)
 def test_the_plan_of_an_applied_plan_is_empty(life: list[Day]) -> None:
     for day, found, _, after, archive in steps(life):
@@ -170,7 +169,6 @@ def test_the_plan_of_an_applied_plan_is_empty(life: list[Day]) -> None:
         assert [s.schedule_id for s in again.plan.sends] == [s.schedule_id for s in found.plan.sends]
 
 
-@settings(deadline=None)
 @given(lives)
 def test_what_is_cancelled_paused_or_blocked_is_never_among_the_sends(life: list[Day]) -> None:
     for day, found, _, after, _ in steps(life):
@@ -184,7 +182,6 @@ def test_what_is_cancelled_paused_or_blocked_is_never_among_the_sends(life: list
             assert schedule is None or (schedule.at, schedule.video) == (record.at, record.video_id)
 
 
-@settings(deadline=None)
 @given(lives)
 def test_every_id_is_sent_at_most_once_whatever_is_declared_later(life: list[Day]) -> None:
     sent: set[str] = set()
@@ -197,7 +194,6 @@ def test_every_id_is_sent_at_most_once_whatever_is_declared_later(life: list[Day
         assert not [name for name in sent if name in after.schedules and after.schedules[name].is_unsent_live]
 
 
-@settings(deadline=None)
 @given(lives)
 def test_nothing_recorded_is_forgotten_and_what_was_sent_stays_so(life: list[Day]) -> None:
     for _, _, before, after, archive in steps(life):
@@ -207,7 +203,6 @@ def test_nothing_recorded_is_forgotten_and_what_was_sent_stays_so(life: list[Day
             assert not record.was_sent or later.was_sent
 
 
-@settings(deadline=None)
 @given(lives)
 def test_two_sends_on_one_channel_keep_min_gap(life: list[Day]) -> None:
     for _, found, _, after, _ in steps(life):

@@ -400,7 +400,7 @@ def stage_of(*waves: str, channels: int = 4) -> Stage:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @example(
     seed=1341, hold=7200, late="0s", faults=0.1
 )  # due within the hold once the state is loaded, not before
