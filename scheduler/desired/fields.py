@@ -46,8 +46,11 @@ CHANNEL_ZONE: Final = "channel"
 _ID = re.compile(ID)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_IN_BLOCK = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_REPOSITORY = r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/(?!\.{1,2}(?:$|\.git/?$|/))[A-Za-z0-9._-]{1,100}"
-_ALLOW = r"[A-Za-z0-9*](?:[A-Za-z0-9*-]){0,38}/[A-Za-z0-9._*-]{1,100}"
+# Logins of managed users end in an underscore and the company's short code; some old ones have two hyphens.
+OWNER: Final = "[A-Za-z0-9][A-Za-z0-9_-]{0,38}"
+"""The pattern of the name of a user or an organization on GitHub."""
+_REPOSITORY = rf"{OWNER}/(?!\.{{1,2}}(?:$|\.git/?$|/))[A-Za-z0-9._-]{{1,100}}"
+_ALLOW = r"[A-Za-z0-9*][A-Za-z0-9*_-]{0,38}/[A-Za-z0-9._*-]{1,100}"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _WORKFLOW = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\.ya?ml"
 _PACE = r"([1-9][0-9]{0,5})/(s|m|min|h)"
@@ -291,7 +294,7 @@ def _read_repository(value: object) -> str:
     if name != text:
         name = re.sub(r"(\.git)?/?$", "", name)
     if re.fullmatch(_REPOSITORY, name) is None:
-        meant = re.search(r"github\.com[:/]([A-Za-z0-9-]{1,39}/[A-Za-z0-9_-]{1,100})(?:\.git)?(?:/|$)", text)
+        meant = re.search(r"github\.com[:/]([A-Za-z0-9_-]{1,39}/[A-Za-z0-9_-]{1,100})(?:\.git)?(?:/|$)", text)
         hint = f"write {meant[1]}" if meant else "write owner/name, such as acme/tech-daily"
         raise fault(f"{quoted(text)} is not a repository", hint)
     return name

@@ -117,6 +117,11 @@ def test_the_owner_stands_wherever_somebody_has_to_be_named(new: Miniature) -> N
     )
 
 
+def test_a_managed_user_can_be_the_owner(mini: Miniature, tmp_path: Path) -> None:
+    assert mini.run("init", str(tmp_path / "new"), "--owner", "jdoe_acme", now=BEGUN).code == 0
+    assert "repository: jdoe_acme/" in (tmp_path / "new/channels/my-channel.yaml").read_text()
+
+
 @pytest.mark.parametrize("owner", ["", "-a", "a b", "a/b", "a\nb", "x" * 40, "[a]"])
 def test_a_name_that_no_owner_has_is_refused(mini: Miniature, tmp_path: Path, owner: str) -> None:
     outcome = mini.run("init", str(tmp_path / "new"), "--owner", owner)

@@ -62,6 +62,14 @@ def test_a_204_completes_with_the_evidence_accepted(spring: Miniature, github: G
     assert record(spring)["error_message"] is None
 
 
+def test_a_managed_users_repository_is_sent_to(spring: Miniature, github: GitHub) -> None:
+    github.repository("jdoe_acme/alpha")
+    spring.write({"scheduler.yaml": "allow: [jdoe_acme/*, acme/beta]\n"})
+    spring.write({"channels/alpha.yaml": "repository: jdoe_acme/alpha\ntoken: ACME_TOKEN\n"})
+    assert run(spring, github, 0).results == {ALPHA: "completed", BETA: "completed"}
+    assert {dispatch.repository for dispatch in github.dispatches} == {"jdoe_acme/alpha", "acme/beta"}
+
+
 def test_a_workflow_dispatch_completes_and_knows_its_run(spring: Miniature, github: GitHub) -> None:
     spring.channels("alpha", transport="workflow_dispatch", workflow="publish.yml")
     assert run(spring, github, 0).code == 0

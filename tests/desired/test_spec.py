@@ -331,6 +331,17 @@ def test_a_repository_is_reduced_to_owner_and_name(written: str) -> None:
     assert (channel.repository, channel.queue) == ("acme/tech", None)
 
 
+@pytest.mark.parametrize("owner", ["jdoe_acme", "SHORT_admin", "a--b", "old-", "x" * 39])
+def test_every_login_that_github_gives_is_an_owner(owner: str) -> None:
+    assert fine("channel", f"repository: {owner}/videos").repository == f"{owner}/videos"
+    assert fine("scheduler", f"allow: [{owner}/*]").allow == (f"{owner}/*",)
+
+
+@pytest.mark.parametrize("owner", ["_acme", "-acme", "ac.me", "x" * 40, ""])
+def test_what_no_login_can_be_is_not_an_owner(owner: str) -> None:
+    assert one_fault("channel", f"repository: {owner}/videos").code == "invalid-value"
+
+
 def test_a_channel_without_a_repository_has_a_queue() -> None:
     assert fine("channel", "name: x").queue == "publications"
     assert fine("channel", "queue: studio\ncommand: |\n  one\n  two\n").command == "one\ntwo\n"

@@ -18,14 +18,13 @@ from pathlib import Path, PurePosixPath
 
 from scheduler.app.init.requirements import Pinned, pin
 from scheduler.app.schemas import schema_files
+from scheduler.desired.fields import OWNER
 from scheduler.errors import Error
 from scheduler.times import Instant, moment_of
 from scheduler.wording import quoted
 
 __all__ = ["Pinned", "files", "pin", "write"]
 
-OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
-"""The name of a user or an organization on GitHub."""
 AHEAD = timedelta(days=365)
 """How far in the future the first wave is, so that it surprises nobody."""
 
@@ -70,7 +69,7 @@ INSTALLING = (
 
 def files(owner: str, now: Instant, pinned: Pinned) -> dict[str, str]:
     """The text of every file of a new repository, by path. Raises Error for an invalid owner."""
-    if not OWNER.fullmatch(owner):
+    if not re.fullmatch(OWNER, owner):
         raise Error(
             f"{quoted(owner)} is not the name of a GitHub user or organization",
             hint="write the name as in github.com/NAME: `--owner acme`",

@@ -43,7 +43,7 @@ DEFAULT_TOKENS = "SCHEDULER_TOKEN or GITHUB_TOKEN"
 QUERY_THREADS = 16
 BRANCH_TIMEOUT = 5.0
 """Seconds that a burst waits for default branches, so that one silent repository cannot hold it up."""
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+")
 
 A = TypeVar("A")
 Branch = tuple[str, str | None]
