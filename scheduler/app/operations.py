@@ -165,23 +165,23 @@ def show(repository: Repository, name: str) -> ShownSchedule:
     declared = view.reconciled.declared
     channel = None if declared is None else declared.channels.get(row.record.channel_id)
     place = row.location
-    known_claims = claims(repository, declared, [row.record])
-    claim = next(iter(known_claims.values()), row.record.lease)
+    known_leases = leases(repository, declared, [row.record])
+    lease = next(iter(known_leases.values()), row.record.lease)
     return ShownSchedule(
         row=row,
         history=() if recorded is None else recorded.history,
-        why=explain(view.reconciled, row, recorded, claim),
+        why=explain(view.reconciled, row, recorded, lease),
         key=None
         if view.state is None
         else key_of(view.state.lineage, row.record.first_id or row.schedule_id, row.record.resends),
         origin=None if place is None else writing.origin_of(repository.root, place.file, place.line),
         unreadable=None if place is not None or declared is None else _unreadable(declared, row.record),
-        claim=claim,
+        lease=lease,
         repository=None if channel is None else channel.repository,
     )
 
 
-def claims(
+def leases(
     repository: Repository, declared: Declarations | None, records: Iterable[Record]
 ) -> dict[str, Lease]:
     """Which worker has each job, by the job's key: the record says so for a broker, else the queue itself."""
@@ -203,7 +203,7 @@ def claims(
     except Error:
         return found  # `doctor` reports what is wrong with the queue
     known = ((job.key, lease_of(job)) for job_id, job in jobs.items() if job.key == asked[job_id])
-    return found | {key: claim for key, claim in known if claim is not None}
+    return found | {key: lease for key, lease in known if lease is not None}
 
 
 def _unreadable(declared: Declarations, record: Record) -> str | None:

@@ -93,7 +93,7 @@ class Repository:
         demand_lineage(snapshot.state, settings, store.name)
         return snapshot.state, store.load_archive()
 
-    def look(self, *, proposal: bool = False, only_check: bool = False) -> tuple[Reconciled, State | None]:
+    def observe(self, *, proposal: bool = False, only_check: bool = False) -> tuple[Reconciled, State | None]:
         """What a run would decide now, without doing anything; with `only_check`, without a plan."""
         from scheduler.planning.reconcile import reconcile
 
@@ -143,7 +143,7 @@ class Repository:
 
     def proposed(self) -> Reconciled:
         """What a run would decide about a proposal; a warning where a run would refuse to act here."""
-        reconciled, state = self.look(proposal=True)
+        reconciled, state = self.observe(proposal=True)
         if state is None or (refusal := self._refusal(state)) is None:
             return reconciled
         return msgspec.structs.replace(reconciled, diagnostics=[*reconciled.diagnostics, refusal])

@@ -412,7 +412,7 @@ class SchedulingService:
     def _query(self, wanted: query.Filter, order: Callable[[Row], Any] | None = None) -> list[Publication]:
         """Rows as `list` shows them, without open slots, which are not publications yet."""
         repository = self._repository()
-        reconciled, state = repository.look()
+        reconciled, state = repository.observe()
         open_slots = {slot.id for slot in reconciled.open_slots}
         rows = [row for row in query.rows(reconciled, state, wanted) if row.schedule_id not in open_slots]
         return [_publication(row) for row in (rows if order is None else sorted(rows, key=order))]

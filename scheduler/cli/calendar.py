@@ -54,7 +54,7 @@ def calendar(context: Context, folder: Path, wanted: Filter) -> None:
     replaced.
     """
     before = _before(folder)
-    reconciled, state = context.repository.look()
+    reconciled, state = context.repository.observe()
     if reconciled.diagnostics:
         click.echo(
             diagnostics_text(reconciled.diagnostics, context.texts(reconciled), colour=False), err=True
@@ -69,10 +69,12 @@ def calendar(context: Context, folder: Path, wanted: Filter) -> None:
                 "without --from the calendar begins 90 days ago, which is after --to; add --from"
             )
     jobs = [] if state is None else filter(waits_for_worker, state.schedules.values())
-    claims = operations.claims(context.repository, reconciled.declared, jobs)
-    found = gather(reconciled, state, wanted, claims)
+    leases = operations.leases(context.repository, reconciled.declared, jobs)
+    found = gather(reconciled, state, wanted, leases)
     _write(folder, before, files(found))
-    click.echo(f"wrote {count(len(found.entries), 'schedule')} to {visible(str(folder))}: {', '.join(NAMES)}")
+    click.echo(
+        f"wrote {count(len(found.entries), 'publication')} to {visible(str(folder))}: {', '.join(NAMES)}"
+    )
     sys.exit(PROBLEMS if reconciled.is_red else FINE)
 
 

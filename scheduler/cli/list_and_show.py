@@ -101,7 +101,7 @@ def list_schedules(context: Context, wanted: query.Filter, form: str) -> None:
     """
     from scheduler.reporting.render import for_list
 
-    reconciled, state = context.repository.look()
+    reconciled, state = context.repository.observe()
     every = query.rows(reconciled, state)
     chosen = [row for row in every if wanted.accepts(row)]
     write(for_list(form, chosen, every=every, colour=context.colour))

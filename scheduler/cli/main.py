@@ -190,7 +190,7 @@ def validate(context: Context, form: str | None) -> None:
     from scheduler.reporting.render import for_validate
 
     try:
-        reconciled, _ = context.repository.look(proposal=True, only_check=True)
+        reconciled, _ = context.repository.observe(proposal=True, only_check=True)
     except StateError:
         _print_file_problems(context)
         raise
@@ -328,7 +328,7 @@ def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, fo
 
 def _stop_at_settings(context: Context, form: str) -> NoReturn:
     """Print why scheduler.yaml cannot be read, and exit."""
-    reconciled, _ = context.repository.look()
+    reconciled, _ = context.repository.observe()
     if form == "json":
         from scheduler.reporting.json_output import results_json
 
@@ -459,7 +459,7 @@ def readable_settings(context: Context) -> SettingsSpec:
     """The settings. Where they cannot be read, prints why and exits."""
     settings = context.repository.settings()
     if settings is None:
-        reconciled, _ = context.repository.look()
+        reconciled, _ = context.repository.observe()
         _print_problems(reconciled.diagnostics, context.texts(reconciled))
         sys.exit(PROBLEMS)
     return settings

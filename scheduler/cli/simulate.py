@@ -123,7 +123,7 @@ def simulate(
         write(simulation_json(found).decode() + "\n")
     else:
         if found.diagnostics:
-            reconciled, _ = context.repository.look()
+            reconciled, _ = context.repository.observe()
             write(
                 diagnostics_text(found.diagnostics, context.texts(reconciled), colour=context.colour) + "\n\n"
             )

@@ -80,7 +80,7 @@ def _work(
 
     repository = context.repository
     queue = repository.queue(settings)
-    runner = AttemptRunner(CommandRunner(repository.root, context.environ, _tell).run, context.clock, _tell)
+    runner = AttemptRunner(CommandRunner(repository.root, context.environ, _print).run, context.clock, _print)
     writer = repository.batch_writer(settings, runner.log)
     embedded = isinstance(queue, SqliteQueue)
     options = WorkerSettings(
@@ -91,19 +91,19 @@ def _work(
         backoff=settings.retry.backoff,
         queues=queues,
     )
-    runner.log(f"worker {options.name} takes jobs from {queue.name}")
+    runner.log(f"worker {options.name} is waiting for jobs on {queue.name}")
     try:
         if isinstance(queue, SqliteQueue):
             SqliteWorker(queue, writer, runner, options).work(once=once)
         else:
-            _work_for(queue, context, writer, runner, options, once=once)
+            _work_from_broker(queue, context, writer, runner, options, once=once)
     finally:
         repository.close()
     runner.log(f"worker stopped: {runner.tally.done} done, {runner.tally.failed} failed")
     return runner
 
 
-def _work_for(
+def _work_from_broker(
     broker: Broker,
     context: Context,
     writer: BatchWriter,
@@ -143,5 +143,5 @@ def _work_for(
         consumer.work(once=once)
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     click.echo(visible(line))

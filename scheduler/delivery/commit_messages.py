@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from scheduler.planning.plan import Change
 from scheduler.state.record import Record
+from scheduler.wording import more
 
 LINES = 50
 """Lines of detail in one message, which has to stay readable in a log."""
@@ -15,12 +16,14 @@ LINES = 50
 def diff(changes: Sequence[Change], sending: Sequence[str]) -> str:
     """`Send 2, create 3`, and a line for each with its reason."""
     counts = Counter(change.action for change in changes)
-    title = [f"{action} {count}" for action, count in counts.items()]
+    title = [f"{action} {number}" for action, number in counts.items()]
     if sending:
         title.insert(0, f"send {len(sending)}")
+    if not title:
+        return _message("Record what is declared now", [])
     lines = [f"send {schedule_id}" for schedule_id in sending]
     lines += [f"{change.action} {change.schedule_id}: {change.reason}" for change in changes]
-    return _message(", ".join(title) or "record what is declared now", lines)
+    return _message(", ".join([title[0].capitalize(), *title[1:]]), lines)
 
 
 def outcomes(before: Mapping[str, Record], after: Mapping[str, Record]) -> str:
@@ -31,22 +34,20 @@ def outcomes(before: Mapping[str, Record], after: Mapping[str, Record]) -> str:
         f"{record.status} {schedule_id}: {record.history[-1].why if record.history else ''}"
         for schedule_id, record in changed.items()
     ]
-    return _message("record " + ", ".join(f"{n} {status}" for status, n in counts.items()), lines)
+    return _message("Record " + ", ".join(f"{n} {status}" for status, n in counts.items()), lines)
 
 
 def retry(schedule_id: str, record: Record) -> str:
     """`Retry spring/teaser/alpha`, and why."""
-    return _message(f"retry {schedule_id}", [record.history[-1].why] if record.history else [])
+    return _message(f"Retry {schedule_id}", [record.history[-1].why] if record.history else [])
 
 
 def edit(verb: str, target: str, reason: str | None, schedule_ids: Sequence[str]) -> str:
     """`Pause wave:spring: waiting for legal`, and what it changes: for the commit of a file."""
-    title = f"{verb} {target}" + (f": {reason}" if reason else "")
+    title = f"{verb.capitalize()} {target}" + (f": {reason}" if reason else "")
     return _message(title, list(schedule_ids))
 
 
 def _message(title: str, lines: Sequence[str]) -> str:
-    shown = list(lines[:LINES])
-    if len(lines) > LINES:
-        shown.append(f"... and {len(lines) - LINES} more")
-    return "\n".join([title[:1].upper() + title[1:], "", *shown]).rstrip() + "\n"
+    rest = [more(len(lines) - LINES)] if len(lines) > LINES else []
+    return "\n".join([title, "", *lines[:LINES], *rest]).rstrip() + "\n"

@@ -42,7 +42,7 @@ class Check(msgspec.Struct, frozen=True):
 
     name: Literal["repository", "token", "workflow", "key", "claim", "queue"]
     ok: bool | None
-    words: str
+    message: str
     hint: str | None = None
     server_time: Instant | None = None
 

@@ -16,7 +16,7 @@ from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.planning.plan import PlannedSend
 from scheduler.planning.reconcile import Reconciled
 from scheduler.state.answers import LookupResult
-from scheduler.state.outcomes import LATE, after_lookup, after_sighting
+from scheduler.state.outcomes import LATE, after_lookup, after_found_run
 from scheduler.state.record import Intent, Record, advance
 from scheduler.times import Instant, instant_text
 
@@ -29,19 +29,19 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     about: Mapping[str, Record]
     """The records that were queried."""
-    sightings: Mapping[str, LookupResult]
+    lookups: Mapping[str, LookupResult]
     readiness: Mapping[str, Readiness]
 
     def settle(
         self, schedules: dict[str, Record], now: Instant, report: Callable[[str, Record], None]
     ) -> None:
         """Update `schedules` with the answers, where the record is unchanged since the query."""
-        for schedule_id, sighting in self.sightings.items():
+        for schedule_id, lookup in self.lookups.items():
             record = schedules.get(schedule_id)
             if record is None or record.intent != self.about[schedule_id].intent:
                 continue
             if record.status in ("executing", "failed"):  # another runner may have settled it meanwhile
-                after = schedules[schedule_id] = after_lookup(record, sighting, now)
+                after = schedules[schedule_id] = after_lookup(record, lookup, now)
                 if after.status != record.status:
                     report(schedule_id, after)
         for schedule_id, answer in self.readiness.items():
@@ -51,14 +51,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     def warnings(self, reconciled: Reconciled) -> Iterator[Diagnostic]:
         """A warning, a day ahead, for what cannot be confirmed: one a channel and problem."""
-        told: set[tuple[str, str]] = set()
+        reported: set[tuple[str, str]] = set()
         declared = reconciled.declared
         for schedule_id, answer in self.readiness.items():
             record = reconciled.booked[schedule_id]
             problem = _unready(record, answer)
-            if problem is None or declared is None or (record.channel_id, problem) in told:
+            if problem is None or declared is None or (record.channel_id, problem) in reported:
                 continue
-            told.add((record.channel_id, problem))
+            reported.add((record.channel_id, problem))
             where = declared.place(declared.files["channel", record.channel_id])
             yield not_ready(schedule_id, where, problem, answer.hint)
 
@@ -69,10 +69,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     record: Record
     intent: Intent
     due: Instant
-    sighting: LookupResult
+    lookup: LookupResult
 
     def adopted(self, now: Instant) -> Record:
-        return after_sighting(self.record, self.intent, self.sighting, self.due, now)
+        return after_found_run(self.record, self.intent, self.lookup, self.due, now)
 
 
 def not_ready(schedule_id: str, where: Location, problem: str, hint: str | None) -> Diagnostic:
@@ -116,7 +116,7 @@ class Lookups:
         run_ids = _known_runs(records, wanted["lookup"])
         return Asked(
             about=records,
-            sightings=self._ask_all(
+            lookups=self._ask_all(
                 wanted["lookup"],
                 lambda dispatcher, some: dispatcher.look_up(some, run_ids),
                 lambda fault: LookupResult(error=fault),
@@ -154,16 +154,16 @@ class Lookups:
                 intents[send.schedule_id] = msgspec.structs.replace(intent, at=instant_text(due))
         if not intents:
             return None
-        sightings = self._ask_all(
+        lookups = self._ask_all(
             intents,
             lambda dispatcher, some: dispatcher.look_up(some),
             lambda fault: LookupResult(error=fault),
         )
         found: dict[str, Found] = {}
-        for name, sighting in sightings.items():
-            if sighting.runs:  # query again, until it is recorded
+        for name, lookup in lookups.items():
+            if lookup.runs:  # query again, until it is recorded
                 found[name] = Found(
-                    record=reconciled.booked[name], intent=intents[name], due=dues[name], sighting=sighting
+                    record=reconciled.booked[name], intent=intents[name], due=dues[name], lookup=lookup
                 )
             else:
                 asked.add(f"before {name}")

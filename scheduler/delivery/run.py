@@ -400,14 +400,14 @@ class Runner:
             return self._intent_now(snapshot.state, reconciled, schedule_id, record)
 
         answers = self._lookups.look_up_and_confirm(snapshot.state.schedules, reconciled, asked, intended)
-        if answers.sightings or answers.readiness:
+        if answers.lookups or answers.readiness:
             failpoint("asked")
             now = self.ports.clock.now()
-            for sighting in answers.sightings.values():
-                self._compare_clocks(sighting.server_time, now)
+            for lookup in answers.lookups.values():
+                self._compare_clocks(lookup.server_time, now)
             self._amend(snapshot, lambda schedules: answers.settle(schedules, now, self.report.note))
             self._remarks += answers.warnings(reconciled)
-        return bool(answers.sightings)
+        return bool(answers.lookups)
 
     def _look_back(self, observed: Observation, sends: Sequence[PlannedSend], asked: set[str]) -> bool:
         """Record what is late but was sent before. True where something was queried."""

@@ -53,8 +53,8 @@ def _command(fault: Diagnostic, folder: str) -> str:
             "col": str(place.column),
             **properties,
         }
-    told = ",".join(f"{name}={visible(text).translate(_PROPERTY)}" for name, text in properties.items())
-    return f"::{fault.severity} {told}::{_message(fault).translate(_DATA)}"
+    fields = ",".join(f"{name}={visible(text).translate(_PROPERTY)}" for name, text in properties.items())
+    return f"::{fault.severity} {fields}::{_message(fault).translate(_DATA)}"
 
 
 def _message(fault: Diagnostic) -> str:

@@ -34,17 +34,19 @@ def diagnostics_text(
     diagnostics: Sequence[Diagnostic], sources: Mapping[str, str], *, colour: bool = False
 ) -> str:
     """Every diagnostic with its frame. `sources` are the texts of the files by name; any may be missing."""
-    teller = Teller(sources, colour=colour)
-    return "\n\n".join(map(teller.tell, diagnostics))
+    renderer = DiagnosticRenderer(sources, colour=colour)
+    return "\n\n".join(map(renderer.render, diagnostics))
 
 
 def summary_text(
-    diagnostics: Sequence[Diagnostic], *, schedules: int, waves: int, channels: int, colour: bool = False
+    diagnostics: Sequence[Diagnostic], *, publications: int, waves: int, channels: int, colour: bool = False
 ) -> str:
-    """`2 errors, 1 warning in 2 files`, or `12 schedules in 3 waves and 4 channels: fine`."""
+    """`2 errors, 1 warning in 2 files`, or `12 publications in 3 waves and 4 channels: fine`."""
     paint = Paint(colour)
     if not diagnostics:
-        seen = f"{count(schedules, 'schedule')} in {count(waves, 'wave')} and {count(channels, 'channel')}"
+        seen = (
+            f"{count(publications, 'publication')} in {count(waves, 'wave')} and {count(channels, 'channel')}"
+        )
         return f"{seen}: {paint('green', 'fine')}"
     return paint("bold", weights(diagnostics))
 
@@ -57,7 +59,7 @@ def weights(diagnostics: Sequence[Diagnostic]) -> str:
     return f"{', '.join(parts)} in {count(len({fault.location.file for fault in diagnostics}), 'file')}"
 
 
-class Teller:
+class DiagnosticRenderer:
     """Renders diagnostics one by one; each file is split into lines once."""
 
     def __init__(self, sources: Mapping[str, str], *, colour: bool = False) -> None:
@@ -65,7 +67,7 @@ class Teller:
         self._lines: dict[str, list[str]] = {}
         self._paint = Paint(colour)
 
-    def tell(self, fault: Diagnostic) -> str:
+    def render(self, fault: Diagnostic) -> str:
         """One diagnostic, in several lines."""
         paint = self._paint
         word = paint(_STYLE[fault.severity], f"{fault.severity}:")

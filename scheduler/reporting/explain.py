@@ -45,10 +45,10 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         return " ".join(filter(None, (*self.facts, self.next, self.deadline, self.remedy, *self.notes)))
 
 
-def explain(reconciled: Reconciled, row: Row, recorded: Record | None, claim: Lease | None = None) -> str:
-    """The explanation of one row as text. `recorded` is its record in the state, if it has one; `claim` says
+def explain(reconciled: Reconciled, row: Row, recorded: Record | None, lease: Lease | None = None) -> str:
+    """The explanation of one row as text. `recorded` is its record in the state, if it has one; `lease` says
     which worker has its job."""
-    return Explainer(reconciled).explain(row, recorded, claim).text
+    return Explainer(reconciled).explain(row, recorded, lease).text
 
 
 class Explainer:
@@ -57,7 +57,7 @@ class Explainer:
     def __init__(self, reconciled: Reconciled) -> None:
         self.reconciled = reconciled
 
-    def explain(self, row: Row, recorded: Record | None, claim: Lease | None = None) -> Explanation:
+    def explain(self, row: Row, recorded: Record | None, lease: Lease | None = None) -> Explanation:
         """One row; the arguments are those of the function `explain`."""
         declared = self.reconciled.declared
         if declared is None:
@@ -65,7 +65,7 @@ class Explainer:
                 facts=["scheduler.yaml is broken, so nothing is sent."],
                 remedy="Run `scheduler validate` to see what is wrong with it.",
             )
-        return _EXPLAIN[row.record.status](_Case(self, declared, row, recorded, claim))
+        return _EXPLAIN[row.record.status](_Case(self, declared, row, recorded, lease))
 
     @cached_property
     def open_slots(self) -> frozenset[str]:
@@ -114,7 +114,7 @@ class _Case:
         declared: Declarations,
         row: Row,
         recorded: Record | None,
-        claim: Lease | None,
+        lease: Lease | None,
     ) -> None:
         self.explainer = explainer
         self.reconciled = explainer.reconciled
@@ -123,7 +123,7 @@ class _Case:
         self.id = row.schedule_id
         self.record = row.record
         self.recorded = recorded
-        self.claim = claim
+        self.lease = lease
         self.schedule: Schedule | None = self.reconciled.schedules.get(row.schedule_id)
         self.now: Instant = self.reconciled.plan.now
 
@@ -216,15 +216,15 @@ def _completed(case: _Case) -> Explanation:
 
 def _work(case: _Case) -> str:
     """What has become of an accepted job since."""
-    claim = case.claim
-    if claim is None or claim.state == "ended":
+    lease = case.lease
+    if lease is None or lease.state == "ended":
         return "No worker has taken it yet."
-    if claim.state == "waiting":
-        return f"Attempt {claim.attempts} failed; the next one starts at {claim.until}."
-    again = f" (attempt {claim.attempts})" if claim.attempts > 1 else ""
+    if lease.state == "waiting":
+        return f"Attempt {lease.attempts} failed; the next one starts at {lease.until}."
+    again = f" (attempt {lease.attempts})" if lease.attempts > 1 else ""
     return (
-        f"The worker {claim.worker} has had it since {claim.at}{again}, and counts as lost if it does not "
-        f"report by {claim.until}."
+        f"The worker {lease.worker} has had it since {lease.at}{again}, and counts as lost if it does not "
+        f"report by {lease.until}."
     )
 
 
@@ -504,7 +504,7 @@ class ShownSchedule(msgspec.Struct, frozen=True, kw_only=True):
     """The commit that its declaration came with; None where it is not declared, or not in git."""
     unreadable: str | None
     """The file that declared it and cannot be read now."""
-    claim: Lease | None
+    lease: Lease | None
     """Which worker has its job on a queue, and since when; None where none has taken it."""
     repository: str | None
     """Where its channel publishes; None on a queue, or where the channel cannot be read."""

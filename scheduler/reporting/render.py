@@ -61,7 +61,7 @@ def _summary(reconciled: Reconciled, *, colour: bool) -> str:
     declared = reconciled.declared
     text = summary_text(
         reconciled.diagnostics,
-        schedules=len(reconciled.schedules),
+        publications=len(reconciled.schedules),
         waves=0 if declared is None else len(declared.waves),
         channels=0 if declared is None else len(declared.channels),
         colour=colour,

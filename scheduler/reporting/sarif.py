@@ -27,7 +27,7 @@ _INDEX: Mapping[str, int] = {code: index for index, code in enumerate(CATALOGUE)
 
 def sarif_json(diagnostics: Sequence[Diagnostic], *, version: str, folder: str = "") -> bytes:
     """The log of one run. `version` is the program's; `folder` is where the files are below the workspace."""
-    told = sorted(diagnostics, key=lambda fault: not fault.is_error)[:MOST_RESULTS]
+    shown = sorted(diagnostics, key=lambda fault: not fault.is_error)[:MOST_RESULTS]
     run: dict[str, Any] = {
         "tool": {
             "driver": {
@@ -37,8 +37,8 @@ def sarif_json(diagnostics: Sequence[Diagnostic], *, version: str, folder: str =
             }
         },
         "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(len(diagnostics) - len(told))],
-        "results": [_result(fault, folder) for fault in told],
+        "invocations": [_invocation(len(diagnostics) - len(shown))],
+        "results": [_result(fault, folder) for fault in shown],
     }
     document = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -71,7 +71,7 @@ def _on_one_line(text: str) -> str:
 
 
 def _result(fault: Diagnostic, folder: str) -> dict[str, Any]:
-    """A result. What is only recorded has no place, and so is told in the message."""
+    """A result. What is only recorded has no place, so the message says it."""
     lines = [fault.message]
     if fault.hint is not None:
         lines.append(f"hint: {fault.hint}")

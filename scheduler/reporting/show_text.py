@@ -47,10 +47,10 @@ def _facts(shown: ShownSchedule) -> Iterator[tuple[str, str]]:
         yield "sent", f"{moment(read_utc(record.executed_at))}, {late}"
     if record.attempts:
         yield "attempts", str(record.attempts)
-    if shown.claim is not None and shown.claim.state == "running":
-        claim = shown.claim
-        again = f" (attempt {claim.attempts})" if claim.attempts > 1 else ""
-        yield "worker", f"{claim.worker}, since {moment(read_utc(claim.at))}{again}"
+    if shown.lease is not None and shown.lease.state == "running":
+        lease = shown.lease
+        again = f" (attempt {lease.attempts})" if lease.attempts > 1 else ""
+        yield "worker", f"{lease.worker}, since {moment(read_utc(lease.at))}{again}"
     if record.error_message:
         yield "error", record.error_message
     if record.run_url is not None:
@@ -103,7 +103,7 @@ def show_json(shown: ShownSchedule) -> bytes:
             schedule,
             _encoder.encode(_place(shown)),
             _encoder.encode(shown.key),
-            _encoder.encode(shown.claim),
+            _encoder.encode(shown.lease),
             _encoder.encode(encodable(shown.why)),
         )
     )

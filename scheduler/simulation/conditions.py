@@ -36,10 +36,10 @@ class Spread(msgspec.Struct, frozen=True):
         """`20m`, `0s to 20m`, or `0s to 12h12m (half within 4h46m)`."""
         if self.least == self.most:
             return duration_text(self.least)
-        words = f"{duration_text(self.least)} to {duration_text(self.most)}"
+        text = f"{duration_text(self.least)} to {duration_text(self.most)}"
         if self.middle != (self.least + self.most) / 2:
-            words += f" (half within {duration_text(round(self.middle))})"
-        return words
+            text += f" (half within {duration_text(round(self.middle))})"
+        return text
 
 
 GITHUB = Spread(0, 286 * 60, 732 * 60)

@@ -54,7 +54,7 @@ class World:
         run = SimulatedRun(id=number, shows=shows, ends=shows + takes, conclusion=conclusion)
         self.runs[key].append(run)
 
-    def sighting(self, intent: Intent) -> LookupResult:
+    def lookup_result(self, intent: Intent) -> LookupResult:
         """What a listing of the channel's runs shows for a key now."""
         shown = [run for run in self.runs.get(intent.key, ()) if run.shows <= self.now]
         return LookupResult(
@@ -140,7 +140,7 @@ class SimulatedDispatcher:
         intents: Mapping[str, Intent],
         run_ids: Mapping[str, int] | None = None,  # noqa: ARG002 - a listing has them all
     ) -> Mapping[str, LookupResult]:
-        return {schedule_id: self.world.sighting(intent) for schedule_id, intent in intents.items()}
+        return {schedule_id: self.world.lookup_result(intent) for schedule_id, intent in intents.items()}
 
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
         return {schedule_id: Readiness(ready=True) for schedule_id in intents}

@@ -54,7 +54,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     conclusion: str | None = None
     started_at: Instant | None = None
-    words: str | None = None
+    message: str | None = None
     """What the run itself says about its end, where it can (a job's error)."""
 
 

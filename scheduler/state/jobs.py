@@ -29,7 +29,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     """How a job ended. `lost`: its worker went away, and it may have been done; `expired`: never begun."""
 
     conclusion: Conclusion
-    words: str | None = None
+    message: str | None = None
     run_id: int | None = None
 
 
@@ -51,7 +51,7 @@ class Begun(msgspec.Struct, frozen=True):
 
     work: Work | None = None
     wait: int | None = None
-    words: str = ""
+    message: str = ""
     is_unknown: bool = False
     """Nothing in the record has to do with it: a person may want to see it."""
 
@@ -96,13 +96,13 @@ def after_end(record: Record, end: End, now: Instant) -> Record:
 
 def _ended_badly(record: Record, end: End, now: Instant, seen: Mapping[str, Any]) -> Record:
     reason: Reason = "unknown_outcome" if end.conclusion == "lost" else "run_failed"
-    words = end.words or ("the worker went away" if end.conclusion == "lost" else "the job failed")
+    message = end.message or ("the worker went away" if end.conclusion == "lost" else "the job failed")
     if record.status != "failed":
         return advance(
-            record, "failed", now, words, reason=reason, error_message=words, completed_at=None, **seen
+            record, "failed", now, message, reason=reason, error_message=message, completed_at=None, **seen
         )
     if reason == "run_failed" and record.reason == "unknown_outcome":  # the lost worker came back
-        return note(record, now, words, reason=reason, error_message=words, **seen)
+        return note(record, now, message, reason=reason, error_message=message, **seen)
     return record
 
 
@@ -123,15 +123,15 @@ def begin(
     intent, held = record.intent, record.lease
     assert intent is not None, "it was found by its intent"
     if (intent.owner, intent.at) != (pointer.owner, pointer.at):
-        return Begun(words="the message belongs to an earlier attempt to send it")
-    if (words := _closed(record)) is not None:
-        return Begun(words=words)
+        return Begun(message="the message belongs to an earlier attempt to send it")
+    if (message := _closed(record)) is not None:
+        return Begun(message=message)
     if held is not None and (patience := _patience(held, now)) is not None:
         return patience
     if now > read_utc(intent.not_after):
-        words = f"no attempt starts after {intent.not_after}"
-        records[found] = after_end(record, End(conclusion="expired", words=words), now)
-        return Begun(words=words)
+        message = f"no attempt starts after {intent.not_after}"
+        records[found] = after_end(record, End(conclusion="expired", message=message), now)
+        return Begun(message=message)
     attempt = 1 if held is None else held.attempts + 1
     why = f"the worker {worker} began" + (f", attempt {attempt}" if attempt > 1 else "")
     running = Lease(worker, instant_text(now), "running", instant_text(now + lease), attempt)
@@ -146,16 +146,16 @@ def may_begin(records: Mapping[str, Record], schedule_id: str, key: str) -> Begu
     found = find(records, schedule_id, key)
     if found is None:
         return _unknown(records, schedule_id)
-    words = _closed(records[found])
-    return None if words is None else Begun(words=words)
+    message = _closed(records[found])
+    return None if message is None else Begun(message=message)
 
 
 def _unknown(records: Mapping[str, Record], schedule_id: str) -> Begun:
     """A job that no record has: of an earlier resend, or of something else altogether."""
     record = records.get(schedule_id)
     if record is not None and (record.intent is not None or record.resends):
-        return Begun(words="the state has another job in its place")
-    return Begun(words="the state has no such job", is_unknown=True)
+        return Begun(message="the state has another job in its place")
+    return Begun(message="the state has no such job", is_unknown=True)
 
 
 def _closed(record: Record) -> str | None:
@@ -168,13 +168,13 @@ def _closed(record: Record) -> str | None:
 def _patience(lease: Lease, now: Instant) -> Begun | None:
     """Why a claimed job has to be left alone, and for how long; None where it may begin again."""
     if lease.state == "ended":
-        return Begun(words="it has already ended")
+        return Begun(message="it has already ended")
     left = read_utc(lease.until) - now
     if left <= 0:
         return None  # its next attempt, or its worker is lost and it may be repeated: else it were overdue
     if lease.state == "waiting":
-        return Begun(wait=left, words=f"its next attempt is at {lease.until}")
-    return Begun(wait=left, words=f"the worker {lease.worker} is running it")
+        return Begun(wait=left, message=f"its next attempt is at {lease.until}")
+    return Begun(wait=left, message=f"the worker {lease.worker} is running it")
 
 
 def _work(schedule_id: str, record: Record, intent: Intent, lease: Lease) -> Work:
@@ -222,8 +222,8 @@ def end(
     if outcome.conclusion != "success" and _is_repeatable(intent) and not is_last:
         until = instant_text(now + wait)
         waiting = Lease(lease.worker, lease.at, "waiting", until, lease.attempts)
-        why = f"attempt {work.attempt}: {outcome.words}; the next one is at {until}"
-        records[found] = note(record, now, why, lease=waiting, error_message=outcome.words)
+        why = f"attempt {work.attempt}: {outcome.message}; the next one is at {until}"
+        records[found] = note(record, now, why, lease=waiting, error_message=outcome.message)
         return wait
     ended = Lease(lease.worker, lease.at, "ended", instant_text(now), lease.attempts)
     records[found] = msgspec.structs.replace(after_end(record, outcome, now), lease=ended)
@@ -253,12 +253,12 @@ def overdue(record: Record, now: Instant, attempts: int) -> Record:
     if lease.state == "waiting":
         if not is_late:
             return record
-        words = f"{record.error_message}; no attempt starts after {intent.not_after}"
-        outcome = End(conclusion="failure", words=words)
+        message = f"{record.error_message}; no attempt starts after {intent.not_after}"
+        outcome = End(conclusion="failure", message=message)
     elif _is_repeatable(intent) and not is_late and lease.attempts < attempts:
         return record
     else:
-        outcome = End(conclusion="lost", words=f"the worker {lease.worker} went away")
+        outcome = End(conclusion="lost", message=f"the worker {lease.worker} went away")
     return after_end(record, outcome, now)
 
 

@@ -1,4 +1,4 @@
-"""What an answer, or a sighting of the channel's runs, makes of a record.
+"""What an answer, or a lookup of the channel's runs, makes of a record.
 
 The table of contract and code is one: a complete yes completes (or waits for the run), a definite no
 fails, a definite not-now is pending again, and everything else stays executing until it is looked up.
@@ -117,19 +117,19 @@ def _accepted(record: Record, answer: Answer, now: Instant) -> Record:
 # --- looking up -------------------------------------------------------------------------------------
 
 
-def after_lookup(record: Record, sighting: LookupResult, now: Instant) -> Record:
+def after_lookup(record: Record, lookup: LookupResult, now: Instant) -> Record:
     """The record once its key was looked up. A lookup that failed is no answer, until a day is over."""
     intent = record.intent
     assert intent is not None
-    if sighting.error is not None:
-        return _not_answered(record, sighting.error, now)
-    if sighting.by_record:
+    if lookup.error is not None:
+        return _not_answered(record, lookup.error, now)
+    if lookup.by_record:
         return _by_record(record, now)
     if record.status == "failed":
-        return _after_failure(record, sighting, now)
-    if not sighting.runs:
+        return _after_failure(record, lookup, now)
+    if not lookup.runs:
         return _nothing_found(record, now)
-    run = _telling(sighting)
+    run = _decisive(lookup)
     seen = {
         "run_id": run.run_id,
         "run_url": run.url or record.run_url,
@@ -149,29 +149,31 @@ def after_lookup(record: Record, sighting: LookupResult, now: Instant) -> Record
             completed_at=instant_text(now), retried_at=None, **seen,
         )  # fmt: skip
     if run.conclusion == "lost":  # a job whose worker vanished: it may have been done
-        words = run.words or "the worker that had the job is gone"
-        return advance(record, "failed", now, words, reason="unknown_outcome", error_message=words, **seen)
+        message = run.message or "the worker that had the job is gone"
+        return advance(
+            record, "failed", now, message, reason="unknown_outcome", error_message=message, **seen
+        )
     if run.conclusion is not None:
-        words = run.words or f"{intent.traits.work} ended as {run.conclusion}"
-        return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
+        message = run.message or f"{intent.traits.work} ended as {run.conclusion}"
+        return advance(record, "failed", now, message, reason="run_failed", error_message=message, **seen)
     if now - read_utc(intent.at) > RUN_WINDOW:
-        words = f"{intent.traits.work} did not finish within 24 h"
-        return advance(record, "failed", now, words, reason="run_failed", error_message=words, **seen)
+        message = f"{intent.traits.work} did not finish within 24 h"
+        return advance(record, "failed", now, message, reason="run_failed", error_message=message, **seen)
     return msgspec.structs.replace(record, **seen)
 
 
-def after_sighting(
-    record: Record, intent: Intent, sighting: LookupResult, due: Instant, now: Instant
+def after_found_run(
+    record: Record, intent: Intent, lookup: LookupResult, due: Instant, now: Instant
 ) -> Record:
     """The record of an unsent schedule whose key a run carries all the same: its record was set back."""
-    begun = min((run.started_at for run in sighting.runs if run.started_at is not None), default=now)
+    begun = min((run.started_at for run in lookup.runs if run.started_at is not None), default=now)
     sent = advance(
         record, "executing", now, "it was sent before, but not recorded: a run carries its key",
         intent=intent, attempts=max(1, record.attempts), executed_at=instant_text(begun),
         lateness_seconds=max(0, begun - due), error_message=None, next_attempt_at=None, limited=False,
         unconfirmed=None,
     )  # fmt: skip
-    return after_lookup(sent, sighting, now)
+    return after_lookup(sent, lookup, now)
 
 
 def _not_answered(record: Record, error: str, now: Instant) -> Record:
@@ -181,9 +183,9 @@ def _not_answered(record: Record, error: str, now: Instant) -> Record:
     checked = {"checked_at": instant_text(now)}
     if record.status == "failed" or now - read_utc(intent.at) <= RUN_WINDOW:
         return msgspec.structs.replace(record, **checked)
-    words = f"it could not be looked up within 24 h: {error}"
+    message = f"it could not be looked up within 24 h: {error}"
     reason: Reason = "run_failed" if record.run_id is not None else "unknown_outcome"
-    return advance(record, "failed", now, words, reason=reason, error_message=words, **checked)
+    return advance(record, "failed", now, message, reason=reason, error_message=message, **checked)
 
 
 def _by_record(record: Record, now: Instant) -> Record:
@@ -197,12 +199,12 @@ def _by_record(record: Record, now: Instant) -> Record:
         if record.accepted_at is None:
             return after_nothing_left(record, "it may not have reached the queue, and no worker has it", now)
         if now > read_utc(intent.not_after):
-            words = f"no worker took the job by {intent.not_after}"
-            return advance(record, "failed", now, words, reason="run_failed", error_message=words)
+            message = f"no worker took the job by {intent.not_after}"
+            return advance(record, "failed", now, message, reason="run_failed", error_message=message)
     return msgspec.structs.replace(record, checked_at=instant_text(now))
 
 
-def _telling(sighting: LookupResult) -> Run:
+def _decisive(lookup: LookupResult) -> Run:
     """Of several runs of one key, the one that says most: a success, one under way, then any other."""
 
     def weight(run: Run) -> tuple[bool, bool, bool, int]:
@@ -213,10 +215,10 @@ def _telling(sighting: LookupResult) -> Run:
             run.run_id,
         )
 
-    return max(sighting.runs, key=weight)
+    return max(lookup.runs, key=weight)
 
 
-def _after_failure(record: Record, sighting: LookupResult, now: Instant) -> Record:
+def _after_failure(record: Record, lookup: LookupResult, now: Instant) -> Record:
     """A failed run that was run again and succeeded completes the schedule after all.
 
     So does, where an accepted dispatch is enough, any run that shows up after the search was given up.
@@ -224,7 +226,7 @@ def _after_failure(record: Record, sighting: LookupResult, now: Instant) -> Reco
     intent = record.intent
     assert intent is not None
     enough = intent.confirm == "accepted" and record.reason == "unknown_outcome"
-    found = next((run for run in sighting.runs if run.conclusion == "success" or enough), None)
+    found = next((run for run in lookup.runs if run.conclusion == "success" or enough), None)
     if found is None:
         return msgspec.structs.replace(record, checked_at=instant_text(now))
     succeeded = found.conclusion == "success"
@@ -252,17 +254,19 @@ def _nothing_found(record: Record, now: Instant) -> Record:
     if now - since < LOOKUP_WINDOW:
         return msgspec.structs.replace(record, **seen)
     if record.accepted_at is not None:
-        words = "accepted, but no run of the channel appeared within 15 minutes"
-        return advance(record, "failed", now, words, reason="unknown_outcome", error_message=words, **seen)
+        message = "accepted, but no run of the channel appeared within 15 minutes"
+        return advance(
+            record, "failed", now, message, reason="unknown_outcome", error_message=message, **seen
+        )
     if intent.delivery == "at-least-once":
         return msgspec.structs.replace(record, doubtful=True, **seen)
-    words = record.error_message or "the runner stopped before the answer"
+    message = record.error_message or "the runner stopped before the answer"
     return advance(
         record,
         "failed",
         now,
         "no run of the channel carries the key; it may have been published",
         reason="unknown_outcome",
-        error_message=words,
+        error_message=message,
         **seen,
     )

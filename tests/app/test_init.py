@@ -401,7 +401,7 @@ def test_from_nothing_to_the_first_publication(new: Miniature, remote: str, gith
     new.environ |= {"GITHUB_API_URL": github.url, "SCHEDULER_TOKEN": TOKEN}
 
     git(new.root, "init", "--quiet", "--initial-branch", "main")
-    assert new.run("validate", now=BEGUN).out == "1 schedule in 1 wave and 1 channel: fine\n"
+    assert new.run("validate", now=BEGUN).out == "1 publication in 1 wave and 1 channel: fine\n"
     git(new.root, "add", ".")
     git(new.root, "commit", "--quiet", "--message", "Begin")
     git(new.root, "remote", "add", "origin", remote)

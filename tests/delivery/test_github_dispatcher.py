@@ -904,11 +904,11 @@ def test_a_run_is_found_by_the_key_in_its_title(hub: GitHub, connect: Connect) -
         ("completed", "skipped", "skipped"), ("completed", "startup_failure", "startup_failure"),
     ]:  # fmt: skip
         run.status, run.conclusion = status, conclusion
-        sighting = dispatcher.look_up({"a": intent()})["a"]
-        assert [(one.run_id, one.conclusion) for one in sighting.runs] == [(run.id, expected)]
-    assert sighting.server_time == SENT_AT
-    assert sighting.runs[0].started_at == SENT_AT
-    assert sighting.runs[0].url == f"https://github.com/acme/alpha/actions/runs/{run.id}"
+        lookup = dispatcher.look_up({"a": intent()})["a"]
+        assert [(one.run_id, one.conclusion) for one in lookup.runs] == [(run.id, expected)]
+    assert lookup.server_time == SENT_AT
+    assert lookup.runs[0].started_at == SENT_AT
+    assert lookup.runs[0].url == f"https://github.com/acme/alpha/actions/runs/{run.id}"
     asked = hub.requests[-1].query
     assert asked["event"] == "repository_dispatch"
     assert asked["created"] == ">=2026-03-01T17:55:00Z"
@@ -1019,9 +1019,9 @@ def test_a_lookup_without_a_usable_answer_is_an_error_and_no_absence(
 ) -> None:
     fault.method = "GET"
     hub.faults.append(fault)
-    sighting = connect(answer_timeout=0.3).look_up({"a": intent()})["a"]
-    assert sighting.error
-    assert sighting.runs == ()
+    lookup = connect(answer_timeout=0.3).look_up({"a": intent()})["a"]
+    assert lookup.error
+    assert lookup.runs == ()
     assert len(hub.requests) == 1
 
 

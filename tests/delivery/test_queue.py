@@ -146,7 +146,7 @@ def test_an_at_most_once_job_that_started_never_starts_again(queue: SqliteQueue)
     taken(queue)
     assert queue.take("w2", LATER) is None
     assert (state_of(queue, "fails"), state_of(queue, "lost")) == ("failure", "lost")
-    assert [job.words for job in queue.unreported()] == ["exit code 3", "the worker w1 went away"]
+    assert [job.message for job in queue.unreported()] == ["exit code 3", "the worker w1 went away"]
 
 
 def test_an_at_least_once_job_is_repeated_with_a_doubling_backoff_and_then_is_dead(
@@ -164,7 +164,7 @@ def test_an_at_least_once_job_is_repeated_with_a_doubling_backoff_and_then_is_de
         now += waits[-1]
     assert waits == [60, 120]
     assert queue.fail(taken(queue, now), now, "exit code 3")
-    assert [(job.state, job.words) for job in queue.unreported()] == [("failure", "exit code 3")]
+    assert [(job.state, job.message) for job in queue.unreported()] == [("failure", "exit code 3")]
     assert queue.take("w1", now + 3000) is None
 
 
@@ -321,7 +321,7 @@ def test_a_lookup_tells_a_job_as_a_run(tmp_path: Path) -> None:
     way.queue.finish(jobs["ends"], NOW)
     way.queue.fail(jobs["fails"], NOW, "exit code 3: no such video")
     seen = way.look_up(intents)
-    assert {name: [(run.conclusion, run.words) for run in one.runs] for name, one in seen.items()} == {
+    assert {name: [(run.conclusion, run.message) for run in one.runs] for name, one in seen.items()} == {
         "waits": [(None, None)],
         "runs": [(None, None)],
         "ends": [("success", None)],

@@ -75,7 +75,7 @@ def test_what_is_wrong_is_told_and_the_rest_is_written_all_the_same(mini: Miniat
     outcome = publish(sample(mini))
     assert outcome.code == 1
     assert "waves/close.yaml:2:77: error: close/near/alpha" in outcome.err
-    assert outcome.out.startswith("wrote 14 schedules to ")
+    assert outcome.out.startswith("wrote 14 publications to ")
     assert sorted(path.name for path in (mini.root / "public").iterdir()) == sorted(NAMES)
 
 

@@ -100,12 +100,12 @@ def test_the_summary_counts_problems_and_the_files_they_are_in() -> None:
         error("past", Location("waves/b.yaml"), "late"),
         warning("frozen", Location("waves/b.yaml"), "waits"),
     ]
-    assert summary_text(found, schedules=12, waves=3, channels=4) == "2 errors, 1 warning in 2 files"
+    assert summary_text(found, publications=12, waves=3, channels=4) == "2 errors, 1 warning in 2 files"
 
 
 def test_the_summary_says_fine_where_there_are_none() -> None:
-    words = summary_text([], schedules=12, waves=3, channels=1)
-    assert words == "12 schedules in 3 waves and 1 channel: fine"
+    words = summary_text([], publications=12, waves=3, channels=1)
+    assert words == "12 publications in 3 waves and 1 channel: fine"
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ NOW = 1_772_388_000  # 2026-03-01T18:00:00Z
 LEASE = 600
 LAST = NOW + 3600
 NAME = "spring/teaser/lobby"
-SUCCESS, FAILURE = End(conclusion="success"), End(conclusion="failure", words="exit code 1")
+SUCCESS, FAILURE = End(conclusion="success"), End(conclusion="failure", message="exit code 1")
 
 
 def intent(**changes: Any) -> Intent:
@@ -67,9 +67,9 @@ def test_a_delivered_job_begins_once_and_carries_what_the_record_says() -> None:
     records = {NAME: record()}
     work = begun(records)
     assert (work.command, work.payload["video_id"], work.attempt) == ("play", "teaser", 1)
-    assert deliver(records, worker="w2") == Begun(wait=LEASE, words="the worker w1 is running it")
+    assert deliver(records, worker="w2") == Begun(wait=LEASE, message="the worker w1 is running it")
     finish(records, work, SUCCESS)
-    assert deliver(records, worker="w2") == Begun(words="it is already completed")
+    assert deliver(records, worker="w2") == Begun(message="it is already completed")
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_a_delivered_job_begins_once_and_carries_what_the_record_says() -> None:
 )
 def test_a_message_that_does_not_fit_the_record_does_nothing(pointer: dict[str, str], words: str) -> None:
     records = {NAME: record()}
-    assert deliver(records, **pointer) == Begun(words=words)
+    assert deliver(records, **pointer) == Begun(message=words)
     assert records == {NAME: record()}
 
 
 def test_a_message_of_which_the_record_knows_nothing_at_all_is_a_stray() -> None:
-    assert deliver({}) == Begun(words="the state has no such job", is_unknown=True)
+    assert deliver({}) == Begun(message="the state has no such job", is_unknown=True)
     before_init = record("cancelled", reason="before_init", intent=None)
     assert deliver({NAME: before_init}).is_unknown, "the job is of another lineage's record"
 

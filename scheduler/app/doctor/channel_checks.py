@@ -95,7 +95,7 @@ def _finding(name: str, intent: Intent, check: Check) -> Finding:
         verdict = "warning"
     if (verdict, check.name) == ("unknown", "claim"):
         verdict = "warning"
-    return Finding("channel", name, check.name, titles[check.name], verdict, check.words, check.hint)
+    return Finding("channel", name, check.name, titles[check.name], verdict, check.message, check.hint)
 
 
 def _clock(installation: Installation, begun: Instant, asked: Mapping[str, Sequence[Check]]) -> Finding:

@@ -30,7 +30,7 @@ def readiness(intent: Intent, checks: Sequence[Check]) -> Readiness:
     """The first check that failed. Runs that cannot be found matter only under `confirm: run`."""
     for check in checks:
         if check.ok is False and (check.name != "key" or intent.confirm == "run"):
-            return Readiness(ready=False, problem=check.words, hint=check.hint)
+            return Readiness(ready=False, problem=check.message, hint=check.hint)
     return Readiness(ready=True)
 
 
@@ -47,7 +47,7 @@ def inspect(query: Query, intent: Intent, scrub: Callable[[str], str]) -> list[C
     except QueryError as problem:
         checks.append(_unanswered(repository, intent, problem))
     return [
-        msgspec.structs.replace(check, words=scrub(check.words), hint=check.hint and scrub(check.hint))
+        msgspec.structs.replace(check, message=scrub(check.message), hint=check.hint and scrub(check.hint))
         for check in checks
     ]
 

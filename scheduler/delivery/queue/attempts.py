@@ -68,7 +68,7 @@ class AttemptRunner:
         outcome = self.run(work)
         failpoint("job-ended")
         self.tally.count(outcome)
-        self.log(f"{work.job_id}: " + ("done" if outcome.words is None else f"failed: {outcome.words}"))
+        self.log(f"{work.job_id}: " + ("done" if outcome.message is None else f"failed: {outcome.message}"))
         return outcome
 
     def log(self, line: str) -> None:

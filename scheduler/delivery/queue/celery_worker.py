@@ -47,10 +47,10 @@ class CeleryWorker:
         begun = self._writer.write(lambda records, now: self._begin(records, delivery, now))
         if begun.work is None:
             if begun.is_unknown:
-                delivery.set_aside(begun.words)
+                delivery.set_aside(begun.message)
             if begun.wait is None:
                 action = "set aside" if begun.is_unknown else "nothing to do"
-                self._runner.log(f"{delivery.pointer.schedule_id}: {action}: {begun.words}")
+                self._runner.log(f"{delivery.pointer.schedule_id}: {action}: {begun.message}")
             return begun.wait
         work = begun.work
         self._held[work.key] = _HeldJob(work, delivery, self._runner.clock.monotonic())

@@ -61,7 +61,7 @@ class CommandRunner:
         """Run the command of one attempt to its end. Never raises: one that cannot be run has failed."""
         if work.command is None:
             message = f"the channel {work.payload['channel_id']} has no `command:` to run"
-            return End(conclusion="failure", words=message)
+            return End(conclusion="failure", message=message)
         try:
             with tempfile.TemporaryFile() as payload:
                 payload.write((json.dumps(work.payload, ensure_ascii=False) + "\n").encode())
@@ -69,7 +69,7 @@ class CommandRunner:
                 return self._run(work, work.command, payload)
         except (OSError, ValueError) as problem:
             return End(
-                conclusion="failure", words=f"the command could not be run: {self._masked(str(problem))}"
+                conclusion="failure", message=f"the command could not be run: {self._masked(str(problem))}"
             )
 
     def _run(self, work: Work, command: str, payload: IO[bytes]) -> End:
@@ -98,7 +98,7 @@ class CommandRunner:
         if code == 0:
             return End(conclusion="success")
         output = f": {lines[0][:300]}" if lines else ""
-        return End(conclusion="failure", words=f"{stopped}{_exit_text(code)}{output}")
+        return End(conclusion="failure", message=f"{stopped}{_exit_text(code)}{output}")
 
     def _read(self, work: Work, output: IO[str] | None, lines: deque[str]) -> None:
         assert output is not None, "it is a pipe"

@@ -68,7 +68,7 @@ class _ToQueue:
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
         """Whether the queue accepts jobs. Whether any worker takes them is not checked."""
         check = self._check()
-        problem = None if check.ok else check.words
+        problem = None if check.ok else check.message
         return dict.fromkeys(intents, Readiness(ready=bool(check.ok), problem=problem, hint=check.hint))
 
     def inspect(self, intents: Mapping[str, Intent]) -> Mapping[str, Sequence[Check]]:
@@ -163,7 +163,7 @@ def _as_run(job: Job) -> Run:
         run_id=job.number,
         conclusion="expired" if job.state in NEVER_BEGUN else job.state if job.state in ENDED else None,
         started_at=job.started_at,
-        words=job.words,
+        message=job.message,
     )
 
 

@@ -62,7 +62,7 @@ class Job(msgspec.Struct, frozen=True):
     lease_until: Instant | None = None
     started_at: Instant | None = None
     finished_at: Instant | None = None
-    words: str | None = None
+    message: str | None = None
 
 
 class SqliteQueue(QueueFile):
@@ -225,7 +225,7 @@ class SqliteQueue(QueueFile):
             changed.append(job.number)
         for job in _select(db, "state = 'waiting' AND not_after < ?", (now,)):
             late = f"no attempt starts after {instant_text(job.not_after)}"
-            state, message = ("failure", f"{job.words}; {late}") if job.attempts else ("expired", late)
+            state, message = ("failure", f"{job.message}; {late}") if job.attempts else ("expired", late)
             db.execute(
                 "UPDATE jobs SET state = ?, finished_at = ?, words = ? WHERE number = ?",
                 (state, now, message, job.number),

@@ -125,8 +125,8 @@ class SqliteWorker:
             )
             return False
         if refusal is not None:
-            self._queue.set_aside(job, self._clock.now(), refusal.words, is_unknown=refusal.is_unknown)
-            self._runner.log(f"{job.job_id}: set aside: {refusal.words}")
+            self._queue.set_aside(job, self._clock.now(), refusal.message, is_unknown=refusal.is_unknown)
+            self._runner.log(f"{job.job_id}: set aside: {refusal.message}")
         return refusal is None
 
     def _collect(self) -> None:
@@ -134,7 +134,7 @@ class SqliteWorker:
         over = [future for future in self._held if future.done()]
         if not over:
             return
-        ended = [(self._held[future], future.result().words) for future in over]
+        ended = [(self._held[future], future.result().message) for future in over]
         names = ", ".join(job.job_id for job, _ in ended)
         kept = self._runner.keep_trying(
             lambda: self._queue.end_some(ended, self._clock.now()), f"the end of {names} could not be saved"
@@ -186,7 +186,7 @@ class SqliteWorker:
 
         def change(records: Records, now: Instant) -> None:
             for job in jobs:
-                outcome = End(conclusion=_CONCLUSIONS[job.state], words=job.words, run_id=job.number)
+                outcome = End(conclusion=_CONCLUSIONS[job.state], message=job.message, run_id=job.number)
                 report(records, job.schedule_id, job.key, outcome, now)
 
         self._writer.write(change)

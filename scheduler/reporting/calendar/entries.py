@@ -79,9 +79,9 @@ def gather(
     reconciled: Reconciled,
     state: State | None,
     wanted: query.Filter,
-    claims: Mapping[str, Lease],
+    leases: Mapping[str, Lease],
 ) -> Calendar:
-    """The calendar of the publications that the filter accepts. `claims` says which worker has a job, by the
+    """The calendar of the publications that the filter accepts. `leases` says which worker has a job, by the
     publication's key."""
     rows = query.rows(reconciled, state, wanted)
     explainer = Explainer(reconciled)
@@ -89,7 +89,7 @@ def gather(
         now=reconciled.plan.now,
         start=wanted.start,
         end=wanted.end,
-        entries=[_entry(explainer, state, row, claims) for row in rows],
+        entries=[_entry(explainer, state, row, leases) for row in rows],
         channels=_channels(reconciled, rows, wanted),
         waves=_waves(reconciled, rows),
         freezes=_freezes(reconciled, wanted),
@@ -97,15 +97,15 @@ def gather(
     )
 
 
-def _entry(explainer: Explainer, state: State | None, row: Row, claims: Mapping[str, Lease]) -> Entry:
+def _entry(explainer: Explainer, state: State | None, row: Row, leases: Mapping[str, Lease]) -> Entry:
     recorded = _recorded(explainer.reconciled, state, row)
     history = () if recorded is None else recorded.history
     intent = row.record.intent
-    claim = row.record.lease or (None if intent is None else claims.get(intent.key))
+    lease = row.record.lease or (None if intent is None else leases.get(intent.key))
     return Entry(
         row=row,
         kind=kind_of(row),
-        why=explainer.explain(row, recorded, claim).text,
+        why=explainer.explain(row, recorded, lease).text,
         changed=read_utc(history[-1].at) if history else None,
         revision=max(0, len(row.record.history) - 1),
     )

@@ -12,7 +12,7 @@ import msgspec
 
 from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Change, Plan
-from scheduler.reporting.diagnostics_text import Teller, weights
+from scheduler.reporting.diagnostics_text import DiagnosticRenderer, weights
 from scheduler.reporting.plan_sections import (
     SYMBOLS,
     Section,
@@ -128,11 +128,11 @@ def _problems(
     """As many diagnostics as fit, errors first, and how many do not."""
     if not diagnostics:
         return "", []
-    teller = Teller(sources)
+    renderer = DiagnosticRenderer(sources)
     ordered = sorted(diagnostics, key=lambda fault: not fault.is_error)
     shown: list[str] = []
     for fault in ordered:
-        text = escape(teller.tell(fault))
+        text = escape(renderer.render(fault))
         room -= len(text.encode()) + 2
         if room < 0:
             break

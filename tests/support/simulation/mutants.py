@@ -152,7 +152,7 @@ def look_nothing_up() -> Iterator[None]:
     """Every lookup answers that no run carries the key."""
     plain = outcomes.after_lookup
 
-    def blind(record: Record, sighting: LookupResult, now: int) -> Record:
+    def blind(record: Record, lookup: LookupResult, now: int) -> Record:
         return plain(record, LookupResult(runs=()), now)
 
     with mock.patch.object(lookups, "after_lookup", blind):
@@ -204,8 +204,8 @@ def unknown_is_only_failed() -> Iterator[None]:
     """What failed as unknown is retried like any other failure."""
     plain = outcomes.after_lookup
 
-    def eager(record: Record, sighting: LookupResult, now: int) -> Record:
-        after = plain(record, sighting, now)
+    def eager(record: Record, lookup: LookupResult, now: int) -> Record:
+        after = plain(record, lookup, now)
         if after.status == "failed" and after.reason == "unknown_outcome":
             return advance(after, "pending", now, "failed, so try again", reason=None, intent=None)
         return after

@@ -357,11 +357,11 @@ class World(plain.World):
                 run.ends = self.now + 60
                 self._end(key, run)
 
-    def sighting(self, intent: Intent) -> LookupResult:
+    def lookup_result(self, intent: Intent) -> LookupResult:
         """What a listing of the channel's runs says of a key now, if it says anything."""
         if self.faults.lookup_fails():
             return LookupResult(error="HTTP 502")
-        return msgspec.structs.replace(super().sighting(intent), server_time=int(self.now))
+        return msgspec.structs.replace(super().lookup_result(intent), server_time=int(self.now))
 
 
 class SimulatedStore(plain.SimulatedStore):
