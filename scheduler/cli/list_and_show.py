@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import click
@@ -20,28 +20,16 @@ from scheduler.times import Instant, instant_text
 
 _TYPES = ("simultaneous", "staggered", "independent")
 
+
+def _only(noun: str, metavar: str, complete: Callable[..., Any]) -> Callable[[F], F]:
+    text = f"Only this {noun}; may be repeated."
+    return click.option(f"--{noun}", multiple=True, metavar=metavar, shell_complete=complete, help=text)
+
+
 _filters = together(
-    click.option(
-        "--channel",
-        multiple=True,
-        metavar="ID",
-        shell_complete=completion.channels,
-        help="Only this channel; may be repeated.",
-    ),
-    click.option(
-        "--wave",
-        multiple=True,
-        metavar="ID",
-        shell_complete=completion.waves,
-        help="Only this wave; may be repeated.",
-    ),
-    click.option(
-        "--group",
-        multiple=True,
-        metavar="WAVE/GROUP",
-        shell_complete=completion.groups,
-        help="Only this group; may be repeated.",
-    ),
+    _only("channel", "ID", completion.channels),
+    _only("wave", "ID", completion.waves),
+    _only("group", "WAVE/GROUP", completion.groups),
     click.option(
         "--status",
         multiple=True,
@@ -57,7 +45,7 @@ _filters = together(
 
 
 def filtered(command: F) -> F:
-    """Give a command the options that choose schedules, together as its argument `wanted`."""
+    """Give a command the options that choose publications, together as its argument `wanted`."""
 
     @functools.wraps(command)
     def run(

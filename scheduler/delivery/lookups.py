@@ -16,7 +16,7 @@ from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.planning.plan import PlannedSend
 from scheduler.planning.reconcile import Reconciled
 from scheduler.state.answers import LookupResult
-from scheduler.state.outcomes import LATE, after_lookup, after_found_run
+from scheduler.state.outcomes import LATE, after_found_run, after_lookup
 from scheduler.state.record import Intent, Record, advance
 from scheduler.times import Instant, instant_text
 
