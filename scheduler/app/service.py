@@ -40,7 +40,6 @@ from scheduler.delivery import Observation, Runner
 from scheduler.editing import Proposal, View
 from scheduler.errors import ScheduleError
 from scheduler.planning import query
-from scheduler.planning.plan import PlannedSend
 from scheduler.planning.rows import Row
 from scheduler.state.record import ScheduleType
 from scheduler.state.statuses import Status
@@ -432,7 +431,8 @@ class _Until(Runner):
             return observed
         plan, until = observed.reconciled.plan, self._until
         booked = observed.reconciled.booked
-        late = {send.schedule_id for send in plan.sends if _due(booked[send.schedule_id].at, send) > until}
+        due = {s.schedule_id: booked[s.schedule_id].at if s.due is None else s.due for s in plan.sends}
+        late = {schedule_id for schedule_id, at in due.items() if at > until}
         kept = msgspec.structs.replace(
             plan,
             sends=[send for send in plan.sends if send.schedule_id not in late],
@@ -440,10 +440,6 @@ class _Until(Runner):
         )
         reconciled = msgspec.structs.replace(observed.reconciled, plan=kept)
         return msgspec.structs.replace(observed, reconciled=reconciled)
-
-
-def _due(at: Instant, send: PlannedSend) -> Instant:
-    return at if send.due is None else send.due
 
 
 # --- values -----------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -71,7 +70,9 @@ def calendar(context: Context, folder: Path, wanted: Filter) -> None:
     jobs = [] if state is None else filter(waits_for_worker, state.schedules.values())
     leases = operations.leases(context.repository, reconciled.declared, jobs)
     found = gather(reconciled, state, wanted, leases)
-    _write(folder, before, files(found))
+    for name, content in files(found).items():  # each is replaced whole, or not at all
+        if before[name] != content:
+            writing.replace(Path(), str(folder / name), before[name], content)
     click.echo(
         f"wrote {count(len(found.entries), 'publication')} to {visible(str(folder))}: {', '.join(NAMES)}"
     )
@@ -106,10 +107,3 @@ def _ours(path: Path) -> bytes | None:
             hint="choose another folder",
         )
     return content
-
-
-def _write(folder: Path, before: Mapping[str, bytes | None], contents: Mapping[str, bytes]) -> None:
-    """Replace each file whole or not at all; one that would stay the same is not touched."""
-    for name, content in contents.items():
-        if before[name] != content:
-            writing.replace(Path(), str(folder / name), before[name], content)

@@ -187,6 +187,7 @@ def validate(context: Context, form: str | None) -> None:
 
     Nothing is written or sent.
     """
+    from scheduler.app.rules_page import rules_page
     from scheduler.reporting.render import for_validate
 
     try:
@@ -195,7 +196,8 @@ def validate(context: Context, form: str | None) -> None:
         _print_file_problems(context)
         raise
     chosen = form or ("github" if context.environ.get("GITHUB_ACTIONS") == "true" else "text")
-    write(for_validate(chosen, reconciled, context.texts(reconciled), colour=context.colour))
+    texts = context.texts(reconciled)
+    write(for_validate(chosen, reconciled, texts, colour=context.colour, rules_page=rules_page))
     sys.exit(PROBLEMS if reconciled.is_red else FINE)
 
 

@@ -45,10 +45,6 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """On the wall clock."""
 
 
-def _no_server_time(_: Iterable[ChannelSpec]) -> Instant | None:
-    return None
-
-
 def _in_a_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, daemon=True).start()
 
@@ -71,7 +67,7 @@ class Ports(msgspec.Struct, kw_only=True):
     """Checks a state before a run acts on it; raises where it must not."""
     compares_clocks: bool = False
     """Whether the servers' `Date` is compared with the clock; not where `--now` set the clock."""
-    server_time: Callable[[Iterable[ChannelSpec]], Instant | None] = _no_server_time
+    server_time: Callable[[Iterable[ChannelSpec]], Instant | None] = lambda _: None
     """The clock of a server that one of the channels sends to; None where no server answers."""
     declare: Reader = declare
     """How files are read; a simulation reads them once, and under settings of its own."""

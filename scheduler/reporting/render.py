@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,14 @@ _RECORDED: Mapping[Action, str] = {
 """What a run records besides its results, by action, as `run` prints it."""
 
 
-def for_validate(form: str, reconciled: Reconciled, texts: Mapping[str, str], *, colour: bool) -> str:
+def for_validate(
+    form: str,
+    reconciled: Reconciled,
+    texts: Mapping[str, str],
+    *,
+    colour: bool,
+    rules_page: Callable[[], str | None],
+) -> str:
     """`validate`: every diagnostic, and the totals."""
     found = reconciled.diagnostics
     if form == "json":
@@ -41,7 +48,7 @@ def for_validate(form: str, reconciled: Reconciled, texts: Mapping[str, str], *,
     if form == "sarif":
         from scheduler.reporting.sarif import sarif_json
 
-        return sarif_json(found, version=__version__).decode() + "\n"
+        return sarif_json(found, version=__version__, rules_page=rules_page()).decode() + "\n"
     if form == "github":
         from scheduler.reporting.annotations import annotations_text
 

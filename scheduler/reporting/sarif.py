@@ -25,15 +25,18 @@ MOST_RESULTS = 25_000
 _INDEX: Mapping[str, int] = {code: index for index, code in enumerate(CATALOGUE)}
 
 
-def sarif_json(diagnostics: Sequence[Diagnostic], *, version: str, folder: str = "") -> bytes:
-    """The log of one run. `version` is the program's; `folder` is where the files are below the workspace."""
+def sarif_json(
+    diagnostics: Sequence[Diagnostic], *, version: str, folder: str = "", rules_page: str | None = None
+) -> bytes:
+    """The log of one run. `version` is the program's; `folder` is where the files are below the workspace;
+    `rules_page` is the address of docs/rules.md, to which each rule links."""
     shown = sorted(diagnostics, key=lambda fault: not fault.is_error)[:MOST_RESULTS]
     run: dict[str, Any] = {
         "tool": {
             "driver": {
                 "name": "wave-scheduler",
                 "version": version,
-                "rules": [_rule(rule) for rule in CATALOGUE.values()],
+                "rules": [_rule(rule, rules_page) for rule in CATALOGUE.values()],
             }
         },
         "columnKind": "unicodeCodePoints",
@@ -56,8 +59,10 @@ def _invocation(left_out: int) -> dict[str, Any]:
     return found
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def _rule(rule: Rule, page: str | None) -> dict[str, Any]:
+    link = {} if page is None else {"helpUri": f"{page}#{rule.code}"}
     return {
+        **link,
         "id": rule.code,
         "shortDescription": {"text": f"{rule.title}."},
         "fullDescription": {"text": _on_one_line(rule.meaning)},
@@ -103,14 +108,9 @@ def _message(text: str) -> dict[str, str]:
 
 
 def _physical(location: Location, folder: str) -> dict[str, Any]:
-    place: dict[str, Any] = {
-        "artifactLocation": {"uri": _uri(path_below(folder, location.file)), "uriBaseId": "%SRCROOT%"}
-    }
+    # a relative reference (RFC 3986): percent-encoded, so that a colon is never taken for a scheme
+    path = path_below(folder, location.file).encode("utf-8", "surrogateescape")
+    place: dict[str, Any] = {"artifactLocation": {"uri": quote(path, safe="/"), "uriBaseId": "%SRCROOT%"}}
     if not location.is_whole:
         place["region"] = {"startLine": location.line, "startColumn": location.column}
     return place
-
-
-def _uri(path: str) -> str:
-    """A relative reference (RFC 3986): percent-encoded, and a colon in it is never taken for a scheme."""
-    return quote(path.encode("utf-8", "surrogateescape"), safe="/")

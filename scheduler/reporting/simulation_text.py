@@ -12,7 +12,7 @@ from scheduler.reporting.terminal import Paint, pad, visible, width
 from scheduler.reporting.time_format import moment
 from scheduler.simulation.conditions import Conditions
 from scheduler.simulation.enough import Enough
-from scheduler.simulation.study import Figures, Study, Trouble
+from scheduler.simulation.study import Figures, Study
 from scheduler.times import duration_text, instant_text
 from scheduler.wording import count, more
 
@@ -79,17 +79,14 @@ def _table(figures: Sequence[Figures], paint: Paint) -> Iterator[str]:
     rows = [_HEADER, *map(_cells, figures)]
     widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
-        cells = [pad(row[0], widths[0]), *(_right(c, w) for c, w in zip(row[1:], widths[1:], strict=True))]
+        figures_right = (" " * (w - width(c)) + c for c, w in zip(row[1:], widths[1:], strict=True))
+        cells = [pad(row[0], widths[0]), *figures_right]
         if number == 0:
             yield paint("bold", "  ".join(cells).rstrip())
             continue
         if figures[number - 1].missed:
             cells[3] = paint("red", cells[3])
         yield "  ".join(cells).rstrip()
-
-
-def _right(text: str, cells: int) -> str:
-    return " " * (cells - width(text)) + text
 
 
 def _cells(figures: Figures) -> tuple[str, ...]:
@@ -150,7 +147,10 @@ def simulation_json(study: Study) -> bytes:
         "ticks": {"wanted": study.wanted, "dropped": study.dropped, "longest_gap_seconds": study.gap},
         "waves": [_figures(each) for each in study.figures if each.kind == "wave"],
         "channels": [_figures(each) for each in study.figures if each.kind == "channel"],
-        "not_sent": [_trouble(each) for each in study.troubles],
+        "not_sent": [
+            {"schedule_id": each.schedule_id, "outcome": each.kind, "why": each.why, "runs": each.runs}
+            for each in study.troubles
+        ],
         "enough": {
             "to_miss_nothing": {
                 "catch_up_seconds": study.missing_nothing.catch_up,
@@ -178,13 +178,4 @@ def _figures(figures: Figures) -> dict[str, Any]:
         "lateness_seconds": {"median": figures.median, "p95": figures.most, "worst": figures.worst},
         "lead_seconds": figures.lead,
         "catch_up_seconds": figures.catch_up,
-    }
-
-
-def _trouble(trouble: Trouble) -> dict[str, Any]:
-    return {
-        "schedule_id": trouble.schedule_id,
-        "outcome": trouble.kind,
-        "why": trouble.why,
-        "runs": trouble.runs,
     }

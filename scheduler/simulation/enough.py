@@ -71,7 +71,7 @@ class Search:
         histories = self._histories
         if any(fate.kind == "missed" for history in histories for fate in history.fates):
             histories = self._patiently({})
-        short = _short(histories, _none)
+        short = _short(histories, lambda _: 0)
         return None if short is None else _minutes(short)
 
     def _lead(self, limit: Limit) -> int | None:
@@ -139,10 +139,6 @@ def _short(histories: Sequence[History], limit: Limit) -> int | None:
             if fate.needed is not None:
                 worst = max(worst, fate.needed - limit(fate))
     return worst
-
-
-def _none(_: Fate) -> int:
-    return 0
 
 
 def _last(starts: Sequence[Instant], before: Instant) -> Instant:

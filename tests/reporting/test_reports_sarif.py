@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from email.message import Message
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
 import jsonschema
+import pytest
 from hypothesis import given, settings
 from reporting import assert_harmless, diagnostics
 
+from scheduler.app.rules_page import rules_page
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
 from scheduler.planning.catalogue import CATALOGUE
 from scheduler.reporting.sarif import MOST_RESULTS, sarif_json
@@ -59,6 +63,34 @@ def test_every_code_is_a_rule_with_a_description() -> None:
         assert rule["fullDescription"]["text"].split() == documented.meaning.split()
         assert rule["help"]["text"].split() == documented.remedy.split()
         assert rule["defaultConfiguration"]["level"] == documented.severity
+
+
+@pytest.mark.parametrize(
+    ("installed", "urls", "page"),
+    [
+        (None, [], None),
+        ('{"url": "file:///home/me/scheduler", "dir_info": {}}', [], None),
+        (None, ["Documentation, https://example.org/docs"], None),
+        (None, ["Source, https://github.com/acme/waves"], "https://github.com/acme/waves/blob/HEAD"),
+        (
+            '{"url": "https://github.com/acme/waves.git", "vcs_info": {"vcs": "git", "commit_id": "1a2b"}}',
+            ["Source, https://github.com/upstream/waves"],
+            "https://github.com/acme/waves/blob/1a2b",
+        ),
+    ],
+)
+def test_a_rule_links_to_its_help_where_an_address_is_known(
+    installed: str | None, urls: list[str], page: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = Message()
+    for url in urls:
+        metadata["Project-URL"] = url
+    ours = SimpleNamespace(read_text=lambda _: installed, metadata=metadata)
+    monkeypatch.setattr("importlib.metadata.distribution", lambda _: ours)
+    document = json.loads(sarif_json([], version="1.2.3", rules_page=rules_page()))
+    validator().validate(document)
+    for rule in document["runs"][0]["tool"]["driver"]["rules"]:
+        assert rule.get("helpUri") == (page and f"{page}/docs/rules.md#{rule['id']}")
 
 
 def test_paths_are_relative_and_percent_encoded() -> None:
