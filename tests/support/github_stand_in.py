@@ -387,7 +387,8 @@ class GitHub:
     def _encode(self, reply: Reply, keep: bool) -> bytes:
         status, extra, body = reply
         try:
-            phrase = HTTPStatus(status).phrase
+            # GitHub's words; Python's own for 422 changed with 3.13.
+            phrase = "Unprocessable Entity" if status == 422 else HTTPStatus(status).phrase
         except ValueError:
             phrase = "Unknown"
         headers = {
