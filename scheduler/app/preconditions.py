@@ -41,6 +41,11 @@ def older_checkout(head: str, recorded: str) -> str:
     return f"this checkout ({head[:12]}) is older than the one recorded last ({recorded[:12]})"
 
 
+def unknown_checkout(problem: StateError) -> str:
+    """The message for a checkout whose commit git cannot name."""
+    return f"cannot tell whether this checkout is older than the one recorded last: {problem}"
+
+
 class Guard:
     """Checks every state that a run loads. `now` is None for a clock that was set by hand: not compared."""
 
@@ -70,8 +75,14 @@ class Guard:
             hint = "set the clock (ntp); if the state was written with --now, create a new one"
             raise RunRefused(message, hint=hint)
         recorded = None if state.declared is None else state.declared.commit
-        head = None if recorded is None else self._commit()
         remarks = list(self._remarks())
+        try:
+            head = self._commit()
+        except StateError as problem:
+            if recorded is not None:
+                raise StateError(unknown_checkout(problem), hint=problem.hint) from None
+            message = f"the commit of this checkout is not recorded: {problem}"
+            return [*remarks, warning("stale-checkout", Location.whole("."), message, problem.hint)]
         if recorded is None or head is None:
             return remarks
         if (recorded, head) not in self._compared:

@@ -15,7 +15,7 @@ import msgspec
 
 from scheduler.app import idle
 from scheduler.app.environment import on_actions, surroundings_of, token_reader, who_runs
-from scheduler.app.preconditions import Guard, clock_behind, demand_lineage, older_checkout
+from scheduler.app.preconditions import Guard, clock_behind, demand_lineage, older_checkout, unknown_checkout
 from scheduler.checkout import reading
 from scheduler.clock import Clock
 from scheduler.diagnostics import Diagnostic, Location, warning
@@ -154,7 +154,10 @@ class Repository:
             hint = "set the clock (ntp): `scheduler run` refuses to act before that"
             return warning("clock", Location.whole("."), message, hint)
         recorded = None if state.declared is None else state.declared.commit
-        head = None if recorded is None else self.commit()
+        try:
+            head = None if recorded is None else self.commit()
+        except StateError as problem:
+            return warning("stale-checkout", Location.whole("."), unknown_checkout(problem), problem.hint)
         if recorded is None or head is None:
             return None
         if reading.ancestry(self.root, recorded, head, fetch=False) != "older":
@@ -210,14 +213,21 @@ class Repository:
         )
 
     def commit(self) -> str | None:
-        """The commit of what was read last; None where there is none."""
+        """The commit of what was read last; None where there is none.
+
+        Raises StateError where git cannot say.
+        """
         return self._checkout.commit()
 
     def _declared(self, sources: Sequence[Source], before: Declared | None) -> Declared:
         digest = reading.digest(sources)
         if before is not None and before.digest == digest:
             return before
-        return Declared(digest=digest, commit=self.commit())
+        try:
+            commit = self.commit()
+        except StateError:  # the guard refused or warned; a commit that is recorded is never forgotten
+            commit = None if before is None else before.commit
+        return Declared(digest=digest, commit=commit)
 
     def _idle(self, settings: SettingsSpec, reconciled: Reconciled) -> Idle | None:
         """The mark by which the next run knows that there is nothing to do (`scheduler.app.idle`).

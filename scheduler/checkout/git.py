@@ -23,11 +23,14 @@ _QUIET = (
     "-c", "maintenance.auto=false",
     "-c", "i18n.commitEncoding=UTF-8",
 )  # fmt: skip
+LOCAL = 30.0
+"""Seconds that any other command may take: in a partial clone, any of them may fetch what is missing."""
 _GRACE = 2  # seconds in which a git that was asked to stop can remove its lock files
 _USERINFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
 _QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
 _AUTHORIZATION = re.compile(r"(?i)\b(authorization:\s*\S+\s+)\S+")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_DUBIOUS = re.compile(r"dubious ownership in repository at '([^']*)'")
 _LONGEST = 600  # characters of git's words that a message repeats
 
 
@@ -55,7 +58,8 @@ def scrubbed(text: str) -> str:
 
 
 class Git:
-    """Git in a work tree. `timeout` is the seconds that a command over the network may take."""
+    """Git in a work tree. `timeout` is the seconds that a command over the network may take; no command
+    may take longer than the larger of it and `LOCAL`."""
 
     def __init__(self, worktree: Path, timeout: float) -> None:
         self._worktree = worktree
@@ -86,7 +90,9 @@ class Git:
             ) from None
         with process:
             try:
-                out, error = process.communicate(given, self._timeout if network else None)
+                out, error = process.communicate(
+                    given, self._timeout if network else max(self._timeout, LOCAL)
+                )
             except subprocess.TimeoutExpired:
                 _stop(process)
                 return Output(None, b"", "")
@@ -101,8 +107,15 @@ class Git:
         """The output of a local command that has no reason to fail. Raises StateError where it does."""
         output = self.run(*arguments, given=given, environment=environment)
         if output.code != 0:
-            raise StateError(f"git {arguments[0]} failed: {output.words}", hint=_hint(output.words))
+            raise StateError(f"git {arguments[0]} failed: {output.words}", hint=hint_for(output.words))
         return output.out
+
+    def ask(self, *arguments: str) -> str | None:
+        """What a command prints; None where it answers "no" (exit code 1). Raises StateError otherwise."""
+        output = self.run(*arguments)
+        if output.code not in (0, 1):
+            raise StateError(f"git {arguments[0]} failed: {output.words}", hint=hint_for(output.words))
+        return None if output.code else output.out.decode(errors="replace").strip()
 
     def line(self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
         """The one line that a local command prints, as `demand`."""
@@ -129,7 +142,12 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def _hint(words: str) -> str | None:
+def hint_for(words: str) -> str | None:
+    """What to do about git's message; None where there is no advice."""
+    if "dubious ownership" in words and (path := _DUBIOUS.search(words)) is not None:
+        return f"run as the owner of the folder, or run `git config --global --add safe.directory {path[1]}`"
+    if "promisor" in words or "time limit" in words:
+        return "this clone fetches files when they are needed: check the network and `git remote -v`"
     if "not a git repository" in words:
         return "a state on a branch needs a git work tree at -C; a state in a file needs none"
     if "No space left" in words:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
-from scheduler.errors import Error
+from scheduler.errors import Error, StateError
 
 if TYPE_CHECKING:
     import subprocess
@@ -57,7 +57,12 @@ def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
     except OSError as problem:
         yield Source(kind=kind, file=name, fault=f"{name} cannot be read: {problem.strerror}")
         return
-    if any(entry.name == ".git" for entry in entries) or _is_unfetched(path, name, entries):
+    try:
+        is_submodule = any(entry.name == ".git" for entry in entries) or _is_unfetched(path, name, entries)
+    except StateError as problem:  # what a submodule declares must not look withdrawn
+        yield Source(kind=kind, file=name, fault=f"{name} is empty, and may be a submodule: {problem}")
+        return
+    if is_submodule:
         yield Source(kind=kind, file=name, fault=f"{name} is a submodule, and submodules are not read")
         return
     for entry in entries:
@@ -73,16 +78,15 @@ def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
 
 
 def _is_unfetched(path: str, name: str, entries: Sequence[os.DirEntry[str]]) -> bool:
-    """Whether a folder is empty since it is a submodule that nobody fetched: git keeps no empty folders."""
+    """Whether a folder is empty since it is a submodule that nobody fetched: git keeps no empty folders.
+
+    Raises StateError where git cannot say.
+    """
     if entries or "/" not in name:
         return False
-    import subprocess  # late: an idle tick does without
-
     parent, folder = os.path.split(path)
-    try:
-        return git(parent, "ls-files", "--stage", "--", folder).stdout.startswith("160000 ")
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+    answer = ask_git(parent, "ls-files", "--stage", "--", folder)
+    return answer is not None and answer.startswith("160000 ")
 
 
 def _read_file(kind: Kind, path: str, name: str) -> Source:
@@ -152,15 +156,52 @@ def git(root: Path | str, *arguments: str, timeout: float = 30.0) -> subprocess.
     )
 
 
-def head_commit(root: Path) -> str | None:
-    """The commit of the work tree, or None where there is no git, no repository, or no commit."""
-    import subprocess
+def ask_git(root: Path | str, *arguments: str) -> str | None:
+    """What git prints; None where it answers "no" (exit code 1) and outside of any repository.
+
+    Raises StateError where git cannot say: it is missing, it does not trust the owner of the folder, its
+    files are damaged, or it does not answer in time.
+    """
+    import subprocess  # late: an idle tick does without
 
     try:
-        answer = git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.strip() or None
+        answer = git(root, *arguments)
+    except OSError as problem:
+        if not _is_below_git(root):
+            return None
+        words = problem.strerror or str(problem)
+    except subprocess.TimeoutExpired:
+        words = "no answer within the time limit"
+    else:
+        if answer.returncode in (0, 1):
+            return answer.stdout if answer.returncode == 0 else None
+        if "not a git repository (or any" in answer.stderr:
+            return None
+        words = answer.stderr
+    from scheduler.checkout.git import Output, hint_for, scrubbed
+
+    words = Output(1, b"", scrubbed(words)).words
+    raise StateError(f"git {arguments[0]} failed in {root}: {words}", hint=hint_for(words))
+
+
+def _is_below_git(root: Path | str) -> bool:
+    """Whether the folder or one above it holds a `.git`, as far as can be seen without git."""
+    folder = os.path.abspath(root)  # noqa: PTH100 - no pathlib here
+    while not os.path.lexists(f"{folder}/.git"):
+        parent = os.path.dirname(folder)  # noqa: PTH120 - no pathlib here
+        if parent == folder:
+            return False
+        folder = parent
+    return True
+
+
+def head_commit(root: Path) -> str | None:
+    """The commit of the work tree; None where there is no repository or no commit.
+
+    Raises StateError where git cannot say, as `ask_git`.
+    """
+    commit = ask_git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    return None if commit is None else commit.strip()
 
 
 def ancestry(root: Path, recorded: str, head: str, *, fetch: bool = True) -> Ancestry:

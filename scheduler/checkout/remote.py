@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scheduler.checkout import reading
-from scheduler.checkout.git import Git
+from scheduler.checkout.git import Git, hint_for
 from scheduler.checkout.reading import FOLDERS, LARGEST
 from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
 from scheduler.diagnostics import Diagnostic, Location, warning
@@ -108,7 +108,11 @@ class RemoteTip:
         found = self._git.run(
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         )
-        if found.code != 0:
+        if found.code not in (0, 1):
+            raise StateError(
+                f"git cannot read the commit {revision!r}: {found.words}", hint=hint_for(found.words)
+            )
+        if found.code == 1:
             raise Error(
                 f"git does not know the commit {revision!r} here",
                 hint="name a commit or a branch that this clone has, such as origin/main",

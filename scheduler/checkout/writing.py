@@ -93,10 +93,10 @@ def demand_committable(root: Path, file: str, *, is_new: bool) -> None:
     """Refuse, before anything is written, what a commit of that one file could not say.
 
     Raises ScheduleError outside of a git work tree, and where the file has changes of somebody's own
-    that the commit would take along.
+    that the commit would take along; StateError where git cannot say.
     """
     changes = _git(root, "status", "--porcelain", "--untracked-files=all", "--", file)
-    if changes is None or head_commit(root) is None:
+    if head_commit(root) is None or changes is None:
         raise ScheduleError(
             f"{root} is not a git work tree with a commit, so nothing can be committed; nothing was written",
             hint="leave out `--commit`",
@@ -132,7 +132,7 @@ def origin_of(root: Path, file: str, line: int) -> Origin | None:
     """The commit that a line came with; None where the repository is not in git."""
     blame = _git(root, "blame", "--porcelain", "-L", f"{line},{line}", "--", file)
     if blame is None:
-        return None if head_commit(root) is None else Origin(None)
+        return None if _git(root, "rev-parse", "--verify", "--quiet", "HEAD") is None else Origin(None)
     lines = blame.splitlines()
     facts = dict(part.partition(" ")[::2] for part in lines[1:] if not part.startswith("\t"))
     name = lines[0].split(" ", 1)[0] if lines else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -619,6 +620,53 @@ def test_where_ancestry_cannot_be_told_a_warning_says_so(live: Miniature, github
     outcome = live.json("run", now=THREE_MINUTES_LATE)
     assert (outcome.code, outcome.codes) == (0, ["stale-checkout"])
     assert outcome.results == {"spring/teaser/alpha": "completed"}
+
+
+@pytest.fixture
+def foreign(live: Miniature) -> Miniature:
+    """A repository with a first commit that is recorded, and that soon belongs to another user."""
+    live.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    git(live.root, "init", "-q", "-b", "main")
+    live.write({"waves/spring.yaml": wave("alpha")})
+    commit_all(live.root, "Announce spring")
+    return live
+
+
+def test_a_run_is_refused_where_git_does_not_trust_the_owner_of_the_work_tree(
+    foreign: Miniature, github: GitHub
+) -> None:
+    """A container or sudo: whether the checkout is an old one cannot be told, which does not make it new."""
+    foreign.run("run", now=DAYS_BEFORE)
+    before = (foreign.root / "state.json").read_bytes()
+    foreign.environ["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"
+    foreign.write({"waves/spring.yaml": wave("alpha", at="2026-03-05T18:00:00Z")})
+    refused = foreign.run("run", now=DAYS_BEFORE)
+    assert refused.code == 3
+    assert "cannot tell whether this checkout is older than the one recorded last" in refused.err
+    assert f"git config --global --add safe.directory {foreign.root}" in refused.err
+    assert (foreign.root / "state.json").read_bytes() == before
+    planned = foreign.json("plan", now=DAYS_BEFORE)
+    assert (planned.code, planned.codes) == (0, ["stale-checkout"])
+
+
+def test_a_first_run_where_git_does_not_trust_the_owner_says_that_no_commit_is_recorded(
+    foreign: Miniature, github: GitHub
+) -> None:
+    foreign.environ["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"
+    outcome = foreign.json("run", now=DAYS_BEFORE)
+    assert (outcome.code, outcome.codes) == (0, ["stale-checkout"])
+    assert "the commit of this checkout is not recorded" in outcome.json["diagnostics"][0]["message"]
+
+
+def test_an_empty_folder_that_git_cannot_look_into_is_not_an_empty_declaration(
+    foreign: Miniature, github: GitHub
+) -> None:
+    """It may be a submodule that nobody fetched; taken for empty, all that it declares would be cancelled."""
+    foreign.environ["GIT_TEST_ASSUME_DIFFERENT_OWNER"] = "1"
+    (foreign.root / "waves/partners").mkdir()
+    outcome = foreign.json("validate", now=DAYS_BEFORE)
+    assert outcome.code == 1
+    assert "waves/partners is empty, and may be a submodule" in outcome.json["diagnostics"][0]["message"]
 
 
 def test_a_clock_behind_the_record_is_refused(live: Miniature, github: GitHub) -> None:

@@ -661,6 +661,103 @@ def test_a_damaged_commit_can_be_rewound_without_ado(over_file: Remote) -> None:
     assert store.load() == good
 
 
+def test_a_rewind_is_refused_whatever_the_length_of_object_ids(tmp_path: Path) -> None:
+    """SHA-256 ids have 64 digits: 40 zeros name no commit there, and the ref was never written."""
+    git("init", "-q", "--bare", "--object-format=sha256", "remote.git", cwd=tmp_path)
+    git("init", "-q", "--object-format=sha256", "mine", cwd=tmp_path)
+    git("remote", "add", "origin", f"file://{tmp_path}/remote.git", cwd=tmp_path / "mine")
+    store = GitBranchStore(tmp_path / "mine", BRANCH, sleep=lambda _: None)
+    first = store.create(FIRST)
+    assert git("rev-parse", f"refs/scheduler/seen/{BRANCH}", cwd=tmp_path / "mine") == first.mark
+    store.save(added(FIRST, "beta"), first, "more")
+    git("update-ref", REF, first.mark, cwd=tmp_path / "remote.git")
+    with pytest.raises(StateError, match="went back"):
+        store.load()
+
+
+def test_a_clone_that_cannot_remember_what_it_saw_is_refused(over_file: Remote) -> None:
+    """Without it a branch that was set back would go unnoticed, and be sent again."""
+    clone = over_file.clone("mine")
+    store = GitBranchStore(clone, BRANCH, sleep=lambda _: None)
+    lock = clone / f".git/refs/scheduler/seen/{BRANCH}.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    with pytest.raises(
+        StateError, match=f"refs/scheduler/seen/{BRANCH} cannot be updated: .*lock"
+    ) as refused:
+        store.load()
+    assert "lock file" in str(refused.value.hint)
+    lock.unlink()
+    store.load()
+
+
+def test_a_clone_that_lost_the_commit_it_saw_is_refused(over_file: Remote) -> None:
+    """Nobody can tell whether the branch went back behind it, which does not mean that it did not."""
+    clone = over_file.clone("mine")
+    store = GitBranchStore(clone, BRANCH, sleep=lambda _: None)
+    store.load()
+    (clone / f".git/refs/scheduler/seen/{BRANCH}").write_text("12" * 20 + "\n")
+    with pytest.raises(StateError, match=r"cannot be read: .*bad object refs/scheduler/seen") as refused:
+        store.load()
+    assert "went back" not in str(refused.value)
+
+
+def test_an_archive_that_cannot_be_listed_is_not_an_empty_one(over_file: Remote) -> None:
+    """Taken for empty, the month's records so far would be replaced by the new ones alone."""
+    clone = over_file.clone("mine")
+    store = GitBranchStore(clone, BRANCH, sleep=lambda _: None)
+    first = store.load()
+    month = {"2026-01": {"old/a": record()}}
+    second = store.save_with_archive(added(FIRST, "beta"), month, first, "archived")
+    tree = git("rev-parse", f"{second.mark}:archive", cwd=clone)
+    (clone / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    with pytest.raises(StateError, match="git ls-tree failed"):
+        store.save_with_archive(
+            added(second.state, "gamma"), {"2026-01": {"old/b": record()}}, second, "again"
+        )
+    with pytest.raises(StateError, match="git ls-tree failed"):
+        store.load_archive()
+
+
+# --- partial clones -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def partial(over_file: Remote) -> Path:
+    """A blobless clone: the text of the state is fetched by a request of its own."""
+    git("config", "uploadpack.allowFilter", "true", cwd=over_file.bare)
+    git("config", "uploadpack.allowAnySHA1InWant", "true", cwd=over_file.bare)
+    return over_file.clone("partial", "--filter=blob:none", "--single-branch", "--branch=main")
+
+
+def serving(clone: Path, second: str) -> None:
+    """Have the second request of this clone answered by a shell command."""
+    script = clone.parent / "upload-pack"
+    script.write_text(
+        f"#!/bin/sh\nif [ -e {clone}/first ]; then {second}; fi\n"
+        f'touch {clone}/first\nexec git-upload-pack "$@"\n'
+    )
+    script.chmod(0o755)
+    git("config", "remote.origin.uploadpack", str(script), cwd=clone)
+
+
+def test_a_text_that_cannot_be_fetched_is_not_a_missing_text(partial: Path) -> None:
+    serving(partial, "echo 'fatal: connection reset' >&2; exit 1")
+    with pytest.raises(StateError, match=r"cannot be read: .*connection reset") as refused:
+        GitBranchStore(partial, BRANCH).load()
+    assert "has no state.json" not in str(refused.value)
+    assert refused.value.hint is not None and "check the network" in refused.value.hint
+
+
+def test_a_text_whose_fetch_hangs_is_given_up_at_the_time_limit(
+    partial: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.checkout.git.LOCAL", 2)
+    serving(partial, "exec sleep 600")
+    with pytest.raises(StateError, match="cannot be read: no answer within the time limit"):
+        GitBranchStore(partial, BRANCH, timeout=2).load()
+
+
 # --- shallow clones -------------------------------------------------------------------------------
 
 

@@ -23,10 +23,11 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from scheduler.checkout.git import Git, Output
+from scheduler.checkout.git import Git, Output, hint_for
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import failpoint
 from scheduler.state.header import read_head
@@ -163,7 +164,8 @@ class GitBranchStore:
                 f"a state already exists: {self.name} of {self._remote}",
                 hint="to start over, rename that branch on the remote first",
             ) from None
-        self._remember(commit, state.lineage)
+        with suppress(StateError):  # as in `save_with_archive`
+            self._remember(commit, state.lineage)
         return Snapshot(state, commit)
 
     def save(self, state: State, snapshot: Snapshot, message: str) -> Snapshot:
@@ -173,7 +175,7 @@ class GitBranchStore:
     def load_archive(self) -> dict[str, Record]:
         """The records of all archived months, as of the commit that was last loaded or saved."""
         commit = self._at or self._fetch_text()[1]
-        names = sorted(name for name in self._entries(f"{commit}:archive") if _MONTH_FILE.fullmatch(name))
+        names = sorted(name for name in self._archive_entries(commit) if _MONTH_FILE.fullmatch(name))
         return {key: record for name in names for key, record in self._read_month(commit, name).items()}
 
     def save_with_archive(
@@ -197,7 +199,9 @@ class GitBranchStore:
             return snapshot
         commit = self._commit(tree, parent, message, state.serial)
         self._push(commit, parent)
-        self._remember(commit, state.lineage)
+        # It is saved. What this clone remembers is one commit behind, and the next load says what is wrong.
+        with suppress(StateError):
+            self._remember(commit, state.lineage)
         return Snapshot(state, commit)
 
     # --- reading ----------------------------------------------------------------------------------
@@ -233,7 +237,7 @@ class GitBranchStore:
 
     def _has_remote(self) -> bool:
         """Whether the remote is set up at all; where it is not, no state can be on it."""
-        return self._git.run("config", "--get", f"remote.{self._remote}.url").code == 0
+        return self._git.ask("config", "--get", f"remote.{self._remote}.url") is not None
 
     def _fetch_once(self) -> Output:
         # A full clone is never made shallow; a shallow one (as CI makes it) needs only the newest commit
@@ -262,12 +266,17 @@ class GitBranchStore:
 
     def _text_at(self, commit: str) -> bytes:
         output = self._git.run("cat-file", "blob", f"{commit}:{STATE_FILE}")
-        if output.code != 0:
+        if output.code == 0:
+            return output.out
+        if STATE_FILE in self._entries(commit):  # a partial clone fetches it now, and that can fail
             raise StateError(
-                f"{self.name} of {self._remote} has no {STATE_FILE} ({output.words})",
-                hint="set `state:` to the branch of the state, or restore the file from the branch's history",
+                f"{STATE_FILE} on {self.name} of {self._remote} cannot be read: {output.words}",
+                hint=hint_for(output.words),
             )
-        return output.out
+        raise StateError(
+            f"{self.name} of {self._remote} has no {STATE_FILE}",
+            hint="set `state:` to the branch of the state, or restore the file from the branch's history",
+        )
 
     def _demand_forward(self, seen: str | None, tip: str, serial: int | None) -> None:
         """Refuse a branch that went back behind `seen`, what this clone knew of it."""
@@ -288,18 +297,31 @@ class GitBranchStore:
             )
 
     def _is_ancestor(self, before: str, after: str) -> bool:
-        return self._git.run("merge-base", "--is-ancestor", before, after).code == 0
+        return self._git.ask("merge-base", "--is-ancestor", before, after) is not None
 
     def _known(self, ref: str) -> str | None:
-        output = self._git.run("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
-        return output.out.decode().strip() if output.code == 0 else None
+        return self._git.ask("rev-parse", "--verify", "--quiet", ref)
 
     def _remember(self, commit: str, lineage: str) -> None:
-        """Keep what this clone saw last. Where that fails the state is safe, and only a guard is weaker."""
+        """Keep what this clone saw last, for the guard against a branch that was set back.
+
+        Raises StateError where that cannot be kept: without it the next run would send again what a
+        branch that was set back forgets.
+        """
         self._at, self._lineage = commit, lineage
-        seen = self._known(self._seen_ref)
-        if seen is None or not self._is_ancestor(commit, seen):  # else another process is ahead of us
-            self._git.run("update-ref", self._seen_ref, commit, seen or "0" * 40)
+        for attempt in range(self._attempts):
+            self._back_off(attempt)
+            seen = self._known(self._seen_ref)
+            if seen is not None and self._is_ancestor(commit, seen):  # another process is ahead of us
+                break
+            # An empty old value means "not there yet", whatever the length of the repository's object ids.
+            output = self._git.run("update-ref", self._seen_ref, commit, seen or "")
+            if output.code == 0:
+                break
+        else:
+            raise StateError(
+                f"{self._seen_ref} cannot be updated: {output.words}", hint=hint_for(output.words)
+            )
         failpoint("git-seen")
 
     def _demand_branch_name(self) -> None:
@@ -330,22 +352,26 @@ class GitBranchStore:
         if not _MONTH.fullmatch(month):
             raise ValueError(f"not a month of the archive: {month!r}")
         file = f"{month}.json"
-        before = self._read_month(parent, file) if file in self._entries(f"{parent}:archive") else {}
+        before = self._read_month(parent, file) if file in self._archive_entries(parent) else {}
         return encode_archive(lineage, {**before, **records})
 
     def _archive_tree(self, parent: str, months: Mapping[str, bytes]) -> str | None:
         if not months:
             return None
         files = {f"{month}.json": text for month, text in months.items()}
-        return self._tree(self._entries(f"{parent}:archive"), files)
+        return self._tree(self._archive_entries(parent), files)
 
     # --- writing ----------------------------------------------------------------------------------
 
     def _entries(self, treeish: str) -> dict[str, str]:
-        """The names of a tree with what `mktree` wants to know of each; empty where there is none."""
-        output = self._git.run("ls-tree", "-z", "--full-tree", treeish)
-        rows = output.out.decode(errors="surrogateescape").split("\0") if output.code == 0 else []
-        return {name: facts for facts, _, name in (row.partition("\t") for row in rows if row)}
+        """The names of a tree with what `mktree` wants to know of each. Raises StateError."""
+        rows = self._git.demand("ls-tree", "-z", "--full-tree", treeish).decode(errors="surrogateescape")
+        return {name: facts for facts, _, name in (row.partition("\t") for row in rows.split("\0") if row)}
+
+    def _archive_entries(self, commit: str) -> dict[str, str]:
+        """As `_entries`, of the archive; empty where the commit has none. Raises StateError."""
+        has_archive = self._entries(commit).get("archive", "").startswith("040000 ")
+        return self._entries(f"{commit}:archive") if has_archive else {}
 
     def _tree(
         self, entries: Mapping[str, str], files: Mapping[str, bytes], archive: str | None = None
@@ -414,6 +440,8 @@ class GitBranchStore:
         """Who moved the branch from `expected`, after a push that brought no clear answer."""
         try:
             tip = self._fetch()
+            # Another may have saved on top of ours since.
+            is_ours = tip is not None and self._is_ancestor(commit, tip)
         except StateError as problem:
             raise StateError(
                 f"cannot tell whether {self.name} of {self._remote} was saved: {words}",
@@ -421,8 +449,7 @@ class GitBranchStore:
             ) from None
         if tip == (expected or None):
             return "nobody"
-        # Another may have saved on top of ours since.
-        return "ours" if tip is not None and self._is_ancestor(commit, tip) else "theirs"
+        return "ours" if is_ours else "theirs"
 
     def _push_once(self, commit: str, expected: str) -> Push:
         output = self._git.run(
