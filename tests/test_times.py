@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.desired.fields import DURATION
 from scheduler.times import (
     LAST,
     LONGEST_DURATION,
@@ -460,3 +462,14 @@ def test_a_duration_in_words_gets_its_own_right_form(typed: str, hint: str) -> N
     with pytest.raises(TimeError) as problem:
         read_duration(typed)
     assert problem.value.hint.startswith(hint)
+
+
+@given(st.from_regex(re.compile(DURATION, re.ASCII), fullmatch=True) | st.text("0129PTWDHMSdhms", max_size=8))
+def test_editors_check_durations_as_the_program_reads_them(text: str) -> None:
+    """What lasts longer than ten years has the form all the same."""
+    try:
+        read_duration(text)
+        is_read = True
+    except TimeError as problem:
+        is_read = "longer than ten years" in str(problem)
+    assert is_read == (re.fullmatch(DURATION, text, re.ASCII) is not None)

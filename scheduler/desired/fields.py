@@ -63,6 +63,7 @@ DURATION: Final = (
     f"(?=[0-9])({_PART}d)?({_PART}h)?({_PART}m)?({_PART}s)?"
     f"|P(?=[0-9T])({_PART}W)?({_PART}D)?(T(?=[0-9])({_PART}H)?({_PART}M)?({_PART}S)?)?"
 )
+"""What `scheduler.times.read_duration` reads, for JSON Schemas: a change of the one is a change of both."""
 ABSOLUTE_TIME: Final = f"^{_TIME}{_OFFSET}$"
 
 _OLD_TOKEN = re.compile(r"[0-9a-fA-F]{40}")

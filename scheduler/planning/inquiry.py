@@ -103,7 +103,11 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PairRule = Callable[[desired.SettingsSpec, str, Sequence[Booking]], Iterable[Clash]]
-"""Given the settings, a channel and what is booked on it, by time: the pairs that break the rule."""
+"""Given the settings, a channel and what is booked on it, by time: the pairs that break the rule.
+
+It is asked only about channels on which two publications are near each other or one video comes twice
+(`spacing`), since nearly all channels have neither. Any other rule about a channel is a `check`.
+"""
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):

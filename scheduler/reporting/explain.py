@@ -82,7 +82,10 @@ class Explainer:
 
     @cached_property
     def before(self) -> dict[str, str]:
-        """For each member of a group under `after_success`: the last one before it that is not cancelled."""
+        """For each member of a group under `after_success`: the last one before it that is not cancelled.
+
+        As `Situation.predecessor` (`scheduler.planning.plan.deadlines`) has it, for declared members.
+        """
         found: dict[str, str] = {}
         last: dict[str | None, str] = {}
         members = [member for member in self.reconciled.schedules.values() if member.group.after_success]

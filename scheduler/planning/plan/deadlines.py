@@ -67,7 +67,10 @@ class Situation:
         return Timing(base, due, base + self.subject.catch_up(record))
 
     def predecessor(self, schedule_id: str, record: Record) -> str | None:
-        """Under `after_success`: the one before it in its group, past those that were cancelled."""
+        """Under `after_success`: the one before it in its group, past those that were cancelled.
+
+        What `show` says of the wait is found by `Explainer.before` (`scheduler.reporting.explain`).
+        """
         before: str | None = None
         for _, member in self._groups.get(record.coordination_group_id or "", ()):
             if member == schedule_id:
