@@ -2,7 +2,8 @@
 
 An `Instant` is a whole number of seconds since 1970-01-01T00:00:00Z; a duration is a whole number of
 seconds. Text becomes an instant here and nowhere else. RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339)
-is the form, with seconds optional and a space for the `T` allowed.
+is the form, with seconds optional and a space for the `T` allowed. Programs that write YAML add a fraction of
+zero (`.000Z`) or a space before the offset, and people name a zone after the time: all of it is read.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ Instant = int
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(Z|z|[+-]\d\d:\d\d)?)?", re.ASCII
+    r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?"
+    # Of the zones only `Area/City`: an abbreviation such as CET or EST is not what people take it for.
+    r"(?: ?(Z|z|[+-]\d\d:\d\d)| ([A-Za-z]\w*(?:/[\w+-]+)+))?)?",
+    re.ASCII,
 )
 # Editors check durations by `desired.fields.DURATION`: the same two forms, as a JSON Schema writes them.
 _SHORT = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
@@ -74,7 +78,7 @@ IN_A_FILE = "add `timezone: Europe/Berlin` beside it"
 
 
 def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = None) -> Instant:
-    """The instant that an editor wrote: with an offset, or local in `zone`.
+    """The instant that an editor wrote: with an offset or a zone's name, or local in `zone`.
 
     `or_else` is what an editor may do besides writing an offset, where a local time has no zone.
 
@@ -84,11 +88,12 @@ def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = 
     match = _TIME.fullmatch(text)
     if match is None:
         raise TimeError(f"{quoted(text)} is not a time", _meant_time(text) or _form(zone))
-    *numbers, fraction, offset = match.groups()
+    *numbers, fraction, offset, named = match.groups()
+    zone = zone if named is None else read_zone(named)
     wall = _wall([int(number or 0) for number in numbers], text, zone)
     if numbers[3] is None:
         raise TimeError(f"{text!r} is a date without a time", f"write {text}T18:00:00Z")
-    if fraction is not None:
+    if fraction is not None and (len(fraction) > 10 or fraction.strip(".0")):
         raise TimeError(
             f"{quoted(text)} has fractions of a second", "leave out the fraction: times are in whole seconds"
         )

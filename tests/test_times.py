@@ -62,6 +62,13 @@ def refusal(text: str, zone: ZoneInfo | None = None) -> tuple[str, str]:
         ("2028-02-29T23:59:59Z", "2028-02-29T23:59:59Z"),
         ("1971-01-01T00:00:00Z", "1971-01-01T00:00:00Z"),
         ("2998-12-31T23:59:59Z", "2998-12-31T23:59:59Z"),
+        ("2026-03-01T18:00:00.000Z", "2026-03-01T18:00:00Z"),  # js-yaml, npm yaml
+        ("2026-03-01T18:00:00.000000+00:00", "2026-03-01T18:00:00Z"),  # php-yaml, Python's isoformat
+        ("2026-03-01 18:00:00.000000000 Z", "2026-03-01T18:00:00Z"),  # Psych
+        ("2026-03-01 19:00:00.000000000 +01:00", "2026-03-01T18:00:00Z"),
+        ("2026-03-01 18:00 Z", "2026-03-01T18:00:00Z"),
+        ("2026-03-01 18:00 America/New_York", "2026-03-01T23:00:00Z"),
+        ("2026-07-01T18:00:30 America/Argentina/Buenos_Aires", "2026-07-01T21:00:30Z"),
     ],
 )
 def test_a_time_with_an_offset_is_read_alike_with_and_without_a_zone(text: str, utc: str) -> None:
@@ -74,6 +81,7 @@ def test_a_time_with_an_offset_is_read_alike_with_and_without_a_zone(text: str, 
     [
         ("2026-03-01T18:00", "2026-03-01T17:00:00Z"),
         ("2026-07-01 18:00:30", "2026-07-01T16:00:30Z"),
+        ("2026-07-01T18:00:30.000", "2026-07-01T16:00:30Z"),
         ("2026-03-29T01:59:59", "2026-03-29T00:59:59Z"),
         ("2026-03-29T03:00", "2026-03-29T01:00:00Z"),
         ("2026-10-25T01:59:59", "2026-10-24T23:59:59Z"),
@@ -82,6 +90,14 @@ def test_a_time_with_an_offset_is_read_alike_with_and_without_a_zone(text: str, 
 )
 def test_a_local_time_is_read_in_its_zone(text: str, utc: str) -> None:
     assert instant_text(read_time(text, BERLIN)) == utc
+
+
+def test_a_time_that_names_its_zone_must_name_one_that_is_there() -> None:
+    assert refusal("2026-03-01 18:00 Europe/Berln") == (
+        "'Europe/Berln' is not a time zone",
+        "did you mean Europe/Berlin?",
+    )
+    assert "a clock change skips it" in refusal("2026-03-29 02:30 Europe/Berlin")[0]
 
 
 NO_TIME = {
@@ -125,7 +141,7 @@ def test_a_time_that_cannot_be_meant_is_told_with_the_right_form(text: str) -> N
     [
         "", " ", "tomorrow", "18:00", "1772388000", "1772388000.0", "2026-03", "2026-3-1T18:00Z",
         "26-03-01T18:00Z", "2026-03-01T18Z", "2026-03-01T1800Z", "20260301T180000Z",
-        "2026-03-01T18:00:00 Z",
+        "2026-03-01T18:00:00  Z", "2026-03-01T18:00Europe/Berlin",
         "2026-03-01  18:00Z", " 2026-03-01T18:00Z", "2026-03-01T18:00Z\n", "2026-03-01Z",
         "2026-W09-7T18:00:00Z", "2026-03-01T18:00:00.Z", "2026/03/01 18:00Z",
         "٢٠٢٦-03-01T18:00Z", "2026-03-01T18:00:0０Z", "2026-03-01T18:00\u221202:00",

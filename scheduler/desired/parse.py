@@ -13,6 +13,7 @@ from scheduler.desired.keys import Kind
 from scheduler.desired.model_errors import translate
 from scheduler.desired.plain import is_nothing
 from scheduler.desired.yaml_reader import Document
+from scheduler.desired.zone_warnings import zone_warnings
 from scheduler.diagnostics import Diagnostic, error
 
 S = TypeVar("S", bound=specs.Spec)
@@ -53,6 +54,8 @@ def _read(
             message, hint = _EMPTY[kind]
             problems.append(error("missing-key", document.place(()), message, hint))
         return None, problems
+    if isinstance(document.data, dict):
+        problems += zone_warnings(document)
     context = FileContext(PurePosixPath(document.file).stem, zone)
     try:
         found = models.adapter(spec).validate_python(document.data, context=context)

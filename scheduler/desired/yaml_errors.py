@@ -81,11 +81,12 @@ def explain(failure: Failure) -> Fault:
 
 def alias(line: int, column: int, rest: str) -> Fault:
     """A value that begins with `*`; `rest` is its line from there on."""
+    if _LONE_STAR.match(rest):
+        hint = "`*` does not stand for all: write out each item, such as [alpha, beta]"
+    else:
+        hint = _of_reference(rest)
     return Fault(
-        line,
-        column,
-        "a value that begins with `*` is a YAML alias, and aliases are not supported",
-        f"{_in_quotes(rest)}; if it is meant as an alias, write the value out",
+        line, column, "a value that begins with `*` is a YAML alias, and aliases are not supported", hint
     )
 
 
@@ -95,8 +96,25 @@ def anchor(line: int, column: int, rest: str) -> Fault:
         line,
         column,
         "a value that begins with `&` is a YAML anchor, and anchors are not supported",
-        f"{_in_quotes(rest)}; if it is meant as an anchor, delete it",
+        _of_reference(rest),
     )
+
+
+_LONE_STAR = re.compile(r"\*(?:[\s,\]}]|$)")
+_REFERENCE = re.compile(r"[&*]\w+(?=[\s,\]}]|$)\s*")
+
+
+def _of_reference(rest: str) -> str:
+    """What to write for an anchor or an alias; most are written by programs, for what two entries share."""
+    reference = _REFERENCE.match(rest)
+    if reference is None:  # `*-*-1 18:00`, `& more`
+        return f"{_in_quotes(rest)}; an anchor or alias is to be written out"
+    hint = (
+        "write the value out in both places; to have a program do that, set `ignore_aliases` (PyYAML, "
+        "ruamel.yaml), `noRefs: true` (js-yaml) or `aliasDuplicateObjects: false` (npm yaml)"
+    )
+    is_text = rest[0] == "*" or reference.end() < len(_without_comment(rest))
+    return f"{hint}; if it is text, {_in_quotes(rest)}" if is_text else hint
 
 
 def tag(line: int, column: int, rest: str) -> Fault:

@@ -114,6 +114,69 @@ schedules:
 """
         ),
     ),
+    Rule(
+        code="misleading-zone",
+        title="A time zone means what its name suggests",
+        severity=Severity.WARNING,
+        meaning="""\
+`EST`, `MST` and `HST` are fixed offsets: they do not follow the daylight saving time of New York or Denver,
+so in summer a publication is an hour late there. The signs of `Etc/GMT+5` and the like are reversed: it is
+UTC-5.""",
+        remedy="Write the zone of a place, such as `America/New_York`, or the offset in the time itself.",
+        bad=Example(
+            files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-07-01T18:00
+    timezone: EST
+    channels: [alpha]
+"""
+        ),
+        good=Example(
+            files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-07-01T18:00
+    timezone: America/New_York
+    channels: [alpha]
+"""
+        ),
+    ),
+    Rule(
+        code="unused-zone",
+        title="A time has an offset or a zone, not both",
+        severity=Severity.WARNING,
+        meaning="""\
+A time with an offset, `Z` or a zone of its own does not use the `timezone:` beside it. Programs write such
+times for local ones: js-yaml 4 reads `2026-03-05T18:00:00` and writes `2026-03-05T18:00:00.000Z`.""",
+        remedy="Remove the offset if the time is local in that zone, otherwise remove the `timezone`.",
+        bad=Example(
+            files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-03-05T18:00:00.000Z
+    timezone: Europe/Berlin
+    channels: [alpha]
+"""
+        ),
+        good=Example(
+            files="""\
+-- waves/spring.yaml --
+schedules:
+  - type: simultaneous
+    video: teaser
+    at: 2026-03-05T18:00
+    timezone: Europe/Berlin
+    channels: [alpha]
+"""
+        ),
+    ),
 )
 """What `scheduler.desired` reports while it reads the files, besides `invalid-value` and `duplicate-id`."""
 

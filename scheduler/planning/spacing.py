@@ -199,8 +199,10 @@ def _describe(inquiry: Inquiry, pairs: Sequence[Clash]) -> Diagnostic:
     clash = pairs[0]
     assert clash.at_fault.schedule is not None, "those that only the record knows are not reported"
     message, hint = clash.describe(clash.at_fault, clash.other)
-    if len(pairs) > 1:
-        message += f" (and on {count(len(pairs) - 1, 'more channel')})"
+    # A schedule that is held at its old time is there twice, so one channel may have several pairs.
+    channels = {pair.at_fault.schedule.channel for pair in pairs if pair.at_fault.schedule is not None}
+    if len(channels) > 1:
+        message += f" (and on {count(len(channels) - 1, 'more channel')})"
     if clash.other.schedule is None:
         related = Related(f"{clash.other.id}, which is recorded")
     else:

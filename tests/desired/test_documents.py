@@ -278,12 +278,24 @@ SYNTAX = [
 ]
 REFUSED = [
     ("an anchor", "a: &x 1\n", "1:4", "a YAML anchor", '"&x 1"'),
-    ("an anchor at a mapping", "a: &x\n  b: 1\n", "1:4", "a YAML anchor", "delete it"),
-    ("an anchor at a key", "&x a: 1\n", "1:1", "a YAML anchor", "delete it"),
+    (
+        "an anchor at a mapping",
+        "a: &x\n  b: 1\n",
+        "1:4",
+        "a YAML anchor",
+        "write the value out in both places",
+    ),
+    ("an anchor at a key", "&x a: 1\n", "1:1", "a YAML anchor", "write the value out in both places"),
     ("an ampersand before a space", "title: & more\n", "1:8", "`&`", '"& more"'),
     ("an alias that nothing defines", "a: *x\n", "1:4", "a YAML alias", "write the value out"),
     ("an alias as a key", "*x : 1\n", "1:1", "a YAML alias", "write the value out"),
-    ("an anchor that holds itself", "&a [*a]\n", "1:1", "a YAML anchor", "delete it"),
+    (
+        "an anchor that holds itself",
+        "&a [*a]\n",
+        "1:1",
+        "a YAML anchor",
+        "write the value out in both places",
+    ),
     (
         "a posting slot that begins with a star",
         "a:\n - *-*-1 18:00\n",
@@ -291,7 +303,13 @@ REFUSED = [
         "a YAML alias",
         '"*-*-1 18:00"',
     ),
-    ("billion laughs", "a: &a [x]\nb: &b [*a,*a]\n", "1:4", "a YAML anchor", "delete it"),
+    (
+        "billion laughs",
+        "a: &a [x]\nb: &b [*a,*a]\n",
+        "1:4",
+        "a YAML anchor",
+        "write the value out in both places",
+    ),
     ("a tag that runs code", "a: !!python/object/apply:os.system [id]\n", "1:4", "a YAML tag", "delete it"),
     ("a tag of a type", "a: !!str 1\n", "1:4", "a YAML tag", '"!!str 1"'),
     ("a tag on nothing", "title: !important\n", "1:8", "a YAML tag", '"!important"'),

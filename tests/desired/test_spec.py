@@ -806,3 +806,34 @@ def test_a_list_that_is_gone_through_again_and_again_is_not_too_long(key: str) -
 def test_a_value_of_another_form_gets_a_hint_with_the_right_one(kind: str, text: str, hint: str) -> None:
     _, problems = read(kind, text)
     assert [hint in (problem.hint or "") for problem in problems] == [True]
+
+
+@pytest.mark.parametrize(
+    ("freeze", "reported"),
+    [
+        ("from: 2026-03-01T19:00, until: 2026-03-02T00:00Z, timezone: Europe/Berlin", []),
+        ("from: 2026-03-01T19:00Z, until: 2026-03-02T00:00Z", []),
+        ("from: 2026-03-01T19:00, until: 2026-03-02T00:00, timezone: Etc/GMT", []),
+        ("from: 2026-03-01T19:00, until: 2026-03-02T00:00, timezone: HST", ["misleading-zone"]),
+        ("from: 2026-03-01T19:00, until: 2026-03-02 00:00 Etc/GMT-3, timezone: UTC", ["misleading-zone"]),
+        (
+            "from: 2026-03-01T19:00.000Z, until: 2026-03-02T00:00Z, timezone: Europe/Berlin",
+            ["invalid-value"],
+        ),
+        (
+            "from: 2026-03-01T19:00:00.000Z, until: 2026-03-02 00:00 Z, timezone: Europe/Berlin",
+            ["unused-zone", "unused-zone"],
+        ),
+    ],
+)
+def test_an_offset_beside_a_zone_is_reported_and_the_zone_of_a_local_time_is_not(
+    freeze: str, reported: list[str]
+) -> None:
+    _, problems = read("scheduler", f"freezes: [{{ {freeze} }}]\n")
+    assert [problem.code for problem in problems] == reported
+
+
+def test_what_is_called_a_timezone_in_metadata_is_nobodys_zone() -> None:
+    metadata = "{ timezone: EST, at: 2026-03-01T18:00Z }"
+    one_off = f"{{ video: v, at: 2026-03-01T18:00Z, metadata: {metadata} }}"
+    fine("channel", f"repository: acme/alpha\nschedules: [{one_off}]\n")

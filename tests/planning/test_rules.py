@@ -575,6 +575,17 @@ def test_repeat_true_lifts_the_rule_on_a_lineup_entry(mini: Miniature) -> None:
     assert validate(mini).places == []
 
 
+def test_one_channel_whose_pair_is_found_twice_is_counted_once(live: Miniature, github: GitHub) -> None:
+    channel = "repository: acme/alpha\ntoken: ACME_TOKEN\nschedules: [{ video: v, at: %s }]\n"
+    live.write({"channels/alpha.yaml": channel % EVENING})
+    live.run("run", now="2026-03-01T17:00:00Z")
+    live.run("run", now=EVENING)
+    live.write({"channels/alpha.yaml": channel % "2026-03-01T17:00:00Z"})
+    outcome = validate(live, now=EVENING)
+    assert "repeat-video" in str(outcome.places)
+    assert "more channel" not in outcome.out
+
+
 def test_a_video_of_a_declaration_that_is_gone_is_not_sent_again_at_any_distance(
     live: Miniature, github: GitHub
 ) -> None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 _WRITTEN = re.compile(
-    r"\d{4}-\d\d-\d\d(?P<letter>[Tt ])\d\d:\d\d(?P<seconds>:\d\d)?(?P<offset>[Zz]|[+-]\d\d:\d\d)?", re.ASCII
+    r"\d{4}-\d\d-\d\d(?P<letter>[Tt ])\d\d:\d\d(?P<seconds>:\d\d)?(?:\.0{1,9})?"
+    r"(?: ?(?P<offset>[Zz]|[+-]\d\d:\d\d)| (?P<zone>[A-Za-z][\w/+-]+))?",
+    re.ASCII,
 )
 CHANNEL_ZONE = "channel"
 
@@ -50,7 +52,7 @@ def instant_at(written: str, zone: str | None) -> Instant:
 def is_wall(written: str, zone: str | None) -> bool:
     """Whether a time is local in each channel's own zone, so that it has no single instant."""
     match = _WRITTEN.fullmatch(written)
-    return zone == CHANNEL_ZONE and match is not None and match["offset"] is None
+    return zone == CHANNEL_ZONE and match is not None and not (match["offset"] or match["zone"])
 
 
 def time_at(draft: Draft, loc: Loc) -> str:
@@ -82,7 +84,7 @@ def moved(draft: Draft, loc: Loc, time: str, like: str | None = None) -> str:
 
 
 def _written(at: Instant, like: str, zone: ZoneInfo | None) -> str:
-    """An instant in the form of another time: local, with an offset or `Z`, with seconds or without.
+    """An instant in the form of another time: local, with an offset, `Z` or a zone, with seconds or without.
 
     A local time that a clock change repeats gets its offset.
     """
@@ -90,9 +92,12 @@ def _written(at: Instant, like: str, zone: ZoneInfo | None) -> str:
     if match is None:
         return instant_text(at)
     offset = match["offset"]
+    if match["zone"]:
+        zone = read_zone(match["zone"])
     if offset is None and zone is not None:
         whole = in_zone(at, zone)
-        offset = "" if _reads_as(whole[:19], zone, at) else whole[19:]
+        suffix = f" {match['zone']}" if match["zone"] else ""
+        offset = suffix if _reads_as(whole[:19], zone, at) else whole[19:]
     elif offset is None or offset in "Zz":
         offset = offset or "Z"
         whole = instant_text(at)
