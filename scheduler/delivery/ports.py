@@ -45,10 +45,6 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """On the wall clock."""
 
 
-def _in_a_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, daemon=True).start()
-
-
 class Ports(msgspec.Struct, kw_only=True):
     """The outside world of a run; a simulation plugs in another one."""
 
@@ -71,5 +67,7 @@ class Ports(msgspec.Struct, kw_only=True):
     """The clock of a server that one of the channels sends to; None where no server answers."""
     declare: Reader = declare
     """How files are read; a simulation reads them once, and under settings of its own."""
-    beside: Callable[[Callable[[], None]], None] = _in_a_thread
+    beside: Callable[[Callable[[], None]], None] = lambda work: threading.Thread(
+        target=work, daemon=True
+    ).start()
     """Starts work in a thread; a simulation runs one after the other."""

@@ -5,7 +5,7 @@ A name of something that does not exist is refused with a suggestion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -60,8 +60,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 def resolve(view: View, text: str) -> Target:
     """The target that a name means. Raises ScheduleError, with a suggestion, where there is none."""
     kind, colon, name = text.partition(":")
-    if colon and kind in ("channel", "wave"):
-        return _whole_file(view, "channel" if kind == "channel" else "wave", name)
+    if colon and kind == "channel":
+        return _target(view, text, "channel", name, _file(view, "channel", name), edits.ChannelPlace())
+    if colon and kind == "wave":
+        return _target(view, text, "wave", name, _file(view, "wave", name), edits.WavePlace())
     parts = text.split("/")
     if len(parts) == 3:
         return _member(view, *parts)
@@ -136,12 +138,6 @@ def _file(view: View, kind: Literal["channel", "wave"], name: str) -> str:
             hint=f"fix {file} first; to stop everything at once, set SCHEDULER_PAUSED=1 for `scheduler run`",
         )
     return file
-
-
-def _whole_file(view: View, kind: Literal["channel", "wave"], name: str) -> Target:
-    file = _file(view, kind, name)
-    place = edits.ChannelPlace() if kind == "channel" else edits.WavePlace()
-    return _target(view, f"{kind}:{name}", kind, name, file, place)
 
 
 def _target(view: View, name: str, kind: TargetKind, target_id: str, file: str, place: edits.Place) -> Target:
@@ -228,15 +224,11 @@ def _not_declared(row: Row) -> ScheduleError:
 def _no_publication(view: View, schedule_id: str) -> ScheduleError:
     channel, _, time = schedule_id.partition("/")
     at = read_time(time)
-    near = _nearest((row for row in view.rows.values() if row.record.channel_id == channel), at)
+    rows = [r for r in view.rows.values() if r.record.channel_id == channel and r.record.wave_id is None]
+    near = [row.schedule_id for row in sorted(rows, key=lambda row: abs(row.record.at - at))[:_NEAREST]]
     hint = (
         f"the nearest are {', '.join(near)}"
         if near
         else f"run `scheduler list --channel {channel}` to see its slots and one-offs"
     )
     return ScheduleError(f"channel {channel} has no publication at {time}", hint=hint)
-
-
-def _nearest(rows: Iterable[Row], at: Instant) -> list[str]:
-    own = sorted((row for row in rows if row.record.wave_id is None), key=lambda row: abs(row.record.at - at))
-    return [row.schedule_id for row in own[:_NEAREST]]

@@ -66,7 +66,7 @@ def read_form(body: str) -> tuple[Form | None, list[str]]:
     return Form(
         type=kind,
         video=answers["Video"],
-        time=_with_t(answers["Time"]),
+        time=re.sub(r"(?<=\d) +(?=\d)", "T", answers["Time"], count=1),  # `2030-03-01 18:00`
         zone="channel" if kind == "local time" else zone,
         channels=_channels(answers["Channels"]),
         delay=delay,
@@ -120,11 +120,6 @@ def _delay(typed: str | None) -> tuple[str | None, list[str]]:
         return (None if typed is None else duration_text(read_duration(typed))), []
     except TimeError as problem:
         return None, [f"“Delay”: {visible(str(problem))}; {problem.hint}"]
-
-
-def _with_t(time: str) -> str:
-    """`2030-03-01  18:00` with the `T` that the files have between date and time."""
-    return re.sub(r"(?<=\d) +(?=\d)", "T", time, count=1)
 
 
 def _channels(text: str) -> Sequence[str] | Mapping[str, Any]:

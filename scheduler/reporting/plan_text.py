@@ -9,10 +9,10 @@ Plan: 1 to add, 0 to change, 1 to cancel, 0 to send.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from scheduler.planning.plan import Change, Plan, Waiting
+from scheduler.planning.plan import Change, Plan
 from scheduler.reporting.plan_sections import (
     SYMBOLS,
     Section,
@@ -47,7 +47,11 @@ def plan_text(plan: Plan, *, zones: Mapping[str, str], pace: Pace | None = None,
     paint = Paint(colour)
     blocks = ["\n".join(_section(section, zones, paint)) for section in sections(plan.changes)]
     if plan.waiting:
-        blocks.append("\n".join(_waiting(plan.waiting, paint)))
+        mark, title = paint("alarm", "!"), paint("bold", "due but cannot be sent")
+        lines = (
+            f"  {mark} {visible(w.schedule_id)}  {paint('dim', f'# {visible(w.why)}')}" for w in plan.waiting
+        )
+        blocks.append("\n".join([title, *lines]))
     last = [
         visible(f"{text}." if token is None else f"{token}: {text}.")
         for token, text in pace_notes(plan.sends, pace)
@@ -75,9 +79,3 @@ def _columns(change: Change, zones: Mapping[str, str]) -> tuple[str, str, str, s
     record = record_of(change)
     when = moment(record.at, zones.get(record.channel_id, "UTC"))
     return change.action, visible(change.schedule_id), when, visible(record.video_id or "(no video)")
-
-
-def _waiting(waiting: Sequence[Waiting], paint: Paint) -> Iterator[str]:
-    yield paint("bold", "due but cannot be sent")
-    for one in waiting:
-        yield f"  {paint('alarm', '!')} {visible(one.schedule_id)}  {paint('dim', f'# {visible(one.why)}')}"

@@ -86,17 +86,13 @@ def study(stage: Stage, conditions: Conditions, runs: int) -> Study:
         publications=len({fate.schedule_id for fate in fates}),
         wanted=sum(history.wanted for history in histories),
         dropped=sum(history.dropped for history in histories),
-        gap=max(map(_gap, histories)),
+        gap=max((b - a for each in histories for a, b in itertools.pairwise(each.starts)), default=0),
         figures=_figures(fates),
         troubles=_troubles(fates),
         missing_nothing=search.to_miss_nothing(),
         in_time=search.to_be_in_time(),
         diagnostics=histories[0].diagnostics,
     )
-
-
-def _gap(history: History) -> int:
-    return max((after - before for before, after in itertools.pairwise(history.starts)), default=0)
 
 
 def _figures(fates: Iterable[Fate]) -> list[Figures]:

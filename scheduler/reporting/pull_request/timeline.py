@@ -75,13 +75,9 @@ def _enter(row: _Row, side: str, change: Change, record: Record, note: str = "")
         note = record.status if record.traits.is_settled else ""
         note = note or ("paused" if record.is_paused else "")
     cell = row.before if side == "before" else row.after
-    cell[_Item(_name(change, record), note)].append(record.channel_id)
+    name = record.coordination_group_id or record.video_id or change.schedule_id
+    cell[_Item(name, note)].append(record.channel_id)
     row.channels[record.channel_id] = None
-
-
-def _name(change: Change, record: Record) -> str:
-    """The group in a wave; for what a channel's own file declares, the video."""
-    return record.coordination_group_id or record.video_id or change.schedule_id
 
 
 def _line(at: Instant, row: _Row, zones: Mapping[str, str]) -> str:
