@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -25,6 +27,7 @@ from broker_servers import (
     redis_server,
     shared,
 )
+from certificates import certificate
 from git_repository import git
 from miniature import Miniature
 
@@ -32,7 +35,7 @@ from scheduler.app.repository import Repository
 from scheduler.clock import Clock
 from scheduler.delivery.dispatcher import Request
 from scheduler.delivery.queue.celery import Broker, broker_url
-from scheduler.errors import Error
+from scheduler.errors import Error, QueueError
 from scheduler.state.codec import decode
 from scheduler.state.intent import payload_of
 from scheduler.times import read_utc
@@ -478,10 +481,45 @@ def test_a_broker_that_is_down_is_a_definite_not_now(tmp_path: Path) -> None:
     assert screens.mini.run("worker", "--once", now=SOON).code == 3
 
 
+def test_no_byte_goes_to_a_redis_whose_certificate_nobody_vouches_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trusted by SSL_CERT_FILE and for its own name, it gets the password; else it gets nothing at all."""
+    need_extra("celery", "celery")
+    pem, context = certificate(tmp_path, "127.0.0.1")
+    heard: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                line, _ = listener.accept()
+                with suppress(OSError), context.wrap_socket(line, server_side=True) as inside:
+                    heard.append(inside.recv(1000))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        port = listener.getsockname()[1]
+        for trusted, host in ((False, "127.0.0.1"), (True, "localhost")):
+            if trusted:
+                monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+            with pytest.raises(QueueError, match=r"(?i)certificate"):
+                Broker(f"rediss://{host}:{port}/0", "canary").check()
+            assert b"canary" not in b"".join(heard)
+        with pytest.raises(QueueError):  # it is no Redis, and does not answer
+            Broker(f"rediss://127.0.0.1:{port}/0", "canary").check()
+        assert b"canary" in b"".join(heard)
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
 def test_the_password_comes_from_the_environment_and_never_from_the_settings() -> None:
     assert broker_url("amqp://wave@queue:5672/vhost", "p@ss/1") == "amqp://wave:p%40ss%2F1@queue:5672/vhost"
     assert broker_url("redis://queue/0", "secret") == "redis://:secret@queue/0"
     assert broker_url("redis://queue/0", None) == "redis://queue/0"
+    verified = "ssl_cert_reqs=required&ssl_check_hostname=true"
+    assert broker_url("rediss://queue/0", None) == f"rediss://queue/0?{verified}"
+    assert broker_url("rediss://queue/0?ssl_cert_reqs=none", "s") == f"rediss://:s@queue/0?{verified}"
     with pytest.raises(Error, match="contains a password") as refusal:
         broker_url("redis://:canary@queue/0", None)
     assert "canary" not in f"{refusal.value} {refusal.value.hint}"

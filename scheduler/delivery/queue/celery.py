@@ -13,12 +13,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from scheduler.errors import Error, QueueError
 
 SCHEMES = ("redis", "rediss", "amqp", "amqps")
 TASK = "scheduler.publish"
+_VERIFIED = (("ssl_cert_reqs", "required"), ("ssl_check_hostname", "true"))
 CONNECT = 5
 """Seconds within which a broker has to accept a connection, and answer on it."""
 LONGEST_DEAD_LETTER = 10_000
@@ -26,7 +27,8 @@ LONGEST_DEAD_LETTER = 10_000
 
 
 def broker_url(url: str, password: str | None) -> str:
-    """The URL with the password from the operator's environment. Raises Error where it has one already:
+    """The URL with the password from the operator's environment; the server of `rediss://` has to prove
+    its name. Raises Error where it has one already:
     the settings are in git, where everybody with read access would see it.
     """
     parts = urlsplit(url)
@@ -35,8 +37,12 @@ def broker_url(url: str, password: str | None) -> str:
             "the setting `queue` contains a password, which must not be in scheduler.yaml",
             hint="change the password, write the URL without it, and set SCHEDULER_QUEUE_PASSWORD instead",
         )
+    if parts.scheme == "rediss":
+        # Celery takes TLS for Redis from the URL alone, and without these two it accepts any certificate.
+        kept = [(k, v) for k, v in parse_qsl(parts.query) if k not in dict(_VERIFIED)]
+        parts = parts._replace(query=urlencode([*kept, *_VERIFIED]))
     if password is None:
-        return url
+        return parts.geturl()
     _, _, address = parts.netloc.rpartition("@")
     return parts._replace(netloc=f"{parts.username or ''}:{quote(password, safe='')}@{address}").geturl()
 

@@ -6,8 +6,9 @@ them than a chart can show; a move has a mark for the old time and one for the n
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
+import itertools
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,7 +22,8 @@ MOST = 40
 """Tasks of one chart: nobody can read more."""
 _HEADER = ("```mermaid", "gantt", "title Publication times in UTC", "dateFormat YYYY-MM-DD HH:mm:ss",
          "axisFormat %m-%d %H:%M")  # fmt: skip
-_PLAIN = re.compile(r"[^\w ./+-]")
+_LONGEST = 40
+"""Characters of one label."""
 _DRAWN = frozenset({"create", "update", "reopen", "cancel"})
 
 
@@ -88,13 +90,35 @@ def _lines(tasks: Sequence[_Task]) -> Iterator[str]:
     by_section: dict[str, list[_Task]] = defaultdict(list)
     for task in tasks:
         by_section[task.section].append(task)
+    headings = _headings(sorted(by_section))
     for section in sorted(by_section):
-        yield f"section {_label(section)}"
+        yield f"section {headings[section]}"
         for task in by_section[section]:
             when = f"{task.at[:10]} {task.at[11:19]}"
             yield f"  {task.word} {_label(task.name)} :{task.tag}, milestone, {when}, 0m"
 
 
+def _headings(sections: Sequence[str]) -> dict[str, str]:
+    """The heading of each section, all different: Mermaid draws sections of one heading as one."""
+    short = {section: _label(section) for section in sections}
+    times = Counter(short.values())
+    headings: dict[str, str] = {}
+    for section, label in short.items():
+        if times[label] > 1 and len(plain := _plain(section)) > _LONGEST:  # often it is the end that differs
+            label = f"{plain[: _LONGEST // 2 - 3]}...{plain[-_LONGEST // 2 :]}"
+        taken = headings.values()
+        numbered = (f"{label} {number}" for number in itertools.count(2))
+        headings[section] = label if label not in taken else next(one for one in numbered if one not in taken)
+    return headings
+
+
 def _label(text: str) -> str:
-    """A text without characters that mean something to Mermaid."""
-    return clip(_PLAIN.sub("_", visible(text)), 40).replace("…", "...")
+    return clip(_plain(text), _LONGEST).replace("…", "...")
+
+
+def _plain(text: str) -> str:
+    """A text without characters that mean something to Mermaid. Vowel signs are marks, and stay."""
+    return "".join(
+        letter if letter in " ./+-_" or unicodedata.category(letter)[0] in "LMN" else "_"
+        for letter in visible(text)
+    )
