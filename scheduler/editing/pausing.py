@@ -7,7 +7,7 @@ from scheduler.editing.preview import View
 from scheduler.editing.proposal import Proposal, Verb, propose
 from scheduler.editing.targets import Target, demand_unsent, resolve
 from scheduler.errors import ScheduleError
-from scheduler.times import TimeError, instant_text, read_time
+from scheduler.times import TimeError, instant_text, read_duration, read_time
 
 
 def pause(view: View, name: str, *, reason: str | None = None, until: str | None = None) -> Proposal:
@@ -79,7 +79,11 @@ def _demand_ahead(view: View, until: str) -> None:
     try:
         at = read_time(until)
     except TimeError as problem:
-        raise ScheduleError(f"--until: {problem}", hint=problem.hint) from None
+        try:
+            hint = f"write --until {instant_text(view.now + read_duration(until))}"
+        except TimeError:
+            hint = problem.hint
+        raise ScheduleError(f"--until: {problem}", hint=hint) from None
     if at <= view.now:
         raise ScheduleError(
             f"a pause until {until} would already be over: it is {instant_text(view.now)} now",
