@@ -270,6 +270,24 @@ def test_a_wrong_token_fails_at_every_channel_and_the_clock_is_compared_all_the_
     assert verdicts(outcome)["clock", "clock"] == "ok"
 
 
+def test_a_token_that_single_sign_on_refuses_is_not_said_to_lack_a_right(
+    live: Miniature, github: GitHub
+) -> None:
+    pin(live)
+    page = "https://github.com/orgs/acme/sso?authorization_request=AZSC"
+    message = "Resource protected by organization SAML enforcement."
+    headers = {"X-GitHub-SSO": f"required; url={page}"}
+    github.faults.append(
+        Fault(method="GET", status=403, headers=headers, body={"message": message}, times=None)
+    )
+    outcome = live.json("doctor")
+    assert outcome.code == 1
+    assert words(outcome, "alpha", "repository") == (
+        f"failed: cannot query acme/alpha: HTTP 403: Forbidden ({message}) | "
+        f"authorize the token in ACME_TOKEN for single sign-on to acme: {page}"
+    )
+
+
 def test_no_output_holds_a_token_not_even_where_the_server_repeats_it(
     live: Miniature, github: GitHub
 ) -> None:

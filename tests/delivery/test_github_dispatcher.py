@@ -335,6 +335,93 @@ def test_a_403_of_missing_rights_is_a_definite_no(hub: GitHub, connect: Connect)
     )
 
 
+SSO = "https://github.com/orgs/acme/sso?authorization_request=AZSCKtL4U8yX1H3s"
+FORBIDDEN = {
+    "single sign-on": (
+        {"X-GitHub-SSO": f"required; url={SSO}"},
+        "Resource protected by organization SAML enforcement. You must grant your Personal Access token access"
+        " to this organization.",
+        f"authorize the token in ACME_TOKEN for single sign-on to acme: {SSO}",
+    ),
+    "single sign-on without an address": (
+        {},
+        "Resource protected by organization SAML enforcement.",
+        "authorize the token in ACME_TOKEN for single sign-on to acme",
+    ),
+    "an address that no browser should open": (
+        {"X-GitHub-SSO": "required; url=javascript:alert(1)"},
+        "Resource protected by organization SAML enforcement.",
+        "authorize the token in ACME_TOKEN for single sign-on to acme",
+    ),
+    "archived": (
+        {},
+        "Repository was archived so is read-only.",
+        "unarchive acme/alpha, or set `active: false` on the channel",
+    ),
+    "an IP allow list": (
+        {},
+        "Although you appear to have the correct authorization credentials, the `acme` organization has an IP"
+        " allow list enabled, and 192.0.2.7 is not permitted to access this resource.",
+        "add this machine's address to the IP allow list of acme",
+    ),
+    "a suspended App": (
+        {},
+        "This installation has been suspended",
+        "unsuspend the GitHub App whose token ACME_TOKEN has, in the settings of acme",
+    ),
+    "a suspended account": (
+        {},
+        "Sorry. Your account was suspended.",
+        "the account of the token in ACME_TOKEN is suspended: use a token of another account",
+    ),
+    "classic tokens": (
+        {},
+        "`acme` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a"
+        " personal access token with fine-grained permissions.",
+        "use a fine-grained token or that of a GitHub App in ACME_TOKEN: acme accepts no classic ones",
+    ),
+    "a token that lives for too long": (
+        {},
+        "The 'acme' organization forbids access via a fine-grained personal access tokens if the token's"
+        " lifetime is greater than 366 days.",
+        "shorten the lifetime of the token in ACME_TOKEN, as acme requires",
+    ),
+    "an app that is not approved": (
+        {},
+        "Although you appear to have the correct authorization credentials, the `acme` organization has"
+        " enabled OAuth App access restrictions",
+        "approve the app whose token ACME_TOKEN has in the settings of acme",
+    ),
+    "a blocked repository": (
+        {},
+        "Repository access blocked",
+        "GitHub has blocked acme/alpha: ask GitHub's support about it",
+    ),
+    "a missing right of an App": (
+        {},
+        "Resource not accessible by integration",
+        "the token in ACME_TOKEN needs Contents: write on acme/alpha",
+    ),
+    "a missing right of a person": (
+        {},
+        "Must have admin rights to Repository.",
+        "the token in ACME_TOKEN needs Contents: write on acme/alpha",
+    ),
+    "a message that nobody has seen before": ({}, "The moon is in the wrong house", None),
+    "no message": ({}, "", None),
+}
+
+
+@pytest.mark.parametrize("case", FORBIDDEN)
+def test_the_hint_for_a_403_fits_the_servers_message(hub: GitHub, connect: Connect, case: str) -> None:
+    headers, message, hint = FORBIDDEN[case]
+    hub.faults.append(Fault(status=403, headers=headers, body={"message": message}))
+    answer = answer_to(connect(), request())
+    shown = f" ({message})" if message else ""
+    assert answer.error == f"HTTP 403: Forbidden{shown}" + (f"; {hint}" if hint else "")
+    assert (answer.verdict, answer.limited) == ("refused", False)
+
+
 # --- answers that are none --------------------------------------------------------------------------
 
 

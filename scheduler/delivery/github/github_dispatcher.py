@@ -29,6 +29,7 @@ from scheduler.delivery.github.http_burst import ANSWER_TIMEOUT, AT_ONCE, CONNEC
 from scheduler.delivery.github.http_connection import Outcome, Outgoing, Reply
 from scheduler.delivery.github.preflight import inspect, readiness
 from scheduler.delivery.github.queries import ApiReader, Query
+from scheduler.delivery.github.refusal_hints import forbidden_hint
 from scheduler.delivery.github.responses import Scrub, judge, refuses_run_details, scrubber, server_time
 from scheduler.delivery.github.workflow_runs import find_runs
 from scheduler.state.answers import Answer, LookupResult
@@ -156,7 +157,7 @@ class GitHubDispatcher:
             self._branches.pop(
                 _branch_of(intent), None
             )  # the branch may have been renamed: ask again next time
-        hint = _hint(intent, outcome.status) if isinstance(outcome, Reply) else None
+        hint = _hint(intent, outcome) if isinstance(outcome, Reply) else None
         return judge(outcome, self._scrub(), asked_for_run=one.asked_for_run, hint=hint, now=self._time())
 
     def _compose(self, request: Request) -> _Composed | Answer:
@@ -220,7 +221,7 @@ class GitHubDispatcher:
         return failed
 
     def _not_learned(self, intent: Intent, outcome: Outcome) -> Answer:
-        hint = _hint(intent, outcome.status) if isinstance(outcome, Reply) else None
+        hint = _hint(intent, outcome) if isinstance(outcome, Reply) else None
         answer = judge(outcome, self._scrub(), hint=hint, now=self._time())
         verdict = answer.verdict if answer.verdict == "refused" else "not-now"
         message = self._scrub()(f"{answer.error or 'no answer'}; the default branch is not known")
@@ -356,10 +357,9 @@ def _default_branch(outcome: Outcome) -> str | None:
     return name if isinstance(name, str) and name else None
 
 
-def _hint(intent: Intent, status: int) -> str | None:
+def _hint(intent: Intent, reply: Reply) -> str | None:
     """What an editor can check after a refusal."""
-    token = intent.token or DEFAULT_TOKENS
-    event = event_of(intent)
+    token, status = intent.token or DEFAULT_TOKENS, reply.status
     if 300 <= status < 400:
         return (
             f"redirects are not followed: {intent.repository} was probably renamed or transferred; "
@@ -368,7 +368,8 @@ def _hint(intent: Intent, status: int) -> str | None:
     if status == 401:
         return f"the token in {token} is wrong or has expired"
     if status == 403:
-        return f"the token in {token} needs {event.right} on {intent.repository}"
+        right = event_of(intent).right
+        return forbidden_hint(reply, repository=intent.repository or "", token=token, right=right)
     if status == 404:
         workflow = f" or its workflow {intent.workflow}" if intent.traits.names_workflow else ""
         return f"{intent.repository}{workflow} does not exist, or the token in {token} has no access to it"

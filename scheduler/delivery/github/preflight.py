@@ -17,6 +17,7 @@ import msgspec
 from scheduler.delivery.dispatcher import Check, Readiness
 from scheduler.delivery.github.dispatch_events import event_of
 from scheduler.delivery.github.queries import Query, QueryError
+from scheduler.delivery.github.refusal_hints import forbidden_hint
 from scheduler.delivery.github.workflow_files import WorkflowFile, read_workflow
 from scheduler.state.record import Intent
 
@@ -57,6 +58,9 @@ def _unanswered(repository: str, intent: Intent, problem: QueryError) -> Check:
     hint = None
     if problem.status == 401:
         hint = f"the token in {token} is wrong or has expired"
+    elif problem.status == 403 and problem.reply is not None:
+        right = event_of(intent).right
+        hint = forbidden_hint(problem.reply, repository=repository, token=token, right=right)
     elif problem.status == 404:
         hint = f"check the name, and that the token in {token} has access to the repository"
     elif problem.status is not None and 300 <= problem.status < 400:

@@ -24,12 +24,13 @@ T = TypeVar("T")
 
 
 class QueryError(Exception):
-    """A query without a usable answer; `status` and the server's time where it did answer."""
+    """A query without a usable answer; the reply and the server's time where it did answer."""
 
-    def __init__(self, message: str, status: int | None = None, server_time: Instant | None = None) -> None:
+    def __init__(self, message: str, reply: Reply | None = None) -> None:
         super().__init__(message)
-        self.status = status
-        self.server_time = server_time
+        self.reply = reply
+        self.status = None if reply is None else reply.status
+        self.server_time = None if reply is None else server_time(reply.headers)
 
 
 class Answered(msgspec.Struct, Generic[T], frozen=True):
@@ -61,15 +62,14 @@ class ApiReader:
         ((_, outcome),) = self._http.exchange([request], largest=LARGEST_ANSWER)
         if not isinstance(outcome, Reply):
             raise QueryError(outcome.why)
-        time = server_time(outcome.headers)
         if outcome.status != 200:
-            raise QueryError(summary(outcome), outcome.status, time)
+            raise QueryError(summary(outcome), outcome)
         if outcome.truncated:
-            raise QueryError(f"the API's answer is larger than {LARGEST_ANSWER:,} bytes", 200, time)
+            raise QueryError(f"the API's answer is larger than {LARGEST_ANSWER:,} bytes", outcome)
         try:
             # Decoding into the type costs a third of decoding everything: a run has a hundred fields.
-            return Answered(msgspec.json.decode(outcome.body, type=expected), time)
+            return Answered(msgspec.json.decode(outcome.body, type=expected), server_time(outcome.headers))
         except msgspec.ValidationError:
-            raise QueryError("the API's answer does not have the expected shape", 200, time) from None
+            raise QueryError("the API's answer does not have the expected shape", outcome) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise QueryError("the API's answer is not valid JSON", 200, time) from None
+            raise QueryError("the API's answer is not valid JSON", outcome) from None

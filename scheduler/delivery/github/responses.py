@@ -91,7 +91,7 @@ def summary(reply: Reply) -> str:
         phrase = HTTPStatus(reply.status).phrase
     except ValueError:
         phrase = "unknown status"
-    message = _message_of(reply)
+    message = message_of(reply)
     shown = f" ({message})" if message and message.lower() != phrase.lower() else ""
     return f"HTTP {reply.status}: {phrase}{shown}"
 
@@ -105,13 +105,13 @@ def is_limited(reply: Reply) -> bool:
     return (
         "retry-after" in reply.headers
         or reply.headers.get("x-ratelimit-remaining", "").strip() == "0"
-        or _LIMIT_TEXT.search(_message_of(reply)) is not None
+        or _LIMIT_TEXT.search(message_of(reply)) is not None
     )
 
 
 def refuses_run_details(reply: Reply) -> bool:
     """Whether an older server rejected a dispatch because of the one key that it does not know."""
-    return reply.status in (400, 422) and "return_run_details" in _message_of(reply)
+    return reply.status in (400, 422) and "return_run_details" in message_of(reply)
 
 
 def server_time(headers: Mapping[str, str]) -> Instant | None:
@@ -149,7 +149,7 @@ def _wait(headers: Mapping[str, str], time: Instant | None) -> int | None:
     return None if wait is None else min(max(wait, 0), LONGEST_WAIT)
 
 
-def _message_of(reply: Reply) -> str:
+def message_of(reply: Reply) -> str:
     """The server's own message: GitHub's `message` and `errors`, or plain text; never markup."""
     try:
         body = msgspec.json.decode(reply.body)
