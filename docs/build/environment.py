@@ -39,7 +39,8 @@ _GITHUB = {
     "GITHUB_ACTIONS": "`true`: `validate` writes annotations, and a state or a queue in a file is refused, since it "
     "would be lost with the runner.",
     "GITHUB_REF": "The branch that `run --hold` and `run --watch` follow while they wait.",
-    "GITHUB_SERVER_URL": "The beginning of links to GitHub.",
+    "GITHUB_SERVER_URL": "The beginning of links to GitHub's pages; without it, that of the server in "
+    "`GITHUB_API_URL`.",
     "GITHUB_REPOSITORY": "The repository that the workflow runs in: for links, issues, comments and pull requests.",
     "GITHUB_RUN_ID": "The workflow's run: for links, and to find the previous tick.",
     "GITHUB_ACTOR": "Who started the run: recorded in the commits of the state.",

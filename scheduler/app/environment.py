@@ -25,7 +25,24 @@ def surroundings_of(environ: Mapping[str, str]) -> Surroundings:
         # an empty list counts as not set: CI passes unset variables as empty ones
         allow=tuple(filter(None, re.split(r"[,\s]+", environ.get("SCHEDULER_ALLOW", "")))) or None,
         tokens=frozenset(_token_names(environ)),
+        server=server_of(environ),
     )
+
+
+def server_of(environ: Mapping[str, str]) -> str:
+    """The address of GitHub's pages: GITHUB_SERVER_URL, else the server whose API GITHUB_API_URL names.
+
+    An enterprise server has its API below `/api/v3`; elsewhere the API has a host of its own, `api.<host>`.
+    """
+    named = environ.get("GITHUB_SERVER_URL", "").strip().rstrip("/")
+    if named:
+        return named
+    scheme, _, rest = environ.get("GITHUB_API_URL", "").strip().partition("://")
+    host, _, path = rest.partition("/")
+    host = host.rpartition("@")[2]  # an address with a password is refused, and is not shown here either
+    if not host:
+        return "https://github.com"
+    return f"{scheme}://{host if path.strip('/') else host.removeprefix('api.')}"
 
 
 def _token_names(environ: Mapping[str, str]) -> Iterator[str]:

@@ -147,6 +147,7 @@ def _retried(view: View, name: str, *, resend: bool) -> Retry:
         view.reconciled,
         known,
         lineage=view.state.lineage,
+        server=view.surroundings.server,
         now=view.now,
         resend=resend,
     )

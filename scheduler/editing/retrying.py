@@ -43,10 +43,12 @@ def retry(
     known: Mapping[str, Record],
     *,
     lineage: str,
+    server: str,
     now: Instant,
     resend: bool,
 ) -> Retry:
     """The record after a retry at `now`. `known` holds all records by id, archived ones too.
+    `server` is the address of GitHub's pages.
 
     Raises ScheduleError for what did not fail, for what is no longer declared, and for a slot whose video was
     sent from another slot; MayBePublished where `resend` is needed and was not given.
@@ -57,7 +59,7 @@ def retry(
             hint=_instead(schedule_id, record),
         )
     _demand_declared(schedule_id, record, reconciled, known)
-    look_at = what_to_look_at(schedule_id, record, lineage) if record.was_sent else ()
+    look_at = what_to_look_at(schedule_id, record, lineage, server) if record.was_sent else ()
     if record.was_sent and not resend:
         raise MayBePublished(
             f"{schedule_id} may have been published ({record.reason})",
@@ -119,7 +121,7 @@ def _pending(schedule_id: str, record: Record, reconciled: Reconciled, now: Inst
     return after
 
 
-def what_to_look_at(schedule_id: str, record: Record, lineage: str) -> tuple[str, ...]:
+def what_to_look_at(schedule_id: str, record: Record, lineage: str, server: str) -> tuple[str, ...]:
     """Where to check whether something was published: its run, the runs or the queue; and the channel."""
     key = key_of(lineage, record.first_id or schedule_id, record.resends)
     intent = record.intent
@@ -127,9 +129,7 @@ def what_to_look_at(schedule_id: str, record: Record, lineage: str) -> tuple[str
     if record.run_url is not None:
         lines.append(f"check its run: {record.run_url}")
     elif intent is not None and intent.repository is not None:
-        lines.append(
-            f"check https://github.com/{intent.repository}/actions for a run with {key} in its title"
-        )
+        lines.append(f"check {server}/{intent.repository}/actions for a run with {key} in its title")
     elif intent is not None and intent.traits.is_job:
         lines.append(f"check queue {intent.queue} for job {intent.job_id}")
     lines.append(f"check channel {record.channel_id} for the video {record.video_id}")

@@ -99,10 +99,10 @@ def _client(*, page: int = 100) -> GitHubClient:
 
 
 def _run_url() -> str:
-    server, repository, run = (
-        os.environ.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
-    )
-    return f"{server}/{repository}/actions/runs/{run}"
+    from scheduler.app.environment import server_of  # only where a link is written
+
+    repository, run = (os.environ.get(name, "") for name in ("GITHUB_REPOSITORY", "GITHUB_RUN_ID"))
+    return f"{server_of(os.environ)}/{repository}/actions/runs/{run}"
 
 
 def _summarize(markdown: str) -> None:
@@ -126,6 +126,7 @@ def _comment(asked: argparse.Namespace) -> None:
 
 
 def _new_wave(asked: argparse.Namespace) -> None:
+    from scheduler.app.environment import server_of
     from scheduler.app.repository import Repository as Waves
     from scheduler.app.repository import root_of
     from scheduler.clock import Clock
@@ -133,8 +134,8 @@ def _new_wave(asked: argparse.Namespace) -> None:
 
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
     waves = Waves(root_of(asked.directory), os.environ, Clock())
-    server = os.environ.get("GITHUB_SERVER_URL") or "https://github.com"
-    _say(f"new wave: {new_wave.answer(_client(), waves, new_wave.read_event(event), server)}")
+    answer = new_wave.answer(_client(), waves, new_wave.read_event(event), server_of(os.environ))
+    _say(f"new wave: {answer}")
 
 
 def _report(asked: argparse.Namespace) -> None:

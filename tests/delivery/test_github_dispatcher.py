@@ -339,8 +339,8 @@ SSO = "https://github.com/orgs/acme/sso?authorization_request=AZSCKtL4U8yX1H3s"
 FORBIDDEN = {
     "single sign-on": (
         {"X-GitHub-SSO": f"required; url={SSO}"},
-        "Resource protected by organization SAML enforcement. You must grant your Personal Access token access"
-        " to this organization.",
+        "Resource protected by organization SAML enforcement. You must grant your Personal Access token"
+        " access to this organization.",
         f"authorize the token in ACME_TOKEN for single sign-on to acme: {SSO}",
     ),
     "single sign-on without an address": (
@@ -376,8 +376,8 @@ FORBIDDEN = {
     ),
     "classic tokens": (
         {},
-        "`acme` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or a"
-        " personal access token with fine-grained permissions.",
+        "`acme` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or"
+        " a personal access token with fine-grained permissions.",
         "use a fine-grained token or that of a GitHub App in ACME_TOKEN: acme accepts no classic ones",
     ),
     "a token that lives for too long": (

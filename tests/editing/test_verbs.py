@@ -14,6 +14,7 @@ from odd_yaml import OPENING
 
 from scheduler import editing
 from scheduler.app import operations
+from scheduler.app.environment import surroundings_of
 from scheduler.app.repository import Repository
 from scheduler.clock import Clock
 from scheduler.diagnostics import Location, error
@@ -562,9 +563,11 @@ def test_what_may_have_been_published_wants_resend_and_gets_a_key_of_its_own(
     assert desk.statuses["spring/teaser/alpha"] == "failed (unknown_outcome)"
     first = desk.records["spring/teaser/alpha"]["intent"]["key"]
 
+    desk.environ["GITHUB_SERVER_URL"] = "https://github.example.com/"
     refused = do(desk, "retry", "spring/teaser/alpha", now="2026-03-01T19:00:00Z", code=1)
     assert "spring/teaser/alpha may have been published (unknown_outcome)" in refused.err
-    assert f"https://github.com/acme/alpha/actions for a run with {first} in its title" in refused.out
+    runs = "https://github.example.com/acme/alpha/actions"
+    assert f"check {runs} for a run with {first} in its title\n" in refused.out
     assert "scheduler retry spring/teaser/alpha --resend" in refused.err
 
     outcome = do(desk, "retry", "spring/teaser/alpha", "--resend", now="2026-03-01T19:00:00Z")
@@ -573,6 +576,40 @@ def test_what_may_have_been_published_wants_resend_and_gets_a_key_of_its_own(
     tick(desk, "2026-03-01T19:01:00Z")
     assert desk.statuses["spring/teaser/alpha"] == "completed"
     assert desk.records["spring/teaser/alpha"]["intent"]["key"] != first
+
+
+def test_without_a_server_address_the_runs_are_those_of_the_server_that_was_asked(
+    desk: Miniature, github: GitHub
+) -> None:
+    github.repository("acme/alpha").faults.append(Fault(status=500))
+    github.repository("acme/alpha").runs_per_dispatch = 0
+    for now in ("2026-03-01T18:00:00Z", "2026-03-01T18:03:00Z", "2026-03-01T18:16:00Z"):
+        tick(desk, now)
+    refused = do(desk, "retry", "spring/teaser/alpha", now="2026-03-01T19:00:00Z", code=1)
+    assert f"check {github.url}/acme/alpha/actions for a run with " in refused.out
+    assert "github.com" not in refused.out
+
+
+@pytest.mark.parametrize(
+    ("environ", "server"),
+    [
+        ({}, "https://github.com"),
+        ({"GITHUB_API_URL": "https://api.github.com"}, "https://github.com"),
+        ({"GITHUB_API_URL": "https://api.github.com/"}, "https://github.com"),
+        ({"GITHUB_API_URL": "https://github.acme.example/api/v3"}, "https://github.acme.example"),
+        ({"GITHUB_API_URL": "https://api.acme.example:8443/api/v3/"}, "https://api.acme.example:8443"),
+        ({"GITHUB_API_URL": "https://api.acme.ghe.com"}, "https://acme.ghe.com"),
+        ({"GITHUB_API_URL": "https://bot:secret@git.example/api/v3"}, "https://git.example"),
+        (
+            {"GITHUB_SERVER_URL": "https://git.example/", "GITHUB_API_URL": "https://api.github.com"},
+            "https://git.example",
+        ),
+    ],
+)
+def test_the_address_of_githubs_pages_is_known_from_the_environment(
+    environ: dict[str, str], server: str
+) -> None:
+    assert surroundings_of(environ).server == server
 
 
 def test_resend_of_what_was_never_sent_is_a_plain_retry(desk: Miniature, github: GitHub) -> None:

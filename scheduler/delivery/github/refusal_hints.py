@@ -26,8 +26,14 @@ _FORBIDDEN = (
         "use a fine-grained token or that of a GitHub App in {token}: {owner} accepts no classic ones",
     ),
     (r"\blifetime\b", "shorten the lifetime of the token in {token}, as {owner} requires"),
-    (r"\bOAuth App access restrictions\b", "approve the app whose token {token} has in the settings of {owner}"),
-    (r"\brepository (access blocked|has been disabled)\b", "GitHub has blocked {repository}: ask GitHub's support about it"),
+    (
+        r"\bOAuth App access restrictions\b",
+        "approve the app whose token {token} has in the settings of {owner}",
+    ),
+    (
+        r"\brepository (access blocked|has been disabled)\b",
+        "GitHub has blocked {repository}: ask GitHub's support about it",
+    ),
     (
         r"\bnot accessible\b|\bmust have\b.*\b(?:rights|access)\b",
         "the token in {token} needs {right} on {repository}",

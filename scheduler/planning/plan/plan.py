@@ -88,6 +88,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """SCHEDULER_ALLOW: patterns that narrow the repositories a channel may point at."""
     tokens: frozenset[str] = frozenset()
     """The names of the environment variables in question that are set."""
+    server: str = "https://github.com"
+    """The beginning of links to GitHub's pages, without a trailing slash."""
 
     def token_for(self, channel: desired.ChannelSpec) -> str | None:
         """The name of the variable that a channel's token is read from."""
