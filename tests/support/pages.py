@@ -52,6 +52,7 @@ class Page:
         self.mini.environ |= {
             "BRIGHTSIDE_TOKEN": TOKEN,
             "GITHUB_API_URL": hub.url,
+            "GITHUB_SERVER_URL": "https://github.com",
             "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
             "HOME": str(folder),
         }
