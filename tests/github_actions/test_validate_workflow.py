@@ -90,6 +90,46 @@ def test_a_fault_is_annotated_at_its_line_and_turns_the_check_red(home: Home) ->
     assert len(home.api.comments) == 1, "the comment says so too"
 
 
+def queue_up(home: Home, base: str, head: str) -> Outcome:
+    """Run the check for a group of a merge queue: `head` would be merged on top of `base`."""
+    group = {"base_sha": base, "base_ref": "refs/heads/main", "head_sha": head,
+             "head_ref": f"refs/heads/gh-readonly-queue/main/pr-7-{base}"}  # fmt: skip
+    event = {"action": "checks_requested", "merge_group": group,
+             "repository": {"default_branch": "main", "full_name": NAME}}  # fmt: skip
+    git(home.clone, "checkout", "--quiet", head)
+    try:
+        return home.runner.run(
+            "merge_group", event, workflow="validate.yml", environment=home.environment,
+            more=["--no-skip-checkout"],
+        )  # fmt: skip
+    finally:
+        git(home.clone, "checkout", "--quiet", "main")
+
+
+def test_a_merge_queue_gets_the_check_on_what_would_be_merged(home: Home) -> None:
+    base = git(home.clone, "rev-parse", "refs/heads/main")
+    git(home.clone, "checkout", "--quiet", "-B", "queue", "main")
+    home.commit({"waves/spring.yaml": wave(in_minutes(TOMORROW))}, "Add spring", branch="queue")
+    head = home.commit({"README.md": "hello\n"}, "Say hello", branch="queue")
+    run = queue_up(home, base, head)
+    assert run.conclusion == "success", run.log
+    assert run.said("spring/teaser/tech-daily"), "all that the group adds, not only its last commit"
+    assert not run.said("This comes from a fork")
+    assert home.api.comments == []
+
+
+def test_two_proposals_that_break_a_rule_together_are_refused_by_the_merge_queue(home: Home) -> None:
+    at = in_minutes(TOMORROW)
+    alone = propose(home, {"waves/spring.yaml": wave(at)})
+    assert alone.conclusion == "success", alone.log
+    base = home.commit({"waves/fall.yaml": wave(at, video="fall-4k")}, "Merge another one")
+    git(home.clone, "checkout", "--quiet", "-B", "queue", "main")
+    head = home.commit({"waves/spring.yaml": wave(at)}, "Add spring", branch="queue")
+    run = queue_up(home, base, head)
+    assert run.conclusion == "failure"
+    assert run.said("file=waves/spring.yaml,line=")
+
+
 def test_a_fork_gets_the_check_and_no_comment(home: Home) -> None:
     run = propose(home, {"waves/spring.yaml": wave(in_minutes(TOMORROW))}, fork=True)
     assert run.conclusion == "success", run.log
