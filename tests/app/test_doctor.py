@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from git_http_server import Fault as GitFault
+from git_http_server import serve
 from github_stand_in import PUBLISH, Fault, GitHub
 from miniature import TOKEN, Miniature, Outcome
 
@@ -397,6 +399,37 @@ def test_a_state_branch_whose_remote_is_gone_is_exit_3(live: Miniature, tmp_path
     outcome = live.json("doctor")
     assert outcome.code == 3
     assert "cannot be read" in words(outcome, "state", "state")
+
+
+def test_a_state_branch_that_may_only_be_read_fails(live: Miniature, tmp_path: Path) -> None:
+    with serve(tmp_path) as server:
+        for command in (
+            ["init", "-q", "--bare", str(tmp_path / "state.git")],
+            ["init", "-q"],
+            ["remote", "add", "origin", f"{server.url}/state.git"],
+        ):
+            subprocess.run(["git", *command], cwd=live.root, check=True, env=live.environ)
+        live.write({"scheduler.yaml": "state: branch:scheduler-state\nallow: [acme/*]\n"})
+        assert live.run("state", "init").code == 0
+        server.requests.clear()
+        outcome = live.json("doctor")
+        assert (outcome.code, told(outcome, "state", "push")["verdict"]) == (0, "ok")
+        assert "a ruleset" in told(outcome, "state", "push")["message"]
+
+        server.faults.append(GitFault("service=git-receive-pack", status=403))
+        outcome = live.json("doctor")
+        assert outcome.code == 1
+        assert told(outcome, "state", "state")["verdict"] == "ok"
+        shown = words(outcome, "state", "push")
+        assert shown.startswith(
+            "failed: branch scheduler-state of origin cannot be written: the remote refused"
+        )
+        assert "403" in shown
+        assert shown.endswith("| allow the account or token in use to push to scheduler-state")
+
+        server.faults.append(GitFault("service=git-receive-pack", status=502))
+        assert "502" in words(live.json("doctor"), "state", "push")
+    assert not [one for one in server.requests if one.startswith("POST /state.git/git-receive-pack")]
 
 
 def test_on_actions_a_state_in_a_file_fails(live: Miniature) -> None:

@@ -21,6 +21,7 @@ CHECKS: tuple[Callable[[Installation], Iterable[Finding]], ...] = (
     setup_checks.allowed_repositories,
     setup_checks.operator_switch,
     setup_checks.state,
+    setup_checks.pushable_state,
     setup_checks.lasting_homes,
     setup_checks.tokens,
     setup_checks.notifications,

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from scheduler.app.doctor.installation import MOST_NAMED, Installation, finding
 from scheduler.app.environment import FILE_SUFFIX
 from scheduler.diagnostics import Diagnostic
-from scheduler.errors import Error
+from scheduler.errors import Error, StateError
 from scheduler.planning.plan import DEFAULT_TOKENS
 from scheduler.reporting.findings import Finding
+from scheduler.state.stores.git_branch import GitBranchStore
 from scheduler.times import zone_release
 from scheduler.wording import and_more, count
 
@@ -78,6 +79,21 @@ def state(installation: Installation) -> Iterator[Finding]:
         message = "a run would not notice another state in its place"
         hint = f"write `lineage: {found.lineage}` in scheduler.yaml"
         yield finding("state", "lineage", title, "warning", message, hint)
+
+
+def pushable_state(installation: Installation) -> Iterator[Finding]:
+    """A run saves each intent before it sends, so with a token that may only read, nothing is sent."""
+    store = installation.repository.store(installation.declared.settings)
+    if installation.read.state is None or not isinstance(store, GitBranchStore):
+        return
+    title = f"{store.name} can be written"
+    try:
+        store.demand_pushable()
+    except StateError as problem:
+        yield finding("state", "push", title, "failed", str(problem), problem.hint)
+    else:
+        message = "the remote accepts a push of nothing; whether a ruleset refuses more, only a run can show"
+        yield finding("state", "push", title, "ok", message)
 
 
 def lasting_homes(installation: Installation) -> Iterator[Finding]:

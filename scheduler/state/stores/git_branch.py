@@ -204,6 +204,21 @@ class GitBranchStore:
             self._remember(commit, state.lineage)
         return Snapshot(state, commit)
 
+    def demand_pushable(self) -> None:
+        """Ask the remote whether it takes a push of the branch, by one that moves nothing.
+
+        Raises StateError where it refuses or does not answer. A rule of the server is applied to what is
+        pushed, so it cannot be asked in this way.
+        """
+        tip = self._fetch()
+        if tip is None:
+            raise self._missing()
+        push = self._push_once(tip, tip, "--dry-run")
+        if push.verdict == "denied":
+            raise self._refusal(push.words)
+        if push.verdict == "unsure":
+            raise self._no_answer(push.words)
+
     # --- reading ----------------------------------------------------------------------------------
 
     def _fetch_text(self) -> tuple[bytes, str]:
@@ -431,10 +446,7 @@ class GitBranchStore:
                 return
             if owner == "theirs":
                 raise LostRace(f"another runner saved {self.name} meanwhile", hint="run it again")
-        raise StateError(
-            f"{self.name} of {self._remote} cannot be written: {push.words}",
-            hint="run it again; if this persists, check the remote",
-        )
+        raise self._no_answer(push.words)
 
     def _owner(self, commit: str, expected: str, words: str) -> Literal["ours", "theirs", "nobody"]:
         """Who moved the branch from `expected`, after a push that brought no clear answer."""
@@ -451,11 +463,11 @@ class GitBranchStore:
             return "nobody"
         return "ours" if is_ours else "theirs"
 
-    def _push_once(self, commit: str, expected: str) -> Push:
+    def _push_once(self, commit: str, expected: str, *options: str) -> Push:
         output = self._git.run(
             "push", "--porcelain", "--no-verify", "--no-signed", "--no-follow-tags",
             "--recurse-submodules=no", f"--force-with-lease={self._ref}:{expected}",
-            "--", self._remote, f"{commit}:{self._ref}", network=True,
+            *options, "--", self._remote, f"{commit}:{self._ref}", network=True,
         )  # fmt: skip
         return classify(output)
 
@@ -473,6 +485,12 @@ class GitBranchStore:
         return StateError(
             f"{self.name} of {self._remote} cannot be written: the remote refused it: {words}",
             hint=f"allow the account or token in use to push to {self._branch}",
+        )
+
+    def _no_answer(self, words: str) -> StateError:
+        return StateError(
+            f"{self.name} of {self._remote} cannot be written: {words}",
+            hint="run it again; if this persists, check the remote",
         )
 
     def _back_off(self, attempt: int) -> None:
