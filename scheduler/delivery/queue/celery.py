@@ -108,6 +108,8 @@ class Broker:
         if self._is_redis:
             transport = {"socket_connect_timeout": CONNECT, "socket_timeout": 4 * CONNECT}
         transport |= options.pop("broker_transport_options", {})
+        if urlsplit(self._url).scheme == "amqps":  # without a name it accepts any that a known CA vouches for
+            options["broker_use_ssl"] = {"server_hostname": urlsplit(self._url).hostname}
         app = self._celery.Celery("scheduler", broker=self._url, set_as_current=False, fixups=[])
         app.conf.update(
             accept_content=["json"],
