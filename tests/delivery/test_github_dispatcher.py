@@ -25,8 +25,8 @@ from scheduler.delivery.github import http_burst, queries
 from scheduler.delivery.github.api_url import read_api_url
 from scheduler.delivery.github.github_dispatcher import GitHubDispatcher
 from scheduler.delivery.github.http_burst import HttpBurst
-from scheduler.delivery.github.http_connection import HttpConnection, Outgoing
-from scheduler.delivery.github.responses import scrubber
+from scheduler.delivery.github.http_connection import HttpConnection, Outgoing, Reply
+from scheduler.delivery.github.responses import scrubber, summary
 from scheduler.errors import Error
 from scheduler.state.answers import Answer
 from scheduler.state.record import Intent
@@ -1187,3 +1187,18 @@ def test_what_a_token_for_actions_alone_cannot_tell_is_no_problem(hub: GitHub, c
         ("workflow", None),
     ]
     assert connect().ask_ready({"a": by_workflow().intent})["a"].ready
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase"),
+    [
+        (404, "Not Found"),
+        (413, "Payload Too Large"),
+        (414, "URI Too Long"),
+        (416, "Range Not Satisfiable"),
+        (422, "Unprocessable Entity"),
+    ],
+)
+def test_a_status_is_called_the_same_by_every_python(status: int, phrase: str) -> None:
+    """Python 3.13 took other names for some; what is recorded must not depend on who recorded it."""
+    assert summary(Reply(status=status, headers={}, body=b"")) == f"HTTP {status}: {phrase}"

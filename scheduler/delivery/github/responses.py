@@ -85,10 +85,19 @@ def judge(
     return Answer(verdict="unknown", error=scrub(message), server_time=time)
 
 
+_PHRASES = {
+    413: "Payload Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Entity",
+}
+"""GitHub's phrases where Python's differ between 3.12 and 3.13: one state says the same on every machine."""
+
+
 def summary(reply: Reply) -> str:
     """`HTTP 422: Unprocessable Entity (the server's message)`, not yet scrubbed."""
     try:
-        phrase = HTTPStatus(reply.status).phrase
+        phrase = _PHRASES.get(reply.status) or HTTPStatus(reply.status).phrase
     except ValueError:
         phrase = "unknown status"
     message = message_of(reply)
