@@ -47,6 +47,7 @@ _GITHUB = {
     "GITHUB_TRIGGERING_ACTOR": "The same, where a run was started again by somebody else.",
     "GITHUB_EVENT_NAME": "What started the run: recorded in the commits of the state.",
     "GITHUB_EVENT_PATH": "The event of a filled form, for `python -m scheduler.actions new-wave`.",
+    "GITHUB_WORKSPACE": "What annotations and SARIF name paths from, where the checkout action left no `.git`.",
     "GITHUB_STEP_SUMMARY": "The file of the job's summary, for `python -m scheduler.actions`.",
     "GITHUB_WORKFLOW_REF": "The workflow whose runs are ticks, for `python -m scheduler.actions report`.",
 }

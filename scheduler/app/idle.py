@@ -60,7 +60,7 @@ def surroundings_digest(root: str, state: str, environ: Mapping[str, str], token
 
 def _head(root: str) -> str:
     """The commit of an ordinary clone, read without starting git; '' where that is not possible."""
-    folder = _git_folder(root)
+    folder = f"{reading.top_of(root) or ''}/.git"
     try:
         head = _text(f"{folder}/HEAD")
         if not head.startswith("ref: "):
@@ -73,14 +73,6 @@ def _head(root: str) -> str:
             return next((line for line in packed if line.endswith(f" {name}")), "")
     except OSError:
         return ""
-
-
-def _git_folder(root: str) -> str:
-    """The nearest `.git` at or above `root`."""
-    above = os.path.abspath(root)
-    while not os.path.exists(f"{above}/.git") and above != "/":
-        above = os.path.dirname(above)
-    return f"{above}/.git"
 
 
 def _text(path: str) -> str:

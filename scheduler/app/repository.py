@@ -56,6 +56,10 @@ class Repository:
         """The declared files, as they are now."""
         return self._checkout.read()
 
+    def folder_below_top(self) -> str:
+        """Where the files are below the top of the git repository: annotations name paths from there."""
+        return reading.folder_below_top(self.root, self.environ.get("GITHUB_WORKSPACE", ""))
+
     def surroundings(self) -> Surroundings:
         return surroundings_of(self.environ)
 

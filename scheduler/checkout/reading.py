@@ -167,7 +167,7 @@ def ask_git(root: Path | str, *arguments: str) -> str | None:
     try:
         answer = git(root, *arguments)
     except OSError as problem:
-        if not _is_below_git(root):
+        if top_of(root) is None:
             return None
         words = problem.strerror or str(problem)
     except subprocess.TimeoutExpired:
@@ -184,15 +184,28 @@ def ask_git(root: Path | str, *arguments: str) -> str | None:
     raise StateError(f"git {arguments[0]} failed in {root}: {words}", hint=hint_for(words))
 
 
-def _is_below_git(root: Path | str) -> bool:
-    """Whether the folder or one above it holds a `.git`, as far as can be seen without git."""
+def top_of(root: Path | str) -> str | None:
+    """The nearest folder at or above `root` that holds a `.git`, found without git; None if there is none."""
     folder = os.path.abspath(root)  # noqa: PTH100 - no pathlib here
     while not os.path.lexists(f"{folder}/.git"):
         parent = os.path.dirname(folder)  # noqa: PTH120 - no pathlib here
         if parent == folder:
-            return False
+            return None
         folder = parent
-    return True
+    return folder
+
+
+def folder_below_top(root: Path | str, workspace: str = "") -> str:
+    """Where `root` is below the top of its git repository, with forward slashes; "" for the top itself.
+
+    Without a repository, where it is below `workspace`: GitHub's own checkout action leaves no `.git` where
+    it finds no git.
+    """
+    top = top_of(root) or workspace
+    if not top:
+        return ""
+    below = os.path.relpath(os.path.realpath(root), os.path.realpath(top))
+    return "" if below == "." or below.startswith("..") else below.replace(os.sep, "/")
 
 
 def head_commit(root: Path) -> str | None:

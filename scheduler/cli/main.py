@@ -197,7 +197,16 @@ def validate(context: Context, form: str | None) -> None:
         raise
     chosen = form or ("github" if context.environ.get("GITHUB_ACTIONS") == "true" else "text")
     texts = context.texts(reconciled)
-    write(for_validate(chosen, reconciled, texts, colour=context.colour, rules_page=rules_page))
+    write(
+        for_validate(
+            chosen,
+            reconciled,
+            texts,
+            colour=context.colour,
+            folder=context.repository.folder_below_top,
+            rules_page=rules_page,
+        )
+    )
     sys.exit(PROBLEMS if reconciled.is_red else FINE)
 
 

@@ -2,7 +2,7 @@
 
     summary FILE                               append the Markdown to the job's summary
     comment --pull-request N FILE              put the Markdown into the pull request's one comment
-    report --exit-code N --tick-gap 2h FILE    log, summary and issues of a run's JSON
+    report -C DIR --exit-code N FILE           log, summary and issues of a run's JSON
     new-wave -C DIR                            turn a form into a pull request, or comment why not
 
 Exit codes: 0, also where GitHub could not be reached (a warning says so); 2 for wrong usage. Only `new-wave`
@@ -30,6 +30,8 @@ from scheduler.times import Instant, TimeError, duration_text, instant, read_dur
 
 if TYPE_CHECKING:
     from github.WorkflowRun import WorkflowRun
+
+    from scheduler.app.repository import Repository as Waves
 
 _TICKS = 30
 """Runs of the workflow among which the previous tick is looked for."""
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     report = commands.add_parser("report")
     report.set_defaults(run=_report)
+    report.add_argument("-C", dest="directory", default=".", help="the folder that the run was about")
     report.add_argument("--exit-code", type=int, required=True, help="how the run ended")
     report.add_argument("--tick-gap", type=_duration, default=7_200, help="the longest time without a tick")
     for one in (summary, comment, report):
@@ -127,20 +130,24 @@ def _comment(asked: argparse.Namespace) -> None:
 
 def _new_wave(asked: argparse.Namespace) -> None:
     from scheduler.app.environment import server_of
-    from scheduler.app.repository import Repository as Waves
-    from scheduler.app.repository import root_of
-    from scheduler.clock import Clock
     from scheduler.github_actions import new_wave  # only here: a tick answers no form
 
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
-    waves = Waves(root_of(asked.directory), os.environ, Clock())
+    waves = _waves(asked.directory)
     answer = new_wave.answer(_client(), waves, new_wave.read_event(event), server_of(os.environ))
     _say(f"new wave: {answer}")
 
 
+def _waves(directory: str) -> Waves:
+    from scheduler.app.repository import Repository, root_of
+    from scheduler.clock import Clock
+
+    return Repository(root_of(directory), os.environ, Clock())
+
+
 def _report(asked: argparse.Namespace) -> None:
     printed = run_output.read_printed(asked.file.read_text(encoding="utf-8") if asked.file.exists() else "")
-    for line in run_output.log_lines(printed):
+    for line in run_output.log_lines(printed, _waves(asked.directory).folder_below_top()):
         _say(line)
     _summarize(run_output.summary(printed, asked.exit_code))
     _keep_issues(_client(), printed, asked.exit_code, asked.tick_gap)

@@ -10,6 +10,7 @@ from typing import Any
 
 from scheduler.github_actions.issues import Topic
 from scheduler.github_actions.markdown import code, command, plain
+from scheduler.reporting.annotations import path_below
 
 BROKEN = Topic(
     "scheduler",
@@ -76,9 +77,13 @@ def by_topic(printed: Printed) -> dict[Topic, tuple[dict[str, str], list[str]]]:
     return dict(found)
 
 
-def log_lines(printed: Printed) -> list[str]:
-    """The run for its log: one line for each publication, and annotations for what needs a person."""
-    return [*map(_result_line, printed.results), *map(_diagnostic_line, printed.diagnostics)]
+def log_lines(printed: Printed, folder: str = "") -> list[str]:
+    """The run for its log: one line for each publication, and annotations for what needs a person.
+
+    `folder` is where the scheduler's files are below the top of the repository.
+    """
+    problems = [_diagnostic_line(problem, folder) for problem in printed.diagnostics]
+    return [*map(_result_line, printed.results), *problems]
 
 
 def _result_line(result: Mapping[str, Any]) -> str:
@@ -88,11 +93,16 @@ def _result_line(result: Mapping[str, Any]) -> str:
     return command("error", message, title="Not published")
 
 
-def _diagnostic_line(problem: Mapping[str, Any]) -> str:
+def _diagnostic_line(problem: Mapping[str, Any], folder: str) -> str:
     message = f"{problem['message']} [{problem['code']}]"
     if problem.get("hint"):
         message += f"\n{problem['hint']}"
-    places = {"file": problem.get("file"), "line": problem.get("line"), "col": problem.get("column")}
+    file = problem.get("file")
+    places = {
+        "file": file and path_below(folder, file),
+        "line": problem.get("line"),
+        "col": problem.get("column"),
+    }
     return command(problem["severity"], message, **{key: place for key, place in places.items() if place})
 
 

@@ -26,7 +26,7 @@ def annotations_text(
 ) -> str:
     """Workflow commands for what GitHub shows, then every diagnostic as text; empty where there are none.
 
-    `folder` is the repository of schedules below the workspace (`-C`), with forward slashes.
+    `folder` is where the files are below the top of the git repository, with forward slashes.
     """
     if not diagnostics:
         return ""
@@ -68,6 +68,8 @@ def _message(fault: Diagnostic) -> str:
 
 
 def path_below(folder: str, file: str) -> str:
-    """A file's path from the root of the workspace."""
-    folder = folder.strip("/")
-    return file if folder in ("", ".") else f"{folder.removeprefix('./')}/{file}"
+    """A file's path from the top of the repository; that of the folder for `.`, the folder as a whole."""
+    folder = folder.strip("/").removeprefix("./")
+    if folder in ("", "."):
+        return file
+    return folder if file == "." else f"{folder}/{file}"

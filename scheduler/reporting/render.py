@@ -37,9 +37,11 @@ def for_validate(
     texts: Mapping[str, str],
     *,
     colour: bool,
+    folder: Callable[[], str],
     rules_page: Callable[[], str | None],
 ) -> str:
-    """`validate`: every diagnostic, and the totals."""
+    """`validate`: every diagnostic, and the totals. `folder` gives where the files are below the top of the
+    git repository."""
     found = reconciled.diagnostics
     if form == "json":
         from scheduler.reporting.json_output import validation_json
@@ -48,11 +50,13 @@ def for_validate(
     if form == "sarif":
         from scheduler.reporting.sarif import sarif_json
 
-        return sarif_json(found, version=__version__, rules_page=rules_page()).decode() + "\n"
+        log = sarif_json(found, version=__version__, folder=folder(), rules_page=rules_page())
+        return log.decode() + "\n"
     if form == "github":
         from scheduler.reporting.annotations import annotations_text
 
-        return annotations_text(found, texts, colour=colour) + "\n" + _summary(reconciled, colour=False)
+        text = annotations_text(found, texts, folder=folder(), colour=colour)
+        return text + "\n" + _summary(reconciled, colour=False)
     return _problems(found, texts, colour=colour) + _summary(reconciled, colour=colour)
 
 

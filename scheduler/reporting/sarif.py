@@ -28,8 +28,8 @@ _INDEX: Mapping[str, int] = {code: index for index, code in enumerate(CATALOGUE)
 def sarif_json(
     diagnostics: Sequence[Diagnostic], *, version: str, folder: str = "", rules_page: str | None = None
 ) -> bytes:
-    """The log of one run. `version` is the program's; `folder` is where the files are below the workspace;
-    `rules_page` is the address of docs/rules.md, to which each rule links."""
+    """The log of one run. `version` is the program's; `folder` is where the files are below the top of the
+    git repository; `rules_page` is the address of docs/rules.md, to which each rule links."""
     shown = sorted(diagnostics, key=lambda fault: not fault.is_error)[:MOST_RESULTS]
     run: dict[str, Any] = {
         "tool": {

@@ -361,6 +361,23 @@ def test_the_log_has_a_line_a_schedule_and_annotations_for_what_needs_a_person(
     assert "| error | `waves/a,b.yaml:7:5` | `too close [min-gap]` |" in step.read_text()
 
 
+def test_in_a_folder_of_the_repository_the_log_names_paths_from_its_top(
+    home: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "media").mkdir()
+    late = {"severity": "warning", "code": "past", "message": "late", "file": "waves/a.yaml", "line": 2}
+    told = {"version": 1, "results": [], "diagnostics": [late, late | {"file": ".", "line": None}]}
+    (tmp_path / "run.json").write_text(json.dumps(told))
+    arguments = ["report", "--exit-code", "0", "--tick-gap", "2h", str(tmp_path / "run.json")]
+    assert main([*arguments, "-C", str(tmp_path / "media")]) == 0
+    wanted = ["::warning file=media/waves/a.yaml,line=2::late [past]", "::warning file=media::late [past]"]
+    assert capsys.readouterr().out.splitlines()[:2] == wanted
+    monkeypatch.chdir(tmp_path / "media")  # where a step has it as its working directory
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == wanted
+
+
 def test_a_summary_that_is_too_long_is_cut_in_bytes(tmp_path: Path, step: Path) -> None:
     (tmp_path / "plan.md").write_text("ä line\n" * 200_000)
     assert main(["summary", str(tmp_path / "plan.md")]) == 0

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
 import pytest
+from git_repository import git
 from hypothesis import given
+from miniature import Miniature
 from reporting import HOSTILE, diagnostics, hidden
 
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
-from scheduler.reporting.annotations import annotations_text
+from scheduler.reporting.annotations import annotations_text, path_below
 from scheduler.reporting.diagnostics_text import diagnostics_text
 
 COMMAND = re.compile(r"::(error|warning|notice) ([^:]*)::(.*)")
@@ -30,6 +34,34 @@ def test_a_repository_below_the_workspace_is_named_in_the_path() -> None:
         first = annotations_text([problem], {}, folder=folder).splitlines()[0]
         assert first == "::warning file=videos/de/waves/a.yaml,line=1,col=1,title=past::late"
     assert "file=waves/a.yaml" in annotations_text([problem], {}, folder=".")
+
+
+def test_a_problem_of_the_folder_as_a_whole_is_at_the_folder() -> None:
+    assert path_below("media", ".") == "media"
+    assert path_below("", ".") == "."
+
+
+def test_in_a_folder_of_a_repository_annotations_and_sarif_name_paths_from_its_top(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    mini = Miniature(tmp_path / "media/de").write({"waves/w.yaml": "chanels: []\n"})
+    assert "::error file=media/de/waves/w.yaml,line=1" in mini.run("validate", "--format", "github").out
+    assert _sarif_uri(mini) == "media/de/waves/w.yaml"
+
+
+def test_at_the_top_of_a_repository_and_outside_of_any_paths_are_as_they_were(tmp_path: Path) -> None:
+    mini = Miniature(tmp_path / "media").write({"waves/w.yaml": "chanels: []\n"})
+    workspace = str(tmp_path)
+    assert _sarif_uri(mini) == "waves/w.yaml"
+    assert _sarif_uri(mini, GITHUB_WORKSPACE=workspace) == "media/waves/w.yaml"  # checked out without git
+    git(mini.root, "init", "-q")
+    assert _sarif_uri(mini, GITHUB_WORKSPACE=workspace) == "waves/w.yaml"  # `path: media` of the checkout
+
+
+def _sarif_uri(mini: Miniature, **environ: str) -> str:
+    log = json.loads(mini.run("validate", "--format", "sarif", **environ).out)
+    places = [place for result in log["runs"][0]["results"] for place in result["locations"]]
+    uri: str = places[0]["physicalLocation"]["artifactLocation"]["uri"]
+    return uri
 
 
 def test_properties_are_escaped_by_the_runners_rules() -> None:
