@@ -1,7 +1,8 @@
 """The files of the repository, the commit they come from, and git: the only wing that touches the work tree.
 
 `source` is the text of one file; `reading` and `writing` are the disk; `git` runs the one program; `remote`
-asks for the tip of the branch; `origin` says who wrote a line.
+asks for the tip of the branch; `sparse` reads what git keeps off the disk, both through `git_objects`;
+`origin` says who wrote a line.
 
 Imports: `times`, `errors`, `diagnostics`.
 """

@@ -30,7 +30,9 @@ def read_sources(root: Path | str) -> list[Source]:
     Raises Error where `root` holds neither waves nor channels.
     """
     top = os.fspath(root)
-    if not any(os.path.isdir(f"{top}/{folder}") for _, folder in FOLDERS):  # noqa: PTH112 - no pathlib here
+    kept_off = _kept_off_disk(top)
+    declares = {source.kind for source in kept_off} & {"wave", "channel"}
+    if not declares and not any(os.path.isdir(f"{top}/{folder}") for _, folder in FOLDERS):  # noqa: PTH112
         raise Error(
             f"{root} has neither a folder waves/ nor a folder channels/",
             hint="go to the repository's top folder, or name it with -C",
@@ -39,11 +41,54 @@ def read_sources(root: Path | str) -> list[Source]:
     for kind, folder in FOLDERS:
         if os.path.lexists(f"{top}/{folder}"):
             sources += _read_folder(kind, f"{top}/{folder}", folder)
-    names = [name for name in (SETTINGS, SETTINGS_TOO) if os.path.lexists(f"{top}/{name}")]
-    if len(names) == 2:
+    sources += (
+        _read_file("scheduler", f"{top}/{name}", name)
+        for name in (SETTINGS, SETTINGS_TOO)
+        if os.path.lexists(f"{top}/{name}")
+    )
+    if kept_off:
+        from scheduler.checkout.git_objects import place
+
+        # by file: one that git has just put on the disk is there twice
+        by_file = {source.file: source for source in [*kept_off, *sources]}
+        sources = sorted(by_file.values(), key=lambda source: place(source.file))
+    if [source.file for source in sources[-2:]] == [SETTINGS, SETTINGS_TOO]:
         fault = f"{SETTINGS} and {SETTINGS_TOO} are both there: keep one of them"
-        return [*sources, Source("scheduler", SETTINGS_TOO, fault=fault)]
-    return [*sources, *(_read_file("scheduler", f"{top}/{name}", name) for name in names)]
+        return [*sources[:-2], Source("scheduler", SETTINGS_TOO, fault=fault)]
+    return sources
+
+
+def _kept_off_disk(top: str) -> list[Source]:
+    """What a sparse checkout keeps off the disk (`sparse.read_kept_off`).
+
+    A fast path: almost no clone has anything of this kind, and starting git takes longer than an idle run. An
+    index of version 2 cannot mark a file as kept off, unless it shares entries with another file.
+    tests/checkout/test_sparse.py holds it equal to asking git each time.
+    """
+    if not _may_keep_off(top):
+        return []
+    from scheduler.checkout.sparse import read_kept_off
+
+    return read_kept_off(top)
+
+
+def _may_keep_off(top: str) -> bool:
+    above = top_of(top)
+    if above is None:
+        return False
+    folder = f"{above}/.git"
+    try:
+        if os.path.isfile(folder):  # noqa: PTH113 - a submodule or a linked work tree
+            with open(folder, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+                folder = os.path.join(above, file.readline().removeprefix("gitdir: ").rstrip("\n"))  # noqa: PTH118
+        with open(f"{folder}/index", "rb", buffering=0) as file:  # noqa: PTH123
+            beginning = file.read(8)
+        is_shared = any(name.startswith("sharedindex.") for name in os.listdir(folder))  # noqa: PTH208
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # git says why it cannot be read
+    return is_shared or beginning[4:] != b"\0\0\0\2"
 
 
 def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:

@@ -43,7 +43,14 @@ def replace(root: Path, file: str, before: bytes | None, after: bytes) -> None:
     Raises ScheduleError where the file is not `before` any more, or cannot be written.
     """
     path = root / file
-    if _content(path, file) != before:
+    found = _content(path, file)
+    if found is None and before is not None:
+        folder = path.parent.relative_to(root)
+        raise ScheduleError(
+            f"{file} is not on the disk, so it cannot be edited; nothing was written",
+            hint=f"if this is a sparse checkout, run `git sparse-checkout add {folder}`",
+        )
+    if found != before:
         raise ScheduleError(f"{file} was changed meanwhile; nothing was written", hint="try it again")
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
