@@ -6,7 +6,7 @@ lost race it decides again from the start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -19,9 +19,10 @@ from scheduler.delivery.queue.sqlite import SqliteQueue, lease_of
 from scheduler.desired.declarations import Declarations
 from scheduler.editing import Proposal, Retry, View
 from scheduler.errors import Error, LostRace, ScheduleError, StateError
+from scheduler.planning.rows import Row
 from scheduler.reporting.explain import ShownSchedule, explain
 from scheduler.state.intent import key_of
-from scheduler.state.record import Lease, Record
+from scheduler.state.record import Lease, Record, State
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +34,12 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retried(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of a retry: the record as it was saved, and what happens next, in a sentence."""
+    """The outcome of a retry: what was saved, and why the rest cannot be retried, in the order asked for."""
 
-    retry: Retry
-    next: str
+    retries: Sequence[Retry]
+    next: Mapping[str, str]
+    """By id: what happens next, in a sentence."""
+    refused: Sequence[ScheduleError]
 
 
 def current_view(repository: Repository) -> View:
@@ -74,12 +77,15 @@ def change(repository: Repository, propose: Callable[[View], Proposal], *, commi
 # --- the state ----------------------------------------------------------------------------------------
 
 
-def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried:
-    """Make a failed schedule pending again, to be sent however late.
+def retry(
+    repository: Repository, names: Sequence[str], *, failed: bool = False, resend: bool = False
+) -> Retried:
+    """Make failed schedules pending again, to be sent however late; all that can be is saved at once.
 
-    Raises ScheduleError where that is refused; StateError where the state cannot be saved, or would be lost
-    with this machine (on GitHub Actions); RunRefused where this checkout is older than the state or the clock
-    is wrong.
+    A name is an id, `wave:ID`, `channel:ID`, `tag:TAG` or a group; `failed` adds all that failed. Raises
+    ScheduleError where scheduler.yaml cannot be read; StateError where the state cannot be saved, or would be
+    lost with this machine (on GitHub Actions); RunRefused where this checkout is older than the state or the
+    clock is wrong.
     """
     settings = repository.settings()
     if settings is None:
@@ -96,38 +102,65 @@ def retry(repository: Repository, name: str, *, resend: bool = False) -> Retried
         view = editing.view_of(
             ports.sources(), snapshot.state, archive, repository.clock.now(), ports.surroundings()
         )
-        retried = _retried(view, name, resend=resend)
-        schedules = {**snapshot.state.schedules, retried.schedule_id: retried.record}
-        state = msgspec.structs.replace(
-            snapshot.state, schedules=schedules, serial=snapshot.state.serial + 1, idle=None
-        )
-        after = editing.view_of(view.sources, state, archive, view.now, view.surroundings)
-        _demand_free(after, retried.schedule_id)
+        wanted, refused = _retries(view, names, failed=failed, resend=resend)
+        done, after, held_back = _unblocked(view, wanted)
+        refused += held_back
+        if not done:
+            return Retried(retries=(), next={}, refused=refused)
+        records = {each.schedule_id: each.record for each in done}
+        state = msgspec.structs.replace(_with(snapshot.state, records), serial=snapshot.state.serial + 1)
         try:
-            ports.store.save(state, snapshot, commit_messages.retry(retried.schedule_id, retried.record))
+            ports.store.save(state, snapshot, commit_messages.retry(records))
         except LostRace:
             repository.clock.back_off(min(attempt, 6))
             continue
-        row = after.rows[retried.schedule_id]
-        return Retried(retry=retried, next=explain(after.reconciled, row, retried.record))
+        follows = {
+            each.schedule_id: explain(after.reconciled, after.rows[each.schedule_id], each.record)
+            for each in done
+        }
+        return Retried(retries=done, next=follows, refused=refused)
     raise StateError("other runs saved the state first each time; nothing was written", hint="try again")
 
 
-def _demand_free(after: View, schedule_id: str) -> None:
-    """Refuse a retry that a rule would hold back: it would only be missed later."""
-    code = after.reconciled.blocked.get(schedule_id)
-    if code is not None:
-        raise ScheduleError(
-            f"{schedule_id} would not be sent: it breaks the rule [{code}]",
-            [f for f in after.reconciled.diagnostics if f.code == code],
-            hint="fix that first",
-        )
-
-
-def _retried(view: View, name: str, *, resend: bool) -> Retry:
-    row = editing.find_schedule(view, name)
+def _retries(
+    view: View, names: Sequence[str], *, failed: bool, resend: bool
+) -> tuple[list[Retry], list[ScheduleError]]:
+    """Each is decided as if the ones before it were saved: two slots may want the same video of a lineup."""
     assert view.state is not None, "the view was made from a state"
     known = {**view.archive, **view.state.schedules}
+    all_failed = failed and not names
+    rows = {
+        row.schedule_id: row for row in view.rows.values() if all_failed and row.record.status == "failed"
+    }
+    refused: list[ScheduleError] = []
+    for name in names:
+        try:
+            found = editing.named(view, name)
+        except ScheduleError as problem:
+            refused.append(problem)
+            continue
+        if failed or not editing.is_single(name):
+            found = [row for row in found if row.record.status == "failed"]
+        rows |= {row.schedule_id: row for row in found}
+        if not found and not failed:
+            nothing = f"nothing of {name} failed, so there is nothing to retry"
+            refused.append(
+                ScheduleError(nothing, hint="run `scheduler list --status failed` to see what failed")
+            )
+    retries = []
+    for row in rows.values():
+        try:
+            retried = _retried(view, row, known, resend=resend)
+        except ScheduleError as problem:
+            refused.append(problem)
+        else:
+            known[retried.schedule_id] = retried.record
+            retries.append(retried)
+    return retries, refused
+
+
+def _retried(view: View, row: Row, known: Mapping[str, Record], *, resend: bool) -> Retry:
+    assert view.state is not None, "the view was made from a state"
     record = known.get(row.schedule_id)
     if record is None:
         if row.recorded:
@@ -151,6 +184,31 @@ def _retried(view: View, name: str, *, resend: bool) -> Retry:
         now=view.now,
         resend=resend,
     )
+
+
+def _with(state: State, records: Mapping[str, Record]) -> State:
+    return msgspec.structs.replace(state, schedules={**state.schedules, **records}, idle=None)
+
+
+def _unblocked(view: View, retries: list[Retry]) -> tuple[list[Retry], View, list[ScheduleError]]:
+    """The retries that no rule holds back, the view after them, and what holds back the others."""
+    assert view.state is not None, "the view was made from a state"
+    state = _with(view.state, {each.schedule_id: each.record for each in retries})
+    after = editing.view_of(view.sources, state, view.archive, view.now, view.surroundings)
+    blocked = after.reconciled.blocked
+    refused = [
+        ScheduleError(
+            f"{each.schedule_id} would not be sent: it breaks the rule [{blocked[each.schedule_id]}]",
+            [f for f in after.reconciled.diagnostics if f.code == blocked[each.schedule_id]],
+            hint="fix that first",
+        )
+        for each in retries
+        if each.schedule_id in blocked
+    ]
+    if not refused:
+        return retries, after, []
+    kept, after, _ = _unblocked(view, [each for each in retries if each.schedule_id not in blocked])
+    return kept, after, refused
 
 
 # --- reading ------------------------------------------------------------------------------------------

@@ -313,8 +313,12 @@ class SchedulingService:
         """
         name = service_arguments.text("schedule_id", schedule_id)
         again = service_arguments.flag("resend", resend)
-        retried = operations.retry(self._repository(), name, resend=again)
-        return self.get_schedule(retried.retry.schedule_id)
+        if not editing.is_single(name):
+            editing.find_schedule(self._view(), name)  # raises: it is a wave, a channel or a group
+        retried = operations.retry(self._repository(), [name], resend=again)
+        for problem in retried.refused:
+            raise problem
+        return self.get_schedule(retried.retries[0].schedule_id)
 
     # --- executing ------------------------------------------------------------------------------------
 
@@ -403,7 +407,7 @@ class SchedulingService:
     def _edit_one(self, schedule_id: str, propose: Callable[[View, str], Proposal]) -> Publication:
         """Edit one publication. Returns it as it is after the edit."""
         name = service_arguments.text("schedule_id", schedule_id)
-        if name.count("/") == 0 or (name.count("/") == 1 and ":" not in name):
+        if not editing.is_single(name):
             editing.find_schedule(self._view(), name)  # raises: it is a wave, a channel or a group
         proposal = self._change(lambda view: propose(view, name))
         return _publication(editing.find_schedule(proposal.edited, proposal.target))

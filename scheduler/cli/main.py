@@ -84,20 +84,20 @@ def guarded(command: F) -> F:
     return run  # type: ignore[return-value]  # the same signature, which `wraps` cannot express
 
 
-def _print_error(problem: Error) -> None:
+def print_problem(problem: Error) -> None:
+    """Print an exception of this package to standard error: its diagnostics, its message, its hint."""
+    from scheduler.reporting.diagnostics_text import diagnostics_text
     from scheduler.reporting.terminal import visible
 
+    if isinstance(problem, ScheduleError) and problem.diagnostics:
+        click.echo(diagnostics_text(problem.diagnostics, {}) + "\n", err=True)
     click.echo(f"error: {visible(problem.message)}", err=True)
     if problem.hint:
         click.echo(f"hint: {visible(problem.hint)}", err=True)
 
 
 def _fail(problem: Error) -> NoReturn:
-    from scheduler.reporting.diagnostics_text import diagnostics_text
-
-    if isinstance(problem, ScheduleError) and problem.diagnostics:
-        click.echo(diagnostics_text(problem.diagnostics, {}) + "\n", err=True)
-    _print_error(problem)
+    print_problem(problem)
     if isinstance(problem, (StateError, QueueError)):
         sys.exit(BROKEN)
     sys.exit(PROBLEMS if isinstance(problem, (RunRefused, ScheduleError)) else USAGE)
@@ -357,7 +357,7 @@ def _run(context: Context, runner: Runner, *, hold: int | None, watch: bool, dur
         signal.signal(number, lambda *_: context.clock.end())
     try:
         if watch:
-            return hold_and_watch.watch(runner, duration, _print_error, _Log(context).show)
+            return hold_and_watch.watch(runner, duration, print_problem, _Log(context).show)
         return hold_and_watch.hold(runner, hold) if hold is not None else runner.reconcile_once()
     finally:
         report = runner.report

@@ -37,9 +37,11 @@ def outcomes(before: Mapping[str, Record], after: Mapping[str, Record]) -> str:
     return _message("Record " + ", ".join(f"{n} {status}" for status, n in counts.items()), lines)
 
 
-def retry(schedule_id: str, record: Record) -> str:
-    """`Retry spring/teaser/alpha`, and why."""
-    return _message(f"Retry {schedule_id}", [record.history[-1].why] if record.history else [])
+def retry(retried: Mapping[str, Record]) -> str:
+    """`Retry spring/teaser/alpha`, or `Retry 3 publications`, and a line for each with its reason."""
+    lines = [f"{i}: {record.history[-1].why if record.history else ''}" for i, record in retried.items()]
+    title = next(iter(retried)) if len(retried) == 1 else f"{len(retried)} publications"
+    return _message(f"Retry {title}", lines)
 
 
 def edit(verb: str, target: str, reason: str | None, schedule_ids: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from scheduler.editing.pausing import cancel, pause, resume
 from scheduler.editing.preview import View, view_of
 from scheduler.editing.proposal import Effect, Proposal, Refused, RemainingPause, Verb
 from scheduler.editing.retrying import MayBePublished, Retry, retry
-from scheduler.editing.targets import Target, find_schedule, resolve
+from scheduler.editing.targets import Target, find_schedule, is_single, named, resolve
 
 __all__ = [
     "Effect",
@@ -37,7 +37,9 @@ __all__ = [
     "create_group",
     "create_one_off",
     "find_schedule",
+    "is_single",
     "move",
+    "named",
     "pause",
     "resolve",
     "resume",

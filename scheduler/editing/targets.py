@@ -113,6 +113,39 @@ def find_schedule(view: View, text: str) -> Row:
     )
 
 
+def is_single(text: str) -> bool:
+    """Whether a name has the form of one schedule's id: `wave/group/channel`, or `channel/time`."""
+    slashes = text.count("/")
+    return slashes > 1 or (slashes == 1 and ":" in text)
+
+
+def named(view: View, text: str) -> list[Row]:
+    """The schedules of `wave:ID`, `channel:ID`, `tag:TAG` or a group, or the one schedule of that id.
+
+    What is recorded counts, whether it is still declared or not. Raises ScheduleError, with a suggestion,
+    where there is nothing of that name.
+    """
+    if is_single(text):
+        return [find_schedule(view, text)]
+    kind, _, name = text.partition(":")
+    rows = view.rows.values()
+    if kind == "tag":
+        channels = view.declared.channels
+        tagged = {channel for channel, spec in channels.items() if name in spec.tags}
+        if not tagged:
+            known = sorted({tag for spec in channels.values() for tag in spec.tags})
+            raise ScheduleError(
+                f"no channel has the tag {quoted(name)}", hint=_suggestion(name, known, "the tags are")
+            )
+        return [row for row in rows if row.record.channel_id in tagged]
+    of = {"wave": "wave_id", "channel": "channel_id"}.get(kind, "coordination_group_id")
+    wanted = text if of == "coordination_group_id" else name
+    found = [row for row in rows if getattr(row.record, of) == wanted]
+    if not found:
+        resolve(view, text)  # raises where nothing of that name is declared either
+    return found
+
+
 def _instant(text: str) -> Instant | None:
     try:
         return read_time(text)

@@ -624,14 +624,80 @@ def test_resend_of_what_was_never_sent_is_a_plain_retry(desk: Miniature, github:
         ("spring/teaser/beta", "is completed: only a failed schedule can be retried"),
         ("spring/premiere-4k/gamma", "is pending: only a failed schedule can be retried"),
         ("spring/teaser/gama", "has no channel 'gama'"),
-        ("wave:spring", "is a wave, not a single schedule"),
+        ("wave:sprin", "wave 'sprin' is not declared"),
+        ("wave:spring", "nothing of wave:spring failed, so there is nothing to retry"),
+        ("spring/premiere-4k", "nothing of spring/premiere-4k failed"),
+        ("tag:delay", "no channel has the tag 'delay'"),
+        ("spring", "did you mean wave:spring?"),
     ],
 )
-def test_only_one_failed_schedule_is_retried(
+def test_what_did_not_fail_is_not_retried(
     desk: Miniature, github: GitHub, schedule_id: str, words: str
 ) -> None:
-    fail(desk, github)
+    if schedule_id != "wave:spring":
+        fail(desk, github)
     assert words in do(desk, "retry", schedule_id, now="2026-03-01T18:05:00Z", code=1).err
+
+
+def test_several_are_retried_at_once_and_what_cannot_be_is_reported(desk: Miniature, github: GitHub) -> None:
+    github.repository("acme/beta").faults.append(Fault(status=422, body={"message": "no workflow"}))
+    fail(desk, github)
+    ids = ("spring/teaser/alpha", "spring/teaser/gama", "spring/premiere-4k/gamma", "spring/teaser/beta")
+    serial = desk.state["serial"]
+    outcome = do(desk, "retry", *ids, now="2026-03-01T18:05:00Z", code=1)
+    assert [line for line in outcome.out.splitlines() if line.endswith(" is pending again.")] == [
+        "spring/teaser/alpha is pending again.",
+        "spring/teaser/beta is pending again.",
+    ]
+    assert [line for line in outcome.err.splitlines() if line.startswith("error: ")] == [
+        "error: group spring/teaser has no channel 'gama'",
+        "error: spring/premiere-4k/gamma is pending: only a failed schedule can be retried",
+    ]
+    assert desk.state["serial"] == serial + 1, "all are saved at once"
+    tick(desk, "2026-03-01T18:06:00Z")
+    assert desk.statuses["spring/teaser/alpha"] == desk.statuses["spring/teaser/beta"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        ["wave:spring"],
+        ["spring/teaser"],
+        ["channel:alpha"],
+        ["tag:main"],
+        ["--failed"],
+        ["--failed", "wave:spring"],
+    ],
+)
+def test_what_failed_of_a_wave_a_group_a_channel_or_a_tag_is_retried(
+    desk: Miniature, github: GitHub, targets: list[str]
+) -> None:
+    desk.channels("alpha", tags="[main]")
+    fail(desk, github)
+    outcome = do(desk, "retry", *targets, now="2026-03-01T18:05:00Z")
+    retried = [line.split()[0] for line in outcome.out.splitlines() if line.endswith(" is pending again.")]
+    missed = ["daily/2026-02-25T17:00:00Z", "daily/2026-02-27T17:00:00Z"] if targets == ["--failed"] else []
+    assert retried == [*missed, "spring/teaser/alpha"]
+    assert {desk.statuses[schedule_id] for schedule_id in retried} == {"pending"}
+
+
+def test_where_nothing_failed_a_retry_of_all_that_failed_does_nothing(desk: Miniature) -> None:
+    before = desk.state
+    for targets in (["--failed"], ["--failed", "wave:spring"], ["--failed", "spring/teaser/beta"]):
+        assert do(desk, "retry", *targets).out == "Nothing failed, so there is nothing to retry.\n"
+    assert desk.state == before
+    assert "give at least one TARGET, or --failed" in do(desk, "retry", code=2).err
+
+
+def test_what_a_rule_holds_back_does_not_hold_back_the_other_retries(desk: Miniature, github: GitHub) -> None:
+    github.repository("acme/beta").faults.append(Fault(status=422, body={"message": "no workflow"}))
+    fail(desk, github)
+    desk.channels("alpha", active="false")
+    outcome = do(desk, "retry", "wave:spring", now="2026-03-01T18:05:00Z", code=1)
+    assert "spring/teaser/alpha would not be sent: it breaks the rule [inactive-channel]" in outcome.err
+    assert "spring/teaser/beta is pending again." in outcome.out
+    assert desk.statuses["spring/teaser/alpha"] == "failed (rejected)"
+    assert desk.statuses["spring/teaser/beta"] == "pending"
 
 
 def test_what_is_no_longer_declared_is_not_retried(desk: Miniature, github: GitHub) -> None:
@@ -719,10 +785,8 @@ def test_retries_that_race_are_decided_again(desk: Miniature, github: GitHub, tm
     clock = Clock(read_time("2026-03-01T18:05:00Z"))
 
     def retry() -> None:
-        try:
-            operations.retry(Repository(desk.root, desk.environ, clock), "spring/teaser/alpha")
-        except ScheduleError as problem:
-            errors.append(str(problem))
+        done = operations.retry(Repository(desk.root, desk.environ, clock), ["spring/teaser/alpha"])
+        errors.extend(str(problem) for problem in done.refused)
 
     threads = [threading.Thread(target=retry) for _ in range(4)]
     for thread in threads:

@@ -141,11 +141,9 @@ def retry_of(schedule_id: str, *, resend: bool) -> Callable[[Process], None]:
             clock=ports.clock,
             demand_right_clock=lambda: None,
         )
-        try:
-            operations.retry(cast("Repository", repository), schedule_id)
-        except MayBePublished:
-            if resend:
-                operations.retry(cast("Repository", repository), schedule_id, resend=True)
+        done = operations.retry(cast("Repository", repository), [schedule_id])
+        if resend and any(isinstance(problem, MayBePublished) for problem in done.refused):
+            operations.retry(cast("Repository", repository), [schedule_id], resend=True)
 
     return work
 
