@@ -51,6 +51,14 @@ _GITHUB = {
     "GITHUB_STEP_SUMMARY": "The file of the job's summary, for `python -m scheduler.actions`.",
     "GITHUB_WORKFLOW_REF": "The workflow whose runs are ticks, for `python -m scheduler.actions report`.",
 }
+_NETWORK = {
+    "HTTPS_PROXY": "`http://USER:PASSWORD@HOST:PORT`: the proxy for all that goes to GitHub; also `https_proxy`, which "
+    "wins, and `ALL_PROXY` where neither is set. It is only ever asked to `CONNECT`.",
+    "NO_PROXY": "What is reached directly, separated by commas: names (each with all names below it), addresses, "
+    "networks (`10.0.0.0/8`), `*`; each may end with a port. Also `no_proxy`, which wins.",
+    "SSL_CERT_FILE": "A PEM file of the certificates to trust, in the place of the system's. Git gets it as "
+    "`GIT_SSL_CAINFO`, where that is not set.",
+}
 _WORKFLOWS = {
     "SCHEDULER_HOLD": "`15m`: how far ahead a tick waits for what falls due.",
     "SCHEDULER_TIMEOUT_MINUTES": "`30`: when a tick is ended; must be more than the hold.",
@@ -93,6 +101,11 @@ def page() -> str:
         ("Switches of the operator", "", _SWITCHES),
         ("On GitHub Actions", "GitHub sets these; elsewhere only the first is worth setting.", _GITHUB),
         (
+            "Network",
+            "For what goes to GitHub: [behind a proxy](../setting-up-on-github.md#behind-a-proxy).",
+            _NETWORK,
+        ),
+        (
             "Variables and secrets of the workflows",
             "Set in the settings of the repository, where `SCHEDULER_ALLOW` and `SCHEDULER_PAUSED` are variables too. "
             "[Setting up on GitHub](../setting-up-on-github.md) says how.",
@@ -118,7 +131,12 @@ def _in_code() -> set[str]:
     found: set[str] = set()
     for file in PACKAGE.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
-        found |= set(re.findall(r"\b(?:SCHEDULER|GITHUB)_[A-Z_]*[A-Z]\b|\bNO_COLOR\b", text))
+        found |= set(
+            re.findall(
+                r"\b(?:SCHEDULER|GITHUB)_[A-Z_]*[A-Z]\b|\bNO_COLOR\b|\bHTTPS_PROXY\b|\bNO_PROXY\b|\bSSL_CERT_FILE\b",
+                text,
+            )
+        )
         for prefix, names in re.findall(r'f"(GITHUB_)\{name\}".*? for name in \(([^)]*)\)', text, re.DOTALL):
             found |= {prefix + name for name in re.findall(r'"([A-Z_]+)"', names)}
     for file in sorted(WORKFLOWS.glob("*.yml")):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from scheduler.checkout.reading import FROM_A_HOOK
+from scheduler.checkout.reading import environment_for_git
 from scheduler.errors import StateError
 
 _QUIET = (
@@ -27,6 +27,7 @@ LOCAL = 30.0
 """Seconds that any other command may take: in a partial clone, any of them may fetch what is missing."""
 _GRACE = 2  # seconds in which a git that was asked to stop can remove its lock files
 _USERINFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
+_PROXY_USER = re.compile(r"(?i)(?<=proxy syntax in ')[^']*@")
 _QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
 _AUTHORIZATION = re.compile(r"(?i)\b(authorization:\s*\S+\s+)\S+")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -53,7 +54,8 @@ class Output(NamedTuple):
 
 def scrubbed(text: str) -> str:
     """The text without users, passwords and queries in URLs, credentials in headers, control characters."""
-    text = _AUTHORIZATION.sub(r"\1***", _QUERY.sub(r"\1***", _USERINFO.sub("***@", text)))
+    text = _QUERY.sub(r"\1***", _PROXY_USER.sub("***@", _USERINFO.sub("***@", text)))
+    text = _AUTHORIZATION.sub(r"\1***", text)
     return _CONTROL.sub("", text.replace("\r", "\n"))
 
 
@@ -125,11 +127,11 @@ class Git:
 def _environment() -> dict[str, str]:
     kept = {
         name: value
-        for name, value in os.environ.items()
-        if name not in FROM_A_HOOK and not name.startswith(("GIT_TRACE", "GIT_CURL_VERBOSE"))
+        for name, value in environment_for_git().items()
+        if not name.startswith(("GIT_TRACE", "GIT_CURL_VERBOSE"))
     }
     kept.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
-    return kept | {"LC_ALL": "C", "LANGUAGE": "", "GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never"}
+    return kept | {"LANGUAGE": "", "GCM_INTERACTIVE": "never"}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -148,6 +150,10 @@ def hint_for(words: str) -> str | None:
         return f"run as the owner of the folder, or run `git config --global --add safe.directory {path[1]}`"
     if "promisor" in words or "time limit" in words:
         return "this clone fetches files when they are needed: check the network and `git remote -v`"
+    if "CONNECT" in words or "proxy" in words.lower():
+        return "git goes through the proxy in HTTPS_PROXY: check it, its user name and password, and NO_PROXY"
+    if "certificate" in words:
+        return "set SSL_CERT_FILE to a file with the certificate of the CA that issued the server's"
     if "not a git repository" in words:
         return "a state on a branch needs a git work tree at -C; a state in a file needs none"
     if "No space left" in words:

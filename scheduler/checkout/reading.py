@@ -184,12 +184,19 @@ FROM_A_HOOK = frozenset(
 Ancestry = Literal["same", "newer", "older", "unrelated", "unknown"]
 
 
+def environment_for_git() -> dict[str, str]:
+    """This process's environment for a quiet git that trusts SSL_CERT_FILE, as all else does."""
+    kept = {name: value for name, value in os.environ.items() if name not in FROM_A_HOOK}
+    if kept.get("SSL_CERT_FILE"):
+        kept.setdefault("GIT_SSL_CAINFO", kept["SSL_CERT_FILE"])
+    return kept | {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+
+
 def git(root: Path | str, *arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
     """Run git in `root`, quietly and without prompts. Raises OSError where there is no git."""
     import subprocess  # late: an idle tick does without
 
-    environment = {name: value for name, value in os.environ.items() if name not in FROM_A_HOOK}
-    environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    environment = environment_for_git() | {"GIT_OPTIONAL_LOCKS": "0"}
     return subprocess.run(  # noqa: S603 - a fixed program, arguments never from a shell
         ["git", "-C", str(root), *arguments],  # noqa: S607 - the operator's git
         capture_output=True,

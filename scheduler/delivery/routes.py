@@ -37,7 +37,7 @@ class Routes:
         try:
             self._dispatcher(intent)
         except Error as fault:
-            return str(fault)
+            return str(fault) if fault.hint is None else f"{fault}; {fault.hint}"
         return None
 
     def group(self, items: Iterable[tuple[T, Intent]]) -> list[tuple[Dispatcher, list[T]]]:

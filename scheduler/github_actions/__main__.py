@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scheduler.delivery.github.proxy import canonical
 from scheduler.errors import Error
 from scheduler.github_actions import issues, run_output
 from scheduler.github_actions import tick_gap as ticks
@@ -40,6 +41,7 @@ _TICKS = 30
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the commands; the exit code."""
     asked = _parser().parse_args(arguments)
+    os.environ.update(canonical(os.environ))
     try:
         _run(asked)
     except Error as failure:

@@ -6,12 +6,16 @@ raises into an ApiError.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from scheduler.delivery.github.api_url import read_api_url
+from scheduler.delivery.github.http_burst import trust
+from scheduler.delivery.github.proxy import proxy_for
 from scheduler.errors import Error
 
 # PyGithub is imported where it is used: it takes 0.2 s, and `summary` never asks GitHub anything.
@@ -48,20 +52,25 @@ class GitHubClient:
     def __init__(self, api_url: str, name: str, token: str, *, page: int = 100) -> None:
         """`api_url` is GITHUB_API_URL, `name` is owner/name, `page` the entries of one page of a listing.
 
-        Asks nothing yet. Raises Error for a wrong address and for a token that no header can carry.
+        Asks nothing yet. Raises Error for a wrong address, proxy or SSL_CERT_FILE, and for a token that no
+        header can carry.
         """
         from github import Auth, Github
         from urllib3.util import Retry
 
         if not (token.isascii() and token.isprintable()):  # the HTTP library would repeat it in its message
             raise Error("the token of this step contains a character that an HTTP header cannot carry")
+        url = read_api_url(api_url)
+        proxy_for(url, os.environ)  # `requests` reads these by itself; here each gets the clear error that it
+        trust(os.environ)  # gets everywhere
         self.name = name
         # No failed request is repeated, and the listed statuses are failures too: that is how PyGithub's
         # public API is kept from following a redirect and from polling after a 202.
         once = Retry(total=0, status_forcelist=_NOT_FOLLOWED, allowed_methods=None)
         self.api: Repository = Github(
             auth=Auth.Token(token),
-            base_url=str(read_api_url(api_url)),
+            base_url=str(url),
+            verify=os.environ.get("SSL_CERT_FILE") or True,
             timeout=_TIMEOUT,
             user_agent="wave-scheduler",
             per_page=page,
@@ -108,4 +117,8 @@ def asking(what: str) -> Iterator[None]:
         reason = getattr(next(iter(failure.args), None), "reason", None)
         if isinstance(reason, ResponseError):  # "too many 301 error responses": one is too many
             raise ApiError(f"could not {what}: GitHub redirected the request or did not finish it") from None
+        refused = re.search(r"Tunnel connection failed: (\d{3})", str(failure))
+        if refused is not None:
+            problem = f"the proxy in HTTPS_PROXY refused to connect to GitHub: HTTP {refused[1]}"
+            raise ApiError(f"could not {what}: {problem}") from None
         raise ApiError(f"could not {what}: no answer from GitHub ({type(failure).__name__})") from None

@@ -23,6 +23,7 @@ CHECKS: tuple[Callable[[Installation], Iterable[Finding]], ...] = (
     setup_checks.state,
     setup_checks.pushable_state,
     setup_checks.lasting_homes,
+    setup_checks.proxy,
     setup_checks.tokens,
     setup_checks.notifications,
     queue_checks.queue,

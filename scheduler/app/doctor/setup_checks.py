@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from scheduler.app.doctor.installation import MOST_NAMED, Installation, finding
 from scheduler.app.environment import FILE_SUFFIX
+from scheduler.delivery.github import DEFAULT_API
+from scheduler.delivery.github.api_url import read_api_url
+from scheduler.delivery.github.proxy import canonical, proxy_for
 from scheduler.diagnostics import Diagnostic
 from scheduler.errors import Error, StateError
 from scheduler.planning.plan import DEFAULT_TOKENS
@@ -104,6 +107,21 @@ def lasting_homes(installation: Installation) -> Iterator[Finding]:
         yield finding(
             "state", "home", "the state outlives this machine", "failed", str(problem), problem.hint
         )
+
+
+def proxy(installation: Installation) -> Iterator[Finding]:
+    """Reported only where a proxy is set: what was meant for all of GitHub may exempt it, or be unusable."""
+    environ, title = installation.repository.environ, "GitHub is reached through the proxy"
+    if not canonical(environ).get("https_proxy"):
+        return
+    try:
+        url = read_api_url(environ.get("GITHUB_API_URL") or DEFAULT_API)
+        found = proxy_for(url, environ)
+    except Error as problem:
+        yield finding("environment", "proxy", title, "failed", str(problem), problem.hint)
+        return
+    way = "directly: NO_PROXY exempts it" if found is None else f"through {found} ({found.variable})"
+    yield finding("environment", "proxy", title, "ok", f"{url.host} is reached {way}")
 
 
 def tokens(installation: Installation) -> Iterator[Finding]:

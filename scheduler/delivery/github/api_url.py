@@ -93,25 +93,25 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def resolve(url: ApiUrl, timeout: float) -> tuple[Sockaddr, ...]:
-    """The host's addresses, resolved in a thread because `getaddrinfo` has no timeout."""
+def resolve(host: str, port: int, timeout: float, *, only_loopback: bool) -> tuple[Sockaddr, ...]:
+    """The host's addresses, resolved in a thread because `getaddrinfo` has no timeout. Raises Unreachable."""
     found: list[Sockaddr] = []
     problem: list[str] = []
 
     def ask() -> None:
         try:
-            for family, _, _, _, address in socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM):
-                if url.scheme == "https" or _is_loopback(str(address[0])):
+            for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+                if not only_loopback or _is_loopback(str(address[0])):
                     found.append((family, address))  # type: ignore[arg-type] # never the bytes form
         except OSError as failure:
-            problem.append(f"no such host: {url.host} ({failure.strerror})")
+            problem.append(f"no such host: {host} ({failure.strerror})")
         except UnicodeError:
-            problem.append(f"no such host: {url.host}")
+            problem.append(f"no such host: {host}")
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(timeout)
     if not found:
-        late = f"no such host: {url.host} (no address within {timeout:g} s)"
+        late = f"no such host: {host} (no address within {timeout:g} s)"
         raise Unreachable(problem[0] if problem else late)
     return tuple(found)

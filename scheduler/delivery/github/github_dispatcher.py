@@ -28,6 +28,7 @@ from scheduler.delivery.github.dispatch_events import compact_json, event_of
 from scheduler.delivery.github.http_burst import ANSWER_TIMEOUT, AT_ONCE, CONNECT_TIMEOUT, HttpBurst, trust
 from scheduler.delivery.github.http_connection import Outcome, Outgoing, Reply
 from scheduler.delivery.github.preflight import inspect, readiness
+from scheduler.delivery.github.proxy import proxy_for
 from scheduler.delivery.github.queries import ApiReader, Query
 from scheduler.delivery.github.refusal_hints import forbidden_hint
 from scheduler.delivery.github.responses import Scrub, judge, refuses_run_details, scrubber, server_time
@@ -85,6 +86,7 @@ class GitHubDispatcher:
     `api_url`: GITHUB_API_URL (raises Error where it may not be used).
     `token`: from the environment variable's name in the intent to its value.
     `now`: the scheduler's clock, to which a wait that GitHub asks for is added; without it, GitHub's own.
+    `environ`: where HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are read (raises Error for an unusable value).
     The timeouts are seconds on the monotonic clock; `at_once` is a number of connections.
     """
 
@@ -94,16 +96,17 @@ class GitHubDispatcher:
         token: Callable[[str | None], str | None],
         *,
         now: Callable[[], Instant] | None = None,
+        environ: Mapping[str, str] | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
         answer_timeout: float = ANSWER_TIMEOUT,
         at_once: int = AT_ONCE,
     ) -> None:
         self._url = read_api_url(api_url)
         self._token, self._now = token, now
-        context: ssl.SSLContext | None = trust() if self._url.scheme == "https" else None
+        context: ssl.SSLContext | None = trust(environ or {}) if self._url.scheme == "https" else None
         self._new_burst = partial(
             HttpBurst, self._url, connect_timeout=connect_timeout, answer_timeout=answer_timeout,
-            context=context,
+            context=context, proxy=proxy_for(self._url, environ or {}),
         )  # fmt: skip
         self._burst = self._new_burst(at_once=at_once)
         self._secrets: set[str] = set()

@@ -17,10 +17,11 @@ import selectors
 import ssl
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from scheduler.delivery.github.api_url import ApiUrl, Sockaddr, Unreachable, resolve
 from scheduler.delivery.github.http_connection import (
+    STAGES,
     Exchange,
     HttpConnection,
     NotSent,
@@ -28,6 +29,9 @@ from scheduler.delivery.github.http_connection import (
     Outgoing,
     ResponseLost,
 )
+from scheduler.delivery.github.proxy import Proxy
+from scheduler.errors import Error
+from scheduler.wording import quoted
 
 CONNECT_TIMEOUT = 5.0
 ANSWER_TIMEOUT = 15.0
@@ -39,15 +43,30 @@ IDLE_LIMIT = 30.0
 RESOLVED_FOR = 60.0
 
 
-def trust() -> ssl.SSLContext:
-    """The trust store: the system's, or SSL_CERT_FILE and SSL_CERT_DIR."""
+def trust(environ: Mapping[str, str]) -> ssl.SSLContext:
+    """The trust store: the system's, or SSL_CERT_FILE and SSL_CERT_DIR.
+
+    Raises Error for a SSL_CERT_FILE without a certificate; OpenSSL itself would then trust nobody, silently.
+    """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    file = environ.get("SSL_CERT_FILE")
+    if file:
+        try:
+            context.load_verify_locations(cafile=file)
+        except OSError:  # ssl.SSLError is one
+            raise Error(
+                f"SSL_CERT_FILE is {quoted(file)}, which is not a readable file of PEM certificates",
+                hint="write the path of such a file, or unset SSL_CERT_FILE to trust what the system trusts",
+            ) from None
     return context
 
 
 class HttpBurst:
-    """Requests to one server. `context` may be shared between instances; it is made when first needed."""
+    """Requests to one server, through `proxy` where there is one.
+
+    `context` may be shared between instances; it is made when first needed.
+    """
 
     def __init__(
         self,
@@ -57,8 +76,10 @@ class HttpBurst:
         answer_timeout: float = ANSWER_TIMEOUT,
         at_once: int = AT_ONCE,
         context: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self.url = url
+        self.proxy = proxy
         self.connect_timeout = connect_timeout
         self.answer_timeout = answer_timeout
         self.at_once = at_once
@@ -118,16 +139,21 @@ class HttpBurst:
             self._addresses = self._resolved()
             self._resolved_at = time.monotonic()
         if self.url.scheme == "https" and self._context is None:
-            self._context = trust()
+            self._context = trust({})
         tls = self._context if self.url.scheme == "https" else None
-        return HttpConnection(self.url, self._addresses, tls, time.monotonic() + self.connect_timeout)
+        deadline = time.monotonic() + self.connect_timeout
+        return HttpConnection(self.url, self._addresses, tls, deadline, self.proxy)
 
     def _resolved(self) -> tuple[Sockaddr, ...]:
-        """The host's addresses; the previous ones where the resolver fails now."""
+        """The addresses of the proxy, else of the server; the previous ones where the resolver fails now."""
+        peer: ApiUrl | Proxy = self.url if self.proxy is None else self.proxy
+        only_loopback = self.proxy is None and self.url.scheme == "http"
         try:
-            return resolve(self.url, self.connect_timeout)
-        except Unreachable:
+            return resolve(peer.host, peer.port, self.connect_timeout, only_loopback=only_loopback)
+        except Unreachable as failure:
             if not self._addresses:
+                if self.proxy is not None:
+                    raise Unreachable(f"the proxy in {self.proxy.variable}: {failure}") from None
                 raise
             return self._addresses
 
@@ -311,7 +337,7 @@ class _Call:
 
     def _expire(self, now: float) -> None:
         for connection in [connection for connection in self._opening if now >= connection.patience]:
-            what = "TLS handshake" if connection.stage == "greeting" else "connection"
-            self._open_further(connection, give_up=f"no {what} within {self._owner.connect_timeout:g} s")
+            why = f"no {STAGES[connection.stage]} within {self._owner.connect_timeout:g} s"
+            self._open_further(connection, give_up=why)
         for connection in [connection for connection in self._busy if now >= connection.deadline]:
             self._finish(connection, ResponseLost(f"no complete answer within {self.answer_timeout:g} s"))

@@ -14,17 +14,25 @@ import socket
 import ssl
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Literal
 
 import h11
 import msgspec
 
 from scheduler.delivery.github.api_url import ApiUrl, Sockaddr, Unreachable
+from scheduler.delivery.github.proxy import Proxy
 
 LARGEST_HEADER = 32 * 1024
 """Bytes of an answer's status line and headers."""
 ADDRESS_PATIENCE = 1.0
 """Seconds that one of several addresses of a host may take before the next one is tried."""
+_UNKNOWN_ISSUER = (18, 19, 20, 21)  # OpenSSL: self-signed, or an issuer that is not in the trust store
+Stage = Literal["connecting", "tunnel", "greeting", "open"]
+STAGES: Mapping[Stage, str] = {
+    "connecting": "connection", "tunnel": "answer to CONNECT", "greeting": "TLS handshake", "open": "request",
+}  # fmt: skip
+"""What each stage of opening a connection waits for."""
 _UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK})
 
 
@@ -71,7 +79,9 @@ Outcome = Reply | NotSent | ResponseLost
 def _reason(failure: BaseException) -> str:
     """What went wrong, without error numbers and module names."""
     if isinstance(failure, ssl.SSLCertVerificationError):
-        return f"certificate: {failure.verify_message}"
+        is_known = failure.verify_code not in _UNKNOWN_ISSUER
+        hint = "" if is_known else "; set SSL_CERT_FILE to a file with the certificate of its CA"
+        return f"certificate: {failure.verify_message}{hint}"
     if isinstance(failure, ssl.SSLError):
         return str(failure.reason or "handshake failed").replace("_", " ").lower()
     if isinstance(failure, OSError) and failure.strerror:
@@ -152,17 +162,26 @@ class Exchange:
 
 
 class HttpConnection:
-    """One connection, opened step by step, and at most one request on it."""
+    """One connection, opened step by step, and at most one request on it.
+
+    `addresses` are the proxy's where there is one, else the server's.
+    """
 
     def __init__(
-        self, url: ApiUrl, addresses: tuple[Sockaddr, ...], tls: ssl.SSLContext | None, deadline: float
+        self,
+        url: ApiUrl,
+        addresses: tuple[Sockaddr, ...],
+        tls: ssl.SSLContext | None,
+        deadline: float,
+        proxy: Proxy | None = None,
     ) -> None:
-        self._url, self._tls = url, tls
+        self._url, self._tls, self._proxy = url, tls, proxy
+        self._peer = url.authority if proxy is None else f"the proxy {proxy} ({proxy.variable})"
         self._addresses = deque(addresses)
         self._why = "no address"
         self.deadline = deadline
         self.patience = deadline
-        self.stage: Literal["connecting", "greeting", "open"] = "connecting"
+        self.stage: Stage = "connecting"
         self.wants = selectors.EVENT_WRITE
         self.opened_at = 0.0
         self.prepared = False
@@ -191,7 +210,7 @@ class HttpConnection:
                 return sock
             sock.close()
             self._why = os.strerror(code).lower()
-        raise Unreachable(f"{self._url.authority}: {self._why}")
+        raise Unreachable(f"{self._peer}: {self._why}")
 
     def open_further(self) -> None:
         """One step towards an open connection. Raises Unreachable; changes `sock` and `wants`."""
@@ -201,10 +220,19 @@ class HttpConnection:
                 self.give_up_address(os.strerror(code).lower())
                 return
             self.patience = self.deadline
-            if self._tls is None:
-                self._opened()
+            self.stage = "greeting"
+            if self._proxy is not None:
+                self.stage = "tunnel"
+                self._ask_for_tunnel(self._proxy)
+        if self.stage == "tunnel":
+            assert self._proxy is not None  # the stage before
+            if not self._is_tunnel_open(self._proxy):
                 return
             self.stage = "greeting"
+        if self._tls is None:
+            self._opened()
+            return
+        if not isinstance(self.sock, ssl.SSLSocket):
             try:
                 self.sock = self._tls.wrap_socket(
                     self.sock,
@@ -214,7 +242,6 @@ class HttpConnection:
                 )
             except (OSError, ValueError) as failure:
                 raise Unreachable(f"{self._url.authority}: TLS: {_reason(failure)}") from None
-        assert isinstance(self.sock, ssl.SSLSocket)  # wrapped above
         try:
             self.sock.do_handshake()
         except ssl.SSLWantReadError:
@@ -225,6 +252,48 @@ class HttpConnection:
             raise Unreachable(f"{self._url.authority}: TLS: {_reason(failure)}") from None
         else:
             self._opened()
+
+    def _ask_for_tunnel(self, proxy: Proxy) -> None:
+        self._tunnel = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEADER)
+        host = f"[{self._url.host}]" if ":" in self._url.host else self._url.host
+        target = f"{host}:{self._url.port}"
+        headers = [("Host", target)]
+        if proxy.authorization is not None:
+            headers.append(("Proxy-Authorization", proxy.authorization))
+        asked = self._tunnel.send(h11.Request(method="CONNECT", target=target, headers=headers))
+        self._unsent = memoryview((asked or b"") + (self._tunnel.send(h11.EndOfMessage()) or b""))
+
+    def _is_tunnel_open(self, proxy: Proxy) -> bool:
+        """Send the CONNECT and read its answer, as far as possible. Raises Unreachable if it is not a yes."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self.sock.send(self._unsent) :]
+            self.wants = selectors.EVENT_READ
+            while True:
+                received = self.sock.recv(65_536)
+                if not received:
+                    raise Unreachable(f"{self._peer} hung up before it answered")
+                self._tunnel.receive_data(received)
+                while isinstance(event := self._tunnel.next_event(), h11.InformationalResponse):
+                    pass
+                if isinstance(event, h11.Response):
+                    break
+        except BlockingIOError:
+            return False
+        except OSError as failure:
+            raise Unreachable(f"{self._peer}: {_reason(failure)}") from None
+        except h11.RemoteProtocolError:
+            raise Unreachable(
+                f"{self._peer} did not answer in HTTP; {proxy.variable} must name an HTTP proxy"
+            ) from None
+        if not 200 <= event.status_code < 300:
+            raise Unreachable(
+                f"{self._peer} refused to connect to {self._url.authority}: HTTP {event.status_code}; "
+                + proxy.hint(event.status_code, self._url)
+            )
+        if self._tunnel.trailing_data[0]:  # a TLS server never speaks first
+            raise Unreachable(f"{self._peer} sent something in the place of {self._url.authority}")
+        return True
 
     def give_up_address(self, why: str) -> None:
         """Try the host's next address. Raises Unreachable after the last."""
