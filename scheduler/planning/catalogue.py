@@ -30,17 +30,8 @@ schedules:
     video: teaser
    at: 2026-03-05T18:00:00Z
     channels: [alpha]
-"""
-        ),
-        good=Example(
-            files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00:00Z
-    channels: [alpha]
-"""
+""",
+            fix=("   at:", "    at:"),
         ),
     ),
     Rule(
@@ -55,14 +46,8 @@ YAML readers keep the last of two equal keys and drop the other without a word. 
 title: Spring
 title: Spring launch
 schedules: []
-"""
-        ),
-        good=Example(
-            files="""\
--- waves/spring.yaml --
-title: Spring launch
-schedules: []
-"""
+""",
+            fix=("title: Spring\n", ""),
         ),
     ),
     Rule(
@@ -77,14 +62,8 @@ allowed.""",
 -- waves/spring.yaml --
 titel: Spring launch
 schedules: []
-"""
-        ),
-        good=Example(
-            files="""\
--- waves/spring.yaml --
-title: Spring launch
-schedules: []
-"""
+""",
+            fix=("titel", "title"),
         ),
     ),
     Rule(
@@ -101,17 +80,8 @@ schedules:
   - type: simultaneous
     video: teaser
     channels: [alpha]
-"""
-        ),
-        good=Example(
-            files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00:00Z
-    channels: [alpha]
-"""
+""",
+            fix=("video: teaser", "video: teaser\n    at: 2026-03-05T18:00:00Z"),
         ),
     ),
     Rule(
@@ -132,18 +102,8 @@ schedules:
     at: 2026-07-01T18:00
     timezone: EST
     channels: [alpha]
-"""
-        ),
-        good=Example(
-            files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-07-01T18:00
-    timezone: America/New_York
-    channels: [alpha]
-"""
+""",
+            fix=("EST", "America/New_York"),
         ),
     ),
     Rule(
@@ -163,18 +123,8 @@ schedules:
     at: 2026-03-05T18:00:00.000Z
     timezone: Europe/Berlin
     channels: [alpha]
-"""
-        ),
-        good=Example(
-            files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00
-    timezone: Europe/Berlin
-    channels: [alpha]
-"""
+""",
+            fix=("T18:00:00.000Z", "T18:00"),
         ),
     ),
 )

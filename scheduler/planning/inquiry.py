@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -127,6 +127,8 @@ class Example:
 
     files: str
     """`-- path --` on a line of its own, then the file. The channels alpha, beta and gamma exist."""
+    fix: tuple[str, str]
+    """What is wrong in `files`, and what is right in its place."""
     now: str = "2026-03-01T12:00:00Z"
     recorded: str = ""
     """The files that a run has seen before, where the rule compares with what is recorded."""
@@ -144,6 +146,12 @@ class Example:
                 lines.append(line)
         return {name: "".join(body) for name, body in files.items()}
 
+    def fixed(self) -> Example:
+        """The same with the files that the fix changes, and no others."""
+        changed = {name: body for name, body in self.split(self.files).items() if self.fix[0] in body}
+        text = "".join(f"-- {name} --\n{body.replace(*self.fix)}" for name, body in changed.items())
+        return replace(self, files=text)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
@@ -159,7 +167,11 @@ class Rule:
     """What to do, in Markdown."""
     bad: Example | None = None
     """None where no repository alone is wrong: the clock, git or a server must be."""
-    good: Example | None = None
     check: Callable[[Inquiry], Iterable[Violation]] | None = None
     pairs: PairRule | None = None
     """For rules between two publications on one channel, which are judged together: see `spacing`."""
+
+    @property
+    def good(self) -> Example | None:
+        """The bad example once it is fixed."""
+        return None if self.bad is None else self.bad.fixed()

@@ -119,26 +119,7 @@ schedules:
     at: 2026-03-05T18:00:00Z
     channels: [alpha]
 """,
-    ),
-    good=Example(
-        recorded="""\
--- scheduler.yaml --
-brake: { cancel_percent: 30, at_least: 2 }
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00:00Z
-    channels: [alpha, beta, gamma]
-""",
-        files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00:00Z
-    channels: [alpha, beta]
-""",
+        fix=("[alpha]", "[alpha, beta]"),
     ),
     check=check,
 )

@@ -98,22 +98,8 @@ schedules:
     video: teaser
     at: 2026-03-12T18:00:00Z
     channels: [gamma]
-"""
-    ),
-    good=Example(
-        files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00:00Z
-    channels: [alpha, beta]
-  - type: simultaneous
-    group: teaser-2
-    video: teaser
-    at: 2026-03-12T18:00:00Z
-    channels: [gamma]
-"""
+""",
+        fix=("at: 2026-03-12T18:00:00Z", "group: teaser-2\n    at: 2026-03-12T18:00:00Z"),
     ),
     check=check,
 )

@@ -103,33 +103,16 @@ schedules:
     at: 2026-03-05T18:00:00Z
     channels: [alpha]
 """,
-    ),
-    good=Example(
-        recorded="""\
--- channels/alpha.yaml --
-queue: publications
-command: ./publish
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-02-05T18:00:00Z
-    channels: [alpha]
-""",
-        recorded_at="2026-02-05T18:00:00Z",
-        files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-02-05T18:00:00Z
+        fix=(
+            "at: 2026-03-05T18:00:00Z",
+            """\
+at: 2026-02-05T18:00:00Z
     channels: [alpha]
   - type: simultaneous
     group: teaser-again
     video: teaser
-    at: 2026-03-05T18:00:00Z
-    channels: [alpha]
-""",
+    at: 2026-03-05T18:00:00Z""",
+        ),
     ),
     check=check,
 )

@@ -82,17 +82,8 @@ schedules:
     video: teaser
     at: 2026-04-05T18:00:00Z
     channels: [alpha]
-"""
-    ),
-    good=Example(
-        files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-04-07T18:00:00Z
-    channels: [alpha]
-"""
+""",
+        fix=("at: 2026-04-05", "at: 2026-04-07"),
     ),
     check=check,
 )

@@ -84,17 +84,8 @@ schedules:
     video: teaser
     at: 2026-03-05T18:00:00Z
     channels: [alpha, beta]
-"""
-    ),
-    good=Example(
-        files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00:00Z
-    channels: [alpha]
-"""
+""",
+        fix=("[alpha, beta]", "[alpha]"),
     ),
     check=check,
 )

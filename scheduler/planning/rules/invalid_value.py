@@ -60,17 +60,8 @@ schedules:
     video: teaser
     at: 2026-03-05T18:00
     channels: [alpha]
-"""
-    ),
-    good=Example(
-        files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00:00+01:00
-    channels: [alpha]
-"""
+""",
+        fix=("T18:00", "T18:00:00+01:00"),
     ),
     check=check,
 )

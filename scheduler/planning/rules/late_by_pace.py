@@ -103,19 +103,8 @@ schedules:
     video: teaser
     at: 2026-03-05T18:00:00Z
     channels: [alpha, beta, gamma]
-"""
-    ),
-    good=Example(
-        files="""\
--- scheduler.yaml --
-pace: 30/min
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00:00Z
-    channels: [alpha, beta, gamma]
-"""
+""",
+        fix=("1/h", "30/min"),
     ),
     check=check,
 )

@@ -54,17 +54,8 @@ schedules:
     video: trailer
     at: 2026-03-05T18:00:30Z
     channels: [alpha]
-"""
-    ),
-    good=Example(
-        files="""\
--- waves/summer.yaml --
-schedules:
-  - type: simultaneous
-    video: trailer
-    at: 2026-03-05T18:01:00Z
-    channels: [alpha]
-"""
+""",
+        fix=("T18:00:30Z", "T18:01:00Z"),
     ),
     pairs=pairs,
 )

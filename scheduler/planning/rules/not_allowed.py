@@ -81,14 +81,8 @@ allow: [acme/*]
 -- channels/delta.yaml --
 repository: acne/delta
 token: ACME_TOKEN
-"""
-    ),
-    good=Example(
-        files="""\
--- channels/delta.yaml --
-repository: acme/delta
-token: ACME_TOKEN
-"""
+""",
+        fix=("acne/", "acme/"),
     ),
     check=check,
 )

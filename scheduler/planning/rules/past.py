@@ -78,17 +78,8 @@ schedules:
     video: teaser
     at: 2026-02-05T18:00:00Z
     channels: [alpha, beta]
-"""
-    ),
-    good=Example(
-        files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00:00Z
-    channels: [alpha, beta]
-"""
+""",
+        fix=("2026-02-05", "2026-03-05"),
     ),
     check=check,
 )

@@ -76,18 +76,8 @@ schedules:
     video: teaser
     at: 2026-03-06T09:00:00Z
     channels: [alpha]
-"""
-    ),
-    good=Example(
-        files="""\
--- waves/summer.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-06T09:00:00Z
-    channels: [alpha]
-    repeat: true
-"""
+""",
+        fix=("at: 2026-03-06T09:00:00Z", "at: 2026-03-06T09:00:00Z\n    repeat: true"),
     ),
     pairs=pairs,
 )

@@ -47,17 +47,7 @@ timezone: Europe/Berlin
 slots: [Sun 02:30]
 lineup: [intro]
 """,
-        now="2026-03-27T12:00:00Z",
-    ),
-    good=Example(
-        files="""\
--- channels/delta.yaml --
-repository: acme/delta
-token: ACME_TOKEN
-timezone: Europe/Berlin
-slots: [Sun 03:30]
-lineup: [intro]
-""",
+        fix=("Sun 02:30", "Sun 03:30"),
         now="2026-03-27T12:00:00Z",
     ),
     check=check,

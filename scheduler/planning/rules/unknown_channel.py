@@ -107,17 +107,8 @@ schedules:
     video: teaser
     at: 2026-03-05T18:00:00Z
     channels: [alpha, betta]
-"""
-    ),
-    good=Example(
-        files="""\
--- waves/spring.yaml --
-schedules:
-  - type: simultaneous
-    video: teaser
-    at: 2026-03-05T18:00:00Z
-    channels: [alpha, beta]
-"""
+""",
+        fix=("betta", "beta"),
     ),
     check=check,
 )
