@@ -11,7 +11,7 @@ import msgspec
 from scheduler.app import operations
 from scheduler.checkout import writing
 from scheduler.cli.list_and_show import filtered
-from scheduler.cli.main import FINE, PROBLEMS, Context, guarded, pass_context
+from scheduler.cli.main import FINE, PROBLEMS, Context, with_context
 from scheduler.errors import Error
 from scheduler.planning.query import Filter
 from scheduler.planning.rows import waits_for_worker
@@ -43,8 +43,7 @@ def _named_folder(_context: click.Context, _option: click.Parameter, name: str) 
     help="Write the files to this folder.",
 )
 @filtered
-@pass_context
-@guarded
+@with_context
 def calendar(context: Context, folder: Path, wanted: Filter) -> None:
     """Write a page, calendar.ics and schedules.json.
 

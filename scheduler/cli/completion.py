@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 _MOST = 200
 """Offers; nobody reads more."""
+_QUIETLY = contextlib.suppress(Error, OSError, ValueError)
+"""A repository that cannot be read offers nothing."""
 
 
 def waves(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
@@ -74,7 +75,7 @@ def _stems(context: click.Context, folder: str) -> list[str]:
 def _groups(context: click.Context, incomplete: str) -> list[str]:
     if "/" not in incomplete:
         return [f"{wave}/" for wave in _stems(context, "waves")]
-    with _quietly():
+    with _QUIETLY:
         schedules = _look(context, incomplete).schedules.values()
         return sorted({schedule.group.id for schedule in schedules if schedule.group.id is not None})
     return []
@@ -84,7 +85,7 @@ def _schedules(context: click.Context, incomplete: str) -> list[str]:
     """First the waves and channels, then the ids in the one that was chosen."""
     if "/" not in incomplete:
         return [f"{name}/" for name in [*_stems(context, "waves"), *_stems(context, "channels")]]
-    with _quietly():
+    with _QUIETLY:
         reconciled = _look(context, incomplete)
         slots = [slot.id for slot in reconciled.open_slots]
         return sorted([*reconciled.schedules, *slots])
@@ -105,13 +106,6 @@ def _look(context: click.Context, incomplete: str) -> Reconciled:
     ]
     now = context.find_root().params.get("now")
     return reconcile(sources, None, {}, Clock(now).now(), Surroundings())
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """A repository that cannot be read offers nothing."""
-    with contextlib.suppress(Error, OSError, ValueError):
-        yield
 
 
 @click.command()

@@ -7,13 +7,12 @@ import sys
 import click
 
 from scheduler.cli.arguments import format_option
-from scheduler.cli.main import BROKEN, FINE, PROBLEMS, Context, guarded, pass_context, write
+from scheduler.cli.main import BROKEN, FINE, PROBLEMS, Context, with_context, write
 
 
 @click.command()
 @format_option("text", "json")
-@pass_context
-@guarded
+@with_context
 def doctor(context: Context, form: str) -> None:
     """Check whether everything is ready.
 

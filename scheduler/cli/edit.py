@@ -15,7 +15,7 @@ from scheduler import editing
 from scheduler.app import operations
 from scheduler.cli import completion
 from scheduler.cli.arguments import DURATION, PAIR, SHIFT, together
-from scheduler.cli.main import PROBLEMS, Context, guarded, pass_context, write
+from scheduler.cli.main import PROBLEMS, Context, with_context, write
 from scheduler.editing import Proposal, Refused, View
 from scheduler.reporting.diagnostics_text import diagnostics_text
 from scheduler.reporting.edit_text import edit_text
@@ -46,8 +46,7 @@ def _carry_out(context: Context, propose: Callable[[View], Proposal], *, commit:
 @click.option("--reason", metavar="TEXT", help="Why; goes into the file, and `list` shows it.")
 @click.option("--until", metavar="TIME", help="Resume automatically at this time.")
 @_commit
-@pass_context
-@guarded
+@with_context
 def pause(context: Context, target: str, reason: str | None, until: str | None, commit: bool) -> None:
     """Pause a channel, a wave, a group or a publication.
 
@@ -61,8 +60,7 @@ def pause(context: Context, target: str, reason: str | None, until: str | None, 
 @_target
 @_commit_reason
 @_commit
-@pass_context
-@guarded
+@with_context
 def resume(context: Context, target: str, reason: str | None, commit: bool) -> None:
     """Lift a target's own pause, and show what still holds it back.
 
@@ -76,8 +74,7 @@ def resume(context: Context, target: str, reason: str | None, commit: bool) -> N
 @_target
 @_commit_reason
 @_commit
-@pass_context
-@guarded
+@with_context
 def cancel(context: Context, target: str, reason: str | None, commit: bool) -> None:
     """Cancel a wave, a group or a publication.
 
@@ -97,8 +94,7 @@ def _warn_of_lost_reason(reason: str | None, *, commit: bool) -> None:
 @click.argument("time", required=False)
 @click.option("--shift", type=SHIFT, help="Move it, and all after it in its group, by +30m or -30m.")
 @_commit
-@pass_context
-@guarded
+@with_context
 def move(context: Context, target: str, time: str | None, shift: int | None, commit: bool) -> None:
     """Move a wave, a group or a publication to another time.
 
@@ -117,8 +113,7 @@ def move(context: Context, target: str, time: str | None, shift: int | None, com
 @click.argument("schedule_id", metavar="ID", shell_complete=completion.schedules)
 @click.argument("video")
 @_commit
-@pass_context
-@guarded
+@with_context
 def assign(context: Context, schedule_id: str, video: str, commit: bool) -> None:
     """Assign a video to an open slot or a one-off.
 
@@ -162,8 +157,7 @@ _group_options = together(
 @create.command()
 @click.argument("video")
 @_group_options
-@pass_context
-@guarded
+@with_context
 def simultaneous(context: Context, /, video: str, **options: Any) -> None:
     """Publish VIDEO on several channels at once."""
     _create_group(context, "simultaneous", video, None, **options)
@@ -173,8 +167,7 @@ def simultaneous(context: Context, /, video: str, **options: Any) -> None:
 @click.argument("video")
 @click.option("--delay", required=True, type=DURATION, help="From each channel to the next.")
 @_group_options
-@pass_context
-@guarded
+@with_context
 def staggered(context: Context, /, video: str, delay: int, **options: Any) -> None:
     """Publish VIDEO on one channel after the other."""
     _create_group(context, "staggered", video, duration_text(delay), **options)
@@ -220,8 +213,7 @@ def _create_group(
 @click.option("--video", metavar="ID", help="Default: none, to be assigned later.")
 @_metadata
 @_commit
-@pass_context
-@guarded
+@with_context
 def independent(
     context: Context,
     channel: str,

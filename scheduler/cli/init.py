@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from scheduler.app import init as scaffold
-from scheduler.cli.main import Context, guarded, pass_context
+from scheduler.cli.main import Context, with_context
 from scheduler.reporting.terminal import visible
 from scheduler.wording import count
 
@@ -15,8 +15,7 @@ from scheduler.wording import count
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--owner", default="acme", show_default=True, help="User or organization on GitHub.")
-@pass_context
-@guarded
+@with_context
 def init(context: Context, folder: Path, owner: str) -> None:
     """Create a new repository in DIR, ready for GitHub.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import click
@@ -12,7 +12,7 @@ import click
 from scheduler.app import operations
 from scheduler.cli import completion
 from scheduler.cli.arguments import DAY_OR_TIME, F, format_option, together
-from scheduler.cli.main import PROBLEMS, Context, guarded, pass_context, write
+from scheduler.cli.main import PROBLEMS, Context, with_context, write
 from scheduler.planning import query
 from scheduler.reporting.terminal import visible
 from scheduler.state.statuses import STATUSES
@@ -21,24 +21,18 @@ from scheduler.times import Instant, instant_text
 _TYPES = ("simultaneous", "staggered", "independent")
 
 
-def _only(noun: str, metavar: str, complete: Callable[..., Any]) -> Callable[[F], F]:
+def _only(noun: str, field: str, **more: Any) -> Callable[[F], F]:
+    """An option for a field of Filter."""
     text = f"Only this {noun}; may be repeated."
-    return click.option(f"--{noun}", multiple=True, metavar=metavar, shell_complete=complete, help=text)
+    return click.option(f"--{noun}", field, multiple=True, help=text, **more)
 
 
 _filters = together(
-    _only("channel", "ID", completion.channels),
-    _only("wave", "ID", completion.waves),
-    _only("group", "WAVE/GROUP", completion.groups),
-    click.option(
-        "--status",
-        multiple=True,
-        type=click.Choice(STATUSES),
-        help="Only this status; may be repeated.",
-    ),
-    click.option(
-        "--type", "kind", multiple=True, type=click.Choice(_TYPES), help="Only this type; may be repeated."
-    ),
+    _only("channel", "channels", metavar="ID", shell_complete=completion.channels),
+    _only("wave", "waves", metavar="ID", shell_complete=completion.waves),
+    _only("group", "groups", metavar="WAVE/GROUP", shell_complete=completion.groups),
+    _only("status", "statuses", type=click.Choice(STATUSES)),
+    _only("type", "types", type=click.Choice(_TYPES)),
     click.option("--from", "start", type=DAY_OR_TIME, help="Only what is published then or later."),
     click.option("--to", "end", type=DAY_OR_TIME, help="Only what is published before then."),
 )
@@ -48,31 +42,16 @@ def filtered(command: F) -> F:
     """Give a command the options that choose publications, together as its argument `wanted`."""
 
     @functools.wraps(command)
-    def run(
-        *arguments: Any,
-        channel: Sequence[str],
-        wave: Sequence[str],
-        group: Sequence[str],
-        status: Sequence[str],
-        kind: Sequence[str],
-        start: Instant | None,
-        end: Instant | None,
-        **options: Any,
-    ) -> Any:
+    def run(*arguments: Any, start: Instant | None, end: Instant | None, **options: Any) -> Any:
         if start is not None and end is not None and end <= start:
             raise click.UsageError(
                 f"--to {instant_text(end)} must be later than --from {instant_text(start)}"
             )
-        wanted = query.Filter(
-            channels=frozenset(channel),
-            waves=frozenset(wave),
-            groups=frozenset(group),
-            statuses=frozenset(status),
-            types=frozenset(kind),
-            start=start,
-            end=end,
-        )
-        return command(*arguments, wanted=wanted, **options)
+        chosen = {
+            field: frozenset(options.pop(field))
+            for field in ("channels", "waves", "groups", "statuses", "types")
+        }
+        return command(*arguments, wanted=query.Filter(start=start, end=end, **chosen), **options)
 
     return cast("F", _filters(run))
 
@@ -80,8 +59,7 @@ def filtered(command: F) -> F:
 @click.command("list")
 @filtered
 @format_option("table", "json", "csv")
-@pass_context
-@guarded
+@with_context
 def list_schedules(context: Context, wanted: query.Filter, form: str) -> None:
     """List publications and open slots.
 
@@ -108,8 +86,7 @@ list = list_schedules  # noqa: A001 - the table of commands finds each by its na
 @click.command()
 @click.argument("schedule_id", metavar="ID", shell_complete=completion.schedules)
 @format_option("text", "json")
-@pass_context
-@guarded
+@with_context
 def show(context: Context, schedule_id: str, form: str) -> None:
     """Show a publication, its history, and what comes next.
 

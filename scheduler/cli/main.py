@@ -68,20 +68,17 @@ class Context:
         return {s.file: yaml_reader.read(s.file, s.content).text for s in sources if s.fault is None}
 
 
-pass_context = click.make_pass_decorator(Context)
-
-
-def guarded(command: F) -> F:
-    """Turn the exceptions of this package into messages and exit codes."""
+def with_context(command: F) -> F:
+    """Give a command its Context, and turn the exceptions of this package into messages and exit codes."""
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
         try:
-            return command(*arguments, **options)
+            return command(click.get_current_context().find_object(Context), *arguments, **options)
         except Error as problem:
             _fail(problem)
 
-    return run  # type: ignore[return-value]  # the same signature, which `wraps` cannot express
+    return cast("F", run)
 
 
 def print_problem(problem: Error) -> None:
@@ -180,8 +177,7 @@ def cli(context: click.Context, directory: str, now: Instant | None) -> None:
     type=click.Choice(["text", "json", "github", "sarif"]),
     help="Output format; default: text (github on GitHub Actions).",
 )
-@pass_context
-@guarded
+@with_context
 def validate(context: Context, form: str | None) -> None:
     """Check every file against every rule.
 
@@ -221,8 +217,7 @@ def validate(context: Context, form: str | None) -> None:
     metavar="BYTES",
     help="For markdown: maximum size; default: what a comment can hold.",
 )
-@pass_context
-@guarded
+@with_context
 def plan(
     context: Context,
     form: str,
@@ -232,38 +227,30 @@ def plan(
     limit: int | None,
 ) -> None:
     """Show what `run` would do now, and why."""
-    from scheduler.reporting.render import for_plan
-
+    repository = context.repository
     if form != "markdown":
         if (base, hold, limit) != (None, None, None):
             raise click.UsageError("--base, --hold and --limit require --format markdown")
-        reconciled = context.repository.proposed()
-        write(for_plan(form, reconciled, context.texts(reconciled), colour=context.colour))
-        changes = bool(reconciled.plan.changes)
-    else:
-        reconciled, changes = _propose(context, base, hold, limit)
-    if reconciled.is_red:
-        sys.exit(PROBLEMS)
-    sys.exit(CHANGES if detailed_exitcode and changes else FINE)
-
-
-def _propose(
-    context: Context, base: str | None, hold: int | None, limit: int | None
-) -> tuple[Reconciled, bool]:
-    """Write a plan for a pull request. Returns what was planned, and whether it changes anything."""
+        _end_with_plan(context, form, repository.proposed(), detailed=detailed_exitcode)
     from scheduler.reporting.render import for_plan
     from scheduler.reporting.review import review
 
-    repository = context.repository
-    without = None
-    if base is None:
-        reconciled = repository.proposed()
-    else:
-        reconciled, without = repository.compare(base)
+    reconciled, without = (repository.proposed(), None) if base is None else repository.compare(base)
     found = review(reconciled, without, repository.surroundings(), hold=hold)
     texts = context.texts(reconciled)
     write(for_plan("markdown", reconciled, texts, colour=False, review=found, limit=limit))
-    return reconciled, bool(reconciled.plan.changes) if without is None else found.changes_anything
+    changes = bool(reconciled.plan.changes) if without is None else found.changes_anything
+    sys.exit(PROBLEMS if reconciled.is_red else CHANGES if detailed_exitcode and changes else FINE)
+
+
+def _end_with_plan(
+    context: Context, form: str, reconciled: Reconciled, *, detailed: bool = False
+) -> NoReturn:
+    from scheduler.reporting.render import for_plan
+
+    write(for_plan(form, reconciled, context.texts(reconciled), colour=context.colour))
+    changes = detailed and reconciled.plan.changes
+    sys.exit(PROBLEMS if reconciled.is_red else CHANGES if changes else FINE)
 
 
 @cli.command()
@@ -271,8 +258,7 @@ def _propose(
     "--output", "folder", type=click.Path(file_okay=False), help="Write the schemas to this folder."
 )
 @click.argument("kind", required=False, type=click.Choice(["wave", "channel", "scheduler", "state"]))
-@pass_context
-@guarded
+@with_context
 def schema(_: Context, kind: str | None, folder: str | None) -> None:
     """Print the JSON Schemas of the files, or of one kind."""
     from pathlib import Path
@@ -305,8 +291,7 @@ def schema(_: Context, kind: str | None, folder: str | None) -> None:
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write and send nothing.")
 @click.option("--force", is_flag=True, help="Cancel what is no longer declared, however much it is.")
 @format_option("text", "json")
-@pass_context
-@guarded
+@with_context
 def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, force: bool, form: str) -> None:
     """Record what is declared, and send what is due.
 
@@ -318,11 +303,9 @@ def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, fo
         raise click.UsageError("--hold and --watch cannot be combined")
     duration = DURATION.convert(watch, None, None) if watch else None
     repository = context.repository
-    settings = repository.settings()
-    if settings is None:
-        _stop_at_settings(context, form)
-    if dry_run:
-        _dry_run(context, settings, force=force, form=form)
+    settings = readable_settings(context, form)
+    if dry_run:  # as for a run, the state must exist
+        _end_with_plan(context, form, repository.preview(settings, force=force))
     if repository.surroundings().stopped:
         click.echo("SCHEDULER_PAUSED is set, so nothing is sent.", err=True)
     stays = hold is not None or watch is not None
@@ -335,18 +318,6 @@ def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, fo
         raise
     _print_report(context, report, form)
     sys.exit(PROBLEMS if report.is_red else FINE)
-
-
-def _stop_at_settings(context: Context, form: str) -> NoReturn:
-    """Print why scheduler.yaml cannot be read, and exit."""
-    reconciled, _ = context.repository.observe()
-    if form == "json":
-        from scheduler.reporting.json_output import results_json
-
-        write(results_json([], reconciled.diagnostics).decode() + "\n")
-    else:
-        _print_problems(reconciled.diagnostics, context.texts(reconciled))
-    sys.exit(PROBLEMS)
 
 
 def _run(context: Context, runner: Runner, *, hold: int | None, watch: bool, duration: int | None) -> Report:
@@ -391,16 +362,6 @@ class _Log:
         self._problems = problems
 
 
-def _dry_run(context: Context, settings: SettingsSpec, *, force: bool, form: str) -> NoReturn:
-    """Print what the run would do, and exit. As for a run, the state must exist."""
-    from scheduler.reporting.render import for_plan
-
-    repository = context.repository
-    reconciled = repository.preview(settings, force=force)
-    write(for_plan(form, reconciled, context.texts(reconciled), colour=context.colour))
-    sys.exit(PROBLEMS if reconciled.is_red else FINE)
-
-
 def _print_report(context: Context, report: Report, form: str) -> None:
     from scheduler.reporting.render import for_run
 
@@ -441,8 +402,7 @@ def state() -> None:
     metavar="CHANNEL=VIDEO",
     help="The next video of a lineup that is already under way; may be repeated.",
 )
-@pass_context
-@guarded
+@with_context
 def state_init(context: Context, lineup_from: Sequence[tuple[str, str]]) -> None:
     """Create the first state.
 
@@ -466,30 +426,32 @@ def state_init(context: Context, lineup_from: Sequence[tuple[str, str]]) -> None
     click.echo(f"created {store.name}, lineage {begun.state.lineage}")
 
 
-def readable_settings(context: Context) -> SettingsSpec:
+def readable_settings(context: Context, form: str = "text") -> SettingsSpec:
     """The settings. Where they cannot be read, prints why and exits."""
     settings = context.repository.settings()
-    if settings is None:
-        reconciled, _ = context.repository.observe()
+    if settings is not None:
+        return settings
+    reconciled, _ = context.repository.observe()
+    if form == "json":
+        from scheduler.reporting.json_output import results_json
+
+        write(results_json([], reconciled.diagnostics).decode() + "\n")
+    else:
         _print_problems(reconciled.diagnostics, context.texts(reconciled))
-        sys.exit(PROBLEMS)
-    return settings
+    sys.exit(PROBLEMS)
 
 
 @state.command("show")
-@pass_context
-@guarded
+@with_context
 def state_show(context: Context) -> None:
     """Print the state as it is stored."""
     from scheduler.state.codec import encode
 
-    recorded = _recorded(context)
-    write(encode(recorded).decode())
+    write(encode(_recorded(context)).decode())
 
 
 @state.command("verify")
-@pass_context
-@guarded
+@with_context
 def state_verify(context: Context) -> None:
     """Read the state as a run would, and summarize it."""
     recorded = _recorded(context)

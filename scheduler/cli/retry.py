@@ -8,7 +8,7 @@ import click
 
 from scheduler.app import operations
 from scheduler.cli import completion
-from scheduler.cli.main import PROBLEMS, Context, guarded, pass_context, print_problem
+from scheduler.cli.main import PROBLEMS, Context, print_problem, with_context
 from scheduler.editing import MayBePublished
 from scheduler.reporting.terminal import visible
 
@@ -17,8 +17,7 @@ from scheduler.reporting.terminal import visible
 @click.argument("targets", metavar="[TARGET]…", nargs=-1, shell_complete=completion.targets)
 @click.option("--failed", is_flag=True, help="Only what failed; without a TARGET, everything that failed.")
 @click.option("--resend", is_flag=True, help="Send it again even if it may have been published.")
-@pass_context
-@guarded
+@with_context
 def retry(context: Context, targets: tuple[str, ...], failed: bool, resend: bool) -> None:
     """Make failed publications pending again.
 

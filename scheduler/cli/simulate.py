@@ -13,7 +13,7 @@ from scheduler import desired
 from scheduler.app.repository import Repository
 from scheduler.checkout.source import Source
 from scheduler.cli.arguments import DAY_OR_TIME, DURATION, Argument, format_option
-from scheduler.cli.main import FINE, PROBLEMS, Context, guarded, pass_context, readable_settings, write
+from scheduler.cli.main import FINE, PROBLEMS, Context, readable_settings, with_context, write
 from scheduler.desired import yaml_reader
 from scheduler.desired.declarations import declare
 from scheduler.planning import first_state
@@ -85,8 +85,7 @@ PACE = Argument("pace", _read_pace)
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same result.")
 @format_option("text", "json")
-@pass_context
-@guarded
+@with_context
 def simulate(
     context: Context,
     /,

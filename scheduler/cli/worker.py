@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scheduler.cli.arguments import DURATION
-from scheduler.cli.main import FINE, PROBLEMS, Context, guarded, pass_context, readable_settings
+from scheduler.cli.main import FINE, PROBLEMS, Context, readable_settings, with_context
 from scheduler.errors import Error
 from scheduler.reporting.terminal import visible
 
@@ -41,8 +41,7 @@ LEASE, BROKER_LEASE = 60, 600
     type=DURATION,
     help="After this long in silence a worker counts as lost; default: 1m, with a broker 10m.",
 )
-@pass_context
-@guarded
+@with_context
 def worker(context: Context, once: bool, queues: Sequence[str], jobs: int, lease: int | None) -> None:
     """Take jobs from the queue, and run their commands.
 

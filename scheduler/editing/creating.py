@@ -63,7 +63,8 @@ def create_group(
     nothing: raises ScheduleError where any member breaks a rule.
     """
     starts = _instant(at, timezone, "add --timezone Europe/Berlin")
-    wave_id = _wave_id(video, starts) if wave is None else wave
+    time = re.sub(r"[-:]", "", instant_text(starts))
+    wave_id = f"{_as_id(video, _LONGEST - len(time) - 1) or 'wave'}-{time}" if wave is None else wave
     if not _ID.fullmatch(wave_id):
         raise ScheduleError(
             f"{quoted(wave_id)} cannot be the id of a wave",
@@ -77,7 +78,10 @@ def create_group(
         file, text = target.file, target.text
         taken = {entry.group for entry in declared.waves[wave_id].schedules}
     else:
-        file = _new_file(view, wave_id, at)
+        # Where a new wave goes: into the folder of its year where the repository has such a folder.
+        year = at[:4]
+        yearly = any(source.file.startswith(f"waves/{year}/") for source in view.sources)
+        file = f"waves/{year}/{wave_id}.yaml" if yearly else f"waves/{wave_id}.yaml"
         text, taken = _heading(view, file, title), set()
     name = _group_name(video, taken) if group is None else group
     if name in taken:
@@ -132,12 +136,6 @@ def _instant(at: str, timezone: str | None, or_else: str) -> Instant:
         raise ScheduleError(str(problem), hint=problem.hint) from None
 
 
-def _wave_id(video: str, at: Instant) -> str:
-    """`<video>-<UTC time>`, without the characters that an id cannot have."""
-    time = re.sub(r"[-:]", "", instant_text(at))
-    return f"{_as_id(video, _LONGEST - len(time) - 1) or 'wave'}-{time}"
-
-
 def _group_name(video: str, taken: set[str]) -> str:
     """The video's id as far as an id can have its characters; with a number after it where that is taken."""
     name = video if _ID.fullmatch(video) else _as_id(video, _LONGEST - 4) or "group"
@@ -152,13 +150,6 @@ def _numbered(name: str, taken: set[str]) -> str:
 
 def _as_id(text: str, longest: int) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:longest]
-
-
-def _new_file(view: View, wave_id: str, at: str) -> str:
-    """Where a new wave goes: into the folder of its year where the repository has such a folder."""
-    year = at[:4]
-    yearly = any(source.file.startswith(f"waves/{year}/") for source in view.sources)
-    return f"waves/{year}/{wave_id}.yaml" if yearly else f"waves/{wave_id}.yaml"
 
 
 def _heading(view: View, file: str, title: str | None) -> str:

@@ -80,7 +80,10 @@ def answer(client: GitHubClient, waves: Waves, issue: Issue, server: str) -> str
     try:
         proposal = forms.propose(operations.current_view(waves), form)
     except ScheduleError as problem:
-        return _refuse(client, issue, opened, block(_printed(problem)))
+        texts = problem.texts if isinstance(problem, Refused) else {}
+        parts = [diagnostics_text(problem.diagnostics, texts)] if problem.diagnostics else []
+        hint = "" if problem.hint is None else f"\n  hint: {problem.hint}"
+        return _refuse(client, issue, opened, block("\n\n".join([*parts, f"error: {problem}{hint}"])))
     rival = branches.rival_of(client, issue.branch, proposal.file)
     if rival is not None:
         why = f"#{rival.number} already proposes {code(proposal.file)}. Write another “Name of the file”."
@@ -96,14 +99,6 @@ def _may_write(client: GitHubClient, login: str) -> bool:
         if answer.status == 404:
             return False
         raise
-
-
-def _printed(problem: ScheduleError) -> str:
-    """The same as a command would print."""
-    texts = problem.texts if isinstance(problem, Refused) else {}
-    parts = [diagnostics_text(problem.diagnostics, texts)] if problem.diagnostics else []
-    hint = "" if problem.hint is None else f"\n  hint: {problem.hint}"
-    return "\n\n".join([*parts, f"error: {problem}{hint}"])
 
 
 def _refuse(client: GitHubClient, issue: Issue, opened: PullRequest | None, why: str) -> str:
@@ -131,7 +126,12 @@ def _propose(
         where = f"#{opened.number}" if opened else f"the branch {code(issue.branch)}"
         why = f"Somebody else has committed to {where}: change {code(proposal.file)} there."
         return _refuse(client, issue, opened, why)
-    body = fit(branches.marked(proposal.file, _description(issue, form, proposal)), COMMENT_LIMIT, _CUT)
+    parts = [f"Closes #{issue.number}, asked for by {code(issue.sender)}."]
+    if form.reason is not None:
+        parts.append(block("\n".join(map(visible, form.reason.splitlines()))))
+    parts.append(_what_is_done(form, proposal))
+    parts.append(_NO_CHECK)
+    body = fit(branches.marked(proposal.file, "\n\n".join(parts)), COMMENT_LIMIT, _CUT)
     number = branches.propose(client, issue.branch, issue.base, opened, title, body)
     if number is None:
         link = branches.link_to_open(server, client, issue.base, issue.branch)
@@ -142,16 +142,6 @@ def _propose(
     return (
         f"branch {done}, pull request {number or 'not allowed'}, comment {_comment(client, issue, comment)}"
     )
-
-
-def _description(issue: Issue, form: forms.Form, proposal: Proposal) -> str:
-    """The body of the pull request."""
-    parts = [f"Closes #{issue.number}, asked for by {code(issue.sender)}."]
-    if form.reason is not None:
-        parts.append(block("\n".join(map(visible, form.reason.splitlines()))))
-    parts.append(_what_is_done(form, proposal))
-    parts.append(_NO_CHECK)
-    return "\n\n".join(parts)
 
 
 def _what_is_done(form: forms.Form, proposal: Proposal) -> str:

@@ -41,16 +41,13 @@ def findings_text(findings: Sequence[Finding], *, colour: bool = False) -> str:
             lines.append(f"  {visible(finding.message)}")
             if finding.hint is not None:
                 lines.append(f"  {paint('cyan', 'hint:')} {visible(finding.hint)}")
-    return "\n".join([*lines, "", paint("bold", _total(findings))])
-
-
-def _total(findings: Sequence[Finding]) -> str:
-    """`23 checks: fine`, or `23 checks: 2 failed, 1 warning`."""
     counts = Counter(finding.verdict for finding in findings)
     parts = [f"{counts['failed']} failed"] if counts["failed"] else []
     parts += [count(counts["warning"], "warning")] if counts["warning"] else []
     parts += [f"{counts[verdict]} {verdict}" for verdict in ("unknown", "skipped") if counts[verdict]]
-    return f"{count(len(findings), 'check')}: {', '.join(parts) or 'fine'}"
+    return "\n".join(
+        [*lines, "", paint("bold", f"{count(len(findings), 'check')}: {', '.join(parts) or 'fine'}")]
+    )
 
 
 def findings_json(findings: Sequence[Finding]) -> bytes:

@@ -31,6 +31,11 @@ def sarif_json(
     """The log of one run. `version` is the program's; `folder` is where the files are below the top of the
     git repository; `rules_page` is the address of docs/rules.md, to which each rule links."""
     shown = sorted(diagnostics, key=lambda fault: not fault.is_error)[:MOST_RESULTS]
+    left_out = len(diagnostics) - len(shown)
+    found: dict[str, Any] = {"executionSuccessful": True}
+    if left_out:
+        text = f"{count(left_out, 'problem')} left out: GitHub accepts {MOST_RESULTS:,}."
+        found["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
     run: dict[str, Any] = {
         "tool": {
             "driver": {
@@ -40,7 +45,7 @@ def sarif_json(
             }
         },
         "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(len(diagnostics) - len(shown))],
+        "invocations": [found],
         "results": [_result(fault, folder) for fault in shown],
     }
     document = {
@@ -49,14 +54,6 @@ def sarif_json(
         "runs": [run],
     }
     return safe(msgspec.json.encode(document))
-
-
-def _invocation(left_out: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"executionSuccessful": True}
-    if left_out:
-        text = f"{count(left_out, 'problem')} left out: GitHub accepts {MOST_RESULTS:,}."
-        found["toolExecutionNotifications"] = [{"level": "warning", "message": {"text": text}}]
-    return found
 
 
 def _rule(rule: Rule, page: str | None) -> dict[str, Any]:

@@ -85,13 +85,15 @@ def gather(
     publication's key."""
     rows = query.rows(reconciled, state, wanted)
     explainer = Explainer(reconciled)
+    declared = {} if reconciled.declared is None else reconciled.declared.waves
+    waves = sorted({row.record.wave_id for row in rows if row.record.wave_id is not None})
     return Calendar(
         now=reconciled.plan.now,
         start=wanted.start,
         end=wanted.end,
         entries=[_entry(explainer, state, row, leases) for row in rows],
         channels=_channels(reconciled, rows, wanted),
-        waves=_waves(reconciled, rows),
+        waves={name: (declared[name].title if name in declared else None) or name for name in waves},
         freezes=_freezes(reconciled, wanted),
         problems=reconciled.diagnostics,
     )
@@ -148,15 +150,6 @@ def _channels(
         else CalendarChannel(name=name, timezone=zones[name])
         for name in sorted(named | zones.keys())
     }
-
-
-def _waves(reconciled: Reconciled, rows: Sequence[Row]) -> dict[str, str]:
-    declared = {} if reconciled.declared is None else reconciled.declared.waves
-    titles: dict[str, str] = {}
-    for name in sorted({row.record.wave_id for row in rows if row.record.wave_id is not None}):
-        title = declared[name].title if name in declared else None
-        titles[name] = title or name
-    return titles
 
 
 def _freezes(reconciled: Reconciled, wanted: query.Filter) -> list[Freeze]:

@@ -62,7 +62,9 @@ def _publication(calendar: Calendar, entry: Entry) -> icalendar.Event:
     )
     event.add("sequence", entry.revision)
     event.add("status", _status(entry))
-    event.add("summary", _summary(calendar, entry))
+    name = calendar.channels[entry.row.record.channel_id].name
+    mark = "" if entry.kind in {*_CERTAIN, "open"} else f" ({entry.kind})"
+    event.add("summary", visible(f"{name}: {entry.video}{mark}"))
     event.add("description", _description(calendar, entry))
     if record.wave_id is not None:
         event.add("categories", [record.wave_id])
@@ -89,13 +91,6 @@ def _status(entry: Entry) -> str:
         return "CANCELLED"
     is_decided = entry.kind in _CERTAIN and entry.row.recorded and entry.row.record.video_id is not None
     return "CONFIRMED" if is_decided else "TENTATIVE"
-
-
-def _summary(calendar: Calendar, entry: Entry) -> str:
-    """`Tech Daily: teaser-4k`, or `Tech Daily: teaser-4k (paused)` where it is not simply going out."""
-    name = calendar.channels[entry.row.record.channel_id].name
-    mark = "" if entry.kind in {*_CERTAIN, "open"} else f" ({entry.kind})"
-    return visible(f"{name}: {entry.video}{mark}")
 
 
 def _description(calendar: Calendar, entry: Entry) -> str:

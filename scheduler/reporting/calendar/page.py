@@ -68,6 +68,7 @@ def page_html(calendar: Calendar) -> bytes:
         f"default-src 'none'; script-src {_digests(scripts)}; style-src {_digests(styles)}; "
         "base-uri 'none'; form-action 'none'"
     )
+    total = f"{count(len(calendar.entries), 'publication')} on {count(len(calendar.channels), 'channel')}"
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -77,7 +78,12 @@ def page_html(calendar: Calendar) -> bytes:
         '<title>Publications</title>\n<link rel="alternate" type="text/calendar" href="calendar.ics">\n',
         *(f"<style>{style}</style>\n" for style in styles),
         f'<script>{_EARLY}</script>\n</head>\n<body class="ec-auto-dark">\n',
-        _head(calendar),
+        '<a class="skip" href="#list">Skip to the list of all publications</a>\n'
+        "<header>\n<h1>Publications</h1>\n"
+        f'<p>As of <time id="now" datetime="{instant_text(calendar.now)}">'
+        f"{day_and_time(calendar.now)} UTC</time>"
+        f'<span id="age"></span> · {total} · <a href="#now-line">what comes next</a></p>\n'
+        "</header>\n",
         *_problems(calendar.problems),
         _TOOLS,
         *_table(calendar),
@@ -164,18 +170,6 @@ _FOOT = """\
 def _text(text: str) -> str:
     """Other people's text, as text."""
     return escape(visible(text))
-
-
-def _head(calendar: Calendar) -> str:
-    at = instant_text(calendar.now)
-    total = f"{count(len(calendar.entries), 'publication')} on {count(len(calendar.channels), 'channel')}"
-    return (
-        '<a class="skip" href="#list">Skip to the list of all publications</a>\n'
-        "<header>\n<h1>Publications</h1>\n"
-        f'<p>As of <time id="now" datetime="{at}">{day_and_time(calendar.now)} UTC</time>'
-        f'<span id="age"></span> · {total} · <a href="#now-line">what comes next</a></p>\n'
-        "</header>\n"
-    )
 
 
 def _problems(problems: Sequence[Diagnostic]) -> Iterator[str]:

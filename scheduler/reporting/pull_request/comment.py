@@ -186,21 +186,22 @@ def _rows(section: Section, zones: Mapping[str, str]) -> Iterator[str]:
     for change in section.changes:
         zone = zones.get(record_of(change).channel_id, "UTC")
         after = "archived" if change.action == "archive" else _when(change.after, zone)
+        other = [
+            f"{label}: {old} -> {new}"
+            for label, old, new in differences(change, zone)
+            if label not in ("time", "video", "status")
+        ]
+        records = (record for record in (change.before, change.after) if record is not None)
+        videos = dict.fromkeys(record.video_id or "(none)" for record in records)
         cells = (
             code(SYMBOLS[change.action]),
             code(change.schedule_id),
-            _video(change),
+            " → ".join(map(code, videos)),
             _when(change.before, zone),
             after,
-            _why(change, zone),
+            "<br>".join(code(text) for text in (change.reason, *other) if text),
         )
         yield f"| {' | '.join(cells)} |"
-
-
-def _video(change: Change) -> str:
-    before, after = change.before, change.after
-    names = [record.video_id or "(none)" for record in (before, after) if record is not None]
-    return " → ".join(code(name) for name in dict.fromkeys(names))
 
 
 def _when(record: Record | None, zone: str) -> str:
@@ -217,12 +218,3 @@ def _when(record: Record | None, zone: str) -> str:
     if record.was_sent:
         when += ", sent"
     return when + (", paused" if record.is_paused else "")
-
-
-def _why(change: Change, zone: str) -> str:
-    other = [
-        f"{label}: {old} -> {new}"
-        for label, old, new in differences(change, zone)
-        if label not in ("time", "video", "status")
-    ]
-    return "<br>".join(code(text) for text in (change.reason, *other) if text)

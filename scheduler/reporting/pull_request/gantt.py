@@ -49,7 +49,14 @@ def gantt(changes: Sequence[Change], room: int) -> tuple[str, list[str]]:
     if len(drawn) < 2:
         return "", []
     if len(tasks) > MOST:
-        tasks = _grouped([task for change in drawn for task in _tasks(change, series_of(record_of(change)))])
+        # Those of one section, instant and name as one: `new teaser-4k x 40`.
+        numbers: dict[_Task, int] = defaultdict(int)
+        for task in [task for change in drawn for task in _tasks(change, series_of(record_of(change)))]:
+            numbers[task] += 1
+        tasks = [
+            task if number == 1 else task._replace(name=f"{clip(task.name, 30)} x {number}")
+            for task, number in numbers.items()
+        ]
     tasks.sort(key=lambda task: (task.at, task.section, task.name, task.word))
     room -= sum(len(line) + 1 for line in _HEADER) + len("```")
     shown = tasks[:MOST]
@@ -73,17 +80,6 @@ def _tasks(change: Change, section: str) -> Iterator[_Task]:
     if record.is_paused:
         word += " paused"
     yield _Task(section, record.scheduled_at, word, name, "active")
-
-
-def _grouped(tasks: Sequence[_Task]) -> list[_Task]:
-    """Those of one section, instant and name as one: `new teaser-4k x 40`."""
-    numbers: dict[_Task, int] = defaultdict(int)
-    for task in tasks:
-        numbers[task] += 1
-    return [
-        task if number == 1 else task._replace(name=f"{clip(task.name, 30)} x {number}")
-        for task, number in numbers.items()
-    ]
 
 
 def _lines(tasks: Sequence[_Task]) -> Iterator[str]:

@@ -114,7 +114,8 @@ def _freeze_line(one: Frozen, zones: Mapping[str, str]) -> str:
     freeze = one.freeze
     reason = f" {code(freeze.reason)}" if freeze.reason is not None else ""
     where = "all channels" if freeze.channels is None else some(freeze.channels, _IDS, "channel")
-    zone = _one_zone(freeze.channels, zones)
+    found = {zones.get(channel, "UTC") for channel in (zones if freeze.channels is None else freeze.channels)}
+    zone = found.pop() if len(found) == 1 else "UTC"
     start, end = (zone_name(moment(at, zone)) for at in (freeze.from_, freeze.until))
     fact = f"- **Freeze**{reason} on {where}: {start} to {end}."
     if one.waiting:
@@ -122,12 +123,6 @@ def _freeze_line(one: Frozen, zones: Mapping[str, str]) -> str:
         ids = some(one.waiting, _IDS, "publication")
         return f"{fact} Until it ends, {count(len(one.waiting), 'publication')} {verb}: {ids}."
     return f"{fact} Nothing in this pull request waits for it."
-
-
-def _one_zone(channels: Sequence[str] | None, zones: Mapping[str, str]) -> str:
-    """The zone that all these channels share, or UTC."""
-    found = {zones.get(channel, "UTC") for channel in (zones if channels is None else channels)}
-    return found.pop() if len(found) == 1 else "UTC"
 
 
 def _neighbour_line(one: Neighbour, zones: Mapping[str, str]) -> str:
