@@ -142,6 +142,7 @@ def _documents(publication: dict[str, str]) -> Iterator[tuple[str, str, Any, dic
             "results": "What this run sent or settled.",
             "results[].schedule_id": "The publication.",
             "results[].status": "Its status now.",
+            "results[].reason": "why it failed or was cancelled (`missed`, `rejected`, …); null otherwise",
             "results[].error": "What went wrong; null where nothing did.",
             "diagnostics": "As in `validate`.",
         },

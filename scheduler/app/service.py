@@ -57,10 +57,14 @@ class Validation(TypedDict):
 
 
 class ExecutionResult(TypedDict):
-    """The outcome of a run for one publication; `error` is None where nothing went wrong."""
+    """The outcome of a run for one publication; `error` is None where nothing went wrong.
+
+    `reason` is why it failed or was cancelled (`missed`, `rejected`, …), as in a Publication.
+    """
 
     schedule_id: str
     status: Status
+    reason: str | None
     error: str | None
 
 
@@ -109,10 +113,13 @@ class ScheduleRepo:
         return self._service.get_schedules(status)
 
     def update(self, schedule: Publication) -> Publication:
-        """Retry a failed publication whose `status` was set to `"pending"`. Returns it as it is then.
+        """Write what was changed in `schedule`, one of `get_all`'s. Returns the publication as it is then.
 
-        Without a change it is returned as it is. Raises ScheduleError for any other change, and for one that
-        may have been published: only `retry_schedule(id, resend=True)` sends that again.
+        `status` of a failed one may be set to `"pending"`, which retries it; `video_id` and `scheduled_at` to
+        other values, which edits the YAML, one after the other. Where the retry is refused (it may have been
+        published, it has no video) it stays as it is, with a warning on the logger `scheduler`, so that a
+        loop reaches the next one; `retry_schedule` raises. Raises ScheduleError for any other change, and for
+        one that breaks a rule.
         """
         if not isinstance(schedule, Publication):
             raise ScheduleError(
@@ -124,15 +131,26 @@ class ScheduleRepo:
             for field in dataclasses.fields(schedule)
             if getattr(schedule, field.name) != getattr(current, field.name)
         }
-        if not changed:
+        retried = "status" in changed and schedule.status == "pending" and current.status == "failed"
+        fixed = changed - {"video_id", "scheduled_at"} - ({"status"} if retried else set())
+        if fixed:
+            raise ScheduleError(
+                f"{listed(sorted(fixed))} of {schedule.id} cannot be changed here",
+                hint="set `status` of a failed one to 'pending' to retry it, or its `video_id` or "
+                "`scheduled_at`; use the service's methods to pause, resume, cancel or create one, and edit "
+                "the YAML for anything else",
+            )
+        if "video_id" in changed:
+            current = self._service.assign_video(current.id, schedule.video_id or "")
+        if "scheduled_at" in changed:
+            current = self._service.move_schedule(current.id, schedule.scheduled_at)
+        if not retried:
             return current
-        if changed == {"status"} and schedule.status == "pending" and current.status == "failed":
-            return self._service.retry_schedule(schedule.id)
-        raise ScheduleError(
-            f"{listed(sorted(changed))} of {schedule.id} cannot be changed here",
-            hint="set `status` of a failed one to 'pending' to retry it; use the service's methods to pause, "
-            "resume, cancel or create one, and edit the YAML for anything else",
-        )
+        try:
+            return self._service.retry_schedule(current.id)
+        except ScheduleError as refusal:
+            _log.warning("%s", "; ".join(filter(None, (refusal.message, refusal.hint))))
+            return current
 
 
 class SchedulingService:
@@ -174,16 +192,18 @@ class SchedulingService:
         scheduled_at: datetime,
         wave_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        repeat: bool = False,
     ) -> list[Publication]:
         """Declare one video on several channels at the same instant. Returns them in the channels' order.
 
         Adds an entry to the wave `wave_id`, which is created if it is not declared; without `wave_id`, to a
         new wave `<video>-<UTC time>`. `metadata` is sent to the channels: a mapping that JSON can represent,
-        whose numbers and booleans become strings, as in YAML. All or nothing: raises ScheduleError, and
+        whose numbers and booleans become strings, as in YAML. `repeat` allows a video that a channel has had
+        less than `repeat_window` ago. All or nothing: raises ScheduleError, and
         writes nothing, where any of them breaks a rule.
         """
         return self._create_group(
-            "simultaneous", video_id, channel_ids, ("scheduled_at", scheduled_at), wave_id, metadata, None
+            "simultaneous", video_id, channel_ids, ("scheduled_at", scheduled_at), wave_id, metadata, repeat
         )
 
     def create_staggered_schedule(
@@ -194,6 +214,7 @@ class SchedulingService:
         delay_seconds: int,
         wave_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        repeat: bool = False,
     ) -> list[Publication]:
         """Declare one video on one channel after the other, `delay_seconds` (at least 0) apart.
 
@@ -201,7 +222,7 @@ class SchedulingService:
         """
         delay = duration_text(service_arguments.seconds("delay_seconds", delay_seconds))
         return self._create_group(
-            "staggered", video_id, channel_ids, ("start_time", start_time), wave_id, metadata, delay
+            "staggered", video_id, channel_ids, ("start_time", start_time), wave_id, metadata, repeat, delay
         )
 
     def _create_group(
@@ -212,19 +233,22 @@ class SchedulingService:
         at: tuple[str, datetime],
         wave_id: str | None,
         metadata: Mapping[str, Any] | None,
-        delay: str | None,
+        repeat: bool,
+        delay: str | None = None,
     ) -> list[Publication]:
         """`at` is the time with the name of its argument, for messages."""
         video = service_arguments.text("video_id", video_id)
         channels = service_arguments.texts("channel_ids", channel_ids)
         wave = service_arguments.text_or_none("wave_id", wave_id)
         details = service_arguments.metadata(metadata)
+        again = service_arguments.flag("repeat", repeat)
         time = instant_text(_instant(*at))
         proposal = self._change(
             lambda view: editing.create_group(
-                view, kind, video=video, channels=channels, at=time, wave=wave, delay=delay, metadata=details
+                view, kind, video=video, channels=channels, at=time, wave=wave, delay=delay,
+                metadata=details, repeat=again,
             )
-        )
+        )  # fmt: skip
         return _made(proposal)
 
     def create_independent_schedule(
@@ -233,17 +257,22 @@ class SchedulingService:
         scheduled_at: datetime,
         video_id: str | None = None,
         metadata: Mapping[str, Any] | None = None,
+        repeat: bool = False,
     ) -> Publication:
         """Declare one publication on one channel; without `video_id`, the video is assigned later.
 
-        Raises ScheduleError, and writes nothing, where it breaks a rule.
+        `repeat` allows a video that the channel has had less than `repeat_window` ago. Raises ScheduleError,
+        and writes nothing, where it breaks a rule.
         """
         channel = service_arguments.text("channel_id", channel_id)
         video = service_arguments.text_or_none("video_id", video_id)
         details = service_arguments.metadata(metadata)
+        again = service_arguments.flag("repeat", repeat)
         time = instant_text(_instant("scheduled_at", scheduled_at))
         proposal = self._change(
-            lambda view: editing.create_one_off(view, channel, at=time, video=video, metadata=details)
+            lambda view: editing.create_one_off(
+                view, channel, at=time, video=video, metadata=details, repeat=again
+            )
         )
         return _made(proposal)[0]
 
@@ -293,6 +322,23 @@ class SchedulingService:
     def cancel_schedule(self, schedule_id: str) -> Publication:
         """Cancel one publication. Raises ScheduleError where it was sent."""
         return self._edit_one(schedule_id, editing.cancel)
+
+    def assign_video(self, schedule_id: str, video_id: str) -> Publication:
+        """Give an open slot or a one-off its video, or another one.
+
+        Raises ScheduleError where it was sent, and for a member of a wave, whose video is that of its entry.
+        """
+        video = service_arguments.text("video_id", video_id)
+        return self._edit_one(schedule_id, lambda view, name: editing.assign(view, name, video))
+
+    def move_schedule(self, schedule_id: str, scheduled_at: datetime) -> Publication:
+        """Move one publication to another time. A one-off has a new id then: see `id` of the result.
+
+        Raises ScheduleError where it was sent, for a slot, whose time is that of its rule, and where it would
+        break a rule.
+        """
+        time = instant_text(_instant("scheduled_at", scheduled_at))
+        return self._edit_one(schedule_id, lambda view, name: editing.move(view, name, time), time)
 
     def pause_channel_schedules(self, channel_id: str, reason: str | None = None) -> int:
         """Pause a channel. Returns how many publications change by it."""
@@ -347,7 +393,12 @@ class SchedulingService:
             _log.log(level, "%s: %s [%s]", fault.location, fault.message, fault.code)
         results = [report.results[schedule_id] for schedule_id in sorted(report.results)]
         return [
-            {"schedule_id": result.schedule_id, "status": result.status, "error": result.error}
+            {
+                "schedule_id": result.schedule_id,
+                "status": result.status,
+                "reason": result.reason,
+                "error": result.error,
+            }
             for result in results
         ]
 
@@ -404,13 +455,18 @@ class SchedulingService:
     def _change(self, propose: Callable[[View], Proposal]) -> Proposal:
         return operations.change(self._repository(), propose).proposal
 
-    def _edit_one(self, schedule_id: str, propose: Callable[[View, str], Proposal]) -> Publication:
-        """Edit one publication. Returns it as it is after the edit."""
+    def _edit_one(
+        self, schedule_id: str, propose: Callable[[View, str], Proposal], moved_to: str | None = None
+    ) -> Publication:
+        """Edit one publication. Returns it as it is after the edit: the id of a one-off contains its time."""
         name = service_arguments.text("schedule_id", schedule_id)
         if not editing.is_single(name):
             editing.find_schedule(self._view(), name)  # raises: it is a wave, a channel or a group
         proposal = self._change(lambda view: propose(view, name))
-        return _publication(editing.find_schedule(proposal.edited, proposal.target))
+        channel, _, rest = proposal.target.partition("/")
+        is_one_off = moved_to is not None and "/" not in rest
+        target = f"{channel}/{moved_to}" if is_one_off else proposal.target
+        return _publication(editing.find_schedule(proposal.edited, target))
 
     def _query(self, wanted: query.Filter, order: Callable[[Row], Any] | None = None) -> list[Publication]:
         """Rows as `list` shows them, without open slots, which are not publications yet."""

@@ -28,6 +28,9 @@ _commit_reason = click.option("--reason", metavar="TEXT", help="Why; goes into t
 _metadata = click.option(
     "--metadata", multiple=True, type=PAIR, metavar="KEY=VALUE", help="Sent to the channel; may be repeated."
 )
+_repeat = click.option(
+    "--repeat", is_flag=True, help="Allow a video that a channel had less than `repeat_window` ago."
+)
 
 
 def _carry_out(context: Context, propose: Callable[[View], Proposal], *, commit: bool) -> None:
@@ -150,6 +153,7 @@ _group_options = together(
     click.option("--title", metavar="TEXT", help="The title of a new wave."),
     click.option("--timezone", metavar="ZONE", help="Zone of a local --at: an IANA name, or `channel`."),
     _metadata,
+    _repeat,
     _commit,
 )
 
@@ -187,6 +191,7 @@ def _create_group(
     title: str | None,
     timezone: str | None,
     metadata: Sequence[tuple[str, str]],
+    repeat: bool,
     commit: bool,
 ) -> None:
     listed = [name for some in channels for name in some.split(",") if name]
@@ -198,6 +203,7 @@ def _create_group(
         proposal = editing.create_group(
             view, kind, video=video, channels=chosen, at=at, wave=wave, group=group, title=title,
             delay=delay, timezone=timezone, metadata=dict(metadata),
+            repeat=repeat,
         )  # fmt: skip
         why = editing.title_left_out(proposal, title)
         if why is not None:
@@ -212,6 +218,7 @@ def _create_group(
 @click.option("--at", required=True, metavar="TIME", help="With an offset, or local in the channel's zone.")
 @click.option("--video", metavar="ID", help="Default: none, to be assigned later.")
 @_metadata
+@_repeat
 @_commit
 @with_context
 def independent(
@@ -220,11 +227,14 @@ def independent(
     at: str,
     video: str | None,
     metadata: Sequence[tuple[str, str]],
+    repeat: bool,
     commit: bool,
 ) -> None:
     """Publish once, on one CHANNEL."""
 
     def propose(view: View) -> Proposal:
-        return editing.create_one_off(view, channel, at=at, video=video, metadata=dict(metadata))
+        return editing.create_one_off(
+            view, channel, at=at, video=video, metadata=dict(metadata), repeat=repeat
+        )
 
     _carry_out(context, propose, commit=commit)

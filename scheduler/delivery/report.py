@@ -42,7 +42,9 @@ class Report(msgspec.Struct, kw_only=True):
         if record.status == "pending":
             self.put_off.add(schedule_id)
         problem = record.error_message if record.status != "completed" else None
-        self.results[schedule_id] = Result(schedule_id=schedule_id, status=record.status, error=problem)
+        self.results[schedule_id] = Result(
+            schedule_id=schedule_id, status=record.status, reason=record.reason, error=problem
+        )
 
     def note_observation(self, reconciled: Reconciled) -> None:
         """Note what was decided without a request: too late, no video, no token, or not known yet."""

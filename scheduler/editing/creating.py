@@ -53,6 +53,7 @@ def create_group(
     delay: str | None = None,
     timezone: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    repeat: bool = False,
 ) -> Proposal:
     """Add an entry to a wave, or to a new wave.
 
@@ -90,6 +91,8 @@ def create_group(
             hint=f"choose another id, such as --group {_numbered(name, taken)}",
         )
     entry = _entry(kind, name, video, at, timezone, delay, channels, metadata)
+    if repeat:
+        entry["repeat"] = True
     after = edits.create_entry(text, entry, file=file)
     group_id = f"{wave_id}/{name}"
     proposal = propose(
@@ -200,6 +203,7 @@ def create_one_off(
     at: str,
     video: str | None = None,
     metadata: Mapping[str, Any] | None = None,
+    repeat: bool = False,
 ) -> Proposal:
     """Add a one-off to a channel; the video may be assigned later.
 
@@ -222,6 +226,8 @@ def create_one_off(
     one_off["at"] = at
     if metadata:
         one_off["metadata"] = dict(metadata)
+    if repeat:
+        one_off["repeat"] = True
     after = edits.create_one_off(target.text, one_off, file=target.file)
     proposal = propose(
         view, "create", schedule_id, kind="channel", file=target.file, after=after,

@@ -8,7 +8,7 @@ import msgspec
 
 from scheduler.diagnostics import Location
 from scheduler.state.record import Record
-from scheduler.state.statuses import Status
+from scheduler.state.statuses import Reason, Status
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     schedule_id: str
     status: Status
+    reason: Reason | None = None
+    """Why it failed or was cancelled."""
     error: str | None = None
 
 

@@ -224,7 +224,12 @@ def test_execution_is_a_run(live: Miniature, spring: SchedulingService, github: 
     github.repository("acme/beta").faults.append(Fault(status=422, body={"message": "no workflow"}))
     later = open_service(live, "2026-03-01T18:01:00Z")
     alpha, beta = later.execute_pending_schedules()
-    assert alpha == {"schedule_id": "spring/teaser/alpha", "status": "completed", "error": None}
+    assert alpha == {
+        "schedule_id": "spring/teaser/alpha",
+        "status": "completed",
+        "reason": None,
+        "error": None,
+    }
     assert (beta["status"], "422" in (beta["error"] or "")) == ("failed", True)
     assert later.execute_pending_schedules() == []
     sent = later.get_schedule("spring/teaser/alpha")
@@ -281,7 +286,7 @@ def test_problems_are_logged_and_tokens_never(
 # --- retrying ---------------------------------------------------------------------------------------
 
 
-def test_update_is_a_retry_and_nothing_else(
+def test_update_writes_a_retry_a_video_and_a_time_and_nothing_else(
     live: Miniature, spring: SchedulingService, github: GitHub
 ) -> None:
     github.repository("acme/alpha").faults.append(Fault(status=422))
@@ -290,18 +295,44 @@ def test_update_is_a_retry_and_nothing_else(
     (failed,) = later.schedule_repo.get_all(status="failed")
     assert later.schedule_repo.update(failed) == failed
 
-    failed.video_id = "another"
+    failed.channel_id = "beta"
     failed.status = "pending"
-    with pytest.raises(
-        ScheduleError, match="status and video_id of spring/teaser/alpha cannot be changed here"
-    ):
+    with pytest.raises(ScheduleError, match="channel_id of spring/teaser/alpha cannot be changed here"):
         later.schedule_repo.update(failed)
-    failed.video_id = "teaser"
+    failed.channel_id = "alpha"
     assert later.schedule_repo.update(failed).status == "pending"
+
+    one_off = later.create_independent_schedule("alpha", AT + 3 * HOUR, "intro")
+    one_off.video_id, one_off.scheduled_at = "outro", AT + 5 * HOUR
+    written = later.schedule_repo.update(one_off)
+    assert (written.id, written.video_id) == ("alpha/2026-03-01T23:00:00Z", "outro")
+    written.status = "failed"
+    with pytest.raises(ScheduleError, match="status of alpha/2026-03-01T23:00:00Z cannot be changed here"):
+        later.schedule_repo.update(written)
+
+
+def test_a_loop_that_retries_reaches_what_comes_after_one_that_cannot_be(
+    live: Miniature, github: GitHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = open_service(live)
+    service.create_independent_schedule("alpha", AT)
+    service.create_independent_schedule("beta", AT + HOUR, "teaser")
+    github.repository("acme/beta").faults.append(Fault(status=422))
+    for now in ("2026-03-01T18:00:00Z", "2026-03-01T19:00:00Z"):
+        open_service(live, now).execute_pending_schedules()
+    later = open_service(live, "2026-03-01T19:30:00Z")
+    failed = later.schedule_repo.get_all(status="failed")
+    assert [schedule.reason for schedule in failed] == ["no_video", "rejected"]
+    for schedule in failed:
+        schedule.status = "pending"
+    assert [later.schedule_repo.update(schedule).status for schedule in failed] == ["failed", "pending"]
+    assert caplog.messages[-1] == (
+        f"{failed[0].id} still has no video; run `scheduler assign {failed[0].id} VIDEO`"
+    )
 
 
 def test_what_may_have_been_published_is_only_sent_again_on_purpose(
-    live: Miniature, spring: SchedulingService, github: GitHub
+    live: Miniature, spring: SchedulingService, github: GitHub, caplog: pytest.LogCaptureFixture
 ) -> None:
     github.repository("acme/alpha").faults.append(Fault(status=500))
     github.repository("acme/alpha").runs_per_dispatch = 0
@@ -311,9 +342,40 @@ def test_what_may_have_been_published_is_only_sent_again_on_purpose(
     (failed,) = later.get_schedules(status="failed")
     assert failed.reason == "unknown_outcome"
     failed.status = "pending"
+    assert later.schedule_repo.update(failed).status == "failed"
+    assert f"run `scheduler retry {failed.id} --resend`" in caplog.text
     with pytest.raises(ScheduleError, match="may have been published"):
-        later.schedule_repo.update(failed)
+        later.retry_schedule(failed.id)
     assert later.retry_schedule(failed.id, resend=True).status == "pending"
+
+
+# --- changing ---------------------------------------------------------------------------------------
+
+
+def test_a_slot_and_a_one_off_get_their_video_and_a_member_gets_another_time(
+    live: Miniature, spring: SchedulingService
+) -> None:
+    open_one = spring.create_independent_schedule("gamma", AT + 2 * HOUR)
+    assert spring.assign_video(open_one.id, "intro").video_id == "intro"
+    assert spring.move_schedule(open_one.id, AT + 3 * HOUR).id == "gamma/2026-03-01T21:00:00Z"
+    moved = spring.move_schedule("spring/teaser/alpha", AT + HOUR)
+    assert (moved.id, moved.scheduled_at) == ("spring/teaser/alpha", AT + HOUR)
+    with pytest.raises(ScheduleError, match="is not a slot or a one-off of a channel"):
+        spring.assign_video("spring/teaser/alpha", "outro")
+    with pytest.raises(ScheduleError, match="is a wave, not a single schedule"):
+        spring.move_schedule("wave:spring", AT)
+
+
+def test_a_video_is_published_again_soon_where_that_is_said_to_be_meant(
+    live: Miniature, spring: SchedulingService
+) -> None:
+    with pytest.raises(ScheduleError, match="teaser"):
+        spring.create_independent_schedule("alpha", AT + 2 * HOUR, "teaser")
+    again = spring.create_independent_schedule("alpha", AT + 2 * HOUR, "teaser", repeat=True)
+    assert again.video_id == "teaser"
+    (third,) = spring.create_simultaneous_schedule("teaser", ["alpha"], AT + 4 * HOUR, "more", repeat=True)
+    assert third.wave_id == "more"
+    assert "repeat: true" in (live.root / "waves/more.yaml").read_text()
 
 
 # --- querying ---------------------------------------------------------------------------------------
