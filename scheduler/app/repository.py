@@ -17,7 +17,7 @@ from scheduler.app import idle
 from scheduler.app.environment import on_actions, surroundings_of, token_reader, who_runs
 from scheduler.app.preconditions import Guard, clock_behind, demand_lineage, older_checkout, unknown_checkout
 from scheduler.checkout import reading
-from scheduler.clock import Clock
+from scheduler.clock import Clock, SteadyClock
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.errors import Error, QueueError, RunRefused, StateError, StateMissing
 from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
@@ -45,6 +45,7 @@ class Repository:
         self.root = root
         self.environ = environ
         self.clock = clock
+        self._run_clock: Clock | SteadyClock = clock
         self._checkout: _WorkTree | RemoteTip = _WorkTree(root)
         self._dispatchers: dict[str, Dispatcher] = {}
         self._notifier: Notifier | None = None
@@ -193,7 +194,8 @@ class Repository:
 
             self._checkout = RemoteTip(self.root, ref)
         store = self.notifying_store(settings)
-        now = self.clock.now if self.clock.is_real else None
+        clock = self._run_clock = SteadyClock(self.clock)
+        now = clock.now if self.clock.is_real else None
         guard = Guard(
             self.root,
             settings,
@@ -207,14 +209,34 @@ class Repository:
             sources=self.sources,
             surroundings=self.surroundings,
             dispatcher=lambda intent: self.dispatcher(intent, settings),
-            clock=self.clock,
+            clock=clock,
             nonce=lambda: secrets.token_hex(8),
             declared=self._declared,
             idle=lambda reconciled: self._idle(settings, reconciled),
             guard=guard.check,
             compares_clocks=self.clock.is_real,
             server_time=lambda channels: self._server_time(channels, settings),
+            tip=(lambda: self._tip(settings)) if follow else None,
         )
+
+    def _tip(self, settings: SettingsSpec) -> tuple[object, ...]:
+        """What changes with what is declared and with the state; one question to a remote at most.
+
+        Raises Error where there is no answer.
+        """
+        from scheduler.checkout.remote import RemoteTip, remote_tips
+
+        refs: list[str] = []
+        here: list[object] = []
+        if isinstance(self._checkout, RemoteTip):
+            refs.append(self._checkout.ref)
+        else:
+            here.append(reading.digest(self._checkout.read()))
+        if settings.state.startswith("branch:"):
+            refs.append(f"refs/heads/{settings.state.removeprefix('branch:')}")
+        else:
+            here.append(reading.stamp(self.root / settings.state))
+        return *here, remote_tips(self.root, refs) if refs else b""
 
     def commit(self) -> str | None:
         """The commit of what was read last; None where there is none.
@@ -300,7 +322,7 @@ class Repository:
                     root=self.root,
                     environ=self.environ,
                     token=token_reader(self.environ),
-                    now=self.clock.now,
+                    now=lambda: self._run_clock.now(),
                     settings=settings,
                     lineage=lambda: self.store(settings).load().state.lineage,
                 ),

@@ -172,6 +172,15 @@ def digest(sources: Sequence[Source]) -> str:
     return whole.hexdigest()
 
 
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes whenever a file is written anew; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 # --- git ------------------------------------------------------------------------------------------------
 
 FROM_A_HOOK = frozenset(

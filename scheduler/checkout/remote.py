@@ -10,6 +10,7 @@ A tip that cannot be fetched stops nothing: the run continues with what was read
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from scheduler.checkout import reading
@@ -33,6 +34,14 @@ def sources_at(root: Path, revision: str) -> list[Source]:
     return RemoteTip(root, revision).at(revision)
 
 
+def remote_tips(root: Path, refs: Sequence[str], remote: str = "origin") -> bytes:
+    """What a remote has at each of some refs, as one answer to compare. Raises StateError without one."""
+    output = Git(root, TIMEOUT).run("ls-remote", "--quiet", "--", remote, *refs, network=True)
+    if output.code != 0:
+        raise StateError(f"{remote} cannot be asked for its branches: {output.words}")
+    return output.out
+
+
 class RemoteTip:
     """The declared files of `ref` (`refs/heads/main`) on `remote`, as they are there now.
 
@@ -41,7 +50,7 @@ class RemoteTip:
 
     def __init__(self, root: Path, ref: str, remote: str = "origin", *, timeout: float = TIMEOUT) -> None:
         self._root = root
-        self._ref = ref
+        self.ref = ref
         self._remote = remote
         self._git = Git(root, timeout)
         self._tip: str | None = None
@@ -80,10 +89,10 @@ class RemoteTip:
         """The tip's commit. Raises StateError with git's words where it cannot be had."""
         output = self._git.run(
             "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=",
-            "--", self._remote, f"+{self._ref}:{OWN_REF}", network=True,
+            "--", self._remote, f"+{self.ref}:{OWN_REF}", network=True,
         )  # fmt: skip
         if output.code != 0:
-            raise StateError(f"{self._ref} of {self._remote} cannot be fetched: {output.words}")
+            raise StateError(f"{self.ref} of {self._remote} cannot be fetched: {output.words}")
         return self._git.line("rev-parse", "--verify", f"{OWN_REF}^{{commit}}")
 
     def _read(self, commit: str) -> list[Source]:
@@ -91,7 +100,7 @@ class RemoteTip:
         entries = self._entries(commit)
         if not any(entry.file.startswith(tuple(f"{folder}/" for _, folder in FOLDERS)) for entry in entries):
             raise RunRefused(
-                f"the commit {commit[:12]} of {self._ref} has neither a folder waves/ nor a folder channels/",
+                f"the commit {commit[:12]} of {self.ref} has neither a folder waves/ nor a folder channels/",
                 hint="put them back on that branch",
             )
         return sources_of(self._git, commit, entries)

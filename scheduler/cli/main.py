@@ -329,7 +329,9 @@ def _run(context: Context, runner: Runner, *, hold: int | None, watch: bool, dur
     try:
         if watch:
             return hold_and_watch.watch(runner, duration, print_problem, _Log(context).show)
-        return hold_and_watch.hold(runner, hold) if hold is not None else runner.reconcile_once()
+        if hold is not None:
+            return hold_and_watch.hold(runner, hold, print_problem)
+        return runner.reconcile_once()
     finally:
         report = runner.report
         report.diagnostics = [*report.diagnostics, *context.repository.finish_notifying()]

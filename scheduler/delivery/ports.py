@@ -33,6 +33,13 @@ class Waiter(Protocol):
     def is_ended(self) -> bool: ...
 
 
+class RunClock(Waiter, Protocol):
+    """The clock of a run, which nobody sets: see `scheduler.clock.SteadyClock`."""
+
+    def jump(self) -> float: ...
+    def follow(self, *, wall: bool) -> None: ...
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything as it was read for one round, and what was decided from it."""
 
@@ -53,7 +60,7 @@ class Ports(msgspec.Struct, kw_only=True):
     surroundings: Callable[[], Surroundings]
     dispatcher: Callable[[Intent], Dispatcher]
     """The dispatcher of an intent; the same object for the same transport."""
-    clock: Waiter
+    clock: RunClock
     nonce: Callable[[], str]
     declared: Callable[[Sequence[Source], Declared | None], Declared]
     """Digest and commit of what is declared; the given one where nothing changed."""
@@ -65,6 +72,9 @@ class Ports(msgspec.Struct, kw_only=True):
     """Whether the servers' `Date` is compared with the clock; not where `--now` set the clock."""
     server_time: Callable[[Iterable[ChannelSpec]], Instant | None] = lambda _: None
     """The clock of a server that one of the channels sends to; None where no server answers."""
+    tip: Callable[[], object] | None = None
+    """One cheap question, whose answer is another one once anything is declared or recorded anew; raises
+    Error where there is no answer. None where nothing can change while a run waits."""
     declare: Reader = declare
     """How files are read; a simulation reads them once, and under settings of its own."""
     beside: Callable[[Callable[[], None]], None] = lambda work: threading.Thread(

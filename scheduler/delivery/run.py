@@ -15,7 +15,8 @@ from scheduler.delivery.lookups import Lookups, forgotten
 from scheduler.delivery.ports import Observation, Ports
 from scheduler.delivery.report import Report
 from scheduler.delivery.routes import Routes
-from scheduler.diagnostics import Diagnostic, Location, error
+from scheduler.desired.transports import TRANSPORTS, transport_of
+from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.errors import LostRace, StateError
 from scheduler.failpoints import failpoint
 from scheduler.planning.plan import PlannedSend
@@ -26,11 +27,12 @@ from scheduler.state.intent import intend, intend_again, intent_of, payload_of
 from scheduler.state.outcomes import IN_FLIGHT, after_answer, after_nothing_left
 from scheduler.state.record import Intent, Record, State
 from scheduler.state.stores import Snapshot
-from scheduler.times import Instant, read_utc
+from scheduler.times import Instant, duration_text, read_utc
 from scheduler.wording import and_more
 
 if TYPE_CHECKING:
     from scheduler.desired import Pace
+    from scheduler.desired.declarations import Declarations
 
 RACES = 60
 """Lost saves after which the run gives up; four writers needed 33 at worst."""
@@ -66,6 +68,10 @@ class Runner:
         self._sent = Sent()
         self._clock_is_good_until = 0.0
         """On the monotonic clock."""
+        self.is_in_doubt = False
+        """The clock was set, and no server could be asked yet which time is right."""
+        self._set_wrong: Diagnostic | None = None
+        """What to report of a clock that was set wrong while this run waited."""
 
     # --- one reconciliation -----------------------------------------------------------------------
 
@@ -75,8 +81,8 @@ class Runner:
         `at` plans for an instant a moment ahead: intents are saved before it, requests are sent at it.
         """
         attempted: set[str] = set()
-        self._was_held_up = False
-        self._remarks = []
+        self._was_held_up = self.is_in_doubt = False
+        self._remarks = [] if self._set_wrong is None else [self._set_wrong]
         self._unroutable = {}
         races = 0
         while True:
@@ -101,7 +107,10 @@ class Runner:
         self.report.last = reconciled
         if reconciled.declared is None:
             return True
-        self._check_clock(reconciled)
+        if self._settle_jump(reconciled.declared):
+            return False  # this was decided by a clock that nobody believes any more
+        if not self._has_wrong_clock():
+            self._check_clock(reconciled)
         if self._has_wrong_clock():
             return True
         ready, wait = self._ready(reconciled.declared.settings.pace, reconciled.plan.sends, attempted)
@@ -291,12 +300,13 @@ class Runner:
             return "this run was asked to end before it was sent"
         held_up = "this run was held up before it could send"
         # A wall clock may be set, and a monotonic one does not advance while the machine sleeps.
-        passed = max(clock.monotonic() - observed.begun, clock.moment() - observed.begun_at)
+        jump = clock.jump()
+        passed = max(clock.monotonic() - observed.begun, clock.moment() + jump - observed.begun_at)
         if passed > IN_FLIGHT / 2:  # another runner may soon take over
             return held_up
         if clock.now() > min(read_utc(request.intent.not_after) for request in requests):
             return held_up
-        return None
+        return "this machine's clock was set before it could send" if jump else None
 
     def _release(self, snapshot: Snapshot, requests: Sequence[Request], why: str) -> None:
         """Withdraw intents for which no request was made."""
@@ -362,6 +372,38 @@ class Runner:
             return saved
         raise StateError("other runners saved first each time; the next run looks the outcomes up")
 
+    def _settle_jump(self, declared: Declarations) -> bool:
+        """Ask a server which time is right where the wall clock was set; True where it is the new one.
+
+        Until one answers nothing is saved or sent. Where none can be asked, the wall clock is believed, as
+        at the beginning of a run.
+        """
+        clock = self.ports.clock
+        jump = clock.jump()
+        if not jump:
+            return False
+        has_server = self.ports.compares_clocks and any(
+            TRANSPORTS[transport_of(channel)].has_clock for channel in declared.channels.values()
+        )
+        server_time = self.ports.server_time(declared.channels.values()) if has_server else None
+        self.is_in_doubt = has_server and server_time is None
+        if self.is_in_doubt:
+            self._remark_clock(f"{_set(jump)}, and no server says which time is right")
+            return False
+        off = 0.0 if server_time is None else server_time - clock.moment()
+        is_right = server_time is None or abs(off - jump) < abs(off)
+        clock.follow(wall=is_right)
+        self._clock_is_good_until, self._set_wrong = 0.0, None
+        if not is_right:
+            self._set_wrong = warning(
+                "clock",
+                Location.whole("."),
+                f"{_set(jump)}; the server's clock says otherwise, so this run continues by the time before",
+                "set the clock (ntp): the next run refuses to act by a wrong one",
+            )
+            self._remarks.append(self._set_wrong)
+        return is_right
+
     def _check_clock(self, reconciled: Reconciled) -> None:
         """Compare the clock before anything is saved or sent: a wrong one makes everything seem missed.
 
@@ -382,14 +424,14 @@ class Runner:
             return
         problem = clock_problem(now, server_time)
         if problem is not None:
-            self._remarks.append(
-                error(
-                    "clock", Location.whole("."), problem, "set the clock (ntp); until then, nothing is sent"
-                )
-            )
+            self._remark_clock(problem)
+
+    def _remark_clock(self, problem: str) -> None:
+        hint = "set the clock (ntp); until then, nothing is sent"
+        self._remarks.append(error("clock", Location.whole("."), problem, hint))
 
     def _has_wrong_clock(self) -> bool:
-        return any(remark.code == "clock" for remark in self._remarks)
+        return any(remark.code == "clock" and remark.is_error for remark in self._remarks)
 
     # --- asking -------------------------------------------------------------------------------------
 
@@ -456,6 +498,12 @@ def _unrecorded(outcomes: Sequence[tuple[Request, Answer]], problem: StateError)
         f"the answers for {names} are not recorded: {problem}",
         hint=_and_then("these were sent; the next run looks them up", problem.hint),
     )
+
+
+def _set(jump: float) -> str:
+    """That the machine's clock was set, by how much, and where to."""
+    by = duration_text(max(1, round(abs(jump))))
+    return f"this machine's clock was set {by} {'ahead' if jump > 0 else 'back'} during this run"
 
 
 def _and_then(fact: str, hint: str | None) -> str:

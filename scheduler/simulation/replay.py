@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Literal
+from typing import Literal, NoReturn
 
 import msgspec
 
@@ -14,6 +14,7 @@ from scheduler.checkout.source import Source
 from scheduler.delivery import Ports, Runner, hold_and_watch
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
+from scheduler.errors import Error
 from scheduler.planning.plan import Surroundings, pauses_text
 from scheduler.planning.reconcile import Reconciled
 from scheduler.simulation.channels import Channels
@@ -152,7 +153,7 @@ class _Machine:
         """One run, with its hold."""
         runner = Runner(self._ports)
         if self.conditions.hold:
-            hold_and_watch.hold(runner, self.conditions.hold)
+            hold_and_watch.hold(runner, self.conditions.hold, _give_up)
         else:
             runner.reconcile_once()
         self.last = runner.report.last
@@ -258,6 +259,10 @@ class _Machine:
         if record.after_success:
             return "held", "waits for the publication before it"
         return "missed", "no run started after it was due"
+
+
+def _give_up(problem: Error) -> NoReturn:
+    raise problem  # the state in memory has no trouble that passes
 
 
 def _lead(declared: Declarations, channel: str) -> int:

@@ -83,6 +83,12 @@ class SimulatedClock:
     def monotonic(self) -> float:
         return self.world.now
 
+    def jump(self) -> float:
+        return 0.0
+
+    def follow(self, *, wall: bool) -> None:
+        pass
+
     def sleep(self, seconds: float) -> bool:
         self.world.now += max(seconds, 0.0)
         return True

@@ -10,6 +10,7 @@ import json
 import math
 import re
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,7 @@ from scheduler.errors import Error, LostRace, RunRefused, StateError, StateMissi
 from scheduler.state.record import Record, State
 from scheduler.state.stores import Snapshot
 from scheduler.state.stores.file import FileStore
-from scheduler.times import instant_text
+from scheduler.times import instant_text, read_utc
 
 BEGIN = "2026-03-01T17:55:00Z"
 DUE = "2026-03-01T18:00:00Z"
@@ -61,7 +62,7 @@ def test_hold_sends_what_falls_due_within_it_at_its_instant(stage: Stage) -> Non
             channels: [gamma, alpha, beta]
         """
     stage.mini.write({"waves/spring.yaml": stagger})
-    report = hold(stage.runner(), 600)
+    report = hold(stage.runner(), 600, quiet)
     assert stage.arrivals == [
         ("2026-03-01T18:00:00Z", "spring/teaser/gamma"),
         ("2026-03-01T18:01:30Z", "spring/teaser/alpha"),
@@ -79,27 +80,27 @@ def test_hold_saves_the_intent_before_the_instant_and_sends_at_it(stage: Stage) 
 
     stage.clock.at("2026-03-01T17:59:58Z", look)
     stage.clock.at("2026-03-01T17:59:59Z", look, plus=0.5)
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     assert seen == [("scheduled", 0), ("executing", 0)]
     assert stage.arrivals == [(DUE, ALPHA)]
 
 
 def test_what_falls_due_after_the_hold_is_not_waited_for(stage: Stage) -> None:
-    hold(stage.runner(), 299)
+    hold(stage.runner(), 299, quiet)
     assert (stage.now, stage.github.dispatches) == (BEGIN, [])
-    hold(stage.runner(), 300)
+    hold(stage.runner(), 300, quiet)
     assert (stage.now, stage.arrivals) == (DUE, [(DUE, ALPHA)])
 
 
 def test_hold_catches_up_first_on_what_is_due_already(stage: Stage) -> None:
     stage.mini.write({"waves/late.yaml": wave("beta", at="2026-03-01T17:50:00Z")})
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     assert stage.arrivals == [(BEGIN, "late/teaser/beta"), (DUE, ALPHA)]
 
 
 def test_a_pause_that_ends_within_the_hold_ends_to_the_second(stage: Stage) -> None:
     stage.mini.write({"waves/spring.yaml": wave("alpha", top="paused: {until: 2026-03-01T18:02:00Z}")})
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     assert stage.arrivals == [("2026-03-01T18:02:00Z", ALPHA)]
 
 
@@ -115,7 +116,7 @@ def test_a_cancel_a_pause_or_a_removal_during_the_hold_is_obeyed(stage: Stage, t
             stage.mini.write({"waves/spring.yaml": wave("alpha", top=top)})
 
     stage.clock.at("2026-03-01T17:59:00Z", edit)
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     assert stage.github.dispatches == []
     assert stage.mini.statuses[ALPHA].split()[0] in ("cancelled", "scheduled")
 
@@ -123,8 +124,76 @@ def test_a_cancel_a_pause_or_a_removal_during_the_hold_is_obeyed(stage: Stage, t
 def test_a_move_during_the_hold_is_obeyed(stage: Stage) -> None:
     moved = {"waves/spring.yaml": wave("alpha", at="2026-03-01T18:01:00Z")}
     stage.clock.at("2026-03-01T17:59:00Z", lambda: stage.mini.write(moved))
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     assert stage.arrivals == [("2026-03-01T18:01:00Z", ALPHA)]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        None,
+        wave("beta", at="2026-03-01T19:30:00Z"),
+        wave("beta", at="2026-03-01T17:57:00Z", top="paused: true"),
+    ],
+    ids=["new", "moved ahead", "resumed"],
+)
+def test_what_becomes_due_sooner_while_a_hold_waits_is_sent_in_its_time(
+    stage: Stage, before: str | None
+) -> None:
+    if before is not None:
+        stage.mini.write({"waves/sooner.yaml": before})
+    sooner = {"waves/sooner.yaml": wave("beta", at="2026-03-01T17:57:00Z")}
+    stage.clock.at("2026-03-01T17:56:31Z", lambda: stage.mini.write(sooner))
+    hold(stage.runner(), 600, quiet)
+    assert stage.arrivals == [("2026-03-01T17:57:00Z", "sooner/teaser/beta"), (DUE, ALPHA)]
+
+
+def test_a_retry_while_a_hold_waits_is_sent_within_seconds(stage: Stage) -> None:
+    stage.mini.write({"waves/late.yaml": wave("beta", at="2026-03-01T16:00:00Z")})
+    stage.mini.run("run", now="2026-03-01T15:00:00Z")
+    retried = lambda: stage.mini.run("retry", "late/teaser/beta", now=stage.now)  # noqa: E731
+    stage.clock.at("2026-03-01T17:56:31Z", retried)
+    hold(stage.runner(), 600, quiet)
+    (when, who), other = stage.arrivals
+    assert (who, other) == ("late/teaser/beta", (DUE, ALPHA))
+    assert "2026-03-01T17:56:31Z" <= when <= "2026-03-01T17:56:43Z"
+
+
+def test_what_falls_due_never_waits_for_a_remote_that_does_not_answer(stage: Stage) -> None:
+    ports, over = stage.ports(), threading.Event()
+    ports.tip = over.wait
+    ports.beside = lambda work: threading.Thread(target=work, daemon=True).start()
+    hold(Runner(ports), 600, quiet)
+    over.set()
+    assert stage.arrivals == [(DUE, ALPHA)]
+
+
+def test_a_hold_outlives_a_state_that_cannot_be_read_for_a_while(stage: Stage) -> None:
+    stage.mini.write({"waves/later.yaml": wave("beta", at="2026-03-01T18:02:00Z")})
+    state = stage.mini.root / "state.json"
+    kept: list[bytes] = []
+    complaints: list[str] = []
+
+    def damage() -> None:
+        kept.append(state.read_bytes())
+        state.write_bytes(b"<<<<<<< HEAD\n")
+
+    stage.clock.at("2026-03-01T17:57:00Z", damage)
+    stage.clock.at("2026-03-01T18:00:30Z", lambda: state.write_bytes(kept[0]))
+    hold(stage.runner(), 600, lambda problem: complaints.append(str(problem)))
+    assert len(complaints) == 1
+    assert "contains a merge conflict marker" in complaints[0]
+    (when, who), other = stage.arrivals
+    assert (who, DUE < when <= "2026-03-01T18:00:33Z") == (ALPHA, True)
+    assert other == ("2026-03-01T18:02:00Z", "later/teaser/beta")
+
+
+def test_trouble_that_lasts_to_the_end_of_a_hold_is_raised(stage: Stage) -> None:
+    state = stage.mini.root / "state.json"
+    stage.clock.at("2026-03-01T17:57:00Z", lambda: state.write_bytes(b"{"))
+    with pytest.raises(StateError):
+        hold(stage.runner(), 600, lambda problem: None)
+    assert (stage.github.dispatches, stage.now >= "2026-03-01T18:05:00Z") == ([], True)
 
 
 def test_a_token_that_is_rotated_during_the_hold_is_read_again(stage: Stage, tmp_path: Path) -> None:
@@ -139,19 +208,19 @@ def test_a_token_that_is_rotated_during_the_hold_is_read_again(stage: Stage, tmp
         secret.write_text(TOKEN)
 
     stage.clock.at("2026-03-01T17:59:00Z", rotate)
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     assert [dispatch.token for dispatch in stage.github.dispatches] == [TOKEN]
 
 
 def test_asked_to_end_during_the_hold_it_ends_and_sends_nothing_early(stage: Stage) -> None:
     stage.clock.at("2026-03-01T17:57:00Z", stage.clock.end)
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     assert (stage.now, stage.github.dispatches) == ("2026-03-01T17:57:00Z", [])
 
 
 def test_asked_to_end_between_intent_and_instant_it_takes_the_intent_back(stage: Stage) -> None:
     stage.clock.at("2026-03-01T17:59:59Z", stage.clock.end, plus=0.5)
-    report = hold(stage.runner(), 600)
+    report = hold(stage.runner(), 600, quiet)
     record = stage.mini.records[ALPHA]
     assert (record["status"], record["attempts"], stage.github.dispatches) == ("pending", 0, [])
     assert "asked to end" in record["history"][-1]["why"]
@@ -164,7 +233,7 @@ def test_held_up_for_too_long_after_the_intent_nothing_is_sent(stage: Stage) -> 
         stage.clock._moment += 3700
 
     stage.clock.at("2026-03-01T17:59:59Z", suspended, plus=0.5)
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     record = stage.mini.records[ALPHA]
     assert (record["attempts"], stage.github.dispatches) == (0, [])
     assert record["status"] in ("pending", "failed")
@@ -178,7 +247,7 @@ def test_held_up_once_it_is_decided_again_and_the_order_is_kept(stage: Stage) ->
         stage.clock._moment += 180
 
     stage.clock.at("2026-03-01T17:59:59Z", suspended, plus=0.5)
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     assert [sent for _, sent in stage.arrivals] == [ALPHA, "spring/teaser/beta"]
     assert stage.mini.records[ALPHA]["attempts"] == 1
 
@@ -194,8 +263,60 @@ def test_a_machine_that_slept_was_held_up_though_its_monotonic_clock_stood_still
         slept[0] += 900
 
     stage.clock.at("2026-03-01T17:59:59Z", suspended, plus=0.5)
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     assert "held up" in "".join(event["why"] for event in stage.mini.records[ALPHA]["history"])
+
+
+# --- a clock that is set while a run waits --------------------------------------------------------
+
+
+def compared(stage: Stage) -> Runner:
+    """A run whose clock is compared with the server's, which has the true time."""
+    ports = stage.ports()
+    ports.compares_clocks = True
+    return Runner(ports)
+
+
+@pytest.mark.parametrize("by", [3600, -3600, 5, -5, 10 * 365 * 86_400])
+@pytest.mark.parametrize("when", ["2026-03-01T17:57:00Z", "2026-03-01T17:59:59Z"])
+@pytest.mark.parametrize("stays", ["hold", "watch"])
+def test_a_clock_that_is_set_wrong_while_a_run_waits_sends_nothing_at_a_wrong_time(
+    stage: Stage, by: int, when: str, stays: str
+) -> None:
+    later = {"waves/later.yaml": wave("beta", at="2026-03-01T18:50:00Z")}
+    stage.mini.write(later)
+    stage.clock.at(when, lambda: stage.clock.set(by), plus=0.5)
+    report = hold(compared(stage), 600, quiet) if stays == "hold" else watch(compared(stage), 600, quiet)
+    assert stage.arrivals == [(DUE, ALPHA)]
+    assert stage.mini.statuses["later/teaser/beta"] == "scheduled"
+    assert [(fault.code, fault.is_error) for fault in report.diagnostics] == [("clock", False)]
+    assert "the server's clock says otherwise" in report.diagnostics[0].message
+
+
+@pytest.mark.parametrize("wrong", [90, -90])
+def test_a_clock_that_is_set_right_while_a_run_waits_is_followed(stage: Stage, wrong: int) -> None:
+    stage.clock.set(wrong)
+    stage.clock.at("2026-03-01T17:57:00Z", lambda: stage.clock.set(-wrong))
+    report = hold(compared(stage), 900, quiet)
+    assert (stage.arrivals, list(report.diagnostics)) == ([(DUE, ALPHA)], [])
+
+
+def test_while_no_server_says_which_time_is_right_nothing_is_saved_or_sent(stage: Stage) -> None:
+    runner = compared(stage)
+    asked, answer = [0], runner.ports.server_time
+
+    def silent(channels: Any) -> int | None:
+        asked[0] += 1
+        return answer(channels) if stage.clock.monotonic() > read_utc("2026-03-01T18:00:20Z") else None
+
+    runner.ports.server_time = silent
+    stage.clock.at("2026-03-01T17:57:00Z", lambda: stage.clock.set(3600))
+    stage.clock.at("2026-03-01T18:00:15Z", lambda: seen.append(stage.mini.statuses[ALPHA]))
+    seen: list[str] = []
+    hold(runner, 600, quiet)
+    ((when, who),) = stage.arrivals
+    assert (who, seen, DUE < when < "2026-03-01T18:00:26Z") == (ALPHA, ["scheduled"], True)
+    assert asked[0] > 2
 
 
 # --- watch ----------------------------------------------------------------------------------------
@@ -296,7 +417,7 @@ def test_on_actions_a_cancel_merged_a_minute_before_is_obeyed(on_actions: Stage)
     stage.clock.at(
         "2026-03-01T17:59:00Z", lambda: commits.append(merge(stage, wave("alpha", top="cancelled: true")))
     )
-    report = hold(stage.runner(), 600)
+    report = hold(stage.runner(), 600, quiet)
     assert (stage.github.dispatches, list(report.diagnostics)) == ([], [])
     recorded = stage.repository.store(stage.repository.settings()).load().state  # type: ignore[arg-type]
     assert recorded.schedules[ALPHA].status == "cancelled"
@@ -311,18 +432,29 @@ def test_on_actions_a_move_merged_a_minute_before_is_obeyed(on_actions: Stage) -
     stage = on_actions
     moved = wave("alpha", "beta", at="2026-03-01T18:01:00Z")
     stage.clock.at("2026-03-01T17:59:00Z", lambda: merge(stage, moved))
-    hold(stage.runner(), 600)
+    hold(stage.runner(), 600, quiet)
     assert stage.arrivals == [
         ("2026-03-01T18:01:00Z", ALPHA),
         ("2026-03-01T18:01:00Z", "spring/teaser/beta"),
     ]
 
 
+def test_on_actions_what_is_merged_while_a_hold_waits_and_due_sooner_is_sent_in_its_time(
+    on_actions: Stage,
+) -> None:
+    stage = on_actions
+    sooner = wave("alpha", "beta", at="2026-03-01T17:57:00Z")
+    stage.clock.at("2026-03-01T17:56:31Z", lambda: merge(stage, sooner))
+    hold(stage.runner(), 600, quiet)
+    assert {when for when, _ in stage.arrivals} == {"2026-03-01T17:57:00Z"}
+    assert len(stage.arrivals) == 2
+
+
 def test_on_actions_a_tip_that_cannot_be_fetched_is_told_and_the_last_one_stands(on_actions: Stage) -> None:
     stage = on_actions
     origin = stage.mini.root / "origin.git"
     stage.clock.at("2026-03-01T17:59:00Z", lambda: git(origin, "update-ref", "-d", "refs/heads/main"))
-    report = hold(stage.runner(), 600)
+    report = hold(stage.runner(), 600, quiet)
     assert stage.arrivals == [(DUE, ALPHA)]
     assert [(fault.code, fault.is_error) for fault in report.diagnostics] == [("unreachable", False)]
 

@@ -15,6 +15,7 @@ from miniature import Miniature
 
 from scheduler.app.repository import Repository
 from scheduler.delivery import Ports, Runner
+from scheduler.simulation.world import at_once
 from scheduler.times import Instant, instant_text, read_utc
 
 
@@ -25,6 +26,8 @@ class SimulatedClock:
 
     def __init__(self, start: Instant) -> None:
         self._moment = float(start)
+        self.wrong = 0.0
+        """Seconds by which somebody has set the wall clock ahead of the true time."""
         self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
         self._ended = False
@@ -35,10 +38,14 @@ class SimulatedClock:
         heapq.heappush(self._events, (read_utc(text) + plus, next(self._numbers), event))
 
     def now(self) -> Instant:
-        return int(self._moment)
+        return int(self.moment())
 
     def moment(self) -> float:
-        return self._moment
+        return self._moment + self.wrong
+
+    def set(self, seconds: float) -> None:
+        """Set the wall clock ahead, or back."""
+        self.wrong += seconds
 
     def monotonic(self) -> float:
         return self._moment
@@ -50,10 +57,11 @@ class SimulatedClock:
     def is_ended(self) -> bool:
         return self._ended
 
-    def sleep(self, seconds: float) -> bool:
-        return self.sleep_until(self._moment + seconds)
-
     def sleep_until(self, moment: float) -> bool:
+        return self.sleep(moment - self.moment())
+
+    def sleep(self, seconds: float) -> bool:
+        moment = self._moment + seconds
         while not self._ended and self._events and self._events[0][0] <= moment:
             at, _, event = heapq.heappop(self._events)
             self._moment = max(self._moment, at)
@@ -72,7 +80,7 @@ class Stage:
     def __init__(self, mini: Miniature, github: GitHub, start: str) -> None:
         self.mini, self.github = mini, github
         self.clock = SimulatedClock(read_utc(start))
-        github.clock = self.clock.moment
+        github.clock = self.clock.monotonic  # the true time
         self.repository = Repository(mini.root, mini.environ, self.clock)  # type: ignore[arg-type]
 
     def __enter__(self) -> Stage:
@@ -84,7 +92,9 @@ class Stage:
     def ports(self, *, follow: bool = True) -> Ports:
         settings = self.repository.settings()
         assert settings is not None
-        return self.repository.ports(settings, follow=follow)
+        ports = self.repository.ports(settings, follow=follow)
+        ports.beside = at_once
+        return ports
 
     def runner(self) -> Runner:
         """A run that is about to begin."""
