@@ -11,7 +11,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from keys import MADE
 
-from scheduler.app.preconditions import older_checkout
+from scheduler.app.preconditions import outdated
 from scheduler.cli.main import cli
 from scheduler.delivery.clock_skew import clock_problem
 from scheduler.delivery.lookups import forgotten, not_ready
@@ -111,13 +111,13 @@ def _scheduler(*arguments: str) -> tuple[int, str]:
 def _of_runs() -> dict[str, str]:
     """What is printed where no repository alone is wrong, in the words of the code that finds it."""
     now, everything, name = 1_772_388_000, Location.whole("."), "spring/teaser/alpha"
-    older = older_checkout("52f0a1f3c7d1", "9d3bd2b1f0aa")
+    older = outdated("older", "52f0a1f3c7d1", "9d3bd2b1f0aa")
     found: list[Diagnostic] = [
         warning(
             "stale-checkout",
             everything,
             older,
-            "fetch the branch's tip: `scheduler run` refuses to act on an older checkout",
+            "fetch the branch's tip and merge it: `scheduler run` refuses to act on this checkout",
         ),
         error(
             "clock",

@@ -84,8 +84,7 @@ def retry(
 
     A name is an id, `wave:ID`, `channel:ID`, `tag:TAG` or a group; `failed` adds all that failed. Raises
     ScheduleError where scheduler.yaml cannot be read; StateError where the state cannot be saved, or would be
-    lost with this machine (on GitHub Actions); RunRefused where this checkout is older than the state or the
-    clock is wrong.
+    lost with this machine (on GitHub Actions); RunRefused where this checkout is outdated or the clock wrong.
     """
     settings = repository.settings()
     if settings is None:
@@ -97,11 +96,11 @@ def retry(
     repository.demand_right_clock()
     for attempt in range(RACES):
         snapshot = ports.store.load()
-        ports.guard(snapshot.state)
+        sources = ports.sources()
+        ports.guard(snapshot.state, sources)
         archive = ports.store.load_archive()
-        view = editing.view_of(
-            ports.sources(), snapshot.state, archive, repository.clock.now(), ports.surroundings()
-        )
+        now, surroundings = repository.clock.now(), ports.surroundings()
+        view = editing.view_of(sources, snapshot.state, archive, now, surroundings)
         wanted, refused = _retries(view, names, failed=failed, resend=resend)
         done, after, held_back = _unblocked(view, wanted)
         refused += held_back

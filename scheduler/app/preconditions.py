@@ -6,17 +6,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scheduler.checkout import reading
+from scheduler.checkout import history, reading
+from scheduler.checkout.history import Standing
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.errors import RunRefused, StateError
-from scheduler.state.record import State
+from scheduler.state.record import Declared, State
 from scheduler.times import Instant, instant_text
 
 if TYPE_CHECKING:
+    from scheduler.checkout.source import Source
     from scheduler.desired import SettingsSpec
 
 BEHIND = 120
 """Seconds that the clock may be behind the state: two runners' clocks differ a little."""
+
+ADOPT = (
+    "use the branch's tip (`git pull`, or a new workflow run); to act on exactly this checkout, run "
+    "`scheduler run --adopt`"
+)
+"""What to do about an outdated checkout."""
 
 
 def demand_lineage(state: State, settings: SettingsSpec, name: str) -> None:
@@ -36,18 +44,23 @@ def clock_behind(state: State, now: Instant) -> str | None:
     return f"this machine's clock says {instant_text(now)}, but the state has an entry of {latest}"
 
 
-def older_checkout(head: str, recorded: str) -> str:
-    """The message for a checkout that is older than the one that the state was saved from."""
-    return f"this checkout ({head[:12]}) is older than the one recorded last ({recorded[:12]})"
+def outdated(standing: Standing, head: str, recorded: str) -> str:
+    """The message for a checkout that does not contain the commit that the state was saved from."""
+    if standing == "older":
+        return f"this checkout ({head[:12]}) is older than the one recorded last ({recorded[:12]})"
+    return f"this checkout ({head[:12]}) does not contain the one recorded last ({recorded[:12]})"
 
 
 def unknown_checkout(problem: StateError) -> str:
-    """The message for a checkout whose commit git cannot name."""
+    """The message for a checkout of which git or the remote cannot say whether it is outdated."""
     return f"cannot tell whether this checkout is older than the one recorded last: {problem}"
 
 
 class Guard:
-    """Checks every state that a run loads. `now` is None for a clock that was set by hand: not compared."""
+    """Checks every state that a run loads. `now` is None for a clock that was set by hand: not compared.
+
+    `adopts`: this checkout is taken over whatever is recorded, until it is the one that is recorded.
+    """
 
     def __init__(
         self,
@@ -58,6 +71,7 @@ class Guard:
         now: Callable[[], Instant] | None,
         commit: Callable[[], str | None],
         remarks: Callable[[], Sequence[Diagnostic]],
+        adopts: bool = False,
     ) -> None:
         self._root = root
         self._settings = settings
@@ -65,11 +79,13 @@ class Guard:
         self._now = now
         self._commit = commit
         self._remarks = remarks
-        self._compared: dict[tuple[str, str], list[Diagnostic]] = {}
+        self._adopts = adopts
+        self._found: dict[tuple[str, str], Standing | StateError] = {}
         """By commits: comparing two may fetch, and a run checks several states."""
 
-    def check(self, state: State) -> list[Diagnostic]:
-        """Raises StateError for another lineage, RunRefused for an old checkout or a clock behind."""
+    def check(self, state: State, sources: Sequence[Source]) -> list[Diagnostic]:
+        """Raises StateError for another lineage and where a checkout cannot be compared, RunRefused for one
+        that does not contain what was recorded last and for a clock behind."""
         demand_lineage(state, self._settings, self._name)
         if self._now is not None and (message := clock_behind(state, self._now())) is not None:
             hint = "set the clock (ntp); if the state was written with --now, create a new one"
@@ -83,21 +99,56 @@ class Guard:
                 raise StateError(unknown_checkout(problem), hint=problem.hint) from None
             message = f"the commit of this checkout is not recorded: {problem}"
             return [*remarks, warning("stale-checkout", Location.whole("."), message, problem.hint)]
-        if recorded is None or head is None:
+        if state.declared is None or recorded is None or head is None:
             return remarks
-        if (recorded, head) not in self._compared:
-            self._compared[recorded, head] = self._compare(recorded, head)
-        return remarks + self._compared[recorded, head]
+        if recorded == head:
+            self._adopts = False
+        if recorded == head or self._adopts or state.declared.digest == reading.digest(sources):
+            return remarks
+        return remarks + self._outdated(recorded, head)
 
-    def _compare(self, recorded: str, head: str) -> list[Diagnostic]:
-        found = reading.ancestry(self._root, recorded, head)
-        if found == "older":
-            hint = "an old workflow run was started again: start a new one from the tip of the branch"
-            raise RunRefused(older_checkout(head, recorded), hint=hint)
-        if found == "unknown":
-            message = (
-                f"cannot tell whether this checkout is newer than the one recorded last ({recorded[:12]})"
-            )
-            hint = "fetch the whole history of the branch"
-            return [warning("stale-checkout", Location.whole("."), message, hint)]
-        return []
+    def _outdated(self, recorded: str, head: str) -> list[Diagnostic]:
+        """Refuse a checkout that does not contain the recorded commit; only the remote's tip is a warning."""
+        found = self._standing(recorded, head, again=True)
+        if found == "contained":
+            return []
+        try:
+            is_tip = not isinstance(found, StateError) and head == history.remote_tip(self._root, None)
+        except StateError as problem:
+            found, is_tip = problem if found == "missing" else found, False
+        if isinstance(found, StateError):
+            raise StateError(unknown_checkout(found), hint=found.hint)
+        message = outdated(found, head, recorded)
+        if not is_tip:
+            raise RunRefused(message, hint=ADOPT)
+        message += ", but is the tip of the remote's branch, which was set back or rewritten"
+        hint = "if that was a mistake, restore the branch: what only the other commit declares is withdrawn"
+        return [warning("stale-checkout", Location.whole("."), message, hint)]
+
+    def declared(self, digest: str, before: Declared | None) -> Declared:
+        """What a run records as declared.
+
+        The commit moves on with the checkout even while the files stay the same. Otherwise a commit in
+        between, whose files were others, would later seem to be newer than what is recorded.
+        """
+        try:
+            head = self._commit()
+        except StateError:  # `check` refused or warned; a commit that is recorded is never forgotten
+            head = None
+        recorded = None if before is None else before.commit
+        if head is None or recorded is None or self._adopts or before is None or before.digest != digest:
+            return Declared(digest=digest, commit=head or recorded)
+        return (
+            Declared(digest=digest, commit=head) if self._standing(recorded, head) == "contained" else before
+        )
+
+    def _standing(self, recorded: str, head: str, *, again: bool = False) -> Standing | StateError:
+        """What the recorded commit is for this checkout; `again`: ask anew where nobody could say."""
+        found = self._found.get((recorded, head))
+        if found is None or (again and isinstance(found, StateError)):
+            try:
+                found = history.standing(self._root, recorded, head)
+            except StateError as problem:
+                found = problem
+            self._found[recorded, head] = found
+        return found

@@ -15,13 +15,13 @@ import msgspec
 
 from scheduler.app import idle
 from scheduler.app.environment import on_actions, surroundings_of, token_reader, who_runs
-from scheduler.app.preconditions import Guard, clock_behind, demand_lineage, older_checkout, unknown_checkout
-from scheduler.checkout import reading
+from scheduler.app.preconditions import Guard, clock_behind, demand_lineage, outdated, unknown_checkout
+from scheduler.checkout import history, reading
 from scheduler.clock import Clock, SteadyClock
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.errors import Error, QueueError, RunRefused, StateError, StateMissing
 from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
-from scheduler.state.record import Declared, Idle, Intent, Record, State
+from scheduler.state.record import Idle, Intent, Record, State
 from scheduler.times import LAST, Instant, instant_text
 
 if TYPE_CHECKING:
@@ -146,9 +146,9 @@ class Repository:
                 demand_lineage(found[0], settings, "the state")
         return found
 
-    def proposed(self) -> Reconciled:
+    def proposed(self, *, only_check: bool = False) -> Reconciled:
         """What a run would decide about a proposal; a warning where a run would refuse to act here."""
-        reconciled, state = self.observe(proposal=True)
+        reconciled, state = self.observe(proposal=True, only_check=only_check)
         if state is None or (refusal := self._refusal(state)) is None:
             return reconciled
         return msgspec.structs.replace(reconciled, diagnostics=[*reconciled.diagnostics, refusal])
@@ -159,30 +159,33 @@ class Repository:
             hint = "set the clock (ntp): `scheduler run` refuses to act before that"
             return warning("clock", Location.whole("."), message, hint)
         recorded = None if state.declared is None else state.declared.commit
+        if state.declared is None or recorded is None:
+            return None
         try:
-            head = None if recorded is None else self.commit()
+            head = self.commit()
+            found = None if head is None else history.standing(self.root, recorded, head, fetch=False)
         except StateError as problem:
             return warning("stale-checkout", Location.whole("."), unknown_checkout(problem), problem.hint)
-        if recorded is None or head is None:
+        if head is None or found in (None, "contained", "unknown"):
             return None
-        if reading.ancestry(self.root, recorded, head, fetch=False) != "older":
+        if state.declared.digest == reading.digest(self.sources()):
             return None
-        hint = "fetch the branch's tip: `scheduler run` refuses to act on an older checkout"
-        return warning("stale-checkout", Location.whole("."), older_checkout(head, recorded), hint)
+        hint = "fetch the branch's tip and merge it: `scheduler run` refuses to act on this checkout"
+        return warning("stale-checkout", Location.whole("."), outdated(found, head, recorded), hint)
 
-    def preview(self, settings: SettingsSpec, *, force: bool = False) -> Reconciled:
+    def preview(self, settings: SettingsSpec, *, force: bool = False, adopt: bool = False) -> Reconciled:
         """What a run would do now; the state must exist, and outlive this machine, as for a run."""
         from scheduler.delivery import Runner
 
-        return Runner(self.ports(settings), force=force).observe().reconciled
+        return Runner(self.ports(settings, adopt=adopt), force=force).observe().reconciled
 
     # --- running ------------------------------------------------------------------------------------
 
-    def ports(self, settings: SettingsSpec, *, follow: bool = False) -> Ports:
+    def ports(self, settings: SettingsSpec, *, follow: bool = False, adopt: bool = False) -> Ports:
         """Everything that a run touches. Raises StateError where its state would be lost.
 
         `follow`: read the files again each time; in a GitHub Actions job, whose work tree never changes,
-        from the remote tip of the run's branch.
+        from the remote tip of the run's branch. `adopt`: take this checkout over, whatever is recorded.
         """
         from scheduler.delivery import Ports
 
@@ -203,6 +206,7 @@ class Repository:
             now=now,
             commit=self.commit,
             remarks=lambda: self._checkout.remarks,
+            adopts=adopt,
         )
         return Ports(
             store=store,
@@ -211,7 +215,7 @@ class Repository:
             dispatcher=lambda intent: self.dispatcher(intent, settings),
             clock=clock,
             nonce=lambda: secrets.token_hex(8),
-            declared=self._declared,
+            declared=lambda sources, before: guard.declared(reading.digest(sources), before),
             idle=lambda reconciled: self._idle(settings, reconciled),
             guard=guard.check,
             compares_clocks=self.clock.is_real,
@@ -244,16 +248,6 @@ class Repository:
         Raises StateError where git cannot say.
         """
         return self._checkout.commit()
-
-    def _declared(self, sources: Sequence[Source], before: Declared | None) -> Declared:
-        digest = reading.digest(sources)
-        if before is not None and before.digest == digest:
-            return before
-        try:
-            commit = self.commit()
-        except StateError:  # the guard refused or warned; a commit that is recorded is never forgotten
-            commit = None if before is None else before.commit
-        return Declared(digest=digest, commit=commit)
 
     def _idle(self, settings: SettingsSpec, reconciled: Reconciled) -> Idle | None:
         """The mark by which the next run knows that there is nothing to do (`scheduler.app.idle`).

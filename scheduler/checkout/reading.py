@@ -10,7 +10,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
 from scheduler.errors import Error, StateError
@@ -190,7 +190,6 @@ FROM_A_HOOK = frozenset(
     }
 )  # fmt: skip
 """What git tells its hooks: with it, git would look into their repository whatever folder is named."""
-Ancestry = Literal["same", "newer", "older", "unrelated", "unknown"]
 
 
 def environment_for_git() -> dict[str, str]:
@@ -276,30 +275,3 @@ def head_commit(root: Path) -> str | None:
     """
     commit = ask_git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     return None if commit is None else commit.strip()
-
-
-def ancestry(root: Path, recorded: str, head: str, *, fetch: bool = True) -> Ancestry:
-    """How `head` stands to the recorded commit. With `fetch`, a shallow clone gets what it misses first."""
-    import subprocess
-
-    if recorded == head:
-        return "same"
-    try:
-        if fetch and not _has_commit(root, recorded) and _is_shallow(root):
-            git(root, "fetch", "--quiet", "--unshallow", "--no-tags", "origin", timeout=120.0)
-        if not _has_commit(root, recorded):
-            return "unknown"
-        if git(root, "merge-base", "--is-ancestor", recorded, head).returncode == 0:
-            return "newer"
-        older = git(root, "merge-base", "--is-ancestor", head, recorded).returncode
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return "older" if older == 0 else ("unrelated" if older == 1 else "unknown")
-
-
-def _has_commit(root: Path, commit: str) -> bool:
-    return git(root, "cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
-
-
-def _is_shallow(root: Path) -> bool:
-    return git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"

@@ -187,7 +187,7 @@ def validate(context: Context, form: str | None) -> None:
     from scheduler.reporting.render import for_validate
 
     try:
-        reconciled, _ = context.repository.observe(proposal=True, only_check=True)
+        reconciled = context.repository.proposed(only_check=True)
     except StateError:
         _print_file_problems(context)
         raise
@@ -290,9 +290,20 @@ def schema(_: Context, kind: str | None, folder: str | None) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write and send nothing.")
 @click.option("--force", is_flag=True, help="Cancel what is no longer declared, however much it is.")
+@click.option(
+    "--adopt", is_flag=True, help="Take this checkout over, even if it is outdated or another branch."
+)
 @format_option("text", "json")
 @with_context
-def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, force: bool, form: str) -> None:
+def run(
+    context: Context,
+    hold: int | None,
+    watch: str | None,
+    dry_run: bool,
+    force: bool,
+    adopt: bool,
+    form: str,
+) -> None:
     """Record what is declared, and send what is due.
 
     Then record the outcomes. It may run as often as you like: what was sent is not sent again.
@@ -305,11 +316,11 @@ def run(context: Context, hold: int | None, watch: str | None, dry_run: bool, fo
     repository = context.repository
     settings = readable_settings(context, form)
     if dry_run:  # as for a run, the state must exist
-        _end_with_plan(context, form, repository.preview(settings, force=force))
+        _end_with_plan(context, form, repository.preview(settings, force=force, adopt=adopt))
     if repository.surroundings().stopped:
         click.echo("SCHEDULER_PAUSED is set, so nothing is sent.", err=True)
     stays = hold is not None or watch is not None
-    runner = Runner(repository.ports(settings, follow=stays), force=force)
+    runner = Runner(repository.ports(settings, follow=stays, adopt=adopt), force=force)
     try:
         report = _run(context, runner, hold=hold, watch=watch is not None, duration=duration)
     except Error:

@@ -63,11 +63,11 @@ class Ports(msgspec.Struct, kw_only=True):
     clock: RunClock
     nonce: Callable[[], str]
     declared: Callable[[Sequence[Source], Declared | None], Declared]
-    """Digest and commit of what is declared; the given one where nothing changed."""
+    """Digest and commit of what is declared, to be saved if they differ from the given ones."""
     idle: Callable[[Reconciled], Idle | None]
     """What the next tick compares to find out that there is nothing to do; None to skip that check."""
-    guard: Callable[[State], Sequence[Diagnostic]]
-    """Checks a state before a run acts on it; raises where it must not."""
+    guard: Callable[[State, Sequence[Source]], Sequence[Diagnostic]]
+    """Checks a state before a run acts on it with what is declared; raises where it must not."""
     compares_clocks: bool = False
     """Whether the servers' `Date` is compared with the clock; not where `--now` set the clock."""
     server_time: Callable[[Iterable[ChannelSpec]], Instant | None] = lambda _: None

@@ -140,7 +140,7 @@ class Runner:
         begun, begun_at = self.ports.clock.monotonic(), self.ports.clock.moment()
         snapshot = self.ports.store.load()
         sources = self.ports.sources()
-        remarks = self.ports.guard(snapshot.state)
+        remarks = self.ports.guard(snapshot.state, sources)
         if snapshot.mark != self._archive_mark:
             self._archive = self.ports.store.load_archive()
             self._archive_mark = snapshot.mark

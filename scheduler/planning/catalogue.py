@@ -136,10 +136,13 @@ OF_RUNS = (
         title="A run starts from what was declared last",
         severity=Severity.WARNING,
         meaning="""\
-The state records the commit that the last run read. An older checkout would undo what was merged since,
-so a run refuses it, and `validate` and `plan` warn. A run also warns where it cannot compare the two,
-as in a shallow clone.""",
-        remedy="Fetch the branch and check out its tip. In a workflow, set `fetch-depth: 0`.",
+The state records the commit that the last run read. A checkout that does not contain it, because it is older
+or has diverged, would withdraw what was merged since and publish what was not, so a run refuses it
+(exit code 1), and `validate` and `plan` warn. The same files by other commits, as after a squash, are fine.
+The history that a shallow clone lacks is fetched, as commits alone; where that fails, the exit code is 3.
+The tip of the remote's branch is accepted with a warning: the branch was set back or rewritten.""",
+        remedy="Fetch the branch and check out its tip. To act on exactly this checkout, run "
+        "`scheduler run --adopt` (or start `reconcile.yml` with `adopt`).",
     ),
     Rule(
         code="clock",

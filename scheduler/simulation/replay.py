@@ -132,7 +132,7 @@ class _Machine:
             nonce=lambda: f"simulated-{next(names)}",
             declared=lambda _, before: before or Declared(digest="simulated"),
             idle=lambda _: None,
-            guard=lambda _: (),
+            guard=lambda *_: (),
             declare=Reading(stage.sources, conditions),
             beside=at_once,
         )

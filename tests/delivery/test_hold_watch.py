@@ -25,7 +25,7 @@ from simulated_time import Stage
 
 from scheduler.delivery import LAST_SAVES, RACES, Runner
 from scheduler.delivery.hold_and_watch import hold, watch
-from scheduler.errors import Error, LostRace, RunRefused, StateError, StateMissing
+from scheduler.errors import Error, LostRace, StateError, StateMissing
 from scheduler.state.record import Record, State
 from scheduler.state.stores import Snapshot
 from scheduler.state.stores.file import FileStore
@@ -459,7 +459,7 @@ def test_on_actions_a_tip_that_cannot_be_fetched_is_told_and_the_last_one_stands
     assert [(fault.code, fault.is_error) for fault in report.diagnostics] == [("unreachable", False)]
 
 
-def test_on_actions_a_tip_older_than_the_record_is_refused(on_actions: Stage) -> None:
+def test_on_actions_a_branch_that_is_set_back_counts_with_a_warning(on_actions: Stage) -> None:
     stage = on_actions
     first = git(stage.mini.root, "rev-parse", "HEAD")
     stage.clock.at("2026-03-01T17:57:00Z", lambda: merge(stage, wave("alpha", top="paused: true")))
@@ -468,9 +468,10 @@ def test_on_actions_a_tip_older_than_the_record_is_refused(on_actions: Stage) ->
         "2026-03-01T17:59:50Z",
         lambda: git(stage.mini.root, "push", "-q", "--force", "origin", f"{first}:refs/heads/main"),
     )
-    with pytest.raises(RunRefused):
-        watch(stage.runner(), 600, quiet)
-    assert stage.github.dispatches == []
+    seen: set[str] = set()
+    watch(stage.runner(), 600, quiet, lambda report: seen.update(fault.code for fault in report.diagnostics))
+    assert [dispatch.payload["scheduled_at"] for dispatch in stage.github.dispatches] == [DUE]
+    assert seen == {"stale-checkout"}
 
 
 # --- lost races and a store that fails ------------------------------------------------------------

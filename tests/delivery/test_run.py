@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -589,37 +588,6 @@ def test_a_checkout_older_than_what_was_declared_last_is_refused(live: Miniature
     git(live.root, "checkout", "-q", "main")
     assert live.run("run", now=THREE_MINUTES_LATE).code == 0
     assert github.dispatches == []
-
-
-def test_a_shallow_clone_fetches_the_history_that_tells(tmp_path: Path) -> None:
-    origin = Miniature(tmp_path / "origin").channels("alpha").write({"waves/spring.yaml": wave("alpha")})
-    git(origin.root, "init", "-q", "-b", "main")
-    old = commit_all(origin.root, "Announce spring")
-    origin.run("state", "init", now=DAYS_BEFORE)
-    origin.run("run", now=DAYS_BEFORE)
-    origin.write({"waves/spring.yaml": wave("alpha", top="paused: true")})
-    commit_all(origin.root, "Pause spring")
-
-    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{origin.root}", "clone")
-    clone = Miniature(tmp_path / "clone")
-    (clone.root / "state.json").write_bytes((origin.root / "state.json").read_bytes())
-    assert git(clone.root, "rev-parse", "--is-shallow-repository") == "true"
-    outcome = clone.json("run", now=DAYS_BEFORE)
-    assert (outcome.code, outcome.codes) == (0, [])  # it is newer, which only the history can tell
-    assert old in git(clone.root, "rev-list", "HEAD")
-
-
-def test_where_ancestry_cannot_be_told_a_warning_says_so(live: Miniature, github: GitHub) -> None:
-    git(live.root, "init", "-q", "-b", "main")
-    live.write({"waves/spring.yaml": wave("alpha")})
-    commit_all(live.root, "Announce spring")
-    live.run("run", now=DAYS_BEFORE)
-    shutil.rmtree(live.root / ".git")
-    git(live.root, "init", "-q", "-b", "main")
-    commit_all(live.root, "Begin a new history")
-    outcome = live.json("run", now=THREE_MINUTES_LATE)
-    assert (outcome.code, outcome.codes) == (0, ["stale-checkout"])
-    assert outcome.results == {"spring/teaser/alpha": "completed"}
 
 
 @pytest.fixture

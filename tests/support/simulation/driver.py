@@ -114,7 +114,7 @@ def ports_of(process: Process) -> Ports:
         nonce=lambda: process.owner,
         declared=lambda found, before: before or Declared(digest="simulated"),
         idle=lambda reconciled: None,
-        guard=lambda state: [],
+        guard=lambda *_: [],
         compares_clocks=True,
         server_time=lambda _: int(world.now) if world.faults.pick(3) else None,
         declare=declare_once,
