@@ -112,7 +112,7 @@ def test_the_way_to_restore_the_record_works_as_it_stands_there(
         check=False,
     )
     assert told.returncode == 0, told.stderr
-    assert told.stdout.splitlines()[-1].startswith("fine: version 1")
+    assert told.stdout.splitlines()[-1].startswith("fine: version 2")
     assert (branch.tip, live.run("run", now=LATER).code, len(github.dispatches)) == (good, 0, 1)
 
 

@@ -21,7 +21,7 @@ from scheduler import __version__
 from scheduler.checkout import reading
 from scheduler.errors import Error
 from scheduler.reporting.nothing_to_do import NOTHING_JSON, NOTHING_TEXT
-from scheduler.state.header import checksum_holds, read_head
+from scheduler.state.header import VERSION, checksum_holds, read_head
 from scheduler.times import zone_release
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def nothing_to_do(root: str, environ: Mapping[str, str], now: int) -> bool:
             head = read_head(text)
             return (
                 head is not None
+                and head.version <= VERSION
                 and head.idle is not None
                 and head.declared is not None
                 and now < _seconds(head.idle.get("until"))

@@ -467,11 +467,15 @@ def state_show(context: Context) -> None:
 @with_context
 def state_verify(context: Context) -> None:
     """Read the state as a run would, and summarize it."""
+    from scheduler.state.header import VERSION
+
     recorded = _recorded(context)
     live = sum(record.is_live for record in recorded.schedules.values())
+    older = "" if recorded.version == VERSION else f" (the next save makes it version {VERSION})"
+    zones = "" if recorded.zone_release is None else f", zone data {recorded.zone_release}"
     click.echo(
-        f"fine: version {recorded.version}, lineage {recorded.lineage}, serial {recorded.serial}, "
-        f"{count(len(recorded.schedules), 'publication')}, {live:,} of them live"
+        f"fine: version {recorded.version}{older}, lineage {recorded.lineage}, serial {recorded.serial}"
+        f"{zones}, {count(len(recorded.schedules), 'publication')}, {live:,} of them live"
     )
 
 

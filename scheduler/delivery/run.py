@@ -27,7 +27,7 @@ from scheduler.state.intent import intend, intend_again, intent_of, payload_of
 from scheduler.state.outcomes import IN_FLIGHT, after_answer, after_nothing_left
 from scheduler.state.record import Intent, Record, State
 from scheduler.state.stores import Snapshot
-from scheduler.times import Instant, duration_text, read_utc
+from scheduler.times import Instant, duration_text, read_utc, zone_release
 from scheduler.wording import and_more
 
 if TYPE_CHECKING:
@@ -202,9 +202,13 @@ class Runner:
             if change.action == "archive" and change.before is not None:
                 month = change.before.scheduled_at[:7]
                 archived.setdefault(month, {})[change.schedule_id] = change.before
-        declared = self.ports.declared(observed.sources, snapshot.state.declared)
-        state = msgspec.structs.replace(snapshot.state, schedules=schedules, declared=declared)
-        if state.schedules == snapshot.state.schedules and declared == snapshot.state.declared:
+        state = msgspec.structs.replace(
+            snapshot.state,
+            schedules=schedules,
+            declared=self.ports.declared(observed.sources, snapshot.state.declared),
+            zone_release=max(snapshot.state.zone_release or "", zone_release()),
+        )
+        if state == snapshot.state:
             return snapshot, requests
         booked = [c for c in reconciled.plan.changes if c.action not in ("send", "lookup", "confirm")]
         message = commit_messages.diff(booked, [request.schedule_id for request in requests])

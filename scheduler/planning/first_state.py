@@ -14,8 +14,9 @@ from scheduler.diagnostics import in_order
 from scheduler.errors import ScheduleError
 from scheduler.planning import expand
 from scheduler.planning.plan import new_record
-from scheduler.state.record import VERSION, Event, Record, State
-from scheduler.times import Instant, instant_text, read_zone
+from scheduler.state.header import VERSION
+from scheduler.state.record import Event, Record, State
+from scheduler.times import Instant, instant_text, read_zone, zone_release
 from scheduler.wording import and_more, count, did_you_mean
 
 FAR_BACK = 5 * 366 * 86_400
@@ -57,7 +58,7 @@ def begin(
         used = list(_used_up(declared, channel_id, video, now, records))
         records |= dict(used)
         notes.append(f"{channel_id} continues with {video!r}; {count(len(used), 'earlier video')} used up")
-    state = State(version=VERSION, lineage=lineage, serial=1, schedules=records)
+    state = State(version=VERSION, lineage=lineage, serial=1, schedules=records, zone_release=zone_release())
     return FirstState(state=state, notes=tuple(notes))
 
 

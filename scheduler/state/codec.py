@@ -11,7 +11,8 @@ import msgspec
 
 from scheduler.errors import StateError
 from scheduler.state import header
-from scheduler.state.record import VERSION, Record, State
+from scheduler.state.header import VERSION
+from scheduler.state.record import Record, State
 from scheduler.times import read_utc
 
 # --- text <-> State -------------------------------------------------------------------------------
@@ -33,10 +34,15 @@ class _ArchiveText(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     checksum: str | None = None
 
 
+class _Versioned(msgspec.Struct):
+    """What a text of any version has."""
+
+    version: msgspec.Raw = msgspec.Raw(b"null")
+
+
 class _Loose(msgspec.Struct):
     """The outline of any such text, to find out what is wrong with it."""
 
-    version: msgspec.Raw = msgspec.Raw(b"null")
     schedules: dict[str, msgspec.Raw] = {}
 
 
@@ -44,12 +50,14 @@ _state_decoder = msgspec.json.Decoder(_StateText)
 _archive_decoder = msgspec.json.Decoder(_ArchiveText)
 _encoder = msgspec.json.Encoder(order="sorted")
 _CHUNK = 1_000  # records encoded at once: few calls, and pieces that fit the processor's cache
+_UPGRADE = "upgrade the scheduler, or run the version that wrote it"
 _RESTORE = "restore the last good version from git history"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _WAVE_ID = re.compile(rf"(?P<group>(?P<wave>{_NAME})/{_NAME})/(?P<channel>{_NAME})")
 _INDEPENDENT_ID = re.compile(rf"(?P<channel>{_NAME})/(?P<at>[^/]+Z)")
 _TIMES = tuple(name for name in Record.__struct_fields__ if name.endswith("_at"))
 _COUNTS = ("attempts", "position", "resends")
+_NUMBERED = re.compile(rb'\s*\{\s*"version":\s*([0-9]{1,9})\s*,')
 _LARGEST = 2**53 - 1  # larger numbers are not the same in every reader of JSON
 L = TypeVar("L", _StateText, _ArchiveText)
 
@@ -61,8 +69,24 @@ def encode(state: State) -> bytes:
 
 def encode_parts(state: State) -> list[bytes]:
     """The text of a state in parts, for a writer that has no need of it in one piece."""
-    facts = {name: getattr(state, name) for name in State.__struct_fields__ if name != "schedules"}
+    facts = msgspec.to_builtins(msgspec.structs.replace(state, schedules={}))
+    del facts["schedules"]
     return _sealed(facts, state.schedules)
+
+
+def taken_over(state: State) -> State:
+    """The state of an older version, as this version stores it.
+
+    Raises StateError if what would be written does not read as the same state: then the old text stays.
+    """
+    after = msgspec.structs.replace(state, version=VERSION)
+    name = f"the state in the form of version {VERSION}"
+    if decode(encode(after), name) != after:
+        raise StateError(
+            f"the state cannot be taken over from version {state.version} without a loss",
+            hint="report this; until then, run the version that wrote it",
+        )
+    return after
 
 
 def encode_archive(lineage: str, schedules: Mapping[str, Record]) -> bytes:
@@ -72,8 +96,7 @@ def encode_archive(lineage: str, schedules: Mapping[str, Record]) -> bytes:
 
 def _sealed(facts: Mapping[str, Any], schedules: Mapping[str, Record]) -> list[bytes]:
     lines = _record_lines(schedules)
-    members = [b'"%s": %s' % (key.encode(), _encoder.encode(value)) for key, value in facts.items()
-               if value is not None]  # fmt: skip
+    members = [b'"%s": %s' % (key.encode(), _encoder.encode(value)) for key, value in facts.items()]
     return [header.seal(b", ".join(members), header.body_digest(lines)), *lines]
 
 
@@ -102,8 +125,8 @@ def decode(text: bytes, name: str, *, trust_checksum: bool = True, is_whole: boo
     way takes a fifth of the time; `trust_checksum=False` takes the slow one for every text, with which
     `tests/state/test_state.py` holds the two equal. `is_whole`: the caller has verified the checksum.
 
-    Raises StateError for what makes no sense: a truncated or merged file, another version, duplicate
-    keys, NaN, an invalid record.
+    Raises StateError for what makes no sense: a truncated or merged file, an unknown version, duplicate
+    keys, NaN, an invalid record; and for what a newer program wrote.
     """
     read = _read(text, name, _state_decoder, trust_checksum, is_whole=is_whole)
     if not 0 <= read.serial <= _LARGEST:
@@ -129,7 +152,7 @@ def _read(
         read = decoder.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
         raise _explain(text, name, problem) from None
-    if read.version != VERSION:
+    if not 1 <= read.version <= VERSION:
         raise _unknown_version(name, str(read.version))
     if not text.endswith(b"\n") and header.checksum_holds(text + b"\n"):
         raise _damaged(name, "it is truncated: the final line break is missing")
@@ -144,10 +167,16 @@ def _damaged(name: str, problem: str) -> StateError:
 
 
 def _unknown_version(name: str, version: str) -> StateError:
+    if version.isdecimal() and int(version) > VERSION:
+        return _newer(name, f"it has version {version}")
     return StateError(
-        f"{name} has version {version}; this program reads version {VERSION}",
-        hint="upgrade the scheduler, or run the version that wrote it",
+        f"{name} has version {version}; this program reads versions 1 to {VERSION}", hint=_UPGRADE
     )
+
+
+def _newer(name: str, what: str) -> StateError:
+    """What a newer program wrote is intact: going back to an older state would forget what was sent."""
+    return StateError(f"{name} was written by a newer version of this program: {what}", hint=_UPGRADE)
 
 
 def _explain(text: bytes, name: str, problem: Exception) -> StateError:
@@ -174,21 +203,30 @@ def _explain(text: bytes, name: str, problem: Exception) -> StateError:
 def _explain_content(text: bytes, name: str, problem: Exception) -> StateError:
     """The error that fits a text which is no JSON, or JSON that is no state."""
     try:
-        loose = msgspec.json.decode(text, type=_Loose)
+        version = bytes(msgspec.json.decode(text, type=_Versioned).version)
     except msgspec.ValidationError:
         return _damaged(name, _in_words(problem))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        if (found := _NUMBERED.match(text)) and int(found[1]) > VERSION:  # it may have another outline
+            return _unknown_version(name, found[1].decode())
         if not text.rstrip().endswith(b"}}"):
             return _damaged(name, f"it is truncated, or has text after its end ({_in_words(problem, text)})")
         return _damaged(name, _in_words(problem, text))
-    if bytes(loose.version) not in (b"null", str(VERSION).encode()):
-        return _unknown_version(name, bytes(loose.version)[:20].decode(errors="replace"))
-    for schedule_id, record in loose.schedules.items():
+    if version not in (b"null", *(str(known).encode() for known in range(1, VERSION + 1))):
+        return _unknown_version(name, version[:20].decode(errors="replace"))
+    # Whoever sealed it knew what it wrote: a text that its own checksum calls whole is not damaged.
+    is_newer = header.checksum_holds(text)
+    try:
+        records = msgspec.json.decode(text, type=_Loose).schedules
+    except msgspec.ValidationError:
+        records = {}
+    for schedule_id, record in records.items():
         try:
             msgspec.json.decode(record, type=Record)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as fault:
-            return _damaged(name, f"invalid record {schedule_id!r}: {_in_words(fault)}")
-    return _damaged(name, _in_words(problem))
+            words = f"record {schedule_id!r}: {_in_words(fault)}"
+            return _newer(name, words) if is_newer else _damaged(name, f"invalid {words}")
+    return (_newer if is_newer else _damaged)(name, _in_words(problem))
 
 
 def _in_words(problem: Exception, text: bytes | None = None) -> str:

@@ -2,7 +2,7 @@
 
 A state or an archive begins with one line that can be read without reading the records:
 
-    {"version": 1, "lineage": "...", "serial": 17, "checksum": "<64 hex digits>", "schedules": {
+    {"version": 2, "lineage": "...", "serial": 17, "checksum": "<64 hex digits>", "schedules": {
 
 `checksum` covers every byte of the text but itself: it is the SHA-256 of the first line without the
 member `checksum`, followed by the SHA-256 of all that comes after that line. A text whose checksum holds
@@ -21,6 +21,8 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
+VERSION = 2
+"""The form of states and archives. Version 1 is read too, and the first save makes it this one."""
 OPENING = b'"schedules": {'
 """What a first line ends with: from the next line on, each line is one record."""
 _CHECKSUM = re.compile(rb', "checksum": "([0-9a-f]{64})"(?=, "schedules": \{$)')

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from scheduler.desired.fields import ID
-from scheduler.state.record import VERSION, State
+from scheduler.state.header import VERSION
+from scheduler.state.record import State
 from scheduler.state.statuses import STATUSES, TRAITS
 
 _TIME = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"}
@@ -25,7 +26,10 @@ _CHECKSUM = {
 }
 
 _FORMS: Mapping[str, Mapping[str, Any]] = {
-    "State": {"version": {"const": VERSION}, "lineage": {"type": "string", "minLength": 1, "maxLength": 200}},
+    "State": {
+        "version": {"enum": list(range(1, VERSION + 1))},
+        "lineage": {"type": "string", "minLength": 1, "maxLength": 200},
+    },
     "Record": {"run_id": {"type": ["integer", "null"]}, "lateness_seconds": {"type": ["integer", "null"]}},
 }
 _TIMES = frozenset({"at", "not_after"})

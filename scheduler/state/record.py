@@ -16,8 +16,6 @@ from scheduler.desired.transports import TRANSPORTS, Transport, TransportTraits
 from scheduler.state.statuses import LIVE, MAYBE_SENT, SENT, TRAITS, UNSENT, Reason, Status, StatusTraits
 from scheduler.times import Instant, instant_text, read_utc
 
-VERSION = 1
-
 ScheduleType = Literal["simultaneous", "staggered", "independent"]
 Evidence = Literal["accepted", "run"]
 Pauser = Literal["schedule", "wave", "channel", "freeze", "halt", "operator"]
@@ -226,7 +224,7 @@ class Idle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class State(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Everything that is recorded. `serial` rises by one with each save that changes the content."""
 
-    version: Annotated[int, _is("The version of this format.")]
+    version: Annotated[int, _is("The version of the form that it is stored in.")]
     lineage: Annotated[
         str, _is("The identity of this state; part of every key, so that two states never share one.")
     ]
@@ -236,6 +234,9 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
     )
     declared: Annotated[Declared | None, _is("What was declared when that last changed.")] = None
     idle: Annotated[Idle | None, _is("What a run compares to know that there is nothing to do.")] = None
+    zone_release: Annotated[
+        str | None, _is("The newest release of the zone data (`tzdata`) that a run used, such as 2026f.")
+    ] = None
 
 
 def advance(record: Record, status: Status, now: Instant, why: str, **changes: Any) -> Record:

@@ -125,7 +125,7 @@ def test_a_damaged_state_sends_nothing_and_stays_as_it_was(live: Miniature, gith
     live.write({"waves/spring.yaml": wave("alpha")})
     live.run("run", now=DAYS_BEFORE)
     whole = (live.root / "state.json").read_bytes()
-    for damaged in (b"", b"null", whole[:-3], whole.replace(b'"version": 1', b'"version": 2'), whole + whole):
+    for damaged in (b"", b"null", whole[:-3], whole.replace(b'"version": 2', b'"version": 3'), whole + whole):
         (live.root / "state.json").write_bytes(damaged)
         assert live.run("run", now=THREE_MINUTES_LATE).code == 3
         assert (live.root / "state.json").read_bytes() == damaged

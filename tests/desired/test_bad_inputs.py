@@ -495,17 +495,17 @@ STATES = [
     ("100,000 brackets", b"[" * 100_000),
     ("100,000 mappings", b'{"a":' * 100_000),
     ("a byte order mark", b"\xef\xbb\xbf{}"),
-    ("a comma too many", b'{"version": 1,}'),
-    ("two documents", b'{"version": 1}{"version": 1}'),
-    ("UTF-16", '{"version": 1}'.encode("utf-16")),
-    ("NaN", b'{"version": 1, "lineage": "x", "serial": NaN, "schedules": {}}'),
-    ("a key twice", b'{"version": 1, "lineage": "x", "serial": 1, "serial": 2, "schedules": {}}'),
+    ("a comma too many", b'{"version": 2,}'),
+    ("two documents", b'{"version": 2}{"version": 2}'),
+    ("UTF-16", '{"version": 2}'.encode("utf-16")),
+    ("NaN", b'{"version": 2, "lineage": "x", "serial": NaN, "schedules": {}}'),
+    ("a key twice", b'{"version": 2, "lineage": "x", "serial": 1, "serial": 2, "schedules": {}}'),
     ("a version to come", b'{"version": 99, "lineage": "x", "serial": 1, "schedules": {}}'),
     (
         "a number without end",
-        b'{"version": 1, "lineage": "x", "serial": ' + b"9" * 100_000 + b', "schedules": {}}',
+        b'{"version": 2, "lineage": "x", "serial": ' + b"9" * 100_000 + b', "schedules": {}}',
     ),
-    ("a record that is none", b'{"version": 1, "lineage": "x", "serial": 1, "schedules": {"a": null}}'),
+    ("a record that is none", b'{"version": 2, "lineage": "x", "serial": 1, "schedules": {"a": null}}'),
 ]
 
 

@@ -19,7 +19,7 @@ from scheduler.app.schemas import schema_files
 from scheduler.desired import yaml_reader
 from scheduler.desired.plain import Plain
 from scheduler.errors import StateError
-from scheduler.state import codec
+from scheduler.state import codec, header
 from scheduler.state import record as state
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -392,12 +392,13 @@ def full_state() -> state.State:
         values.setdefault(field.name, True if "bool" in kind else 1 if "int" in kind else text)
     record = msgspec.convert(msgspec.to_builtins(state.Record(**values)), state.Record)
     return state.State(
-        version=state.VERSION,
+        version=header.VERSION,
         lineage="3f2b8c1e-6a51-4c7e-9f0d-2b1a5e8d7c43",
         serial=17,
         schedules={"w/g/a": record},
         declared=state.Declared("digest", "commit"),
         idle=state.Idle(NOON, "surroundings"),
+        zone_release="2026f",
     )
 
 
@@ -408,12 +409,12 @@ def test_a_state_with_everything_in_it_fits_its_schema() -> None:
 
 
 def test_the_emptiest_state_fits_its_schema() -> None:
-    text = codec.encode(state.State(version=state.VERSION, lineage="x", serial=0, schedules={}))
+    text = codec.encode(state.State(version=header.VERSION, lineage="x", serial=0, schedules={}))
     assert STATE.is_valid(json.loads(text))
 
 
 DAMAGE: dict[str, Any] = {
-    "an unknown version": lambda s, r: s.update(version=state.VERSION + 1),
+    "an unknown version": lambda s, r: s.update(version=header.VERSION + 1),
     "no lineage": lambda s, r: s.pop("lineage"),
     "an empty lineage": lambda s, r: s.update(lineage=""),
     "a negative serial": lambda s, r: s.update(serial=-1),

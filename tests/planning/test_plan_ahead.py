@@ -17,7 +17,7 @@ from scheduler.times import Instant, instant_text, read_time
 
 NOW = read_time("2026-03-01T12:00:00Z")
 HOUR = 3600
-NEVER = State(version=1, lineage="l", serial=1)
+NEVER = State(version=2, lineage="l", serial=1)
 
 HOURS = [-2, 0, 1, 20, 24, 25, 26, 30, 49, 72, 200]
 WAVES = ["", "", "", "paused: true\n", "on_failure: halt\n", "catch_up: 5m\n", "broken\n"]

@@ -150,7 +150,7 @@ def carried_out(state: State, plan: Plan, answers: tuple[str, ...]) -> State:
 
 def steps(life: list[Day]) -> Any:
     """Each day of a life: what was found, the state before and after its bookings, and the archive."""
-    state = State(version=1, lineage="l", serial=1)
+    state = State(version=2, lineage="l", serial=1)
     archive: dict[str, Record] = {}
     now = START
     for day in life:

@@ -416,7 +416,7 @@ def test_shuffled_files_and_records_give_the_same_plan(
     shuffled = data.draw(st.permutations(sources))
     names = data.draw(st.permutations(list(state.schedules)))
     again = State(
-        version=1, lineage=state.lineage, serial=state.serial,
+        version=2, lineage=state.lineage, serial=state.serial,
         schedules={name: state.schedules[name] for name in names},
     )  # fmt: skip
     assert sorted(told(shuffled, again)) == sorted(told(sources, state))

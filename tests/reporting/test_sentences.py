@@ -78,7 +78,7 @@ class Case:
         }
         if self.is_recorded:
             records[self.of] = record(self.of.rpartition("/")[2], "teaser", **self.fields)
-        state = State(version=1, lineage="3e1c50f2-6a53-4b0a-9f57-d5a2ea0c4a52", serial=1, schedules=records)
+        state = State(version=2, lineage="3e1c50f2-6a53-4b0a-9f57-d5a2ea0c4a52", serial=1, schedules=records)
         (root / "state.json").write_bytes(encode(state))
         shown = mini.json("show", self.of, now=self.now, **self.environ)
         assert shown.code == 0, (self.name, shown)

@@ -138,7 +138,7 @@ def repository(mini: Miniature, circumstance: str, pauser: Pauser | None) -> dic
         settings += f"freezes: [{{ reason: Holidays, from: {EARLY}, until: 2030-03-01T18:45:00Z }}]\n"
     mini.write({"scheduler.yaml": settings or "{}\n"})
     records = {} if circumstance == "not-recorded" else dict(recorded(circumstance, one_off=one_off))
-    state = State(version=1, lineage="3e1c50f2-6a53-4b0a-9f57-d5a2ea0c4a52", serial=1, schedules=records)
+    state = State(version=2, lineage="3e1c50f2-6a53-4b0a-9f57-d5a2ea0c4a52", serial=1, schedules=records)
     (mini.root / "state.json").write_bytes(encode(state))
     environ = {"SCHEDULER_PAUSED": "1"} if pauser == "operator" else {}
     return environ | ({"ACME_TOKEN": ""} if circumstance == "no-token" else {})

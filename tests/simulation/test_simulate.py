@@ -392,7 +392,7 @@ def stage_of(*waves: str, channels: int = 4) -> Stage:
     files += [Source("wave", f"waves/w{n}.yaml", text.encode()) for n, text in enumerate(waves)]
     return Stage(
         sources=files,
-        state=State(version=1, lineage="simulated", serial=1),
+        state=State(version=2, lineage="simulated", serial=1),
         archive={},
         surroundings=Surroundings(tokens=frozenset({"T"})),
         start=read_utc(BEGIN),

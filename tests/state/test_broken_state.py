@@ -71,8 +71,8 @@ BROKEN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "an object": (lambda text: b"{}\n", "version"),
     "half a file": (lambda text: text[: len(text) // 2], "truncated"),
     "all but the last byte": (lambda text: text[:-1], "truncated"),
-    "a newer version": (lambda text: text.replace(b'"version": 1', b'"version": 2'), "upgrade the scheduler"),
-    "an older version": (lambda text: text.replace(b'"version": 1', b'"version": 0'), "version 0"),
+    "a newer version": (lambda text: text.replace(b'"version": 2', b'"version": 3'), "upgrade the scheduler"),
+    "an older version": (lambda text: text.replace(b'"version": 2', b'"version": 0'), "version 0"),
     "a merge conflict": (merged, "merge conflict marker"),
     "a key twice": (
         lambda text: text.replace(b'"serial":', b'"serial": 1, "serial":'),

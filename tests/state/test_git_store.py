@@ -32,7 +32,7 @@ from scheduler.state.stores.git_branch import GitBranchStore, classify
 ROOT = Path(__file__).parents[2]
 BRANCH = "scheduler-state"
 REF = f"refs/heads/{BRANCH}"
-FIRST = State(version=1, lineage="5b0d4c5e", serial=1, schedules={"spring/teaser/alpha": record()})
+FIRST = State(version=2, lineage="5b0d4c5e", serial=1, schedules={"spring/teaser/alpha": record()})
 
 
 def git(*arguments: str, cwd: Path) -> str:

@@ -57,11 +57,12 @@ SENT = in_wave(
     history=(Event(AT, "pending", "declared"), Event(AT, "executing", "due")),
 )
 STATE = State(
-    version=1,
+    version=2,
     lineage="5b0d4c5e-0d0b-4f3f-9d8e-2f3f5f0e7b11",
     serial=17,
     declared=Declared("d" * 64, "c" * 40),
     idle=Idle(AT, "s" * 64),
+    zone_release="2026f",
     schedules={f"alpha/{AT}": one_off(), "spring/teaser/beta": SENT, "spring/teaser/alpha": in_wave()},
 )
 TEXT = encode(STATE)
@@ -97,7 +98,7 @@ def test_a_state_survives_its_round_trip() -> None:
 def test_the_text_has_its_facts_first_and_then_one_schedule_a_line_sorted_by_id() -> None:
     first, *lines, end, nothing = TEXT.decode().split("\n")
     assert first.startswith(
-        '{"version": 1, "lineage": "5b0d4c5e-0d0b-4f3f-9d8e-2f3f5f0e7b11", "serial": 17, '
+        '{"version": 2, "lineage": "5b0d4c5e-0d0b-4f3f-9d8e-2f3f5f0e7b11", "serial": 17, '
     )
     assert first.endswith('"schedules": {')
     assert [line.split('"')[1] for line in lines] == sorted(STATE.schedules)
@@ -118,7 +119,7 @@ def test_the_order_in_which_schedules_were_recorded_does_not_show() -> None:
 @pytest.mark.parametrize("count", [0, 1, 2, 999, 1000, 1001, 2000])
 def test_any_number_of_schedules_is_one_line_each(count: int) -> None:
     state = State(
-        version=1,
+        version=2,
         lineage="x",
         serial=0,
         schedules={f"spring/g{n:04d}/alpha": in_wave(group=f"g{n:04d}") for n in range(count)},
@@ -141,7 +142,7 @@ def test_whatever_words_a_record_holds_they_come_back(
         f"{wave}/{group}/{channel}": in_wave(wave, group, channel, error_message=text, metadata=metadata)
         for wave, group, channel, text, metadata in rows
     }
-    state = State(version=1, lineage="x", serial=1, schedules=schedules)
+    state = State(version=2, lineage="x", serial=1, schedules=schedules)
     text = encode(state)
     assert decode(text, "state.json") == decode(text, "state.json", trust_checksum=False) == state
     assert json.loads(text)["schedules"].keys() == schedules.keys()
@@ -149,7 +150,7 @@ def test_whatever_words_a_record_holds_they_come_back(
 
 def test_an_archived_month_survives_its_round_trip() -> None:
     text = encode_archive("x", STATE.schedules)
-    assert text.startswith(b'{"version": 1, "lineage": "x", "checksum": "')
+    assert text.startswith(b'{"version": 2, "lineage": "x", "checksum": "')
     assert decode_archive(text, "archive/2026-03.json") == ("x", STATE.schedules)
 
 
@@ -165,7 +166,7 @@ def test_a_state_is_no_archive_and_an_archive_is_no_state() -> None:
 def test_the_first_line_can_be_read_alone() -> None:
     head = header.read_head(TEXT[: TEXT.index(b"\n") + 1])
     assert head is not None
-    assert (head.version, head.lineage, head.serial) == (1, STATE.lineage, 17)
+    assert (head.version, head.lineage, head.serial) == (2, STATE.lineage, 17)
     assert head.idle is not None
     assert (head.idle["until"], head.idle["surroundings"]) == (AT, "s" * 64)
     assert head.declared == {"digest": "d" * 64, "commit": "c" * 40}
@@ -195,10 +196,10 @@ def test_the_checksum_holds_for_what_was_written_and_for_no_other_byte() -> None
         b"null",
         TEXT.replace(b"\n", b" "),
         by_hand(plain()),
-        b'{"version": 1, "schedules": {\n}}\n',
+        b'{"version": 2, "schedules": {\n}}\n',
         b'{"version": true, "lineage": "x", "schedules": {\n}}\n',
-        b'{"version": 1, "lineage": "x", "idle": 5, "schedules": {\n}}\n',
-        b'{"version": 1, "version": 1, "lineage": "x", "schedules": {\n}}\n',
+        b'{"version": 2, "lineage": "x", "idle": 5, "schedules": {\n}}\n',
+        b'{"version": 2, "version": 1, "lineage": "x", "schedules": {\n}}\n',
     ],
 )
 def test_a_first_line_of_another_form_is_none(text: bytes) -> None:
@@ -261,10 +262,14 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "null": (b"null\n", "Expected `object`"),
     "a list": (b"[]\n", "Expected `object`"),
     "an empty object": (b"{}\n", "version"),
-    "no schedules": (b'{"version": 1, "lineage": "x", "serial": 1}\n', "schedules"),
-    "version 2": (TEXT.replace(b'"version": 1', b'"version": 2'), "version 2; this program reads version 1"),
-    "version 2 with new facts": (b'{"version": 2, "new": []}', "version 2"),
-    "version 0": (by_hand(plain() | {"version": 0}), "version 0"),
+    "no schedules": (b'{"version": 2, "lineage": "x", "serial": 1}\n', "schedules"),
+    "version 3": (
+        TEXT.replace(b'"version": 2', b'"version": 3'),
+        "was written by a newer version of this program: it has version 3",
+    ),
+    "version 3 with new facts": (b'{"version": 3, "new": []}', "it has version 3"),
+    "version 3 in another outline": (b'{"version": 3, "schedules": [1]}\n{"b": 2}\n', "newer version"),
+    "version 0": (by_hand(plain() | {"version": 0}), "version 0; this program reads versions 1 to 2"),
     "version of text": (by_hand(plain() | {"version": "1"}), 'version "1"'),
     "a conflict": (TEXT.replace(b"\n", b"\n<<<<<<< HEAD\n", 1), "merge conflict marker"),
     "a conflict's middle": (TEXT.replace(b"}}\n", b"=======\n}}\n"), "merge conflict marker"),
@@ -330,7 +335,7 @@ def test_what_makes_no_sense_is_refused_in_words(what: str) -> None:
 
 
 def test_the_checksum_of_our_own_hand_does_not_excuse_another_version() -> None:
-    assert "version 2" in why_refused(encode(msgspec.structs.replace(STATE, version=2)))
+    assert "version 3" in why_refused(encode(msgspec.structs.replace(STATE, version=3)))
 
 
 @pytest.mark.parametrize("name", CORPUS)

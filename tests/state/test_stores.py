@@ -29,7 +29,7 @@ from scheduler.state.stores.git_branch import GitBranchStore
 
 ROOT = Path(__file__).parents[2]
 WRITER = [sys.executable, str(ROOT / "tests/support/store_writer.py")]
-FIRST = State(version=1, lineage="5b0d4c5e", serial=1, schedules={"spring/teaser/alpha": record()})
+FIRST = State(version=2, lineage="5b0d4c5e", serial=1, schedules={"spring/teaser/alpha": record()})
 FILE_FAILPOINTS = [name for name in FAILPOINTS if name.startswith("file-")]
 
 
@@ -125,7 +125,7 @@ def test_bookkeeping_on_the_first_line_needs_no_new_serial(store: FileStore) -> 
         msgspec.structs.replace(FIRST, serial=3),
         msgspec.structs.replace(FIRST, serial=0),
         msgspec.structs.replace(FIRST, serial=2, lineage="another"),
-        msgspec.structs.replace(FIRST, serial=2, version=2),
+        msgspec.structs.replace(FIRST, serial=2, version=3),
     ],
 )
 def test_a_state_that_cannot_follow_is_a_fault_of_the_program(

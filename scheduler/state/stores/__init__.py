@@ -13,6 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from scheduler.state.header import VERSION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -43,10 +45,11 @@ class Store(Protocol):
         """Replace the snapshot's version by `state`, durably. `message` is for the audit log.
 
         The caller has raised the serial by one; only where nothing but the first line's bookkeeping
-        changed (`declared`, `idle`) may it be the same. A text that is already stored is not written
-        again. Raises LostRace where the stored version is another one, StateError where nothing can be
-        written (the old version is then intact) or where it is not known whether it was, and ValueError
-        for a state that cannot follow the snapshot.
+        changed (`declared`, `idle`, `zone_release`) may it be the same. A text that is already stored is
+        not written again; one in the form of an older version is taken over into the present one. Raises
+        LostRace where another text is stored by now, StateError where nothing can be written (the old text
+        is then intact) or where it is not known whether it was, and ValueError for a state that cannot
+        follow the snapshot.
         """
 
     def load_archive(self) -> dict[str, Record]:
@@ -81,14 +84,22 @@ def open_store(root: Path, setting: str, who: Mapping[str, str] | None = None) -
     return FileStore(root / setting, setting)
 
 
-def demand_successor(state: State, snapshot: Snapshot) -> None:
-    """Raise ValueError where `state` cannot follow `snapshot`: that is a fault of this program."""
+def successor(state: State, snapshot: Snapshot) -> State:
+    """The state to store after `snapshot`: `state`, in the present version of the form.
+
+    Raises ValueError where it cannot follow the snapshot (a fault of this program), and StateError where an
+    older version cannot be taken over without a loss.
+    """
     before = snapshot.state
     if state is before:
         raise ValueError("a snapshot's own state was changed in place; save a new one")
     if (state.version, state.lineage) != (before.version, before.lineage):
         raise ValueError("a save may not change the version or the lineage")
-    if state.serial == before.serial and state.schedules == before.schedules:
-        return
-    if state.serial != before.serial + 1:
+    is_bookkeeping = state.serial == before.serial and state.schedules == before.schedules
+    if not is_bookkeeping and state.serial != before.serial + 1:
         raise ValueError(f"the serial after {before.serial} is {before.serial + 1}, not {state.serial}")
+    if state.version == VERSION:
+        return state
+    from scheduler.state.codec import taken_over
+
+    return taken_over(state)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import failpoint
 from scheduler.state import header
-from scheduler.state.stores import Snapshot, demand_successor
+from scheduler.state.stores import Snapshot, successor
 
 if TYPE_CHECKING:
     from scheduler.state.record import Record, State
@@ -121,7 +121,7 @@ class FileStore:
         """Like `save`, and adds records to archive months, which are written first."""
         from scheduler.state.codec import encode_parts
 
-        demand_successor(state, snapshot)
+        state = successor(state, snapshot)
         parts = encode_parts(state)
         mark = header.sealed_with(parts[0])
         with self._locked():

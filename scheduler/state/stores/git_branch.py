@@ -31,7 +31,7 @@ from scheduler.checkout.git import Git, Output, hint_for
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import failpoint
 from scheduler.state.header import read_head
-from scheduler.state.stores import Snapshot, demand_successor
+from scheduler.state.stores import Snapshot, successor
 
 if TYPE_CHECKING:
     from scheduler.state.record import Record, State
@@ -188,7 +188,7 @@ class GitBranchStore:
         """Like `save`, with the archive in the same commit."""
         from scheduler.state.codec import encode
 
-        demand_successor(state, snapshot)
+        state = successor(state, snapshot)
         parent = snapshot.mark
         months = {
             month: self._month_text(parent, state.lineage, month, archived[month]) for month in archived

@@ -489,4 +489,4 @@ class SimulatedClock(plain.SimulatedClock):
 
 
 def fresh_state() -> State:
-    return State(version=1, lineage="simulated", serial=1)
+    return State(version=2, lineage="simulated", serial=1)
