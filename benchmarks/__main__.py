@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import beside, burst, idle, large
+from benchmarks import beside, burst, idle, large, patterns
 from benchmarks.report import Figure
 
 Benchmark = Callable[[Path, "Sizes"], Iterator[Figure]]
@@ -28,6 +28,8 @@ class Sizes(NamedTuple):
     rounds: int = 7
     apart: float = 3
     """Seconds between the last run and the idle ones."""
+    letters: int = 100_000
+    """Of the longer of two texts on which a pattern is tried."""
 
 
 def _idle(folder: Path, sizes: Sizes, waves: int, channels: int) -> Iterator[Figure]:
@@ -43,6 +45,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "idle-small": lambda folder, s: _idle(folder, s, s.few, s.few),
     "burst": lambda folder, s: burst.late(folder, channels=s.channels, rounds=s.rounds),
     "hold": lambda folder, s: burst.held(folder, channels=s.channels, rounds=3),
+    "patterns": lambda _, s: patterns.linear(s.letters),
 }
 
 

@@ -28,8 +28,8 @@ LOCAL = 30.0
 _GRACE = 2  # seconds in which a git that was asked to stop can remove its lock files
 _USERINFO = re.compile(r"(?<=://)[^/@\s'\"]*@")
 _PROXY_USER = re.compile(r"(?i)(?<=proxy syntax in ')[^']*@")
-_QUERY = re.compile(r"(://[^\s'\"?]*\?)[^\s'\"]+")
-_AUTHORIZATION = re.compile(r"(?i)\b(authorization:\s*\S+\s+)\S+")
+_QUERY = re.compile(r"(://[^\s'\"?]*+)(\?[^\s'\"]+)?")
+_AUTHORIZATION = re.compile(r"(?i)\b(authorization:\s*+\S++)(?:(\s++)\S++)?")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _DUBIOUS = re.compile(r"dubious ownership in repository at '([^']*)'")
 _LONGEST = 600  # characters of git's words that a message repeats
@@ -54,8 +54,9 @@ class Output(NamedTuple):
 
 def scrubbed(text: str) -> str:
     """The text without users, passwords and queries in URLs, credentials in headers, control characters."""
-    text = _QUERY.sub(r"\1***", _PROXY_USER.sub("***@", _USERINFO.sub("***@", text)))
-    text = _AUTHORIZATION.sub(r"\1***", text)
+    text = _PROXY_USER.sub("***@", _USERINFO.sub("***@", text))
+    text = _QUERY.sub(lambda url: url[1] + ("?***" if url[2] else ""), text)
+    text = _AUTHORIZATION.sub(lambda header: header[1] + (f"{header[2]}***" if header[2] else ""), text)
     return _CONTROL.sub("", text.replace("\r", "\n"))
 
 

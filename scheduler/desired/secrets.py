@@ -10,7 +10,7 @@ SECRET: Final = re.compile(
     r"(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-)[A-Za-z0-9_-]{10,}|AKIA[0-9A-Z]{16}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{15,}\.[A-Za-z0-9_-]{10,}"
 )
-_PASSWORD: Final = re.compile(r"(?<=://)[^/@\s]*:[^/@\s]*@")
+_PASSWORD: Final = re.compile(r"(?<=://)[^/@\s:]*+:[^/@\s]*+@")
 LOOKS_LIKE_ONE: Final = "contains what looks like a secret"
 MIGHT_BE_ONE: Final = "(not shown here: it might be a secret)"
 

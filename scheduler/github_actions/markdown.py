@@ -13,8 +13,8 @@ COMMENT_LIMIT = 65_536
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes of a step's part of the job summary."""
 
-_TAG = re.compile(r"<(/?)details\b[^>]*>", re.IGNORECASE)
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_TAG = re.compile(r"<(/?)details\b[^<>]*>", re.IGNORECASE)
+_FENCE = re.compile(r" {0,3}(`{3,}+|~{3,}+)(.*)")
 
 
 def plain(text: str) -> str:

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from acting import PROJECT
 
 from scheduler.delivery.github.workflow_files import WorkflowFile, read_workflow
+from scheduler.desired.transports import Transport
 from scheduler.state.record import Intent
 
 WORKFLOWS = [
@@ -88,12 +90,46 @@ def test_a_checkout_leaves_no_token_behind(file: Path) -> None:
     assert text.count("actions/checkout@") == text.count("persist-credentials: false")
 
 
+INTENT = Intent(
+    owner="", at="2026-03-01T18:00:00Z", key="gs1-x", not_after="2026-03-01T19:00:00Z",
+    transport="repository_dispatch", repository="acme/tech-daily", event_type="process-video",
+    workflow="publish.yml",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("transport", ["repository_dispatch", "workflow_dispatch"])
-def test_the_scheduler_recognizes_the_channels_workflow_as_listening(transport: str) -> None:
-    intent = Intent(
-        owner="", at="2026-03-01T18:00:00Z", key="gs1-x", not_after="2026-03-01T19:00:00Z",
-        transport=transport, repository="acme/tech-daily", event_type="process-video", workflow="publish.yml",
-    )  # fmt: skip
+def test_the_scheduler_recognizes_the_channels_workflow_as_listening(transport: Transport) -> None:
+    intent = msgspec.structs.replace(INTENT, transport=transport)
     assert read_workflow("publish.yml", WORKFLOWS[-1].read_bytes(), intent) == WorkflowFile(
         True, True, claims=True
     )
+
+
+def listening(run_name: str) -> bytes:
+    return f'on: {{repository_dispatch: {{types: [process-video]}}}}\nrun-name: "{run_name}"\n'.encode()
+
+
+@pytest.mark.parametrize(
+    ("run_name", "carries"),
+    [
+        ("publish ${{ github.event.client_payload.key }}", True),
+        ("publish ${{ github.event.client_payload['key'] }}", True),
+        ("publish ${{ toJSON(github.event.client_payload) }}", True),
+        ("publish ${{ format('{0}', toJSON(fromJSON(toJSON(github.event.client_payload )))) }}", True),
+        ("publish ${{ toJSON(github.event) }}", False),
+        ("publish ${{ github.event.client_payload.video_id }}", False),
+    ],
+)
+def test_a_run_name_carries_the_key_by_itself_or_within_the_payload(run_name: str, carries: bool) -> None:
+    assert read_workflow("publish.yml", listening(run_name), INTENT) == WorkflowFile(True, carries)
+
+
+@pytest.mark.parametrize("words", ["tojson(", "client_payload [", "tojson(client_payload "])
+def test_a_run_name_that_repeats_itself_is_read_like_any_other(words: str) -> None:
+    # a pattern that backtracks would take minutes, and hold up all that is due meanwhile
+    raw = listening(words * (200_000 // len(words)))
+    assert read_workflow("publish.yml", raw, INTENT) == WorkflowFile(True, False)
+
+
+def test_a_workflow_too_large_to_be_examined_is_not_known() -> None:
+    assert read_workflow("publish.yml", listening("x" * 300_000), INTENT) == WorkflowFile(None, None)

@@ -16,6 +16,8 @@ import msgspec
 
 from scheduler.errors import Error
 
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 Sockaddr = tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]
 
 
@@ -82,8 +84,7 @@ def _is_host(host: str) -> bool:
             return ipaddress.IPv6Address(host).scope_id is None
         except ValueError:
             return False
-    label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-    return len(host) <= 253 and re.fullmatch(rf"{label}(\.{label})*", host) is not None
+    return len(host) <= 253 and _NAME.fullmatch(host) is not None
 
 
 def _is_loopback(host: str) -> bool:

@@ -56,7 +56,8 @@ class RepositoryDispatch(DispatchEvent):
     needs_push = True
     run_name = "run-name: publish ${{ github.event.client_payload.key }}"
     key_in_run_name = re.compile(
-        r"client_payload\s*(\.\s*key\b|\[\s*['\"]key['\"]\s*\])|tojson\([^)]*client_payload\s*\)",
+        r"client_payload\s*+(\.\s*+key\b|\[\s*+['\"]key['\"]\s*+\])"
+        r"|tojson\((?:(?!client_payload|tojson)[^)])*+client_payload\s*+\)",
         re.IGNORECASE,
     )
 
@@ -78,7 +79,7 @@ class RepositoryDispatch(DispatchEvent):
         return f"{file} listens to {listed}, not to {self.intent.event_type}"
 
     def is_mentioned(self, code: str) -> bool | None:
-        if not re.search(rf"\b{self.name}\b", code):
+        if self.name not in re.findall(r"\w+", code):
             return False
         if (self.intent.event_type or "") in code:
             return True
@@ -92,7 +93,7 @@ class WorkflowDispatch(DispatchEvent):
     right = "Actions: write"
     needs_push = False
     run_name = "run-name: publish ${{ fromJSON(inputs.payload).key }}"
-    key_in_run_name = re.compile(r"inputs\s*(\.\s*payload\b|\[\s*['\"]payload['\"]\s*\])", re.IGNORECASE)
+    key_in_run_name = re.compile(r"inputs\s*+(\.\s*+payload\b|\[\s*+['\"]payload['\"]\s*+\])", re.IGNORECASE)
 
     @property
     def trigger(self) -> str:
@@ -114,7 +115,7 @@ class WorkflowDispatch(DispatchEvent):
         return f"{file} has no workflow_dispatch input named payload"
 
     def is_mentioned(self, code: str) -> bool | None:
-        return re.search(rf"\b{self.name}\b", code) is not None
+        return self.name in re.findall(r"\w+", code)
 
 
 _EVENTS: Mapping[str, type[DispatchEvent]] = {

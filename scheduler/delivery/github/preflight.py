@@ -173,6 +173,8 @@ def _conclude(seen: WorkflowFile, name: str, intent: Intent, checks: list[Check]
         checks.append(Check("workflow", None, f"cannot determine whether {name} listens to {trigger}"))
     if seen.carries_key:
         checks.append(Check("key", True, f"the run name of {name} contains the key"))
+    elif seen.carries_key is None:
+        checks.append(Check("key", None, f"cannot determine whether the run name of {name} contains the key"))
     else:
         message = f"the run name of {name} does not contain the key, so its runs cannot be found"
         checks.append(Check("key", False, message, f"add `{event.run_name}` to {name}"))

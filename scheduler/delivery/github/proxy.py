@@ -124,7 +124,7 @@ def _read(text: str, variable: str) -> Proxy:
             f"{variable} names a proxy of the kind {parts.scheme}://, which is not supported",
             hint=f"write an HTTP proxy, `{variable}=http://HOST:PORT`, or exempt GitHub's host in NO_PROXY",
         )
-    is_host = re.fullmatch(r"[0-9a-f:.]*:[0-9a-f:.]*|[a-z0-9_-]+(\.[a-z0-9_-]+)*", host)
+    is_host = re.fullmatch(r"[0-9a-f.]*+:[0-9a-f:.]*|[a-z0-9_-]+(\.[a-z0-9_-]+)*", host)
     has_more = parts.query or parts.fragment or parts.path not in ("", "/")
     if parts.scheme != "http" or parts.port == 0 or has_more or not is_host:
         raise invalid

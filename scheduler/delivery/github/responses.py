@@ -20,6 +20,8 @@ from scheduler.state.answers import Answer
 from scheduler.times import Instant, instant
 
 LONGEST_MESSAGE = 500
+LONGEST_TEXT = 4096
+"""Characters of a server's message that are searched: what is shown of it is shorter still."""
 LONGEST_WAIT = 86_400
 """Seconds, at most, that a server may ask to wait."""
 _LIMIT_TEXT = re.compile(r"rate.?limit|secondary|abuse detection", re.IGNORECASE)
@@ -163,13 +165,13 @@ def message_of(reply: Reply) -> str:
     try:
         body = msgspec.json.decode(reply.body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        text = reply.body[:4096].decode("utf-8", "replace").strip()
+        text = reply.body[:LONGEST_TEXT].decode("utf-8", "replace").strip()
         return "" if text.startswith("<") else text
     if not isinstance(body, dict) or not isinstance(body.get("message"), str):
         return ""
     errors = body.get("errors")
     details = [_detail(error) for error in errors[:5]] if isinstance(errors, list) else []
-    return "; ".join(part for part in (body["message"], *details) if part)
+    return "; ".join(part[:LONGEST_TEXT] for part in (body["message"], *details) if part)
 
 
 def _detail(error: Any) -> str:

@@ -16,6 +16,8 @@ from scheduler.delivery.github.dispatch_events import event_of
 from scheduler.desired import yaml_reader
 from scheduler.state.record import Intent
 
+LARGEST_FILE = 256 * 1024
+"""Bytes of a workflow that are read: nobody else waits while a text is parsed or searched."""
 _CLAIM = re.compile(r"\bwave-claims/|\bgit/refs\b")
 _COMMENT = re.compile(r"(^|\s)#.*$", re.MULTILINE)
 
@@ -36,8 +38,10 @@ def read_workflow(file: str, raw: bytes, intent: Intent) -> WorkflowFile:
     """Whether the workflow of these bytes would take what the intent describes.
 
     Our YAML reader is stricter than GitHub's (no anchors, no tags), so a file that it rejects is searched
-    as text.
+    as text. A file that is larger than `LARGEST_FILE` is not examined.
     """
+    if len(raw) > LARGEST_FILE:
+        return WorkflowFile(None, None)
     text = raw.decode("utf-8", "replace")
     document = yaml_reader.read(file, raw)
     found = (

@@ -49,11 +49,11 @@ _DENIED = re.compile(
     r"(?i)hook declined|protected branch|push declined|den(?:y|ied)|prohibited|not permitted|hidden ref"
     r"|shallow update not allowed|currently checked out|\bGH\d{3}\b|authentication failed"
     r"|returned error: 40[134]|could not read (?:username|password)|host key verification failed"
-    r"|repository (?:'.*' )?not found|does not appear to be a git repository|not a git repository"
-    r"|unsupported protocol|transport '.*' not allowed"
+    r"|repository (?:'[^']*' )?not found|does not appear to be a git repository|not a git repository"
+    r"|unsupported protocol|transport '[^']*' not allowed"
 )
 # What two processes in one clone do to each other, and what passes.
-_BUSY = re.compile(r"cannot lock ref|Unable to create '.*\.lock'|shallow file has changed")
+_BUSY = re.compile(r"cannot lock ref|Unable to create '[^']*\.lock'|shallow file has changed")
 
 
 class Push(NamedTuple):
