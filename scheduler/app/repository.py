@@ -363,6 +363,20 @@ class Repository:
             password=token_reader(self.environ)("SCHEDULER_QUEUE_PASSWORD"),
         )
 
+    def taken_back(self, records: dict[str, Record]) -> Mapping[str, str]:
+        """The schedules whose jobs no worker may begin by what is declared now, with the reasons.
+
+        Raises Error where scheduler.yaml has errors, as no run sends anything then.
+        """
+        from scheduler.planning.reconcile import reconcile
+        from scheduler.state.header import VERSION
+
+        state = State(version=VERSION, lineage="", serial=0, schedules=records)
+        found = reconcile(self.sources(), state, {}, self.clock.now(), self.surroundings())
+        if found.declared is None:
+            raise Error("scheduler.yaml has errors")
+        return found.plan.taken_back
+
     def queues(self) -> list[str]:
         """The names of the queues that declared channels use."""
         return sorted({c.queue for c in self._channels().values() if c.queue is not None})

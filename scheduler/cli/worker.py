@@ -18,7 +18,7 @@ from scheduler.errors import Error
 from scheduler.reporting.terminal import visible
 
 if TYPE_CHECKING:
-    from scheduler.delivery.queue.attempts import AttemptRunner, WorkerSettings
+    from scheduler.delivery.queue.attempts import AttemptRunner, Gate, WorkerSettings
     from scheduler.delivery.queue.batch_writer import BatchWriter
     from scheduler.delivery.queue.celery import Broker
     from scheduler.desired import SettingsSpec
@@ -72,7 +72,7 @@ def _work(
     jobs: int,
     lease: int | None,
 ) -> AttemptRunner:
-    from scheduler.delivery.queue.attempts import AttemptRunner, WorkerSettings
+    from scheduler.delivery.queue.attempts import AttemptRunner, Gate, WorkerSettings
     from scheduler.delivery.queue.commands import CommandRunner
     from scheduler.delivery.queue.sqlite import SqliteQueue
     from scheduler.delivery.queue.sqlite_worker import SqliteWorker
@@ -90,12 +90,17 @@ def _work(
         backoff=settings.retry.backoff,
         queues=queues,
     )
+    gate = Gate(
+        context.clock,
+        is_stopped=repository.surroundings().stopped,
+        taken_back=repository.taken_back,
+    )
     runner.log(f"worker {options.name} is waiting for jobs on {queue.name}")
     try:
         if isinstance(queue, SqliteQueue):
-            SqliteWorker(queue, writer, runner, options).work(once=once)
+            SqliteWorker(queue, writer, runner, options, gate).work(once=once)
         else:
-            _work_from_broker(queue, context, writer, runner, options, once=once)
+            _work_from_broker(queue, context, writer, runner, options, gate, once=once)
     finally:
         repository.close()
     runner.log(f"worker stopped: {runner.tally.done} done, {runner.tally.failed} failed")
@@ -108,6 +113,7 @@ def _work_from_broker(
     writer: BatchWriter,
     runner: AttemptRunner,
     options: WorkerSettings,
+    gate: Gate,
     *,
     once: bool,
 ) -> None:
@@ -127,7 +133,12 @@ def _work_from_broker(
         """
         return options.queues or queue_names(repository.queues(), state.schedules)
 
-    celery_worker = CeleryWorker(writer, runner, options)
+    if gate.is_stopped:
+        runner.log("SCHEDULER_PAUSED is set: this worker begins no job")
+        while not once and context.clock.sleep(3600):
+            pass
+        return
+    celery_worker = CeleryWorker(writer, runner, options, gate)
     consumer = CeleryConsumer(
         broker,
         state.lineage,

@@ -68,6 +68,17 @@ class HasClock(Protocol):
         """The server's clock; None where it does not answer. Never raises."""
 
 
+@runtime_checkable
+class HasFile(Protocol):
+    """A dispatcher that puts jobs into a file, where a job can be looked for and taken back."""
+
+    def identity(self) -> str:
+        """The id of the file; it is created where it does not exist. Raises QueueError."""
+
+    def take_back(self, intents: Mapping[str, Intent], reasons: Mapping[str, str]) -> None:
+        """Take back the jobs that no worker has begun, with the reasons by schedule. Never raises."""
+
+
 class Dispatcher(Protocol):
     """Sends by one kind of transport. One thread may use it at a time."""
 

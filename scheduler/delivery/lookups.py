@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from scheduler.delivery.dispatcher import Dispatcher, Readiness
+from scheduler.delivery.dispatcher import Dispatcher, HasFile, Readiness
 from scheduler.delivery.routes import Routes
 from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.planning.plan import PlannedSend
@@ -31,6 +31,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The records that were queried."""
     lookups: Mapping[str, LookupResult]
     readiness: Mapping[str, Readiness]
+    taken_back: Mapping[str, str]
+    """Why the jobs of some were taken back, unless a worker had begun them."""
 
     def settle(
         self, schedules: dict[str, Record], now: Instant, report: Callable[[str, Record], None]
@@ -41,7 +43,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
             if record is None or record.intent != self.about[schedule_id].intent:
                 continue
             if record.status in ("executing", "failed"):  # another runner may have settled it meanwhile
-                after = schedules[schedule_id] = after_lookup(record, lookup, now)
+                after = after_lookup(record, lookup, now, self.taken_back.get(schedule_id))
+                schedules[schedule_id] = after
                 if after.status != record.status:
                     report(schedule_id, after)
         for schedule_id, answer in self.readiness.items():
@@ -113,14 +116,21 @@ class Lookups:
                 intent = _sent(change.before) if is_lookup else intended(change.schedule_id, change.before)
                 if intent is not None:
                     wanted[change.action][change.schedule_id] = intent
-        run_ids = _known_runs(records, wanted["lookup"])
+        run_ids, taken_back = _known_runs(records, wanted["lookup"]), reconciled.plan.taken_back
+
+        def look_up(dispatcher: Dispatcher, some: Mapping[str, Intent]) -> Mapping[str, LookupResult]:
+            if isinstance(dispatcher, HasFile) and not taken_back.keys().isdisjoint(some):
+                dispatcher.take_back(some, taken_back)
+            return dispatcher.look_up(some, run_ids)
+
         return Asked(
             about=records,
             lookups=self._ask_all(
                 wanted["lookup"],
-                lambda dispatcher, some: dispatcher.look_up(some, run_ids),
+                look_up,
                 lambda fault: LookupResult(error=fault),
             ),
+            taken_back=taken_back,
             readiness=self._ask_all(
                 wanted["confirm"],
                 lambda dispatcher, some: dispatcher.ask_ready(some),

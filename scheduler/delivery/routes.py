@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import TypeVar
 
-from scheduler.delivery.dispatcher import Dispatcher, Opening
+import msgspec
+
+from scheduler.delivery.dispatcher import Dispatcher, HasFile, Opening
 from scheduler.errors import Error
 from scheduler.state.record import Intent
 
@@ -39,6 +41,13 @@ class Routes:
         except Error as fault:
             return str(fault) if fault.hint is None else f"{fault}; {fault.hint}"
         return None
+
+    def marked(self, intent: Intent) -> Intent:
+        """The intent with the id of the file that will get its job. Raises Error where it cannot be sent."""
+        dispatcher = self._dispatcher(intent)
+        if not isinstance(dispatcher, HasFile):
+            return intent
+        return msgspec.structs.replace(intent, queue_file=dispatcher.identity())
 
     def group(self, items: Iterable[tuple[T, Intent]]) -> list[tuple[Dispatcher, list[T]]]:
         """The items of each dispatcher together, in their order. All of them can be opened."""

@@ -17,7 +17,7 @@ from scheduler.delivery.report import Report
 from scheduler.delivery.routes import Routes
 from scheduler.desired.transports import TRANSPORTS, transport_of
 from scheduler.diagnostics import Diagnostic, Location, error, warning
-from scheduler.errors import LostRace, StateError
+from scheduler.errors import Error, LostRace, StateError
 from scheduler.failpoints import failpoint
 from scheduler.planning.plan import PlannedSend
 from scheduler.planning.rate_limit import Sent
@@ -190,13 +190,14 @@ class Runner:
         requests: list[Request] = []
         for send in batch:
             record, request = self._intend(snapshot.state, reconciled, schedules[send.schedule_id], send)
-            fault = self._routes.fault_of(request.intent)
-            if fault is None:
-                schedules[send.schedule_id] = record
-                requests.append(request)
-            else:
+            try:
+                intent = self._routes.marked(request.intent)
+            except Error as fault:
                 attempted.add(send.schedule_id)
-                self._unroutable[send.schedule_id] = fault
+                self._unroutable[send.schedule_id] = str(fault)
+            else:
+                schedules[send.schedule_id] = msgspec.structs.replace(record, intent=intent)
+                requests.append(msgspec.structs.replace(request, intent=intent))
         archived: dict[str, dict[str, Record]] = {}
         for change in reconciled.plan.changes:
             if change.action == "archive" and change.before is not None:

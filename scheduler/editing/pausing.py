@@ -7,6 +7,7 @@ from scheduler.editing.preview import View
 from scheduler.editing.proposal import Proposal, Verb, propose
 from scheduler.editing.targets import Target, demand_unsent, resolve
 from scheduler.errors import ScheduleError
+from scheduler.planning.rows import is_queued
 from scheduler.times import TimeError, instant_text, read_duration, read_time
 
 
@@ -55,12 +56,11 @@ def cancel(view: View, name: str, *, reason: str | None = None) -> Proposal:
 def _uncancelled(view: View, target: Target) -> list[edits.Place]:
     """What to cancel of a target: a group as a whole, or those of its members that were not sent."""
     rows = target.rows(view)
-    if target.kind != "group" or not any(row.record.was_sent for row in rows):
+    kept = [row for row in rows if row.record.was_sent and not is_queued(row.record)]
+    if target.kind != "group" or not kept:
         return [target.place]
     group, members = target.id.split("/", 1)[1], tuple(row.record.channel_id for row in rows)
-    return [
-        edits.MemberPlace(group, row.record.channel_id, members) for row in rows if not row.record.was_sent
-    ]
+    return [edits.MemberPlace(group, row.record.channel_id, members) for row in rows if row not in kept]
 
 
 def _proposal(view: View, verb: Verb, target: Target, after: str, reason: str | None = None) -> Proposal:

@@ -13,7 +13,7 @@ from scheduler.checkout.source import Kind
 from scheduler.diagnostics import MOST, Diagnostic
 from scheduler.editing.preview import View
 from scheduler.errors import ScheduleError
-from scheduler.planning.rows import Row
+from scheduler.planning.rows import Row, is_queued
 from scheduler.state.record import Pause, Record
 from scheduler.times import read_utc
 
@@ -191,7 +191,9 @@ def _effects(before: View, after: View) -> Iterator[Effect]:
 
 def _is_ahead(row: Row | None) -> bool:
     """Whether a schedule is not over, or can be retried."""
-    return row is not None and (row.record.is_unsent_live or row.record.status == "failed")
+    return row is not None and (
+        row.record.is_unsent_live or row.record.status == "failed" or is_queued(row.record)
+    )
 
 
 def _facts(view: View, schedule_id: str, row: Row | None) -> tuple[Any, ...]:
@@ -200,7 +202,8 @@ def _facts(view: View, schedule_id: str, row: Row | None) -> tuple[Any, ...]:
         return ()
     record = row.record
     schedule = view.reconciled.schedules.get(schedule_id)
-    recorded = (record.scheduled_at, record.video_id, record.status, record.pauses)
+    held_back = view.reconciled.plan.taken_back.get(schedule_id)
+    recorded = (record.scheduled_at, record.video_id, record.status, record.pauses, held_back)
     if schedule is None:
         return recorded
     declared = (schedule.at, schedule.video, schedule.cancelled)

@@ -16,7 +16,7 @@ from scheduler.editing import yaml as edits
 from scheduler.editing.preview import View
 from scheduler.errors import ScheduleError
 from scheduler.planning.expand import Schedule
-from scheduler.planning.rows import Row
+from scheduler.planning.rows import Row, is_queued
 from scheduler.times import Instant, TimeError, instant_text, read_time, read_zone
 from scheduler.wording import and_more, did_you_mean, listed, quoted
 
@@ -80,7 +80,7 @@ def resolve(view: View, text: str) -> Target:
 def demand_unsent(view: View, target: Target, refused: str, *, hint: str | None = None) -> None:
     """Refuse to change a single schedule that was sent: `refused` is what is then impossible."""
     row = view.rows.get(target.id)  # None for all but a single schedule: no other id is of its form
-    if row is None or not row.record.was_sent:
+    if row is None or not row.record.was_sent or is_queued(row.record):  # a queued job can be taken back
         return
     sent = "may have been published" if row.record.status == "failed" else f"is {row.record.status}"
     raise ScheduleError(

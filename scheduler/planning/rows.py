@@ -48,6 +48,11 @@ def waits_for_worker(record: Record) -> bool:
     return is_open and record.lease is None and _on_queue(record)
 
 
+def is_queued(record: Record) -> bool:
+    """Whether the queue has accepted its job, and no worker has said that it is done or under way."""
+    return record.accepted_at is not None and waits_for_worker(record)
+
+
 def _on_queue(record: Record) -> bool:
     return record.intent is not None and record.intent.traits.is_job
 

@@ -239,7 +239,9 @@ def _executing(case: _Case) -> Explanation:
         return Explanation(
             facts=[f"Its job was put on {case.receiver} at {record.accepted_at}.", _work(case)],
             next="It is completed once a worker has done the job.",
-            deadline=f"No attempt starts after {intent.not_after}.",
+            deadline=f"If no worker has begun it by {intent.not_after}, it is missed."
+            if case.lease is None
+            else f"No attempt starts after {intent.not_after}.",
         )
     if record.accepted_at is not None:
         end = instant_text(read_utc(record.accepted_at) + RUN_WINDOW)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from scheduler.planning.plan import pauses_text
-from scheduler.planning.rows import Row, in_order, is_dead_letter
+from scheduler.planning.rows import Row, in_order, is_dead_letter, is_queued
 from scheduler.reporting.terminal import Paint, pad, visible, width
 from scheduler.reporting.time_format import local_moment, local_time, utc_moment
 from scheduler.state.record import Record
@@ -61,13 +61,16 @@ def _progress(waves: Iterable[str], every: Iterable[Row]) -> list[str]:
             members[row.record.wave_id].append(row.record)
     lines = []
     for wave, records in members.items():
-        counts = Counter(record.status for record in records)
-        begun = [s for s in STATUSES if counts[s] and not (TRAITS[s].is_unsent or TRAITS[s].is_called_off)]
+        counts = Counter(map(_word, records))
+        begun: list[str] = [
+            s for s in STATUSES if counts[s] and not (TRAITS[s].is_unsent or TRAITS[s].is_called_off)
+        ]
         called_off = [s for s in STATUSES if counts[s] and TRAITS[s].is_called_off]
-        if not begun:
+        if not begun and not counts["queued"]:
             continue
         to_come = [record for record in records if record.is_unsent_live]
         paused = sum(record.is_paused for record in to_come)
+        begun += ["queued"] if counts["queued"] else []
         due = len(records) - sum(counts[status] for status in called_off)
         parts = [f"{counts['completed']} of {due} completed"]
         parts += [f"{counts[status]} {status}" for status in begun if status != "completed"]
@@ -90,10 +93,14 @@ def _cells(row: Row) -> tuple[str, str, str, str, str]:
     )
 
 
+def _word(record: Record) -> str:
+    return "queued" if is_queued(record) else record.status
+
+
 def status_text(row: Row) -> str:
-    """`pending, paused by wave (waiting for legal)`; `failed (missed)`; `pending, blocked by min-gap`."""
+    """`pending, paused by wave (waiting for legal)`; `failed (missed)`; `queued`, for a job."""
     record = row.record
-    status = record.status if record.reason is None else f"{record.status} ({record.reason})"
+    status = _word(record) if record.reason is None else f"{record.status} ({record.reason})"
     return ", ".join([status, *status_notes(row)])
 
 

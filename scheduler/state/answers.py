@@ -47,7 +47,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run of a channel's workflow (or job of a queue) that carries the key.
 
     `conclusion` is None while it has not ended; else GitHub's word for it. A job's are `success`,
-    `failure`, `lost` (its worker went away: it may have been published) and `expired` (never started).
+    `failure`, `lost` (its worker went away: it may have been published), and three that were never started:
+    `expired` (too late), `put-aside` (by a worker that knew nothing of it), `withdrawn` (by a run).
     """
 
     run_id: int
@@ -66,3 +67,5 @@ class LookupResult(msgspec.Struct, frozen=True, kw_only=True):
     server_time: Instant | None = None
     by_record: bool = False
     """Nothing begins that the record does not say: what it does not know of has not happened."""
+    is_absent: bool = False
+    """Without runs: it is not where it was put, and never was unless it was accepted."""

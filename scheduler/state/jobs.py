@@ -21,12 +21,13 @@ from scheduler.state.record import Intent, Lease, Record, advance, note
 from scheduler.state.statuses import Reason
 from scheduler.times import Instant, instant_text, read_utc
 
-Conclusion = Literal["success", "failure", "lost", "expired"]
+Conclusion = Literal["success", "failure", "lost", "expired", "put-aside"]
 Records = dict[str, Record]
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
-    """How a job ended. `lost`: its worker went away, and it may have been done; `expired`: never begun."""
+    """How a job ended. `lost`: its worker went away, and it may have been done; `expired` and `put-aside`:
+    never begun."""
 
     conclusion: Conclusion
     message: str | None = None
@@ -80,6 +81,12 @@ def after_end(record: Record, end: End, now: Instant) -> Record:
     """The record of a sent schedule once its job has ended. A success stands, whatever comes after it."""
     if not record.was_sent or (record.status == "completed" and record.evidence == "run"):
         return record
+    if end.conclusion in ("expired", "put-aside") and not record.doubtful and record.status != "failed":
+        why = end.message or "no worker began its job"
+        return advance(
+            record, "failed", now, why, reason="missed", error_message=why, evidence=None,
+            executed_at=None, lateness_seconds=None, accepted_at=None, completed_at=None,
+        )  # fmt: skip
     seen: dict[str, Any] = {"accepted_at": record.accepted_at or instant_text(now)}
     if end.run_id is not None:
         seen["run_id"] = end.run_id
@@ -95,7 +102,7 @@ def after_end(record: Record, end: End, now: Instant) -> Record:
 
 
 def _ended_badly(record: Record, end: End, now: Instant, seen: Mapping[str, Any]) -> Record:
-    reason: Reason = "unknown_outcome" if end.conclusion == "lost" else "run_failed"
+    reason: Reason = "run_failed" if end.conclusion == "failure" else "unknown_outcome"
     message = end.message or ("the worker went away" if end.conclusion == "lost" else "the job failed")
     if record.status != "failed":
         return advance(
@@ -129,7 +136,7 @@ def begin(
     if held is not None and (patience := _patience(held, now)) is not None:
         return patience
     if now > read_utc(intent.not_after):
-        message = f"no attempt starts after {intent.not_after}"
+        message = f"no worker began its job by {intent.not_after}"
         records[found] = after_end(record, End(conclusion="expired", message=message), now)
         return Begun(message=message)
     attempt = 1 if held is None else held.attempts + 1

@@ -6,10 +6,13 @@ fails, a definite not-now is pending again, and everything else stays executing 
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import msgspec
 
 from scheduler.desired import SettingsSpec
 from scheduler.state.answers import Answer, LookupResult, Run
+from scheduler.state.jobs import Conclusion, End, after_end
 from scheduler.state.record import Intent, Record, advance, note
 from scheduler.state.statuses import Reason
 from scheduler.times import Instant, instant_text, read_utc
@@ -25,12 +28,15 @@ RUN_WINDOW = 24 * 3600
 
 
 def after_nothing_left(record: Record, why: str, now: Instant) -> Record:
-    """The record of an executing schedule whose request was never made: the attempt does not count."""
+    """The record of an executing schedule whose request was never made, or whose job was taken back before
+    anybody began it: the attempt does not count."""
+    undone: dict[str, Any] = {"attempts": record.attempts - 1, "accepted_at": None, "evidence": None}
     if record.doubtful:  # an earlier attempt may have been accepted, so it stays executing
-        return note(record, now, why, attempts=record.attempts - 1, next_attempt_at=instant_text(now))
+        return note(record, now, why, next_attempt_at=instant_text(now), **undone)
     return advance(
-        record, "pending", now, why, attempts=record.attempts - 1, executed_at=None, lateness_seconds=None
-    )
+        record, "pending", now, why, executed_at=None, lateness_seconds=None, run_id=None, checked_at=None,
+        **undone,
+    )  # fmt: skip
 
 
 def after_answer(record: Record, answer: Answer, now: Instant, settings: SettingsSpec) -> Record:
@@ -106,7 +112,7 @@ def _accepted(record: Record, answer: Answer, now: Instant) -> Record:
         "next_attempt_at": None,
         "limited": False,
     }
-    if intent.confirm == "run":
+    if intent.confirm == "run" or intent.traits.is_job:  # a job is done when its worker says so
         return note(record, now, f"accepted; waiting for {awaited(intent)}", **found)
     return advance(
         record, "completed", now, "accepted", reason=None, completed_at=instant_text(now),
@@ -117,14 +123,19 @@ def _accepted(record: Record, answer: Answer, now: Instant) -> Record:
 # --- looking up -------------------------------------------------------------------------------------
 
 
-def after_lookup(record: Record, lookup: LookupResult, now: Instant) -> Record:
-    """The record once its key was looked up. A lookup that failed is no answer, until a day is over."""
+def after_lookup(record: Record, lookup: LookupResult, now: Instant, taken_back: str | None = None) -> Record:
+    """The record once its key was looked up. A lookup that failed is no answer, until a day is over.
+
+    `taken_back`: why its job was to be taken back from the queue, if nobody had begun it.
+    """
     intent = record.intent
     assert intent is not None
     if lookup.error is not None:
         return _not_answered(record, lookup.error, now)
     if lookup.by_record:
-        return _by_record(record, now)
+        return _by_record(record, lookup, now, taken_back)
+    if intent.traits.is_job:
+        return _after_job(record, intent, lookup, now)
     if record.status == "failed":
         return _after_failure(record, lookup, now)
     if not lookup.runs:
@@ -188,19 +199,55 @@ def _not_answered(record: Record, error: str, now: Instant) -> Record:
     return advance(record, "failed", now, message, reason=reason, error_message=message, **checked)
 
 
-def _by_record(record: Record, now: Instant) -> Record:
+def _by_record(record: Record, lookup: LookupResult, now: Instant, taken_back: str | None) -> Record:
     """The job of a broker: no worker begins it unless the record still has this intent.
 
-    So whether it was put on the queue need not be known: it is taken back, and put there again.
+    So whether it is on the queue need not be known: it is taken back, and put there again.
     """
     intent = record.intent
     assert intent is not None
     if record.status == "executing" and record.lease is None:
         if record.accepted_at is None:
             return after_nothing_left(record, "it may not have reached the queue, and no worker has it", now)
+        if taken_back is not None:
+            return after_nothing_left(record, f"taken back from the queue: {taken_back}", now)
         if now > read_utc(intent.not_after):
-            message = f"no worker took the job by {intent.not_after}"
-            return advance(record, "failed", now, message, reason="run_failed", error_message=message)
+            message = f"no worker began its job by {intent.not_after}"
+            return after_end(record, End(conclusion="expired", message=message), now)
+        if lookup.is_absent:
+            return after_nothing_left(
+                record, "its job is not on the queue any more, and no worker has it", now
+            )
+    return msgspec.structs.replace(record, checked_at=instant_text(now))
+
+
+def _after_job(record: Record, intent: Intent, lookup: LookupResult, now: Instant) -> Record:
+    """The job of the embedded queue, which knows what was begun.
+
+    That a job is absent is proof only in the file that was to get it, and only where it was not accepted.
+    """
+    run = _decisive(lookup) if lookup.runs else None
+    if run is None:
+        since = read_utc(record.accepted_at or intent.at)
+        if lookup.is_absent and record.accepted_at is None:
+            return after_nothing_left(record, "its job was never put on the queue", now)
+        if record.accepted_at is None and intent.delivery == "at-least-once":
+            return _nothing_found(record, now)
+        if not lookup.is_absent and now <= min(since + LOOKUP_WINDOW, read_utc(intent.not_after)):
+            return msgspec.structs.replace(record, checked_at=instant_text(now))
+        message = (
+            "its job is not on the queue any more"
+            if lookup.is_absent
+            else "the queue that had its job is gone"
+        )
+        return advance(record, "failed", now, message, reason="unknown_outcome", error_message=message)
+    if run.conclusion == "withdrawn":
+        return after_nothing_left(record, f"taken back from the queue: {run.message}", now)
+    if run.conclusion is not None:
+        end = End(conclusion=cast("Conclusion", run.conclusion), message=run.message, run_id=run.run_id)
+        return after_end(record, end, now)
+    if record.accepted_at is None:
+        return _accepted(record, Answer(verdict="accepted", run_id=run.run_id), now)
     return msgspec.structs.replace(record, checked_at=instant_text(now))
 
 

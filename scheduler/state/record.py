@@ -74,6 +74,8 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     job_id: Annotated[str | None, _is("The job's id on the queue.")] = None
     """On a queue: the schedule's id, `...#n` for the n-th deliberate resend."""
     command: Annotated[str | None, _is("What a worker runs.")] = None
+    queue_file: Annotated[str | None, _is("The id of the queue's file, if the queue is embedded.")] = None
+    """Only in the file that was to get the job is absence proof; another one at its path proves nothing."""
 
     @property
     def traits(self) -> TransportTraits:

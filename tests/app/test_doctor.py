@@ -517,10 +517,10 @@ HOURLY = """
 
 
 def test_dead_letters_are_named_the_latest_first_until_they_are_sent_again(lobby: Miniature) -> None:
-    lobby.write({"channels/lobby.yaml": HOURLY.format(command="./play")})
-    for now in ("2026-03-01T17:00:00Z", "2026-03-01T18:00:00Z", "2026-03-01T19:00:00Z"):
+    lobby.write({"channels/lobby.yaml": HOURLY.format(command="'false'")})
+    for now in ("2026-03-01T17:00:00Z", "2026-03-01T19:00:00Z", "2026-03-01T18:00:00Z"):
         assert lobby.run("run", now=now).code == 0
-    lobby.run("run", now="2026-03-02T19:00:00Z")  # nobody worked on them; their time is over
+        lobby.run("worker", "--once", now=now, SCHEDULER_ALLOW_COMMANDS="1")
     outcome = lobby.json("doctor")
     assert outcome.code == 0
     found = told(outcome, "queue", "jobs")

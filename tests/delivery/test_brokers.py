@@ -183,7 +183,7 @@ def screens(tmp_path: Path, url: str) -> Screens:
 
 def test_what_a_run_puts_on_the_queue_a_worker_does_and_the_record_knows(screens: Screens) -> None:
     screens.declare("intro", "teaser")
-    assert screens.outcomes == {"intro": "completed (accepted)", "teaser": "completed (accepted)"}
+    assert screens.outcomes == {"intro": "executing (accepted)", "teaser": "executing (accepted)"}
     screens.work()
     assert screens.played == {"intro": 1, "teaser": 1}
     assert screens.outcomes == {"intro": "completed (run)", "teaser": "completed (run)"}
@@ -239,7 +239,7 @@ def test_a_worker_that_is_asked_to_end_finishes_what_it_holds_and_takes_no_more(
         eventually(lambda: process.poll() is None and (screens.root / "played").exists(), "it goes on")
         (screens.root / "go").touch()
         assert process.wait(PATIENCE) == 0, screens.log
-    assert screens.outcomes == {"waits": "completed (run)", "teaser": "completed (accepted)"}
+    assert screens.outcomes == {"waits": "completed (run)", "teaser": "executing (accepted)"}
     screens.work()
     assert screens.played == {"waits": 1, "teaser": 1}
 

@@ -196,10 +196,63 @@ def test_a_worker_that_was_taken_for_lost_may_still_tell_how_its_one_attempt_end
     queue.enqueue([request()])
     job = taken(queue)
     assert [one.state for one in queue.reap(LATER)] == ["lost"]
-    assert not queue.renew(job, LATER)
     assert queue.finish(job, LATER)
     assert state_of(queue) == "success"
     assert not queue.fail(job, LATER, "too late: it has ended")
+
+
+@pytest.mark.parametrize("delivery", ["at-most-once", "at-least-once"])
+def test_a_lease_that_ran_out_while_its_worker_lives_is_renewed(queue: SqliteQueue, delivery: str) -> None:
+    queue.enqueue([request(delivery=delivery)])
+    job = taken(queue)
+    queue.reap(LATER)
+    assert queue.renew(job, LATER)
+    assert queue.take("w2", LATER + LEASE - 1) is None
+    assert (state_of(queue), queue.unreported()) == ("running", [])
+    assert queue.finish(job, LATER)
+
+
+def test_once_it_was_reported_that_a_worker_is_lost_its_lease_is_over(queue: SqliteQueue) -> None:
+    queue.enqueue([request()])
+    job = taken(queue)
+    queue.mark_reported(queue.reap(LATER))
+    assert not queue.renew(job, LATER)
+
+
+def test_what_nobody_has_begun_is_taken_back_and_may_be_put_again_in_its_new_form(queue: SqliteQueue) -> None:
+    (job,) = queue.enqueue([request()])
+    queue.withdraw({job.key: "paused"}, NOW)
+    assert queue.take("w1", NOW) is None
+    again = queue.enqueue([request(command="other", not_after=instant_text(NOW + 9000))])[0]
+    assert (again.number, again.state, again.command, again.not_after) == (
+        job.number,
+        "waiting",
+        "other",
+        NOW + 9000,
+    )
+    begun = taken(queue)
+    queue.withdraw({job.key: "paused"}, NOW)
+    assert queue.enqueue([request(command="third")])[0].command == "other"
+    assert queue.finish(begun, NOW)
+
+
+def test_jobs_go_into_the_very_file_that_their_intent_names(queue: SqliteQueue) -> None:
+    queue.enqueue([request("one", queue_file=queue.identity())])
+    with pytest.raises(QueueError, match="was replaced by another file"):
+        queue.enqueue([request("other", queue_file="another")])
+    assert queue.find(["other"]) == {}
+
+
+def test_a_worker_of_one_state_takes_ends_and_reports_no_job_of_another(queue: SqliteQueue) -> None:
+    queue.lineage = "theirs"
+    queue.enqueue([request("lost"), request("waits"), request("late", not_after=instant_text(NOW + 1))])
+    taken(queue)
+    queue.lineage = "ours"
+    assert queue.take("w", LATER + 4000) is None
+    assert (queue.reap(LATER + 4000), queue.unreported()) == ([], [])
+    assert [job.job_id for job in queue.foreign_jobs("ours")] == ["lost", "waits", "late"]
+    queue.lineage = "theirs"
+    assert [job.state for job in queue.reap(LATER + 4000)] == ["lost", "expired", "expired"]
 
 
 def test_nothing_starts_after_its_not_after(queue: SqliteQueue) -> None:

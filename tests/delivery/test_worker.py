@@ -6,13 +6,23 @@ import json
 import os
 import signal
 import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from broker_servers import PATIENCE, eventually
 from miniature import Miniature, Outcome
 
+from scheduler.app.repository import Repository
+from scheduler.clock import Clock
+from scheduler.delivery.queue.attempts import AttemptRunner, Gate, WorkerSettings
+from scheduler.delivery.queue.commands import CommandRunner
 from scheduler.delivery.queue.sqlite import SqliteQueue
+from scheduler.delivery.queue.sqlite_worker import SqliteWorker
+from scheduler.times import read_utc
 
 BEFORE, NOON, SOON = "2030-03-01T11:00:00Z", "2030-03-01T12:00:00Z", "2030-03-01T12:00:05Z"
 JOB = f"lobby/{NOON}"
@@ -82,7 +92,7 @@ def test_the_schedulers_own_variables_cannot_be_passed_on(mini: Miniature) -> No
     outcome = work(mini, SCHEDULER_COMMAND_ENV="SCHEDULER_TOKEN", SCHEDULER_TOKEN="canary")
     assert outcome.code == 2
     assert "SCHEDULER_COMMAND_ENV names SCHEDULER_TOKEN" in outcome.err
-    assert mini.statuses == {JOB: "completed"}
+    assert mini.statuses == {JOB: "executing"}
 
 
 def test_a_video_id_is_a_value_and_never_a_part_of_the_command(mini: Miniature) -> None:
@@ -148,8 +158,8 @@ def test_a_job_that_comes_after_its_not_after_is_refused(mini: Miniature) -> Non
     sent(mini, "touch played")
     work(mini, "2030-03-01T13:00:01Z")
     assert not (mini.root / "played").exists()
-    assert mini.statuses == {JOB: "failed (run_failed)"}
-    assert why(mini) == "no attempt starts after 2030-03-01T13:00:00Z"
+    assert mini.statuses == {JOB: "failed (missed)"}
+    assert why(mini) == "no worker began its job by 2030-03-01T13:00:00Z"
 
 
 def test_a_run_that_has_to_confirm_waits_for_the_worker(mini: Miniature) -> None:
@@ -299,10 +309,27 @@ def test_a_worker_stays_and_takes_what_comes_until_it_is_asked_to_end(mini: Mini
 # --- what a worker does not begin -----------------------------------------------------------------------
 
 
-def test_a_job_that_the_record_does_not_know_is_put_aside_and_never_run(mini: Miniature) -> None:
+def test_a_job_of_another_state_stays_where_it_is_and_is_not_run(mini: Miniature) -> None:
     sent(mini, "touch played")
+    first = (mini.root / "state.json").read_text()
     (mini.root / "state.json").unlink()
     assert mini.run("state", "init", now=SOON).code == 0
+    outcome = work(mini)
+    assert (outcome.code, (mini.root / "played").exists()) == (0, False)
+    assert f"1 job of another repository left alone on queue.db: {JOB}" in outcome.out
+    told = mini.run("doctor", now=SOON).out
+    assert f"1 job of another repository in queue.db: {JOB}" in told
+    (mini.root / "state.json").write_text(first)
+    work(mini)
+    assert (mini.root / "played").exists()
+
+
+def test_a_job_that_the_record_does_not_know_is_put_aside_and_never_run(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    records = mini.state
+    records["schedules"][JOB] |= {"status": "cancelled", "reason": "before_init"}
+    del records["schedules"][JOB]["intent"]
+    (mini.root / "state.json").write_text(json.dumps(records) + "\n")
     outcome = work(mini)
     assert (outcome.code, (mini.root / "played").exists()) == (0, False)
     assert f"{JOB}: set aside: the state has no such job" in outcome.out
@@ -332,13 +359,234 @@ def test_a_job_whose_schedule_was_given_up_meanwhile_is_not_run(mini: Miniature)
     assert not (mini.root / "played").exists()
 
 
-def test_what_is_cancelled_after_it_was_sent_stays_sent_and_the_edit_says_so(mini: Miniature) -> None:
-    sent(mini, "touch played", keys="lead: 1h\n")
-    refused = mini.run("cancel", JOB, now=SOON)
-    assert refused.code == 1
-    assert "is completed, so it cannot be cancelled" in refused.err
+def test_a_queued_job_is_called_queued_and_is_completed_by_its_worker_alone(mini: Miniature) -> None:
+    sent(mini, "true")
+    assert mini.statuses == {JOB: "executing"}
+    listed = mini.run("list", now=SOON).out
+    assert "  queued  " in listed
+    assert "completed" not in listed
+    assert (
+        "If no worker has begun it by 2030-03-01T13:00:00Z, it is missed"
+        in mini.run("show", JOB, now=SOON).out
+    )
     work(mini)
-    assert (mini.root / "played").exists()
+    assert "  completed  " in mini.run("list", now=SOON).out
+
+
+def stop(mini: Miniature, how: str) -> dict[str, str]:
+    """Hold back what was sent; the environment of what follows."""
+    if how == "freeze":
+        mini.write(
+            {"scheduler.yaml": f"freezes: [{{ reason: x, from: {BEFORE}, until: 2030-03-01T12:10:00Z }}]\n"}
+        )
+    elif how == "removed":
+        text = (mini.root / "channels/lobby.yaml").read_text()
+        mini.write({"channels/lobby.yaml": text.partition("schedules:")[0]})
+    elif how != "stopped":
+        target = "channel:lobby" if how == "paused" else JOB
+        done = mini.run("cancel" if how == "cancelled" else "pause", target, now=SOON)
+        assert (done.code, "1 publication" in done.out) == (0, True), done
+    return {"SCHEDULER_PAUSED": "1"} if how == "stopped" else {}
+
+
+HELD_BACK = {
+    "stopped": "pending", "paused": "pending", "cancelled": "cancelled (declared)", "freeze": "pending",
+    "removed": "cancelled (withdrawn)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", HELD_BACK)
+def test_what_is_held_back_after_it_was_queued_is_not_begun_by_a_worker(mini: Miniature, how: str) -> None:
+    sent(mini, "touch played")
+    environ = stop(mini, how)
+    outcome = work(mini, **environ)
+    assert (outcome.code, (mini.root / "played").exists()) == (0, False)
+    assert ("SCHEDULER_PAUSED" if how == "stopped" else f"{JOB}: not begun: ") in outcome.out
+
+
+@pytest.mark.parametrize("how", HELD_BACK)
+def test_what_is_held_back_after_it_was_queued_is_taken_back_by_a_run(mini: Miniature, how: str) -> None:
+    sent(mini, "touch played")
+    environ = stop(mini, how)
+    ran = mini.run("run", now="2030-03-01T12:05:00Z", **environ)
+    assert (ran.code, mini.statuses) == (0, {JOB: HELD_BACK[how]}), ran
+    work(mini, "2030-03-01T12:06:00Z")  # without the switch: the job is off the queue
+    assert not (mini.root / "played").exists()
+
+
+@pytest.mark.parametrize("how", ["stopped", "paused", "freeze"])
+def test_what_was_taken_back_is_queued_again_once_nothing_holds_it_back(mini: Miniature, how: str) -> None:
+    sent(mini, "echo x >> played")
+    key = mini.records[JOB]["intent"]["key"]
+    mini.run("run", now="2030-03-01T12:05:00Z", **stop(mini, how))
+    if how == "paused":
+        assert mini.run("resume", "channel:lobby", now="2030-03-01T12:06:00Z").code == 0
+    assert mini.run("run", now="2030-03-01T12:20:00Z").code == 0
+    assert (mini.statuses, mini.records[JOB]["intent"]["key"]) == ({JOB: "executing"}, key)
+    work(mini, "2030-03-01T12:21:00Z")
+    assert (mini.statuses, (mini.root / "played").read_text()) == ({JOB: "completed"}, "x\n")
+
+
+@pytest.mark.parametrize("how", HELD_BACK)
+def test_what_a_worker_has_begun_is_not_taken_back(mini: Miniature, how: str) -> None:
+    sent(mini, "touch played", keys="delivery: at-least-once\n")
+    queue = SqliteQueue(mini.root / "queue.db")
+    job = queue.take("w", 1898596810, lease=3600)  # 12:00:10
+    assert job is not None
+    mini.run("run", now="2030-03-01T12:05:00Z", **stop(mini, how))
+    assert mini.statuses == {JOB: "executing"}
+    assert queue.finish(job, 1898596820)
+    mini.run("run", now="2030-03-01T12:07:00Z")
+    assert mini.statuses == {JOB: "completed"}
+
+
+# --- the queue is part of what is known -----------------------------------------------------------------
+
+
+def declared(mini: Miniature) -> None:
+    """A channel with one publication, and a state that has not heard of it."""
+    text = f"command: echo x >> played\nschedules: [{{ video: v, at: {NOON} }}]\n"
+    mini.write({"channels/lobby.yaml": text})
+    assert mini.run("state", "init", now=BEFORE).code == 0
+
+
+def run_until(mini: Miniature, point: str) -> None:
+    """A run that is killed at a point."""
+    with mini.start("--now", NOON, "run", SCHEDULER_CRASH_AT=point) as process:
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_job_that_nobody_began_is_missed_once_its_time_is_over(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    assert mini.run("run", now="2030-03-01T13:00:00Z").code == 0
+    ran = mini.run("run", now="2030-03-01T13:02:00Z")
+    assert (ran.code, mini.statuses) == (1, {JOB: "failed (missed)"})
+    assert mini.run("retry", JOB, now="2030-03-01T13:03:00Z").code == 0
+    assert mini.run("run", now="2030-03-01T13:03:00Z").code == 0
+    work(mini, "2030-03-01T13:04:00Z")
+    assert (mini.statuses, (mini.root / "played").exists()) == ({JOB: "completed"}, True)
+
+
+@pytest.mark.parametrize("point", ["intent-saved", "before-send"])
+def test_a_job_that_never_came_onto_its_queue_is_put_there_by_the_next_run(
+    mini: Miniature, point: str
+) -> None:
+    mini.write(
+        {"channels/lobby.yaml": f"command: echo x >> played\nschedules: [{{ video: v, at: {NOON} }}]\n"}
+    )
+    mini.run("state", "init", now=BEFORE)
+    run_until(mini, point)
+    mini.run("run", now="2030-03-01T12:01:00Z")
+    assert mini.statuses == {JOB: "executing"}, "its run may be at work"
+    mini.run("run", now="2030-03-01T12:03:00Z")
+    work(mini, "2030-03-01T12:04:00Z")
+    assert (mini.statuses, (mini.root / "played").read_text()) == ({JOB: "completed"}, "x\n")
+
+
+@pytest.mark.parametrize("point", ["before-send", "answered"])
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_absence_from_another_file_than_the_one_that_was_to_get_it_proves_nothing(
+    mini: Miniature, point: str, is_replaced: bool
+) -> None:
+    """The worker may have done the job before the file was lost."""
+    mini.write(
+        {"channels/lobby.yaml": f"command: echo x >> played\nschedules: [{{ video: v, at: {NOON} }}]\n"}
+    )
+    mini.run("state", "init", now=BEFORE)
+    run_until(mini, point)
+    (mini.root / "queue.db").unlink()
+    if is_replaced:
+        SqliteQueue(mini.root / "queue.db").identity()
+    assert mini.run("run", now="2030-03-01T12:03:00Z").code == 1
+    assert mini.statuses == {JOB: "executing"}
+    assert mini.run("run", now="2030-03-01T12:20:00Z").code == 1
+    assert mini.statuses == {JOB: "failed (unknown_outcome)"}
+
+
+def test_a_queue_that_is_restored_from_before_a_job_proves_nothing_of_it(mini: Miniature) -> None:
+    mini.write(
+        {"channels/lobby.yaml": f"command: echo x >> played\nschedules: [{{ video: v, at: {NOON} }}]\n"}
+    )
+    mini.run("state", "init", now=BEFORE)
+    SqliteQueue(mini.root / "queue.db").identity()
+    backup = (mini.root / "queue.db").read_bytes()
+    mini.run("run", now=NOON)
+    (mini.root / "queue.db").write_bytes(backup)
+    assert mini.run("run", now="2030-03-01T12:03:00Z").code == 1
+    assert mini.statuses == {JOB: "failed (unknown_outcome)"}
+    assert why(mini) == "its job is not on the queue any more"
+
+
+def test_a_queue_of_the_first_version_is_taken_over_with_its_jobs(mini: Miniature) -> None:
+    sent(mini, "touch played")
+    with closing(sqlite3.connect(mini.root / "queue.db")) as db:
+        db.executescript("ALTER TABLE jobs DROP COLUMN lineage; DROP TABLE file; PRAGMA user_version = 1")
+    work(mini)
+    assert (mini.statuses, (mini.root / "played").exists()) == ({JOB: "completed"}, True)
+
+
+# --- a worker that is held up ---------------------------------------------------------------------------
+
+
+def test_a_queue_that_is_locked_while_a_job_ends_costs_no_end(
+    mini: Miniature, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent(mini, "echo x >> played; touch ended", keys="delivery: at-least-once\n")
+    monkeypatch.setattr("scheduler.delivery.queue.database.BUSY", 0.1)
+    refused = iter(["database is locked"] * 3)
+    end_some = SqliteQueue.end_some
+
+    def locked(queue: SqliteQueue, *args: Any) -> Any:
+        if next(refused, None):
+            with closing(sqlite3.connect(queue.path, isolation_level=None)) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                return end_some(queue, *args)
+        return end_some(queue, *args)
+
+    monkeypatch.setattr(SqliteQueue, "end_some", locked)
+    outcome = work(mini)
+    assert (outcome.code, (mini.root / "played").read_text()) == (0, "x\n")
+    assert f"the end of {JOB} is not saved: the queue queue.db failed: database is locked" in outcome.out
+    assert mini.records[JOB]["evidence"] == "run"
+
+
+def test_a_worker_does_not_take_its_own_job_for_lost_when_the_clock_jumps(mini: Miniature) -> None:
+    """The jump also shows other workers that leases ran out unseen: they wait until those are renewed."""
+    sent(mini, "echo x >> played; while [ ! -e go ]; do sleep 0.05; done", keys="delivery: at-least-once\n")
+    clock = Clock(read_utc(SOON))
+    workers = [threading.Thread(target=in_process(mini, clock, name)) for name in ("one", "other")]
+    for worker in workers:
+        worker.start()
+    try:
+        eventually((mini.root / "played").exists, "it is begun")
+        clock._offset += 3600
+        eventually(lambda: lease_ends(mini) > read_utc("2030-03-01T13:00:00Z"), "the lease is renewed")
+    finally:
+        (mini.root / "go").touch()
+        eventually(lambda: mini.statuses == {JOB: "completed"}, "it is done")
+        clock.end()
+        for worker in workers:
+            worker.join(PATIENCE)
+    assert (mini.root / "played").read_text() == "x\n"
+
+
+def lease_ends(mini: Miniature) -> int:
+    (job,) = SqliteQueue(mini.root / "queue.db").find([JOB]).values()
+    return job.lease_until or 0
+
+
+def in_process(mini: Miniature, clock: Clock, name: str) -> Callable[[], None]:
+    """A worker in this process, on a clock that the test can set."""
+    repository = Repository(mini.root, mini.environ, clock)
+    settings = repository.settings()
+    assert settings is not None
+    runner = AttemptRunner(CommandRunner(mini.root, mini.environ, print).run, clock, print)
+    queue = repository.queue(settings)
+    assert isinstance(queue, SqliteQueue)
+    options = WorkerSettings(name=name, jobs=2, lease=60, attempts=3, backoff=1)
+    worker = SqliteWorker(queue, repository.batch_writer(settings, print), runner, options, Gate(clock))
+    return lambda: worker.work(once=False)
 
 
 # --- hostile --------------------------------------------------------------------------------------------

@@ -108,13 +108,13 @@ def test_a_job_may_begin_before_its_runner_has_saved_that_it_was_accepted() -> N
     begun(records)
     assert records[NAME].accepted_at == instant_text(NOW)
     after = after_answer(records[NAME], Answer(verdict="not-now", error="reset"), NOW + 1, SettingsSpec())
-    assert told(after) == ("completed", None, "accepted"), "a worker has it, whatever the broker said"
+    assert told(after) == ("executing", None, "accepted"), "a worker has it, whatever the broker said"
 
 
 def test_nothing_begins_after_its_not_after() -> None:
     records = {NAME: record()}
     assert deliver(records, LAST + 1).work is None
-    assert told(records[NAME]) == ("failed", "run_failed", "accepted")
+    assert told(records[NAME]) == ("failed", "missed", None)
 
 
 # --- how it ends ----------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def test_a_job_that_may_not_be_on_the_queue_is_taken_back_and_sent_anew() -> Non
 def test_a_job_that_no_worker_took_in_time_has_failed() -> None:
     waits = record("executing", accepted_at=instant_text(NOW))
     assert after_lookup(waits, LookupResult(by_record=True), LAST).status == "executing"
-    assert told(after_lookup(waits, LookupResult(by_record=True), LAST + 1))[:2] == ("failed", "run_failed")
+    assert told(after_lookup(waits, LookupResult(by_record=True), LAST + 1))[:2] == ("failed", "missed")
 
 
 # --- any order of anything ------------------------------------------------------------------------------

@@ -73,8 +73,13 @@ def _unknown_jobs(queue: SqliteQueue | Broker, state: State) -> Finding:
     """Jobs and messages that do not belong to this state."""
     title = "all of its jobs belong to this state"
     if isinstance(queue, SqliteQueue):
-        unknown = queue.unknown_jobs()
+        unknown, others = queue.unknown_jobs(), queue.foreign_jobs(state.lineage)
         number = len(unknown)
+        if others:
+            names = and_more([job.job_id for job in others], MOST_NAMED)
+            message = f"{count(len(others), 'job')} of another repository in {queue.name}: {names}"
+            hint = "each takes its own jobs alone; name another file in `queue:` of one of the two"
+            return finding("queue", "strays", title, "warning", message, hint)
         names = and_more([job.job_id for job in unknown], MOST_NAMED)
         message = f"{count(number, 'unknown job')} set aside: {names}"
         hint = "find out what else uses the file; unknown jobs are deleted after 7 days"

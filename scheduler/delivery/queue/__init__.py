@@ -21,5 +21,5 @@ def open_dispatcher(opening: Opening) -> Dispatcher:
     )
     if isinstance(queue, SqliteQueue):
         queue.check_place()
-        return SqliteDispatcher(queue, now=opening.now)
+        return SqliteDispatcher(queue, now=opening.now, lineage=cache(opening.lineage))
     return BrokerDispatcher(queue, cache(opening.lineage))

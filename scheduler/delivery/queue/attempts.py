@@ -6,22 +6,27 @@ more jobs and finishes those it holds.
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
 
 from scheduler.delivery import Waiter
-from scheduler.errors import QueueError, StateError
+from scheduler.errors import Error, QueueError, StateError
 from scheduler.failpoints import failpoint
-from scheduler.state.jobs import End, Work
+from scheduler.state.jobs import End, Records, Work
 from scheduler.times import instant_text
 
 T = TypeVar("T")
-MOST_TRIES = 12
-"""How often saving the end of a job is tried: about half a minute in all."""
+FRESH = 3
+"""Seconds for which what is declared, read last, decides whether a job may begin."""
+HELD = 15
+"""Seconds after which a job that had to wait is looked at again."""
+LAST_TRIES = 30
+"""Seconds for which saving the end of a job is tried on once the worker was asked to end."""
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +40,40 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     backoff: int
     queues: tuple[str, ...] | None = None
     """Only jobs of these queues; None for all."""
+
+
+class Gate:
+    """What keeps a worker from beginning jobs: the stop switch, and what is declared now.
+
+    `taken_back` gives, for some records, the schedules whose jobs no worker may begin, with the reasons. It
+    raises Error where what is declared cannot be read.
+    """
+
+    def __init__(
+        self,
+        clock: Waiter,
+        *,
+        is_stopped: bool = False,
+        taken_back: Callable[[Records], Mapping[str, str]] = lambda _: {},
+    ) -> None:
+        self.is_stopped = is_stopped
+        self._clock = clock
+        self._taken_back = taken_back
+        self._known: Mapping[str, str] = {}
+        self._read_at: float | None = None
+        self._lock = threading.Lock()
+
+    def reason(self, records: Records, schedule_id: str) -> str | None:
+        """Why the job of a schedule must wait; None where it may begin."""
+        with self._lock:
+            now = self._clock.monotonic()
+            if self._read_at is None or now - self._read_at >= FRESH:
+                try:
+                    self._known = self._taken_back(records)
+                except Error as problem:
+                    return f"what is declared cannot be read: {problem}"
+                self._read_at = now
+            return self._known.get(schedule_id)
 
 
 class WorkerTally:
@@ -76,14 +115,24 @@ class AttemptRunner:
         self._echo(f"{instant_text(self.clock.now())} {line}")
 
     def keep_trying(self, act: Callable[[], T], failure: str) -> T:
-        """Do what must not be lost, again and again for a while. Raises the last error in the end."""
-        for attempt in range(1, MOST_TRIES):
+        """Do what must not be lost, again and again until it is done.
+
+        Raises the last error where the worker was asked to end, half a minute after that.
+        """
+        last, end, pause = "", None, threading.Event()
+        for attempt in itertools.count(1):
             try:
                 return act()
             except (StateError, QueueError) as problem:
-                self.log(f"{failure}: {problem}; trying again")
-                self.clock.back_off(min(attempt, 6))
-        return act()
+                if end is None and self.clock.is_ended:
+                    end = self.clock.monotonic() + LAST_TRIES
+                if end is not None and self.clock.monotonic() >= end:
+                    raise
+                if str(problem) != last:
+                    self.log(f"{failure}: {problem}; trying again until it is")
+                last = str(problem)
+                pause.wait(min(0.05 * 2**attempt, 3.0))  # the clock of a worker that is to end waits no more
+        raise AssertionError("unreachable")
 
 
 @contextmanager

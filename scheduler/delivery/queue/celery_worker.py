@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 
-from scheduler.delivery.queue.attempts import AttemptRunner, WorkerSettings, every
+from scheduler.delivery.queue.attempts import HELD, AttemptRunner, Gate, WorkerSettings, every
 from scheduler.delivery.queue.batch_writer import BatchWriter
 from scheduler.delivery.queue.celery_consumer import Delivery
 from scheduler.errors import Error, QueueError
-from scheduler.state.jobs import Begun, End, Records, Work, begin, end, renew
+from scheduler.state.jobs import Begun, End, Records, Work, begin, end, find, renew
 from scheduler.times import Instant
 
 
@@ -29,8 +29,11 @@ class _HeldJob:
 class CeleryWorker:
     """Handles the messages that a broker delivers; `handle` may be called from several threads."""
 
-    def __init__(self, writer: BatchWriter, runner: AttemptRunner, settings: WorkerSettings) -> None:
+    def __init__(
+        self, writer: BatchWriter, runner: AttemptRunner, settings: WorkerSettings, gate: Gate
+    ) -> None:
         self._writer = writer
+        self._gate = gate
         self._runner = runner
         self._settings = settings
         self._held: dict[str, _HeldJob] = {}
@@ -58,16 +61,19 @@ class CeleryWorker:
             outcome = self._runner.attempt(work)
             return self._runner.keep_trying(
                 lambda: self._writer.write(lambda records, now: self._end(records, work, outcome, now)),
-                f"the end of {work.job_id} could not be saved",
+                f"the end of {work.job_id} is not saved",
             )
         finally:
             del self._held[work.key]
 
     def _begin(self, records: Records, delivery: Delivery, now: Instant) -> Begun:
-        settings = self._settings
+        settings, pointer = self._settings, delivery.pointer
+        found = find(records, pointer.schedule_id, pointer.key)
+        if found is not None and (why := self._gate.reason(records, found)) is not None:
+            return Begun(wait=HELD, message=why)
         return begin(
             records,
-            delivery.pointer,
+            pointer,
             worker=settings.name,
             now=now,
             lease=settings.lease,

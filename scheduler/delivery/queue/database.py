@@ -7,6 +7,7 @@ returns, the queue is one file that can be copied, and jobs are few.
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import stat
 import threading
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from scheduler.errors import QueueError
 
-LATEST_VERSION = 1
+LATEST_VERSION = 2
 APPLICATION = 0x77617665  # "wave": distinguishes our file from any other SQLite file
 BUSY = 15.0
 """Seconds to wait for another process's transaction."""
@@ -41,8 +42,10 @@ CREATE TABLE IF NOT EXISTS jobs (
   started_at INTEGER,
   finished_at INTEGER,
   words TEXT,
-  reported INTEGER NOT NULL DEFAULT 0
+  reported INTEGER NOT NULL DEFAULT 0,
+  lineage TEXT
 );
+CREATE TABLE IF NOT EXISTS file (id TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS jobs_to_do ON jobs (state, available_at) WHERE state IN ('waiting', 'running');
 CREATE INDEX IF NOT EXISTS jobs_to_report ON jobs (number) WHERE finished_at IS NOT NULL AND NOT reported;
 CREATE INDEX IF NOT EXISTS jobs_put_aside ON jobs (finished_at) WHERE state = 'stray';
@@ -94,7 +97,7 @@ class QueueFile:
             raise QueueError(f"the queue {self.name} is {kind}", hint=_OTHER_FILE)
         try:
             with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as db:
-                self._has_tables(db)
+                self._version(db)
         except sqlite3.Error as problem:
             if _code_of(problem) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise self._failed(problem, QueueError) from None
@@ -111,11 +114,8 @@ class QueueFile:
                 db.execute("PRAGMA synchronous = EXTRA")
                 db.execute("BEGIN IMMEDIATE")
                 try:
-                    if not self._has_tables(db):
-                        for statement in _SCHEMA.split(";"):  # `executescript` would commit first
-                            db.execute(statement)
-                        db.execute(f"PRAGMA application_id = {APPLICATION}")
-                        db.execute(f"PRAGMA user_version = {LATEST_VERSION}")
+                    if (version := self._version(db)) != LATEST_VERSION:
+                        _bring_up_to_date(db, version)
                     has_begun = True
                     yield db
                     db.execute("COMMIT")
@@ -126,15 +126,15 @@ class QueueFile:
         except sqlite3.Error as problem:
             raise self._failed(problem, QueueError if has_begun else NothingWritten) from None
 
-    def _has_tables(self, db: sqlite3.Connection) -> bool:
-        """Whether the file has our tables; False for a new one.
+    def _version(self, db: sqlite3.Connection) -> int:
+        """The version of our tables; 0 for a new file.
 
         Raises NothingWritten for the file of another program, or of a later version.
         """
         application = db.execute("PRAGMA application_id").fetchone()[0]
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if application == APPLICATION and version == LATEST_VERSION:
-            return True
+        version: int = db.execute("PRAGMA user_version").fetchone()[0]
+        if application == APPLICATION and 0 < version <= LATEST_VERSION:
+            return version
         if application == APPLICATION:
             raise NothingWritten(
                 f"the queue {self.name} has version {version}; this program supports version "
@@ -143,7 +143,7 @@ class QueueFile:
             )
         if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise NothingWritten(f"{self.name} is the database of another program", hint=_OTHER_FILE)
-        return False
+        return 0
 
     def _cannot_open(self, problem: OSError) -> QueueError:
         """For a name that is too long, or a folder without access."""
@@ -157,6 +157,17 @@ class QueueFile:
         if not _is_folder(self.path.parent):
             return f"create the folder {self.path.parent}, or correct `queue:` in scheduler.yaml"
         return "check that the disk has room, the file is writable, and no other program holds a lock on it"
+
+
+def _bring_up_to_date(db: sqlite3.Connection, version: int) -> None:
+    """Make the tables of a new file, or add what version 1 lacks: whose a job is, and the file's own id."""
+    if version == 1:
+        db.execute("ALTER TABLE jobs ADD COLUMN lineage TEXT")
+    for statement in _SCHEMA.split(";"):  # `executescript` would commit first
+        db.execute(statement)
+    db.execute("INSERT INTO file VALUES (?)", (secrets.token_hex(8),))
+    db.execute(f"PRAGMA application_id = {APPLICATION}")
+    db.execute(f"PRAGMA user_version = {LATEST_VERSION}")
 
 
 def _code_of(problem: sqlite3.Error) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ import msgspec
 from scheduler.delivery.dispatcher import Check, Readiness, Request
 from scheduler.delivery.queue.celery import CONNECT, SCHEMES, TASK, Broker, queue_name
 from scheduler.delivery.queue.database import NothingWritten
-from scheduler.delivery.queue.sqlite import ENDED, NEVER_BEGUN, Job, SqliteQueue, job_id_of, row_of
+from scheduler.delivery.queue.sqlite import ENDED, PUT_ASIDE, Job, SqliteQueue, job_id_of, row_of
 from scheduler.errors import Error, QueueError
 from scheduler.state.answers import Answer, LookupResult, Pointer, Run
 from scheduler.state.record import Intent
@@ -92,10 +93,25 @@ class SqliteDispatcher(_ToQueue):
     that is left to the workers.
     """
 
-    def __init__(self, queue: SqliteQueue, *, now: Callable[[], Instant] | None = None) -> None:
+    def __init__(
+        self,
+        queue: SqliteQueue,
+        *,
+        now: Callable[[], Instant] | None = None,
+        lineage: Callable[[], str | None] = lambda: None,
+    ) -> None:
         super().__init__(queue)
         self.queue = queue
         self._now = now
+        self._lineage = lineage
+
+    def identity(self) -> str:
+        return self.queue.identity()
+
+    def take_back(self, intents: Mapping[str, Intent], reasons: Mapping[str, str]) -> None:
+        known = {intents[i].key: why for i, why in reasons.items() if i in intents}
+        with suppress(QueueError):  # the lookup that follows finds the same trouble, or the job still there
+            self.queue.withdraw(known, self._now() if self._now is not None else 0)
 
     def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
         """Enqueue all jobs in one transaction, in the order given; a job that is there already is a yes."""
@@ -110,6 +126,7 @@ class SqliteDispatcher(_ToQueue):
         if not good:
             return
         try:
+            self.queue.lineage = self._lineage()
             jobs = self.queue.enqueue(good)
         except NothingWritten as problem:
             yield from ((request, Answer(verdict="not-now", error=str(problem))) for request in good)
@@ -139,15 +156,17 @@ class SqliteDispatcher(_ToQueue):
         ids = {schedule_id: job_id_of(schedule_id, intent) for schedule_id, intent in intents.items()}
         try:
             if self._now is not None:
+                self.queue.lineage = self._lineage()
                 self.queue.reap(self._now())
-            jobs = self.queue.find(ids.values())
+            jobs, file = self.queue.look(ids.values())
         except QueueError as problem:
             return dict.fromkeys(intents, LookupResult(error=str(problem)))
         seen: dict[str, LookupResult] = {}
         for schedule_id, intent in intents.items():
             job = jobs.get(ids[schedule_id])
             runs = (_as_run(job),) if job is not None and job.key == intent.key else ()
-            seen[schedule_id] = LookupResult(runs=runs)
+            is_absent = not runs and file is not None and file == intent.queue_file
+            seen[schedule_id] = LookupResult(runs=runs, is_absent=is_absent)
         return seen
 
 
@@ -161,7 +180,7 @@ def _answer(request: Request, job: Job) -> Answer:
 def _as_run(job: Job) -> Run:
     return Run(
         run_id=job.number,
-        conclusion="expired" if job.state in NEVER_BEGUN else job.state if job.state in ENDED else None,
+        conclusion="put-aside" if job.state in PUT_ASIDE else job.state if job.state in ENDED else None,
         started_at=job.started_at,
         message=job.message,
     )

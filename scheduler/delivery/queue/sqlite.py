@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from scheduler.delivery.dispatcher import Request
-from scheduler.delivery.queue.database import QueueFile
+from scheduler.delivery.queue.database import NothingWritten, QueueFile
+from scheduler.state.intent import key_of
 from scheduler.state.record import Intent, Lease
 from scheduler.times import Instant, instant_text, read_utc
 
@@ -28,21 +29,25 @@ LEASE = 60
 """Seconds after which a worker that did not renew its lease is presumed lost."""
 KEEP_UNKNOWN = 7 * 24 * 3600
 """Seconds for which a job that is not in the state is kept, so that somebody can look at it."""
-JobState = Literal["waiting", "running", "success", "failure", "lost", "expired", "superseded", "stray"]
-ENDED: frozenset[str] = frozenset({"success", "failure", "lost", "expired"})
-NEVER_BEGUN: frozenset[str] = frozenset({"superseded", "stray"})
+JobState = Literal[
+    "waiting", "running", "success", "failure", "lost", "expired", "withdrawn", "superseded", "stray"
+]
+ENDED: frozenset[str] = frozenset({"success", "failure", "lost", "expired", "withdrawn"})
+PUT_ASIDE: frozenset[str] = frozenset({"superseded", "stray"})
 _COLUMNS = (
     "number, job_id, key, queue, schedule_id, payload, command, repeatable, state, attempts, "
     "enqueued_at, available_at, not_after, worker, lease_until, started_at, finished_at, words"
 )
+_OURS = "(? IS NULL OR lineage = ?)"
+"""Of one state's jobs; of all where no lineage is known."""
 
 
 class Job(msgspec.Struct, frozen=True):
     """One job as the queue has it. `number` identifies it to people; `attempts` counts its starts.
 
     `repeatable` is `delivery: at-least-once`: the job may be started again after it failed or was lost.
-    Three states were never started: `expired`, it came too late; `superseded`, its publication has ended
-    or has another job by now; `stray`, it is not in the state.
+    Four states were never started: `expired`, it came too late; `withdrawn`, a run took it back;
+    `superseded`, its publication has ended or has another job by now; `stray`, it is not in the state.
     """
 
     number: int
@@ -70,23 +75,46 @@ class SqliteQueue(QueueFile):
 
     Every method raises QueueError where the file cannot be read or written. A job that was taken belongs
     to its worker until it ends, or its lease runs out. `renew`, `finish` and `fail` return False where it
-    is no longer this worker's: its result is then ignored, except the end of an at-most-once job, which
-    nobody else can have started.
+    is no longer this worker's: its result is then ignored, except where nobody else has started it since.
+
+    `lineage` is that of the state whose jobs are put, taken and reported; the jobs of other states in the
+    file are left alone. None for all of them.
     """
+
+    lineage: str | None = None
 
     def __init__(self, path: Path, *, attempts: int = 3, backoff: int = 60) -> None:
         super().__init__(path)
         self._attempts, self._backoff = attempts, backoff
+        self._adopted: str | None = None
+
+    def identity(self) -> str:
+        """The id of the file, which is created where it does not exist. A job that is absent here was never
+        put into this very file; another one at the same path proves nothing."""
+        with self.transaction() as db:
+            return _identity(db)
 
     def enqueue(self, requests: Sequence[Request]) -> list[Job]:
-        """Enqueue all or none; for a job id that was ever used, the job it belongs to, unchanged."""
+        """Enqueue all or none; for a job id that was ever begun, the job it belongs to, unchanged.
+
+        Raises NothingWritten where this is not the file that an intent names.
+        """
         with self.transaction() as db:
+            here = _identity(db)
+            if any(request.intent.queue_file not in (None, here) for request in requests):
+                raise NothingWritten(f"the queue {self.name} was replaced by another file")
+            self._adopt(db)
             for request in requests:
                 db.execute(
                     "INSERT INTO jobs (job_id, key, queue, schedule_id, payload, command, repeatable, state,"
-                    " enqueued_at, available_at, not_after) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?)"
-                    " ON CONFLICT (job_id) DO NOTHING",
-                    row_of(request),
+                    " enqueued_at, available_at, not_after, lineage)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?) ON CONFLICT (job_id) DO UPDATE SET"
+                    " state = 'waiting', payload = excluded.payload, command = excluded.command,"
+                    " queue = excluded.queue, repeatable = excluded.repeatable, finished_at = NULL,"
+                    " available_at = excluded.available_at, not_after = excluded.not_after, words = NULL,"
+                    " reported = 0 WHERE key = excluded.key AND attempts = 0"
+                    " AND state IN ('waiting', 'withdrawn', 'expired', 'superseded', 'stray')",
+                    (*row_of(request), self.lineage),
                 )
             ids = [job_id_of(request.schedule_id, request.intent) for request in requests]
             found = _find(db, ids)
@@ -94,10 +122,47 @@ class SqliteQueue(QueueFile):
 
     def find(self, job_ids: Iterable[str]) -> dict[str, Job]:
         """The jobs of those ids that the queue has, ended ones included."""
+        return self.look(job_ids)[0]
+
+    def look(self, job_ids: Iterable[str]) -> tuple[dict[str, Job], str | None]:
+        """The same, and the id of the file in which they were looked for; None where there is no file."""
         if not self.exists():
-            return {}
+            return {}, None
         with self.transaction() as db:
-            return _find(db, job_ids)
+            return _find(db, job_ids), _identity(db)
+
+    def withdraw(self, reasons: Mapping[str, str], now: Instant) -> None:
+        """Take back, by key, the jobs that no worker has begun."""
+        if not self.exists():
+            return
+        with self.transaction() as db:
+            db.executemany(
+                "UPDATE jobs SET state = 'withdrawn', finished_at = ?, words = ?, reported = 1"
+                " WHERE key = ? AND state = 'waiting' AND attempts = 0",
+                [(now, why, key) for key, why in reasons.items()],
+            )
+
+    def foreign_jobs(self, lineage: str) -> list[Job]:
+        """The jobs of other states that wait or run, oldest first."""
+        if not self.exists():
+            return []
+        with self.transaction() as db:
+            self._adopt(db)
+            return _select(
+                db, "state IN ('waiting', 'running') AND lineage IS NOT ? ORDER BY number", (lineage,)
+            )
+
+    def _adopt(self, db: sqlite3.Connection) -> None:
+        """Version 1 of the file did not say whose a job is; its key does."""
+        if self.lineage is None or self._adopted == self.lineage:
+            return
+        self._adopted = self.lineage
+        for number, job_id, key in db.execute(
+            "SELECT number, job_id, key FROM jobs WHERE lineage IS NULL"
+        ).fetchall():
+            first_id, _, resends = job_id.partition("#")
+            if key == key_of(self.lineage, first_id, int(resends or 0)):
+                db.execute("UPDATE jobs SET lineage = ? WHERE number = ?", (self.lineage, number))
 
     def take(
         self, worker: str, now: Instant, *, queues: Sequence[str] | None = None, lease: int = LEASE
@@ -107,16 +172,24 @@ class SqliteQueue(QueueFile):
         return jobs[0] if jobs else None
 
     def take_some(
-        self, most: int, worker: str, now: Instant, *, queues: Sequence[str] | None = None, lease: int = LEASE
+        self,
+        most: int,
+        worker: str,
+        now: Instant,
+        *,
+        queues: Sequence[str] | None = None,
+        lease: int = LEASE,
+        spare: Iterable[Job] | None = (),
     ) -> list[Job]:
-        """Start up to `most` waiting jobs in one transaction; see `take`."""
+        """Start up to `most` waiting jobs in one transaction; see `take`, and `reap` for `spare`."""
         with self.transaction() as db:
-            self._reap(db, now)
+            self._reap(db, now, spare)
             names = json.dumps(list(queues)) if queues is not None else None
             rows = db.execute(
                 "SELECT number FROM jobs WHERE state = 'waiting' AND available_at <= ?"
-                " AND (? IS NULL OR queue IN (SELECT value FROM json_each(?))) ORDER BY number LIMIT ?",
-                (now, names, names, most),
+                " AND (? IS NULL OR queue IN (SELECT value FROM json_each(?)))"
+                " AND (? IS NULL OR lineage = ?) ORDER BY number LIMIT ?",
+                (now, names, names, self.lineage, self.lineage, most),
             ).fetchall()
             db.executemany(
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1, worker = ?, lease_until = ?,"
@@ -127,11 +200,12 @@ class SqliteQueue(QueueFile):
             return _select(db, "number IN (SELECT value FROM json_each(?)) ORDER BY number", (numbers,))
 
     def renew(self, job: Job, now: Instant, lease: int = LEASE) -> bool:
-        """The worker is still running the job."""
+        """The worker is still running the job, also where it was presumed lost and nobody has acted on it."""
         with self.transaction() as db:
             done = db.execute(
-                "UPDATE jobs SET lease_until = ? WHERE number = ? AND worker = ? AND attempts = ?"
-                " AND state = 'running'",
+                "UPDATE jobs SET state = 'running', lease_until = ?, finished_at = NULL WHERE number = ?"
+                " AND worker = ? AND attempts = ?"
+                " AND (state IN ('running', 'waiting') OR (state = 'lost' AND NOT reported))",
                 (now + lease, job.number, job.worker, job.attempts),
             )
             return done.rowcount == 1
@@ -156,17 +230,20 @@ class SqliteQueue(QueueFile):
             return _end_job(db, job, "failure", now, message)
         done = db.execute(
             "UPDATE jobs SET state = 'waiting', available_at = ?, worker = NULL, lease_until = NULL,"
-            " words = ? WHERE number = ? AND worker = ? AND attempts = ? AND state = 'running'",
+            " words = ? WHERE number = ? AND worker = ? AND attempts = ? AND state IN ('running', 'waiting')",
             (now + self._wait(job), message, job.number, job.worker, job.attempts),
         )
         return done.rowcount == 1
 
-    def reap(self, now: Instant) -> list[Job]:
-        """End the jobs of lost workers, and those past their `not_after`; returns the jobs changed."""
+    def reap(self, now: Instant, spare: Iterable[Job] | None = ()) -> list[Job]:
+        """End the jobs of lost workers, and those past their `not_after`; returns the jobs changed.
+
+        `spare`: running jobs whose workers are known to live; None for all of them.
+        """
         if not self.exists():
             return []
         with self.transaction() as db:
-            return self._reap(db, now)
+            return self._reap(db, now, spare)
 
     def unknown_jobs(self) -> list[Job]:
         """The jobs set aside because they are not in the state, oldest first."""
@@ -175,27 +252,29 @@ class SqliteQueue(QueueFile):
         with self.transaction() as db:
             return _select(db, "state = 'stray' ORDER BY number")
 
-    def give_back(self, job: Job) -> None:
-        """Return a job that was taken and not begun: it waits as before."""
+    def give_back(self, job: Job, available_at: Instant | None = None) -> None:
+        """Return a job that was taken and not begun: it waits as before, or until `available_at`."""
         with self.transaction() as db:
             db.execute(
                 "UPDATE jobs SET state = 'waiting', attempts = attempts - 1, worker = NULL,"
-                " lease_until = NULL, started_at = NULL WHERE number = ? AND worker = ? AND attempts = ?"
-                " AND state = 'running'",
-                (job.number, job.worker, job.attempts),
+                " lease_until = NULL, started_at = NULL, available_at = ?"
+                " WHERE number = ? AND worker = ? AND attempts = ? AND state = 'running'",
+                (available_at or job.available_at, job.number, job.worker, job.attempts),
             )
 
     def set_aside(self, job: Job, now: Instant, reason: str, *, is_unknown: bool) -> None:
         """End a job that was taken and that nobody may begin."""
         with self.transaction() as db:
-            _end_job(db, job, "stray" if is_unknown else "superseded", now, reason, reported=True)
+            if _end_job(db, job, "stray" if is_unknown else "superseded", now, reason, reported=True):
+                db.execute("UPDATE jobs SET attempts = attempts - 1 WHERE number = ?", (job.number,))
 
     def unreported(self) -> list[Job]:
         """The jobs that have ended and whose end is not in the state yet."""
         if not self.exists():
             return []
         with self.transaction() as db:
-            return _select(db, "finished_at IS NOT NULL AND NOT reported ORDER BY number")
+            where = f"finished_at IS NOT NULL AND NOT reported AND {_OURS} ORDER BY number"
+            return _select(db, where, (self.lineage, self.lineage))
 
     def mark_reported(self, jobs: Iterable[Job]) -> None:
         """The ends of these are in the state; does nothing for a job that has ended again since."""
@@ -205,14 +284,20 @@ class SqliteQueue(QueueFile):
                 [(job.number, job.state, job.finished_at) for job in jobs],
             )
 
-    def _reap(self, db: sqlite3.Connection, now: Instant) -> list[Job]:
+    def _reap(self, db: sqlite3.Connection, now: Instant, spare: Iterable[Job] | None) -> list[Job]:
         changed: list[int] = []
+        self._adopt(db)
+        ours = (self.lineage, self.lineage)
         db.execute("DELETE FROM jobs WHERE state = 'stray' AND finished_at < ?", (now - KEEP_UNKNOWN,))
-        for job in _select(db, "state = 'running' AND lease_until <= ?", (now,)):
+        spared = frozenset(job.number for job in spare or ())
+        lapsed = _select(db, f"state = 'running' AND lease_until <= ? AND {_OURS}", (now, *ours))
+        for job in lapsed:
+            if spare is None or job.number in spared:
+                continue
             message = f"the worker {job.worker} went away"
             if job.repeatable and job.attempts < self._attempts:
-                db.execute(
-                    "UPDATE jobs SET state = 'waiting', available_at = ?, worker = NULL, lease_until = NULL,"
+                db.execute(  # the worker stays named: until the next attempt, it may report its own
+                    "UPDATE jobs SET state = 'waiting', available_at = ?, lease_until = NULL,"
                     " words = ? WHERE number = ?",
                     (now + self._wait(job), message, job.number),
                 )
@@ -223,9 +308,10 @@ class SqliteQueue(QueueFile):
                     (now, message, job.number),
                 )
             changed.append(job.number)
-        for job in _select(db, "state = 'waiting' AND not_after < ?", (now,)):
+        for job in _select(db, f"state = 'waiting' AND not_after < ? AND {_OURS}", (now, *ours)):
             late = f"no attempt starts after {instant_text(job.not_after)}"
-            state, message = ("failure", f"{job.message}; {late}") if job.attempts else ("expired", late)
+            never = f"no worker began its job by {instant_text(job.not_after)}"
+            state, message = ("failure", f"{job.message}; {late}") if job.attempts else ("expired", never)
             db.execute(
                 "UPDATE jobs SET state = ?, finished_at = ?, words = ? WHERE number = ?",
                 (state, now, message, job.number),
@@ -251,7 +337,7 @@ def _end_job(
     """End a job, if it is this worker's: a worker presumed lost may still report how its job ended."""
     done = db.execute(
         "UPDATE jobs SET state = ?, finished_at = ?, words = ?, lease_until = NULL, reported = ?"
-        " WHERE number = ? AND worker = ? AND attempts = ? AND state IN ('running', 'lost')",
+        " WHERE number = ? AND worker = ? AND attempts = ? AND state IN ('running', 'lost', 'waiting')",
         (state, now, message, int(reported), job.number, job.worker, job.attempts),
     )
     return done.rowcount == 1
@@ -276,6 +362,11 @@ def row_of(request: Request) -> tuple[Any, ...]:
 
 def _select(db: sqlite3.Connection, where: str, values: tuple[Any, ...] = ()) -> list[Job]:
     return [_job(row) for row in db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE {where}", values)]  # noqa: S608 - our own text
+
+
+def _identity(db: sqlite3.Connection) -> str:
+    found: str = db.execute("SELECT id FROM file").fetchone()[0]
+    return found
 
 
 def _find(db: sqlite3.Connection, job_ids: Iterable[str]) -> dict[str, Job]:

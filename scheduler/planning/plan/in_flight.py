@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler.planning.plan.deadlines import Due, Situation
+from scheduler.planning.plan.pauses import pauses_text
 from scheduler.planning.plan.pending import may_ask_for
 from scheduler.state.jobs import overdue
 from scheduler.state.outcomes import IN_FLIGHT, LOOKUP_WINDOW, RUN_WINDOW, awaited
@@ -25,6 +26,9 @@ def proceed_executing(situation: Situation, schedule_id: str, record: Record) ->
     draft.wake_at(now + 1)
     if _proceed_claimed(situation, schedule_id, record):
         return
+    why = _not_to_begin(situation, schedule_id, record) if intent.traits.is_job else None
+    if why is not None:
+        draft.taken_back[schedule_id] = why
     if record.accepted_at is None and now - read_utc(intent.at) < IN_FLIGHT:
         return  # its runner is still at work
     if record.accepted_at is None:
@@ -32,9 +36,24 @@ def proceed_executing(situation: Situation, schedule_id: str, record: Record) ->
         if _may_go_again(record, intent):
             _send_again(situation, schedule_id, record, intent)
             return
-    if record.checked_at is None or now - read_utc(record.checked_at) >= LOOK_AGAIN:
+    if why is not None:
+        draft.note("lookup", schedule_id, record, record, f"{why}: taken back unless a worker has begun it")
+    elif (looked := record.checked_at or (record.accepted_at if intent.traits.is_job else None)) is None or (
+        now - read_utc(looked) >= LOOK_AGAIN
+    ):
         why = f"waiting for {awaited(intent)}" if record.accepted_at else "its outcome is unknown"
         draft.note("lookup", schedule_id, record, record, why)
+
+
+def _not_to_begin(situation: Situation, schedule_id: str, record: Record) -> str | None:
+    """Why no worker may begin its job any more: cancelled, paused, frozen or stopped since it was queued."""
+    subject = situation.subject
+    schedule = subject.schedules.get(schedule_id)
+    if schedule is not None and schedule.cancelled:
+        return "declared cancelled"
+    if schedule is None and not (record.slot or subject.is_unreadable(record)):
+        return "no longer declared"
+    return pauses_text(situation.pauses.of(schedule_id, record)) or None
 
 
 def _proceed_claimed(situation: Situation, schedule_id: str, record: Record) -> bool:

@@ -70,6 +70,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     waiting: Sequence[Waiting] = ()
     unknown: Sequence[str] = ()
     """Schedules that may or may not have been sent, and that no other runner is still at work on."""
+    taken_back: Mapping[str, str] = {}
+    """Schedules whose jobs no worker may begin any more, and why: they are taken back from the queue."""
     wake: Instant | None = None
     """The next instant at which time alone can change anything; None for never."""
     next_due: Instant | None = None
@@ -150,6 +152,7 @@ class PlanDraft:
         self.sends: list[PlannedSend] = []
         self.waiting: list[Waiting] = []
         self.unknown: list[str] = []
+        self.taken_back: dict[str, str] = {}
         self.wake: Instant | None = None
         self.next_due: Instant | None = None
 
@@ -185,6 +188,7 @@ class PlanDraft:
             sends=self.sends,
             waiting=self.waiting,
             unknown=self.unknown,
+            taken_back=self.taken_back,
             wake=self.wake,
             next_due=self.next_due,
         )

@@ -16,6 +16,7 @@ from scheduler.planning.causes import (
 )
 from scheduler.planning.expand import Loc, Schedule
 from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
+from scheduler.planning.rows import is_queued
 from scheduler.wording import quoted
 
 SENT_LATELY = 86_400
@@ -34,6 +35,7 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
             continue
         if schedule.cancelled:
             is_news = inquiry.proposal and not schedule.slot and record.at > inquiry.now - SENT_LATELY
+            is_news = is_news and not is_queued(record)  # its job is taken back
             if is_news and blocked.get(schedule_id) != "duplicate-id":
                 route = cancelled_route(declared, schedule)
                 cancelled.setdefault((schedule.file, route), []).append(schedule)
