@@ -62,7 +62,9 @@ def _section(rule: Rule) -> list[str]:
             parts += [
                 f"A run at {rule.bad.recorded_at} recorded this:",
                 _files(rule.bad.recorded),
-                "Then it is:",
+                f"A run at {rule.bad.withdrawn_at} did not find it. Then it is there again:"
+                if rule.bad.withdrawn_at
+                else "Then it is:",
             ]
         parts += [_files(rule.bad.files), f"At {rule.bad.now}, `scheduler validate` prints:"]
         parts.append(_block(validated(rule.bad)[1]))
@@ -88,6 +90,8 @@ def validated(example: Example) -> tuple[int, str]:
             _scheduler("--now", example.recorded_at, "run")
             for path in Path("waves").glob("*"):
                 path.unlink()
+            if example.withdrawn_at:
+                _scheduler("--now", example.withdrawn_at, "run")
             _write(Example.split(example.files))
         return _scheduler("--now", example.now, "validate", "--format", "text")
 

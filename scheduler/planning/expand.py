@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,10 +19,12 @@ from scheduler import desired
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, Tally, error
 from scheduler.state.record import Pause, Pauser, Record, ScheduleType
-from scheduler.times import LAST, Instant, TimeError, instant_text, read_time, read_zone
+from scheduler.times import LAST, Instant, TimeError, instant_text, read_time, read_utc, read_zone
 from scheduler.wording import did_you_mean, quoted
 
 Loc = tuple[str | int, ...]
+RESTORED = 7 * 24 * 3600
+"""Seconds after its time within which a restored publication is reported as missed."""
 
 
 class Group(msgspec.Struct, kw_only=True):
@@ -491,13 +493,35 @@ def may_revive(schedule: Schedule, record: Record) -> bool:
     return record.status == "cancelled" or (schedule.at, schedule.video) != (record.at, record.video_id)
 
 
-def occupied_instant(schedule: Schedule, record: Record | None, now: Instant) -> Instant | None:
+def return_of(
+    schedule: Schedule, record: Record, now: Instant, catch_up: int
+) -> Literal["in time", "late", "missed"] | None:
+    """How a finished, never sent record is pending again: its time is to come, or it was restored.
+
+    What was withdrawn and is declared again (a slot has its lineup) is sent within `catch_up`. Later it is
+    missed, for a week, if its time passed while it was not declared.
+    """
+    if not may_revive(schedule, record):
+        return None
+    if schedule.at > now:
+        return "in time"
+    if schedule.slot or record.reason != "withdrawn":
+        return None
+    if now <= schedule.at + (catch_up if schedule.group.catch_up is None else schedule.group.catch_up):
+        return "late"
+    passed_unseen = now <= schedule.at + RESTORED and read_utc(record.history[-1].at) < schedule.at
+    return "missed" if passed_unseen else None
+
+
+def occupied_instant(
+    schedule: Schedule, record: Record | None, now: Instant, catch_up: int
+) -> Instant | None:
     """When a declared schedule is published, was published, or may have been; None where it is not."""
     if record is not None and record.was_sent:
         return record.at
     if schedule.cancelled:
         return None
-    if record is None or record.is_live or (may_revive(schedule, record) and schedule.at > now):
+    if record is None or record.is_live or return_of(schedule, record, now, catch_up):
         return schedule.at
     return None
 

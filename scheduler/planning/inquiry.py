@@ -133,6 +133,8 @@ class Example:
     recorded: str = ""
     """The files that a run has seen before, where the rule compares with what is recorded."""
     recorded_at: str = "2026-02-01T12:00:00Z"
+    withdrawn_at: str = ""
+    """When a run did not find the waves that it had recorded."""
 
     @staticmethod
     def split(text: str) -> dict[str, str]:

@@ -97,7 +97,7 @@ def fill(
                 if declared.channels[name].slots}  # fmt: skip
     if channels:
         _enter_records(channels, records, schedules, as_recorded)
-        _enter_schedules(channels, records, schedules, now)
+        _enter_schedules(channels, records, schedules, now, declared.settings.catch_up)
     for channel in channels.values():
         _fill_one(channel, schedules, now, calendar)
         if channel.spec.active:
@@ -141,6 +141,7 @@ def _enter_schedules(
     records: Mapping[str, Record],
     schedules: Mapping[str, Schedule],
     now: Instant,
+    catch_up: int,
 ) -> None:
     """Note what is declared on each channel besides its slots."""
     for schedule in schedules.values():
@@ -148,7 +149,7 @@ def _enter_schedules(
         if channel is None or schedule.cancelled:
             continue
         record = records.get(schedule.id)
-        at = occupied_instant(schedule, record, now)
+        at = occupied_instant(schedule, record, now, catch_up)
         if at is None:
             continue
         channel.elsewhere.append(at)

@@ -80,13 +80,13 @@ def _suspicious(inquiry: Inquiry) -> set[str]:
 
 def _quick_lines(inquiry: Inquiry) -> dict[str, _Quick]:
     lines: dict[str, _Quick] = {}
-    records, now = inquiry.coming, inquiry.now
+    records, now, catch_up = inquiry.coming, inquiry.now, inquiry.declared.settings.catch_up
     for schedule in inquiry.distinct():
         record = records.get(schedule.id)
         if not schedule.cancelled and (record is None or record.is_unsent_live):
             at: Instant | None = schedule.at  # what `occupied_instant` says of most of them, without the call
         else:
-            at = occupied_instant(schedule, record, now)
+            at = occupied_instant(schedule, record, now, catch_up)
         if at is None:
             continue
         line = lines.get(schedule.channel)
@@ -119,7 +119,8 @@ def _time_lines(inquiry: Inquiry, suspicious: Set[str], held: Set[str]) -> dict[
     for schedule in inquiry.distinct():
         if schedule.channel in suspicious:
             record = inquiry.coming.get(schedule.id)
-            at = occupied_instant(schedule, record, inquiry.now)
+            catch_up = inquiry.declared.settings.catch_up
+            at = occupied_instant(schedule, record, inquiry.now, catch_up)
             if at is not None:
                 lines[schedule.channel].append(_declared_booking(schedule, record, at))
             if record is not None and schedule.id in held:

@@ -73,6 +73,10 @@ def _validate(mini: Miniature, example: Example, *also: Example) -> Outcome:
         mini.write(Example.split(example.recorded))
         assert mini.run("state", "init", now="2026-01-01T00:00:00Z").code == 0
         assert mini.run("run", now=example.recorded_at).code == 0
+        if example.withdrawn_at:
+            for name in Example.split(example.recorded):
+                mini.remove(name)
+            assert mini.run("run", now=example.withdrawn_at).code == 0
     mini.write(files)
     return mini.json("validate", now=example.now)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from scheduler.planning.expand import Group, Schedule, may_revive
+from scheduler.planning.expand import Group, Schedule, return_of
 from scheduler.planning.plan.pauses import Pauses
 from scheduler.planning.plan.plan import PlanDraft
 from scheduler.state.record import Event, Record, advance, note
@@ -36,6 +36,7 @@ def book(draft: PlanDraft, pauses: Pauses) -> None:
         renamed = draft.records[schedule_id]
         draft.note("update", schedule_id, renamed, renamed, f"renamed from {former}")
     blocked, archive = subject.blocked, subject.archive
+    catch_up = subject.declared.settings.catch_up
     mint = _Mint(draft, pauses)
     for schedule_id, schedule in subject.schedules.items():
         record = draft.records.get(schedule_id) or archive.get(schedule_id)
@@ -47,7 +48,7 @@ def book(draft: PlanDraft, pauses: Pauses) -> None:
                 _cancel(draft, schedule_id, record, "declared", "declared cancelled")
             elif schedule_id not in blocked:
                 _update(draft, schedule, record)
-        elif schedule.at > draft.now and schedule_id not in blocked and may_revive(schedule, record):
+        elif schedule_id not in blocked and return_of(schedule, record, draft.now, catch_up):
             _reopen(draft, pauses, schedule, record)
     _withdraw(draft)
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from scheduler.diagnostics import Diagnostic, error, warning
 from scheduler.planning.causes import by_cause, ids, listed, others_too, time_place, time_route, time_text
-from scheduler.planning.expand import Loc, Schedule, may_revive
+from scheduler.planning.expand import Loc, Schedule, may_revive, return_of
 from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
 from scheduler.times import instant_text
 
@@ -29,6 +29,7 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
             and schedule.at == record.at
             and may_revive(schedule, record)
             and record.reason != "before_init"  # it was over before anything was recorded
+            and not return_of(schedule, record, inquiry.now, inquiry.declared.settings.catch_up)
         ):
             key = (schedule.file, time_route(inquiry.declared, schedule), record.status)
             revived.setdefault(key, []).append(schedule)
