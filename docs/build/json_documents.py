@@ -271,6 +271,7 @@ _SIMULATION = {
     "ticks.wanted": "How many ticks were wanted.",
     "ticks.dropped": "How many never came.",
     "ticks.longest_gap_seconds": "The longest time between two ticks.",
+    "put_off": "How often a late publication waited for another of its channel (`min_gap`).",
     "waves": "How each wave fared.",
     **{f"waves[].{key}": text for key, text in _FIGURES.items()},
     "channels": "How each channel fared.",

@@ -12,12 +12,16 @@ from click.testing import CliRunner
 from keys import MADE
 
 from scheduler.app.preconditions import outdated
+from scheduler.checkout.source import Source
 from scheduler.cli.main import cli
 from scheduler.delivery.clock_skew import clock_problem
 from scheduler.delivery.lookups import forgotten, not_ready
+from scheduler.desired.declarations import declare
 from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.planning.catalogue import CATALOGUE, OF_FILES, OF_RUNS
 from scheduler.planning.inquiry import Example, Rule
+from scheduler.planning.plan import PutOff
+from scheduler.planning.plan.catch_up import described
 from scheduler.planning.rules import RULES
 from scheduler.reporting.diagnostics_text import diagnostics_text
 
@@ -134,4 +138,11 @@ def _of_runs() -> dict[str, str]:
             name, Location("channels/alpha.yaml"), "no workflow of acme/alpha listens to process-video", None
         ),
     ]
+    declared, _ = declare([Source("scheduler", "scheduler.yaml", b"conflicts: { min_gap: 1h }\n")])
+    assert declared is not None
+    late = [
+        PutOff(schedule_id=f"{name}-{place}", channel_id="alpha", until=now + 3600 * place, is_missed=False)
+        for place in (1, 2)
+    ]
+    found += described(late, declared)
     return {fault.code: diagnostics_text([fault], {}) for fault in found}

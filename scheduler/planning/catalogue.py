@@ -161,6 +161,18 @@ somebody put back an old state. The publication is recorded as sent, and is not 
         remedy="Find out who or what restored the old state; look at what else was sent since it was saved.",
     ),
     Rule(
+        code="late-together",
+        title="What is late on one channel leaves one at a time",
+        severity=Severity.WARNING,
+        meaning="""\
+After an outage, several publications of one channel may be past their publish time. They leave in the
+order of their times, each at least `min_gap` after the last one of the channel and before its next
+planned one; what is in time never waits for them. One that waits longer than its `catch_up` is missed.""",
+        remedy="""\
+Nothing, if it is fine that they come one by one: `run --hold` and `--watch` wait for each, a plain run
+leaves the rest to the next. Otherwise lower `min_gap`, raise `catch_up`, or cancel some of them.""",
+    ),
+    Rule(
         code="unreachable",
         title="What is asked answers",
         severity=Severity.WARNING,

@@ -17,6 +17,7 @@ from scheduler.planning import lineup, rename
 from scheduler.planning.expand import Schedule
 from scheduler.planning.passes import Facts, Given, establish
 from scheduler.planning.plan import Plan, Subject, Surroundings, make_plan
+from scheduler.planning.plan.catch_up import described
 from scheduler.state.record import Record, State
 from scheduler.times import Instant, instant_text
 
@@ -90,7 +91,9 @@ def reconcile(
     facts = decided.facts
     return Reconciled(
         plan=_woken(decided.plan, facts.calendar.next_slot),
-        diagnostics=in_order([*faults, *Tally.joined(facts.faults).all()]),
+        diagnostics=in_order(
+            [*faults, *Tally.joined(facts.faults).all(), *described(decided.plan.put_off, facts.declared)]
+        ),
         declared=facts.declared,
         schedules=facts.schedules,
         booked=decided.booked,

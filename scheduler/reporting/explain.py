@@ -16,7 +16,7 @@ import msgspec
 from scheduler.checkout.origin import Origin
 from scheduler.desired.declarations import Declarations
 from scheduler.planning.expand import Schedule
-from scheduler.planning.plan import PlannedSend, pauses_text
+from scheduler.planning.plan import PlannedSend, PutOff, pauses_text
 from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rows import Row
 from scheduler.state.outcomes import LOOKUP_WINDOW, RUN_WINDOW
@@ -79,6 +79,10 @@ class Explainer:
     @cached_property
     def sends(self) -> dict[str, PlannedSend]:
         return {send.schedule_id: send for send in self.reconciled.plan.sends}
+
+    @cached_property
+    def put_off(self) -> dict[str, PutOff]:
+        return {one.schedule_id: one for one in self.reconciled.plan.put_off}
 
     @cached_property
     def before(self) -> dict[str, str]:
@@ -431,6 +435,23 @@ def _next_run(case: _Case) -> Explanation | None:
     )
 
 
+def _behind_others(case: _Case) -> Explanation | None:
+    """Late, and not its turn yet."""
+    put_off = case.explainer.put_off.get(case.id)
+    if put_off is None:
+        return None
+    late = f"It is late, and its channel {case.record.channel_id} publishes one at a time (`min_gap`)."
+    if put_off.is_missed:
+        return Explanation(facts=[late], next=f"Its turn would come after {case.deadline}: it is missed.")
+    return Explanation(
+        facts=[late],
+        next=f"The first run at or after {instant_text(put_off.until)} sends it.",
+        deadline=None
+        if case.record.retried_at
+        else f"If it cannot be sent by {case.deadline}, it is missed.",
+    )
+
+
 def _between_attempts(case: _Case) -> Explanation | None:
     record = case.record
     if record.next_attempt_at is None or read_utc(record.next_attempt_at) <= case.now:
@@ -481,6 +502,7 @@ _WAITS: tuple[Callable[[_Case], Explanation | None], ...] = (
     _after_another,
     _without_token,
     _next_run,
+    _behind_others,
     _between_attempts,
 )
 """Why it may have to wait, in the order in which a run asks; each gives None where it does not apply."""

@@ -34,6 +34,10 @@ def simulation_text(study: Study, *, colour: bool = False) -> str:
         "",
         "Lateness counts from the due time (publish time minus lead). On time means within the lead.",
     ]
+    if study.put_off:
+        lines.append(
+            f"{count(study.put_off, 'late publication')} waited for another of the same channel (`min_gap`)."
+        )
     if study.troubles:
         lines += ["", "Not sent:", *_troubles(study, paint)]
     return "\n".join([*lines, "", *_enough(study)])
@@ -145,6 +149,7 @@ def simulation_json(study: Study) -> bytes:
         "publications": study.publications,
         "conditions": msgspec.to_builtins(study.conditions),
         "ticks": {"wanted": study.wanted, "dropped": study.dropped, "longest_gap_seconds": study.gap},
+        "put_off": study.put_off,
         "waves": [_figures(each) for each in study.figures if each.kind == "wave"],
         "channels": [_figures(each) for each in study.figures if each.kind == "channel"],
         "not_sent": [

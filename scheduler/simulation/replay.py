@@ -69,6 +69,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     wanted: int
     """Ticks scheduled within the span; `dropped` of them never started."""
     dropped: int
+    put_off: int
+    """Publications that waited because others of their channel were late, too."""
     diagnostics: Sequence[Diagnostic]
     """Of the first run."""
 
@@ -104,6 +106,7 @@ def replay(stage: Stage, conditions: Conditions, number: int = 1, *, skip_idle: 
         starts=starts,
         wanted=given.wanted,
         dropped=given.dropped,
+        put_off=len(machine.put_off),
         diagnostics=diagnostics,
     )
 
@@ -117,6 +120,7 @@ class _Machine:
         self.world = World(now=float(stage.start), state=stage.state, archive=dict(stage.archive))
         self.channels = Channels(self.world, conditions, number)
         self.last: Reconciled | None = None
+        self.put_off: set[str] = set()
         self._finished = {
             i for i, record in {**stage.archive, **stage.state.schedules}.items() if not record.is_unsent_live
         }
@@ -157,6 +161,8 @@ class _Machine:
         else:
             runner.reconcile_once()
         self.last = runner.report.last
+        if self.last is not None:
+            self.put_off |= {one.schedule_id for one in self.last.plan.put_off}
 
     def is_idle(self, now: Instant) -> bool:
         """Whether a tick would find nothing to do, by what the last run decided (as `scheduler.app.idle`).

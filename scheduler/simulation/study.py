@@ -60,6 +60,8 @@ class Study(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
     gap: int
     """The longest time between the starts of two consecutive runs, in seconds."""
+    put_off: int
+    """Publications that waited their turn (`min_gap`), as they were late together; over all passes."""
     figures: Sequence[Figures]
     troubles: Sequence[Trouble]
     missing_nothing: Enough
@@ -87,6 +89,7 @@ def study(stage: Stage, conditions: Conditions, runs: int) -> Study:
         wanted=sum(history.wanted for history in histories),
         dropped=sum(history.dropped for history in histories),
         gap=max((b - a for each in histories for a, b in itertools.pairwise(each.starts)), default=0),
+        put_off=sum(history.put_off for history in histories),
         figures=_figures(fates),
         troubles=_troubles(fates),
         missing_nothing=search.to_miss_nothing(),

@@ -107,6 +107,7 @@ def test_the_document_has_every_figure(spring: Miniature) -> None:
             "seed": 1,
         },
         "ticks": {"wanted": 96, "dropped": 0, "longest_gap_seconds": 900},
+        "put_off": 0,
         "waves": [
             {
                 "id": "spring",

@@ -30,13 +30,14 @@ CAUGHT = {
     "attempt_after_the_deadline": (51, "in time"),
     "send_when_held_up": (12, "in time"),
     "begin_in_any_order": (2, "order"),
+    "send_what_is_late_at_once": (72, "apart"),
     "wait_for_no_answer": (35, "order"),
     "wait_for_no_success": (8, "order"),
     "find_halts_too_early": (185, "order"),
     "read_what_is_declared_once": (76, "as declared"),
     "pause_nothing": (2, "as declared"),
     "drop_what_is_finished": (2, "never forgotten"),
-    "read_the_archive_once": (230, "monotone"),
+    "read_the_archive_once": (102, "monotone"),
     "repeat_the_words_of_servers": (1, "no secret"),
 }
 """Mutant -> the first seed that catches it, and the rule that is broken there.

@@ -9,12 +9,14 @@ one before it:
 3. `in_flight`: what was sent comes before what was not, since what is given up here halts its wave.
 4. `halts`: the waves in which something failed, before any member of them is decided.
 5. `pending`: what was not sent waits, is missed, or falls due.
-6. `order`: what is due is put in order once all of it is known, as requests share a pace.
+6. `catch_up`: of what is late, each channel sends one at a time.
+7. `order`: what is due is put in order once all of it is known, as requests share a pace.
 """
 
 from __future__ import annotations
 
 from scheduler.planning.plan import in_flight, pending
+from scheduler.planning.plan.catch_up import take_turns
 from scheduler.planning.plan.deadlines import Situation
 from scheduler.planning.plan.diff import book, new_record
 from scheduler.planning.plan.halts import find_halts
@@ -28,6 +30,7 @@ from scheduler.planning.plan.plan import (
     Plan,
     PlanDraft,
     PlannedSend,
+    PutOff,
     Subject,
     Surroundings,
     Waiting,
@@ -40,6 +43,7 @@ __all__ = [
     "Change",
     "Plan",
     "PlannedSend",
+    "PutOff",
     "Subject",
     "Surroundings",
     "Waiting",
@@ -56,6 +60,7 @@ def make_plan(subject: Subject) -> tuple[Plan, dict[str, Record]]:
     book(draft, pauses)
     situation = Situation(draft, pauses)
     _proceed(situation)
+    take_turns(situation)
     order_sends(situation)
     return draft.finished(), draft.records
 

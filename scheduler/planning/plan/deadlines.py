@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -49,14 +50,16 @@ class Situation:
         self.due: list[Due] = []
         self.delayed: list[tuple[str, Record]] = []
         """Due ones that must wait a little before a request is made for them (again)."""
+        self.gap: int = self.subject.declared.settings.conflicts.min_gap
         self._groups = _ordered_groups(draft)
+        self._bookings: tuple[dict[str, list[Instant]], dict[str, list[Instant]]] | None = None
 
     def timing(self, schedule_id: str, record: Record) -> Timing | None:
         """The instants of a record; None while it waits for the one before it in its group."""
         at = record.at
         base, due = at, at - self.subject.lead(record.channel_id)
-        if record.retried_at is not None:
-            base = max(base, read_utc(record.retried_at))
+        if record.retried_at is not None:  # it is not missed for having waited for its turn
+            base = max(base, read_utc(record.retried_at), self.freed(record.channel_id))
         if record.after_success:
             before = self.predecessor(schedule_id, record)
             if before is not None:
@@ -65,6 +68,41 @@ class Situation:
                     return None
                 base, due = max(base, released), max(due, released)
         return Timing(base, due, base + self.subject.catch_up(record))
+
+    def is_too_late(self, record: Record, timing: Timing) -> bool:
+        """Whether it is missed. A retried one is not while its channel cannot take it."""
+        if self.now <= timing.deadline:
+            return False
+        waits = record.retried_at and free_from(self.taken(record.channel_id), self.now, self.gap) > self.now
+        return not waits
+
+    def freed(self, channel_id: str) -> Instant:
+        """From when a channel may send again after its last publication, by `min_gap`; 0 before the first."""
+        sent = self._booked()[0].get(channel_id, ())
+        return max((at + self.gap for at in sent if at <= self.now), default=0)
+
+    def taken(self, channel_id: str) -> list[Instant]:
+        """When a channel's publications left, were or are to be public: ascending, without the late ones."""
+        sent, planned = self._booked()
+        return sorted([*sent.get(channel_id, ()), *planned.get(channel_id, ())])
+
+    def _booked(self) -> tuple[dict[str, list[Instant]], dict[str, list[Instant]]]:
+        """By channel: what was sent, and what is to be sent in time. Made when it is first asked for."""
+        if self._bookings is None:
+            sent: dict[str, list[Instant]] = defaultdict(list)
+            planned: dict[str, list[Instant]] = defaultdict(list)
+            for schedule_id, record in self.draft.records.items():
+                if record.executed_at is not None and record.was_sent:
+                    sent[record.channel_id].append(max(record.at, read_utc(record.executed_at)))
+                elif record.is_unsent_live and record.at >= self.now and self._is_coming(schedule_id, record):
+                    planned[record.channel_id].append(record.at)
+            self._bookings = sent, planned
+        return self._bookings
+
+    def _is_coming(self, schedule_id: str, record: Record) -> bool:
+        subject = self.subject
+        held = schedule_id in subject.kept or subject.is_held(schedule_id, record.channel_id)
+        return not (held or self.pauses.of(schedule_id, record))
 
     def predecessor(self, schedule_id: str, record: Record) -> str | None:
         """Under `after_success`: the one before it in its group, past those that were cancelled.
@@ -91,6 +129,15 @@ class Situation:
             if schedule_id in known:
                 return known[schedule_id]
         return None
+
+
+def free_from(taken: Sequence[Instant], at: Instant, gap: int) -> Instant:
+    """The first instant from `at` on that is `gap` seconds from all that is taken (ascending)."""
+    for other in taken[bisect_right(taken, at - gap) :]:
+        if other >= at + gap:
+            break
+        at = other + gap
+    return at
 
 
 def _ordered_groups(draft: PlanDraft) -> dict[str, list[tuple[int, str]]]:

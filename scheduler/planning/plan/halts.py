@@ -76,7 +76,7 @@ def _will_fail(situation: Situation, schedule_id: str, record: Record) -> bool:
     timing = situation.timing(schedule_id, record)
     if timing is None:
         return False
-    if situation.now > timing.deadline:
+    if situation.is_too_late(record, timing):
         return True
     held = situation.subject.is_held(schedule_id, record.channel_id)
     return situation.now >= timing.due and record.video_id is None and not held

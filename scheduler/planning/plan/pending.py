@@ -35,7 +35,7 @@ def proceed(situation: Situation, schedule_id: str, record: Record, halts: Halts
             draft.due_at(max(timing.due, ends))
         if not pauses:
             _confirm_ahead(situation, schedule_id, record)
-    elif situation.now > timing.deadline:
+    elif situation.is_too_late(record, timing):
         _miss(situation, schedule_id, record, timing)
     else:
         draft.wake_at(timing.deadline + 1)
@@ -58,6 +58,13 @@ def _note_pauses(situation: Situation, schedule_id: str, record: Record, pauses:
 def _miss(situation: Situation, schedule_id: str, record: Record, timing: Timing) -> None:
     catch_up = duration_text(situation.subject.catch_up(record))
     why = f"more than {catch_up} (catch_up) after {instant_text(timing.base)}"
+    if (
+        record.at
+        < situation.freed(record.channel_id) - situation.gap
+        < timing.deadline
+        < situation.freed(record.channel_id)
+    ):
+        why += f"; until then, `min_gap` kept it apart from what {record.channel_id} sent late"
     if record.error_message and record.attempts:
         why += f"; the last attempt: {record.error_message}"
     after = advance(record, "failed", situation.now, f"missed: {why}", reason="missed", error_message=why)

@@ -61,6 +61,17 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class PutOff(msgspec.Struct, frozen=True, kw_only=True):
+    """A late publication that waits, so that its channel's leave `min_gap` apart: no fault of the run."""
+
+    schedule_id: str
+    channel_id: str
+    until: Instant
+    """When it may leave, if nothing changes."""
+    is_missed: bool
+    """Whether that is too late for it."""
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What `run` would do at `now`."""
 
@@ -68,6 +79,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     changes: Sequence[Change]
     sends: Sequence[PlannedSend] = ()
     waiting: Sequence[Waiting] = ()
+    put_off: Sequence[PutOff] = ()
+    """By channel, then in the order in which they leave."""
     unknown: Sequence[str] = ()
     """Schedules that may or may not have been sent, and that no other runner is still at work on."""
     taken_back: Mapping[str, str] = {}
@@ -151,6 +164,7 @@ class PlanDraft:
         self.changes: list[Change] = []
         self.sends: list[PlannedSend] = []
         self.waiting: list[Waiting] = []
+        self.put_off: list[PutOff] = []
         self.unknown: list[str] = []
         self.taken_back: dict[str, str] = {}
         self.wake: Instant | None = None
@@ -187,6 +201,7 @@ class PlanDraft:
             changes=self.changes,
             sends=self.sends,
             waiting=self.waiting,
+            put_off=self.put_off,
             unknown=self.unknown,
             taken_back=self.taken_back,
             wake=self.wake,

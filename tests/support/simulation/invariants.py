@@ -36,6 +36,7 @@ Rule = Literal[
     "as declared",  # nothing is sent by a run that read that it is cancelled, paused or removed
     "plan applied",  # the plan of an applied plan is empty
     "order",  # a stagger is begun in order, and `halt` and `after_success` wait for what is before
+    "apart",  # what is late on a channel leaves `min_gap` from what else it publishes
     "no secret",  # no output says a token
     "never forgotten",  # no id leaves the record and its archive
     "in time",  # no attempt begins before it is due, after its deadline, or in a run that was held up
@@ -44,6 +45,8 @@ Rule = Literal[
 
 RANK = {"pending": 0, "scheduled": 1, "executing": 2, "failed": 3, "cancelled": 3, "completed": 4}
 DEFINITE = ("refused", "not-now")
+GAP = 60
+"""`min_gap`, as it is unless somebody says otherwise."""
 HELD_UP = 60
 """Seconds after a look within which a run may pass the point behind which its requests leave."""
 BOOKINGS = frozenset({"create", "update", "cancel", "pause", "resume", "reopen", "miss", "fail", "archive"})
@@ -253,7 +256,11 @@ class Judge:
             self.fail(
                 "in time", f"{schedule_id} goes at {intent.at}, due {instant_text(member.at - member.lead)}"
             )
-        base = max(member.at, read_utc(new.retried_at) if new.retried_at else 0)
+        others = self._public(schedule_id, member.channel)
+        if at > member.at and any(abs(at - other) < GAP for other in others):
+            self.fail("apart", f"{schedule_id} is late and goes at {intent.at}, too near another one")
+        freed = max((other + GAP for other in others if other <= at), default=0) if new.retried_at else 0
+        base = max(member.at, read_utc(new.retried_at) if new.retried_at else 0, freed)
         if member.after_success:
             base = max(base, self._released(process, schedule_id, member))
         if deadline != base + member.catch_up:
@@ -261,6 +268,15 @@ class Judge:
                 "in time",
                 f"{schedule_id}: not after {intent.not_after}, not {instant_text(base + member.catch_up)}",
             )
+
+    def _public(self, schedule_id: str, channel: str) -> list[int]:
+        """When what a channel was sent before is or was public, by the records."""
+        return [
+            max(record.at, read_utc(record.executed_at))
+            for other_id, record in self.world.state.schedules.items()
+            if other_id != schedule_id and record.channel_id == channel and record.was_sent
+            if record.executed_at is not None
+        ]
 
     def _released(self, process: Process, schedule_id: str, member: Member) -> int:
         """When the one before it was completed."""
@@ -321,6 +337,7 @@ class Judge:
             and known.next_attempt_at is None
             and not self._tried(process, known)
             and other_id not in process.blocked()
+            and not (other.at < process.decided() and other_id in process.put_off())
         )
 
     def _tried(self, process: Process, known: Record) -> bool:

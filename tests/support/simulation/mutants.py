@@ -250,6 +250,13 @@ def begin_in_any_order() -> Iterator[None]:
 
 
 @contextmanager
+def send_what_is_late_at_once() -> Iterator[None]:
+    """What is late on one channel leaves together."""
+    with mock.patch.object(plan, "take_turns", lambda situation: None):
+        yield
+
+
+@contextmanager
 def wait_for_no_answer() -> Iterator[None]:
     """Under `halt` a member does not wait for the answer before it."""
     with mock.patch.object(departures, "_turns", lambda situation: {}):
@@ -327,6 +334,7 @@ MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     attempt_after_the_deadline,
     send_when_held_up,
     begin_in_any_order,
+    send_what_is_late_at_once,
     wait_for_no_answer,
     wait_for_no_success,
     find_halts_too_early,

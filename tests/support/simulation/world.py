@@ -7,7 +7,7 @@ Each part adds the points at which that may happen, and asks `Faults` what goes 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
@@ -224,6 +224,11 @@ class Process:
         """What a rule holds back, as its last look found."""
         last = self.runner.report.last
         return {} if last is None else last.blocked
+
+    def put_off(self) -> Collection[str]:
+        """What waits for its turn, as its last look found."""
+        last = self.runner.report.last
+        return () if last is None else [one.schedule_id for one in last.plan.put_off]
 
     def step(self) -> None:
         """Let it go on to its next point. Raises the first Violation that anything has met."""
