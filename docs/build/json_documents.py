@@ -26,7 +26,7 @@ from scheduler.state.record import Record
 _FILES = {
     "scheduler.yaml": "state: state.json\n",
     "channels/lobby.yaml": "name: Lobby screen\ncommand: ./publish.sh\n",
-    "channels/stage.yaml": "name: Stage screen\n",
+    "channels/stage.yaml": "name: Stage screen\nqueue: publications\n",
     "waves/spring.yaml": "title: Spring launch\nschedules:\n"
     "  - type: staggered\n    video: teaser-4k\n    at: 2030-03-01T18:00:00Z\n    delay: 2h\n"
     "    channels: [lobby, stage]\n    metadata: { campaign: spring }\n",

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from keys import MADE
 
 from scheduler.app.preconditions import outdated
+from scheduler.checkout.ignored import ignored
 from scheduler.checkout.source import Source
 from scheduler.cli.main import cli
 from scheduler.delivery.clock_skew import clock_problem
@@ -137,6 +138,7 @@ def _of_runs() -> dict[str, str]:
         not_ready(
             name, Location("channels/alpha.yaml"), "no workflow of acme/alpha listens to process-video", None
         ),
+        ignored("waves/spring.yaml.txt", "rename it to spring.yaml to have it read"),
     ]
     declared, _ = declare([Source("scheduler", "scheduler.yaml", b"conflicts: { min_gap: 1h }\n")])
     assert declared is not None

@@ -17,6 +17,7 @@ from scheduler.app import idle
 from scheduler.app.environment import on_actions, surroundings_of, token_reader, who_runs
 from scheduler.app.preconditions import Guard, clock_behind, demand_lineage, outdated, unknown_checkout
 from scheduler.checkout import history, reading
+from scheduler.checkout.ignored import ignored_files
 from scheduler.clock import Clock, SteadyClock
 from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.errors import Error, QueueError, RunRefused, StateError, StateMissing
@@ -114,7 +115,12 @@ class Repository:
             proposal=proposal,
             only_check=only_check,
         )
-        return reconciled, state
+        return (self._with_ignored_files(reconciled) if proposal else reconciled), state
+
+    def _with_ignored_files(self, reconciled: Reconciled) -> Reconciled:
+        """A proposal with warnings about files that look meant and are not read."""
+        found = ignored_files(str(self.root))
+        return msgspec.structs.replace(reconciled, diagnostics=[*reconciled.diagnostics, *found])
 
     def compare(self, revision: str) -> tuple[Reconciled, Reconciled]:
         """What is declared here, a proposal, and what `revision` declares without it, at one instant.
@@ -131,7 +137,7 @@ class Repository:
         proposal, without = (
             reconcile(read, state, archive, now, surroundings, proposal=True) for read in (sources, base)
         )
-        return proposal, without
+        return self._with_ignored_files(proposal), without
 
     def _recorded_for(self, *choices: Sequence[Source]) -> tuple[State | None, dict[str, Record]]:
         """The state of the first settings that have one."""

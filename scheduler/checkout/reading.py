@@ -33,10 +33,11 @@ def read_sources(root: Path | str) -> list[Source]:
     kept_off = _kept_off_disk(top)
     declares = {source.kind for source in kept_off} & {"wave", "channel"}
     if not declares and not any(os.path.isdir(f"{top}/{folder}") for _, folder in FOLDERS):  # noqa: PTH112
-        raise Error(
-            f"{root} has neither a folder waves/ nor a folder channels/",
-            hint="go to the repository's top folder, or name it with -C",
-        )
+        hint = "go to the repository's top folder, or name it with -C"
+        for name in sorted(os.listdir(top)) if os.path.isdir(top) else ():  # noqa: PTH112, PTH208
+            if (meant := f"{name.lower().removesuffix('s')}s") in ("waves", "channels"):
+                hint = f"rename {name}/ to {meant}/"
+        raise Error(f"{root} has neither a folder waves/ nor a folder channels/", hint=hint)
     sources: list[Source] = []
     for kind, folder in FOLDERS:
         if os.path.lexists(f"{top}/{folder}"):

@@ -89,11 +89,11 @@ def fault(
     *,
     code: str = "invalid-value",
     key: bool = False,
-    missing: str | None = None,
+    missing: tuple[str, ...] = (),
 ) -> Exception:
     """A pydantic error of ours. With `key`, the sentence is to begin with the key's name.
 
-    `missing` is the key that should stand beside the one where the error is raised.
+    `missing` are keys, one of which has to be written beside the one where the error is raised.
     """
     from pydantic_core import PydanticCustomError  # late: the types of keys are imported without it
 
@@ -375,10 +375,6 @@ def _read_home(value: object) -> str:
     return text
 
 
-def _read_lineage(value: object) -> str | None:
-    return None if is_nothing(value) and value != "" else read_id(value)
-
-
 def _read_metadata(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise fault("must be a mapping", "write keys and values, such as {campaign: spring}", key=True)
@@ -503,13 +499,6 @@ Allowed = Annotated[
 ]
 PaceText = Annotated[Pace, Read(_read_pace, string_schema(_PACE, "write 1/s, 60/min or 500/h"))]
 Home = Annotated[str, Read(_read_home, text_schema(longest=500))]
-Lineage = Annotated[
-    str | None,
-    Read(
-        _read_lineage,
-        {"if": {"type": "boolean"}, "else": {"type": ["string", "number", "null"], "pattern": f"^{ID}$"}},
-    ),
-]
 QueueUrl = Annotated[
     str,
     _pattern(

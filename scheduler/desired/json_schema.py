@@ -77,7 +77,10 @@ def _name(spec: type[Spec]) -> str:
 def _property(declared: DeclaredKey, definitions: dict[str, Schema]) -> Schema:
     """The schema of a key: its title (else hovers show that of its parent), its form, what editors show."""
     key = declared.key
-    schema = {"title": declared.name.replace("_", " ").capitalize(), **_form(declared.kind, definitions)}
+    form = _form(declared.kind, definitions)
+    if not (declared.is_required or key.instead_of_null):
+        form = _or_null(form)
+    schema = {"title": declared.name.replace("_", " ").capitalize(), **form}
     if key.shown is not None:
         schema["default"] = key.shown
     elif isinstance(declared.default, bool | int | str):
@@ -86,8 +89,19 @@ def _property(declared: DeclaredKey, definitions: dict[str, Schema]) -> Schema:
     if key.examples:
         schema["examples"] = list(key.examples)
     if key.meanings:
-        schema["markdownEnumDescriptions"] = list(key.meanings)
+        schema["markdownEnumDescriptions"] = [*key.meanings, "The default."][: len(form["enum"])]
     return schema
+
+
+def _or_null(form: Schema) -> Schema:
+    """A form, or null. `if` rather than `type` where it is possible: editors would offer `null`."""
+    if "if" in form:
+        return form | {"if": {"type": [form["if"]["type"], "null"]}}
+    if form.get("type") != "boolean" and "enum" not in form:
+        return {"if": _NULL, "else": form}
+    return (
+        form | {"type": [form["type"], "null"]} | ({"enum": [*form["enum"], None]} if "enum" in form else {})
+    )
 
 
 def _described(words: str) -> Schema:
@@ -95,7 +109,7 @@ def _described(words: str) -> Schema:
 
 
 def _form(kind: Any, definitions: dict[str, Schema]) -> Schema:
-    """The schema of a type. A key is there with a value, or is left out: None has no form."""
+    """The schema of a type, without None: `_or_null` adds it to keys."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         for marker in reversed(kind.__metadata__):
@@ -151,8 +165,15 @@ def _rule(condition: Schema, then: Schema, otherwise: Schema | None = None) -> S
     return {"if": condition, "then": then} | ({"else": otherwise} if otherwise else {})
 
 
+_NULL: Schema = {"type": "null"}
+
+
 def _has(key: str) -> Schema:
-    return {"required": [key]}
+    return {"required": [key], "properties": {key: {"not": _NULL}}}
+
+
+def _without(hint: str) -> Schema:
+    return _NULL | {"errorMessage": hint}
 
 
 _OFFSET_NEEDED = {
@@ -170,7 +191,13 @@ def _absolute(*keys: str) -> Schema:
 _RULES: Mapping[str, list[Schema]] = {
     "Entry": [
         _rule(
-            _is("type", "simultaneous"), {"properties": {"delay": False, "after_success": {"const": False}}}
+            _is("type", "simultaneous"),
+            {
+                "properties": {
+                    "delay": _without("`delay` needs a staggered entry."),
+                    "after_success": {"enum": [False, None]},
+                }
+            },
         ),
         _rule(
             {"allOf": [_is("type", "staggered"), {"not": _is("after_success", True)}]},
@@ -187,7 +214,7 @@ _RULES: Mapping[str, list[Schema]] = {
         ),
         _absolute("at"),
     ],
-    "Member": [{"not": {"required": ["at", "shift"]}}],
+    "Member": [{"not": {"allOf": [_has("at"), _has("shift")]}}],
     "Freeze": [_absolute("from", "until")],
     "channel": [
         _rule(
@@ -196,9 +223,17 @@ _RULES: Mapping[str, list[Schema]] = {
                 "required": ["transport"],
             },
             {"required": ["repository", "workflow"]},
-            {"properties": {"workflow": False}},
+            {"properties": {"workflow": _without("`workflow` needs `transport: workflow_dispatch`.")}},
         ),
-        _rule(_has("repository"), {"properties": {"queue": False, "command": False}}),
+        _rule(
+            _has("repository"),
+            {
+                "properties": dict.fromkeys(
+                    ("queue", "command"), _without("A channel has a `repository`, or `queue` and `command`.")
+                )
+            },
+            {"anyOf": [_has("queue"), _has("command")]},
+        ),
         _rule(
             {"not": _has("timezone")},
             {

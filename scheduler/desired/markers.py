@@ -85,7 +85,7 @@ TAGS = frozenset({"<scalar>", "<mapping>", "<list>"})
 class Key:
     """A key of a file: its hover, examples, and its default as an editor would write it."""
 
-    __slots__ = ("decides_sending", "derived", "examples", "hover", "meanings", "shown")
+    __slots__ = ("decides_sending", "derived", "examples", "hover", "instead_of_null", "meanings", "shown")
 
     def __init__(
         self,
@@ -95,6 +95,7 @@ class Key:
         meanings: Sequence[str] = (),
         derived: bool = False,
         decides_sending: bool = False,
+        instead_of_null: str | None = None,
     ) -> None:
         self.hover = hover
         self.examples = examples
@@ -106,3 +107,8 @@ class Key:
         """A rule (`scheduler.desired.models`) makes the value where the key is not there."""
         self.decides_sending = decides_sending
         """It says where publications go, with which secret, or when: reviews show every change of it."""
+        self.instead_of_null = instead_of_null
+        """What to write, where `null` may mean that something was emptied or not decided, and is refused.
+
+        Other keys that are not required are absent where they are null, as programs write them.
+        """

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from scheduler.desired.keys import ROOTS, Kind, keys_of, spec_at
+from scheduler.desired.keys import ROOTS, DeclaredKey, Kind, keys_of, spec_at
 from scheduler.desired.markers import TAGS
 from scheduler.desired.plain import Plain, is_nothing
 from scheduler.desired.secrets import without_secrets
@@ -89,7 +89,7 @@ def translate(kind: Kind, document: Document, problem: ValidationError) -> list[
     faulty = {fault.route for fault in found if fault.code != "no-zone"} | claimed
     reported: list[Diagnostic] = []
     for fault in found:
-        if fault.code in ("missing", "missing-key") and _missing_route(fault) in claimed:
+        if fault.code in ("missing", "missing-key") and not claimed.isdisjoint(_missing_routes(fault)):
             continue
         if fault.code == "no-zone" and _zone_is_faulty(fault.route, faulty):
             continue
@@ -106,11 +106,11 @@ def _without_tags(loc: tuple[str | int, ...], code: str) -> Route:
     return tuple(part for i, part in enumerate(loc) if part not in TAGS or i >= last)
 
 
-def _missing_route(fault: _Fault) -> Route:
-    """The route of the key that a fault misses."""
+def _missing_routes(fault: _Fault) -> list[Route]:
+    """The routes of the keys that a fault misses; one of them would do."""
     if fault.code == "missing":
-        return fault.route
-    return (*fault.route[:-1], fault.context["missing"]) if fault.context.get("missing") else ()
+        return [fault.route]
+    return [(*fault.route[:-1], name) for name in fault.context.get("missing", ())]
 
 
 def _zone_is_faulty(route: Route, faulty: set[Route]) -> bool:
@@ -164,15 +164,17 @@ def _home(kind: Kind, document: Document, route: Route) -> Route | None:
 
 def _example(kind: Kind, route: Route) -> str:
     """How the missing key at a route could be written."""
-    name = str(route[-1])
-    for key in keys_of(spec_at(ROOTS[kind], route[:-1])):
-        if key.name == name and key.key.examples:
-            example = key.key.examples[0]
-            if isinstance(example, str):
-                return f"add a line such as `{name}: {example}`"
-            if isinstance(example, list) and isinstance(example[0], str):
-                return f"add a line such as `{name}: [{', '.join(example)}]`"
+    name, examples = route[-1], _declared(kind, route).key.examples
+    if examples and isinstance(examples[0], str):
+        return f"add a line such as `{name}: {examples[0]}`"
+    if examples and isinstance(examples[0], list) and isinstance(examples[0][0], str):
+        return f"add a line such as `{name}: [{', '.join(examples[0])}]`"
     return f"add `{name}:` with what belongs below it"
+
+
+def _declared(kind: Kind, route: Route) -> DeclaredKey:
+    """The key at a route."""
+    return next(key for key in keys_of(spec_at(ROOTS[kind], route[:-1])) if key.name == route[-1])
 
 
 def _word(kind: Kind, document: Document, fault: _Fault, meant: Mapping[Route, str | None]) -> Diagnostic:
@@ -192,10 +194,14 @@ def _word(kind: Kind, document: Document, fault: _Fault, meant: Mapping[Route, s
         hint = "write a value, or remove the line"
         if isinstance(route[-1], int):
             hint = "write a value, or remove the dash"
+        elif instead := _declared(kind, route).key.instead_of_null:
+            return _diagnostic(
+                "invalid-value", document.key_place(route), f"{fault.subject} has no value", instead
+            )
         return _diagnostic("missing-key", document.key_place(route), f"{fault.subject} has no value", hint)
     if fault.context.get("missing"):
         place, hint = document.place(route[:-1]), fault.context["hint"]
-        if fault.context["missing"] == "group":  # the video's id would have been its name
+        if fault.context["missing"] == ("group",):  # the video's id would have been its name
             hint = _curly_hint(_value_at(document.data, route[:-1])["video"]) or hint
         return _diagnostic("missing-key", place, fault.context["message"], hint)
     message, hint = _words(fault)

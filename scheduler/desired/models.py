@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema, InitErrorDetails, core_schema
 from scheduler.desired import fields, specs
 from scheduler.desired.fields import CHANNEL_ZONE, context_of, fault
 from scheduler.desired.keys import DeclaredKey, keys_of
+from scheduler.desired.plain import is_nothing
 from scheduler.desired.specs import MemberSpec, Spec
 from scheduler.desired.transports import TRANSPORTS, Transport
 from scheduler.times import available_zones
@@ -58,10 +59,19 @@ def core_schema_of(spec: type[Spec], handler: GetCoreSchemaHandler) -> CoreSchem
             values.pop(name, None)
         return spec(**values)
 
+    may_be_null = frozenset(key.name for key in keys if not key.is_required and not key.key.instead_of_null)
+
+    def without_nulls(data: Any) -> Any:
+        if isinstance(data, dict) and any(map(is_nothing, data.values())):
+            return {k: v for k, v in data.items() if not (is_nothing(v) and k in may_be_null)}
+        return data
+
     mapping = core_schema.typed_dict_schema(
         {key.field: _field(spec, key, handler) for key in keys}, extra_behavior="forbid"
     )
-    schema = core_schema.no_info_after_validator_function(build, mapping)
+    schema = core_schema.no_info_before_validator_function(
+        without_nulls, core_schema.no_info_after_validator_function(build, mapping)
+    )
     if spec is specs.EntrySpec:
         return core_schema.with_info_before_validator_function(_set_context, schema)
     return schema
@@ -120,7 +130,7 @@ def _group_or_video(group: str | None, info: ValidationInfo) -> str | None:
     if HIDDEN in video:  # the reader has reported it: one fault is one error
         return str(video).replace(HIDDEN, "-")
     message = "`group` is missing: the video's id is not a valid name for the entry"
-    raise fault(message, "add a line such as `group: teaser`", code="missing-key", missing="group")
+    raise fault(message, "add a line such as `group: teaser`", code="missing-key", missing=("group",))
 
 
 @rule(specs.EntrySpec, "timezone")
@@ -158,7 +168,7 @@ def _delay_of_a_stagger(delay: int | None, info: ValidationInfo) -> int:
             "`delay` is missing: the time from each channel to the next",
             "add a line such as `delay: 1h`",
             code="missing-key",
-            missing="delay",
+            missing=("delay",),
         )
     return delay or 0
 
@@ -208,7 +218,7 @@ def _dispatch_needs_a_repository(transport: Transport, info: ValidationInfo) -> 
     if TRANSPORTS[transport].names_workflow and info.data.get("repository", "faulty") is None:
         message = f"`repository` is missing: `transport: {transport}` starts a workflow there"
         hint = "add a line such as `repository: acme/tech-daily`"
-        raise fault(message, hint, code="missing-key", missing="repository")
+        raise fault(message, hint, code="missing-key", missing=("repository",))
     return transport
 
 
@@ -219,7 +229,7 @@ def _workflow_to_start(workflow: str | None, info: ValidationInfo) -> str | None
     if workflow is None and traits is not None and traits.names_workflow:
         message = f"`workflow` is missing: `transport: {transport}` starts it by name"
         hint = "add a line such as `workflow: publish.yml`"
-        raise fault(message, hint, code="missing-key", missing="workflow")
+        raise fault(message, hint, code="missing-key", missing=("workflow",))
     if workflow is not None and traits is not None and not traits.names_workflow:
         by_name = next(name for name, other in TRANSPORTS.items() if other.names_workflow)
         message = (
@@ -231,9 +241,14 @@ def _workflow_to_start(workflow: str | None, info: ValidationInfo) -> str | None
 
 @rule(specs.ChannelSpec, "queue")
 def _repository_or_queue(queue: str | None, info: ValidationInfo) -> str | None:
-    if info.data.get("repository") is None:
-        return queue or specs.DEFAULT_QUEUE
-    return None if queue is None else _without_a_repository(queue, info)
+    if info.data.get("repository") is not None:
+        return None if queue is None else _without_a_repository(queue, info)
+    is_faulty = not {"repository", "transport", "command"} <= info.data.keys()
+    if queue is None and not is_faulty and info.data["command"] is None:
+        name, hint = context_of(info).stem, "add a line such as `repository: acme/tech-daily`"
+        message = f"channel {name} has no `repository`, `command` or `queue`: nothing can publish it"
+        raise fault(message, hint, code="missing-key", missing=("repository", "command", "queue"))
+    return queue or specs.DEFAULT_QUEUE
 
 
 @rule(specs.ChannelSpec, "command")

@@ -14,7 +14,7 @@ from scheduler.desired.model_errors import translate
 from scheduler.desired.plain import is_nothing
 from scheduler.desired.yaml_reader import Document
 from scheduler.desired.zone_warnings import zone_warnings
-from scheduler.diagnostics import Diagnostic, error
+from scheduler.diagnostics import Diagnostic, error, warning
 
 S = TypeVar("S", bound=specs.Spec)
 
@@ -34,9 +34,13 @@ def wave(document: Document) -> tuple[specs.WaveSpec | None, list[Diagnostic]]:
 
 def channel(document: Document) -> tuple[specs.ChannelSpec | None, list[Diagnostic]]:
     zone = document.data.get("timezone") if isinstance(document.data, dict) else None
-    return _read(
-        "channel", specs.ChannelSpec, document, models.known_zone(zone) if zone != CHANNEL_ZONE else None
-    )
+    zone = models.known_zone(zone) if zone != CHANNEL_ZONE else None
+    found, problems = _read("channel", specs.ChannelSpec, document, zone)
+    if found is not None and found.lineup and not found.slots:
+        message = "`lineup` has no effect: the channel has no `slots`, so nothing takes its videos"
+        hint = "add a line such as `slots: [Mon 18:00]`, or give each video a time of its own in `schedules`"
+        problems.append(warning("unused-lineup", document.key_place(("lineup",)), message, hint))
+    return found, problems
 
 
 def settings(document: Document) -> tuple[specs.SettingsSpec | None, list[Diagnostic]]:

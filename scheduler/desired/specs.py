@@ -95,11 +95,13 @@ def _paused(more: str = "") -> Key:
         True,
         {"reason": "waiting for legal", "until": "2030-03-02T09:00:00Z"},
         shown=False,
+        instead_of_null="write `paused: true` or `paused: false`",
     )
 
 
 def _cancelled(more: str = "") -> Key:
-    return Key(f"`true` cancels what has not been sent.{more}", True)
+    instead = "write `cancelled: true` or `cancelled: false`"
+    return Key(f"`true` cancels what has not been sent.{more}", True, instead_of_null=instead)
 
 
 _METADATA = Key(
@@ -292,6 +294,7 @@ class EntrySpec(Spec, frozen=True, kw_only=True):
             "The channels, in the order in which a stagger takes them: ids, or mappings with an `id`; "
             "or `{tags: [...]}` for all active channels with these tags.",
             ["alpha", "beta"],
+            instead_of_null="write the channels, such as `channels: [alpha, beta]`",
         ),
     ]
     members: Annotated[
@@ -346,6 +349,7 @@ class WaveSpec(Spec, frozen=True, kw_only=True):
                     "channels": ["alpha"],
                 }
             ],
+            instead_of_null="write an entry below it, or `schedules: []` to publish nothing",
         ),
     ]
 
@@ -363,7 +367,11 @@ class LineupEntry(Spec, frozen=True, kw_only=True):
     timezone: ClassVar[_Zone]
     not_before: Annotated[
         fields.Time | None,
-        Key("Before this time the entry is skipped, and keeps its place.", "2030-03-01T00:00:00Z"),
+        Key(
+            "Before this time the entry is skipped, and keeps its place.",
+            "2030-03-01T00:00:00Z",
+            instead_of_null="write a time, such as `not_before: 2030-03-01T00:00:00Z`, or remove the line",
+        ),
     ] = None
     repeat: Annotated[fields.Flag, _REPEAT] = False
 
@@ -412,7 +420,8 @@ class OneOff(Spec, frozen=True, kw_only=True):
 class ChannelSpec(Spec, frozen=True, kw_only=True):
     """A place where videos are published.
 
-    A file below `channels/`. Either `repository` or `queue` is set. `lead` is in seconds; `event_type` is
+    A file below `channels/`. Either `repository` or `queue` is set, and one of `repository`, `queue` and
+    `command` is written. `lead` is in seconds; `event_type` is
     None where the settings' one applies; `token` is the NAME of an environment variable. A field that an
     `Intent` (`scheduler.state.record`) has as well is copied into it when a request is about to leave.
     """
@@ -519,11 +528,17 @@ class ChannelSpec(Spec, frozen=True, kw_only=True):
             ["Mon,Wed,Fri 18:00"],
             ["Mon *-*-1..7 09:30"],
             shown=[],
+            instead_of_null="write `slots: []` for none, or an item such as `- Mon,Wed,Fri 18:00` below it",
         ),
     ] = ()
     lineup: Annotated[
         tuple[_LineupItem, ...],
-        Key("The videos that fill the open slots, in this order.", ["intro-to-git"], shown=[]),
+        Key(
+            "The videos that fill the open slots, in this order.",
+            ["intro-to-git"],
+            shown=[],
+            instead_of_null="write `lineup: []` for none, or an item such as `- intro-to-git` below it",
+        ),
     ] = ()
     schedules: Annotated[
         tuple[OneOff, ...],
@@ -531,8 +546,13 @@ class ChannelSpec(Spec, frozen=True, kw_only=True):
             "Single publications at times of their own.",
             [{"video": "anniversary", "at": "2030-03-05T09:00:00Z"}],
             shown=[],
+            instead_of_null="write `schedules: []` for none, or an item below it",
         ),
     ] = ()
+    command: Annotated[
+        fields.Command | None,
+        Key("Without a `repository`: what a worker runs for each job.", "./publish.sh", decides_sending=True),
+    ] = None
     queue: Annotated[
         fields.Id | None,
         Key(
@@ -541,10 +561,6 @@ class ChannelSpec(Spec, frozen=True, kw_only=True):
             derived=True,
             decides_sending=True,
         ),
-    ] = None
-    command: Annotated[
-        fields.Command | None,
-        Key("Without a `repository`: what a worker runs for each job.", "./publish.sh", decides_sending=True),
     ] = None
 
 
@@ -596,7 +612,11 @@ class Freeze(Spec, frozen=True, kw_only=True):
     until: Annotated[fields.Time, Key("When it is over; this instant is outside.", "2030-12-27T00:00:00Z")]
     channels: Annotated[
         Annotated[tuple[fields.ChannelId, ...], MinLen(1)] | None,
-        Key("The channels it applies to. Without it: all.", ["alpha"]),
+        Key(
+            "The channels it applies to. Without it: all.",
+            ["alpha"],
+            instead_of_null="write the channels, such as `channels: [alpha]`, or remove the line for all",
+        ),
     ] = None
 
 
@@ -635,7 +655,10 @@ class SettingsSpec(Spec, frozen=True, kw_only=True):
         tuple[fields.Allowed, ...],
         _Few,
         Key(
-            "The repositories that channels may point at, as patterns. `[]` allows all.", ["acme/*"], shown=[]
+            "The repositories that channels may point at, as patterns. `[]` allows all.",
+            ["acme/*"],
+            shown=[],
+            instead_of_null="write a pattern, such as `allow: [acme/*]`, or `allow: []` to allow all",
         ),
     ] = ()
     brake: Annotated[
@@ -652,7 +675,7 @@ class SettingsSpec(Spec, frozen=True, kw_only=True):
         ),
     ] = "state.json"
     lineage: Annotated[
-        fields.Lineage,
+        fields.Id | None,
         Key(
             "The lineage of the state, as `scheduler state init` prints it: any other state is refused.",
             "3f2b8c1e-6a51-4c7e-9f0d-2b1a5e8d7c43",
@@ -672,6 +695,7 @@ class SettingsSpec(Spec, frozen=True, kw_only=True):
             "Periods in which nothing is sent.",
             [{"reason": "Holidays", "from": "2030-12-24T00:00:00Z", "until": "2030-12-27T00:00:00Z"}],
             shown=[],
+            instead_of_null="write `freezes: []` for none, or an item below it",
         ),
     ] = ()
     notify: Annotated[

@@ -127,6 +127,40 @@ schedules:
             fix=("T18:00:00.000Z", "T18:00"),
         ),
     ),
+    Rule(
+        code="unused-lineup",
+        title="A lineup has slots to fill",
+        severity=Severity.WARNING,
+        meaning="""\
+The videos of a channel's `lineup` are published at its `slots`. A channel without slots publishes none of
+them.""",
+        remedy="Add `slots`, or write each video with a time of its own in `schedules`.",
+        bad=Example(
+            files="""\
+-- channels/alpha.yaml --
+repository: acme/alpha
+lineup: [intro]
+"""
+        ),
+        good=Example(
+            files="""\
+-- channels/alpha.yaml --
+repository: acme/alpha
+slots: [Mon 18:00]
+lineup: [intro]
+"""
+        ),
+    ),
+    Rule(
+        code="ignored-file",
+        title="Files have names that are read",
+        severity=Severity.WARNING,
+        meaning="""\
+Waves are read from `waves/*.yaml` and `waves/*.yml` and the folders below, channels from `channels/`. A
+file such as `spring.YAML`, `spring.yaml.txt` or `spring.json` is ignored there, and so is a folder `wave/`
+or `Waves/`.""",
+        remedy="Rename the file or folder as the hint says, or move it to where nothing is read.",
+    ),
 )
 """What `scheduler.desired` reports while it reads the files, besides `invalid-value` and `duplicate-id`."""
 

@@ -220,7 +220,7 @@ def test_github_actions_gets_a_repository_dispatch_with_both_ids(desk: Desk) -> 
 
 
 def test_a_channel_without_a_repository_gets_a_job_on_the_queue(desk: Desk) -> None:
-    desk.mini.write({"channels/lobby.yaml": "name: The screen in the lobby\n"})
+    desk.mini.write({"channels/lobby.yaml": "queue: screens\n"})
     desk.service().create_independent_schedule("lobby", utcnow() + timedelta(hours=1), "video-uuid")
     results = desk.service(timedelta(minutes=61)).execute_pending_schedules()
     assert [result["status"] for result in results] == ["completed"]

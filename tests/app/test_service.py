@@ -390,7 +390,7 @@ def test_a_range_begins_with_its_start_and_ends_before_its_end(spring: Schedulin
 def test_queries_show_what_the_next_run_would_record_but_no_open_slots(
     live: Miniature, spring: SchedulingService
 ) -> None:
-    live.write({"channels/daily.yaml": "slots: [18:00]\nlineup: [one]\n"})
+    live.write({"channels/daily.yaml": "queue: q\nslots: [18:00]\nlineup: [one]\n"})
     assert [(one.video_id, one.recorded) for one in spring.get_schedules_by_channel("daily")] == [
         ("one", False)
     ]

@@ -143,7 +143,9 @@ def test_a_tick_with_nothing_to_do_asks_nobody(spring: Miniature, github: GitHub
 def test_where_all_channels_are_queues_nobody_is_asked(mini: Miniature, github: GitHub) -> None:
     at = instant_text(true_now() - 5)
     mini.environ["GITHUB_API_URL"] = github.url
-    mini.write({"channels/lobby.yaml": f"schedules: [{json.dumps({'video': 'teaser', 'at': at})}]\n"})
+    mini.write(
+        {"channels/lobby.yaml": f"queue: q\nschedules: [{json.dumps({'video': 'teaser', 'at': at})}]\n"}
+    )
     mini.run("state", "init", now="2026-01-01T00:00:00Z")
     assert mini.run("run").code == 0
     assert (mini.statuses, github.requests) == ({f"lobby/{at}": "completed"}, [])

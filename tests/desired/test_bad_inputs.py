@@ -447,7 +447,7 @@ HOSTILE = [
     ),
     Row(
         "20,000 slots",
-        {C: "slots:\n" + "".join(f"- '*:{n % 60}'\n" for n in range(20_000))},
+        {C: "slots:\n" + "".join(f"- '*:{n % 60}'\n" for n in range(20_000)) + "queue: q\n"},
         ("channels/c.yaml:2:1 [invalid-value]",),
     ),
     Row(

@@ -47,7 +47,7 @@ def test_a_wrong_address_of_the_api_stops_the_run_before_anything_is_recorded(
 def test_a_queue_that_cannot_be_opened_keeps_back_its_own_channel_alone(
     due: Miniature, github: GitHub
 ) -> None:
-    due.write({"channels/beta.yaml": "name: A screen\n"})
+    due.write({"channels/beta.yaml": "command: 'true'\n"})
     due.write({"scheduler.yaml": "queue: sqlite:///queue.db?mode=ro\n"})
     broken = due.json("run", now=DUE)
     assert broken.results["spring/teaser/alpha"] == "completed"
@@ -63,7 +63,7 @@ def test_a_queue_that_cannot_be_opened_keeps_back_its_own_channel_alone(
     "file", ["waves", "state.json", "/dev/null", "missing/queue.db", "q" * 300, "q" * 300 + "/queue.db"]
 )
 def test_a_file_that_can_be_no_queue_leaves_no_possible_publication(due: Miniature, file: str) -> None:
-    due.write({"channels/beta.yaml": "name: A screen\n", "scheduler.yaml": f"queue: sqlite:///{file}\n"})
+    due.write({"channels/beta.yaml": "command: 'true'\n", "scheduler.yaml": f"queue: sqlite:///{file}\n"})
     broken = due.run("run", now=DUE)
     assert broken.code == 1
     assert "Traceback" not in broken.err

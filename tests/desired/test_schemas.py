@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from declaring import with_a_queue
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -151,13 +152,21 @@ GOOD = [
         "channels: {tags: [de, 4]}, members: [{id: x, at: 2026-03-01T19:00}], "
         "metadata: {a: [1, ~, {b: no}]}}]",
     ),
-    ("channel", "{}"),
+    ("channel", "{queue: q, name: ~, token: null, workflow: , tags: ~, confirm: ~, active: ~}"),
+    ("channel", "{repository: a/b, queue: ~, command: null, workflow: ~}"),
     ("channel", "name: true\nrepository: https://github.com/a/b.git\nevent_type: 1\nslots: [daily]"),
     ("channel", "repository: a/b\ntransport: workflow_dispatch\nworkflow: p.yml\nactive: FALSE"),
     ("channel", "queue: 1\ncommand: |\n  a\n  b\nlineup: [1, {video: 2, not_before: 2026-03-01T18:00Z}]"),
-    ("channel", "timezone: UTC\nschedules: [{at: 2026-03-01T18:00}]\nlead: 0s"),
-    ("channel", "timezone: UTC\nlineup: [{video: v, not_before: 2026-03-01T18:00}]"),
+    ("channel", "command: x\ntimezone: UTC\nschedules: [{at: 2026-03-01T18:00, video: ~}]\nlead: 0s"),
+    ("channel", "queue: q\ntimezone: UTC\nlineup: [{video: v, not_before: 2026-03-01T18:00}]"),
+    (
+        "wave",
+        f"title: ~\non_failure: ~\nschedules: [{{type: simultaneous, video: v, {NOW}, channels: [x], "
+        "delay: ~, after_success: ~, group: ~, timezone: ~, members: ~, metadata: ~, renamed_from: ~}]",
+    ),
+    ("wave", f"schedules: [{{type: simultaneous, video: v, {NOW}, channels: [{{id: x, at: ~, shift: ~}}]}}]"),
     ("scheduler", "{}"),
+    ("scheduler", "brake: ~\nretry: ~\nconflicts: ~\nnotify: ~\npace: ~\nstate: ~\nqueue: ~\nlineage: ~"),
     ("scheduler", "lineage: null\nallow: [acme/*, '*/x']\npace: 1/s\nnotify: [SLACK]\nstate: branch:x"),
     ("scheduler", "freezes: [{from: 2026-03-01T18:00, until: 2026-03-02T18:00, timezone: UTC}]"),
 ]
@@ -191,10 +200,11 @@ BEYOND_A_SCHEMA = {
 """Faults that need a calendar, a second look at the file, or the text as it was typed."""
 BAD = {
     **{name: ("wave", f"schedules: [{{{body}}}]") for name, (body, _) in BAD_ENTRIES.items()},
-    **{name: ("channel", text) for name, (text, _) in BAD_CHANNELS.items()},
+    **{name: ("channel", with_a_queue(text)) for name, (text, _) in BAD_CHANNELS.items()},
     **{name: ("scheduler", text) for name, (text, _) in BAD_SETTINGS.items()},
-    "a time without a zone in a channel": ("channel", "schedules: [{at: 2026-03-01T18:00}]"),
-    "nothing after a key": ("wave", "title:\nschedules: []"),
+    "a time without a zone in a channel": ("channel", "queue: q\nschedules: [{at: 2026-03-01T18:00}]"),
+    "nothing that publishes": ("channel", "name: x"),
+    "nothing after a pause": ("wave", "paused:\nschedules: []"),
     "yes": ("wave", "paused: yes\nschedules: []"),
     "a quoted truth": ("wave", "cancelled: 'true'\nschedules: []"),
     "a key that is not there": ("wave", "schedule: []"),

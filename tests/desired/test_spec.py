@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from declaring import with_a_queue
 
 from scheduler import desired
-from scheduler.desired import MemberSpec, PauseSpec, TagSelector, yaml_reader
+from scheduler.desired import MemberSpec, PauseSpec, TagSelector, specs, yaml_reader
+from scheduler.desired.keys import Kind, keys_of
 from scheduler.desired.specs import Spec
 from scheduler.diagnostics import Diagnostic
 from scheduler.planning.catalogue import CATALOGUE
@@ -23,7 +25,8 @@ ENTRY = "type: simultaneous, video: teaser, at: 2026-03-01T18:00:00Z, channels: 
 
 def read(kind: str, text: str) -> tuple[Any, list[Diagnostic]]:
     file = "scheduler.yaml" if kind == "scheduler" else f"{kind}s/spring.yaml"
-    document = yaml_reader.read(file, dedent(text).lstrip("\n").encode())
+    text = dedent(text).lstrip("\n")
+    document = yaml_reader.read(file, (with_a_queue(text) if kind == "channel" else text).encode())
     reader: Any = {
         "wave": desired.read_wave,
         "channel": desired.read_channel,
@@ -343,7 +346,7 @@ def test_what_no_login_can_be_is_not_an_owner(owner: str) -> None:
 
 
 def test_a_channel_without_a_repository_has_a_queue() -> None:
-    assert fine("channel", "name: x").queue == "publications"
+    assert fine("channel", "command: ./publish.sh").queue == "publications"
     assert fine("channel", "queue: studio\ncommand: |\n  one\n  two\n").command == "one\ntwo\n"
 
 
@@ -471,11 +474,107 @@ def test_a_hidden_character_is_told_once() -> None:
     assert one_fault("channel", 'lead: "1h\\x07"\n').code == "invalid-value"
 
 
-@pytest.mark.parametrize("key", ["title", "catch_up", "paused", "cancelled", "renamed_from", "on_failure"])
-@pytest.mark.parametrize("nothing", ["", "~", "null"])
-def test_a_key_with_nothing_after_it_is_told_and_not_ignored(key: str, nothing: str) -> None:
-    problem = one_fault("wave", f"{key}: {nothing}\nschedules: []\n")
-    assert (problem.code, problem.message) == ("missing-key", f"`{key}` has no value")
+# --- null -------------------------------------------------------------------------------------------
+
+NULLS = ["", "~", "null", "Null", "NULL"]
+"""How people and programs write nothing after a colon."""
+NOT_NULL: list[tuple[Kind, str, str, str]] = [
+    ("wave", "paused", "paused: NULL\nschedules: []", "paused: true"),
+    ("wave", "cancelled", "cancelled: NULL\nschedules: []", "cancelled: true"),
+    ("wave", "schedules", "schedules: NULL", "schedules: []"),
+    ("wave", "channels", "schedules: [{type: simultaneous, video: v, AT, channels: NULL }]", "[alpha, beta]"),
+    ("channel", "slots", "slots: NULL", "slots: []"),
+    ("channel", "lineup", "lineup: NULL", "lineup: []"),
+    ("channel", "schedules", "schedules: NULL", "schedules: []"),
+    ("channel", "not_before", "slots: [daily]\nlineup: [{video: v, not_before: NULL }]", "2030-03-01T00:"),
+    ("scheduler", "freezes", "freezes: NULL", "freezes: []"),
+    ("scheduler", "channels",
+     "freezes: [{from: 2026-03-01T18:00Z, until: 2026-03-02T18:00Z, channels: NULL }]",
+     "remove the line for all"),
+    ("scheduler", "allow", "allow: NULL", "allow: [acme/*]"),
+]  # fmt: skip
+"""What may have been emptied, or left for later: `null` would decide it silently. With a part of the hint."""
+
+
+@pytest.mark.parametrize("nothing", NULLS)
+@pytest.mark.parametrize(("kind", "key", "text", "hint"), NOT_NULL)
+def test_null_does_not_empty_a_list_or_decide_a_pause(
+    kind: Kind, key: str, text: str, hint: str, nothing: str
+) -> None:
+    problem = one_fault(kind, text.replace("NULL", nothing).replace("AT", NOW))
+    assert (problem.code, problem.message) == ("invalid-value", f"`{key}` has no value")
+    assert hint in (problem.hint or "")
+
+
+HOMES: dict[type[Spec], tuple[Kind, str]] = {
+    specs.WaveSpec: ("wave", "{}\nschedules: []"),
+    specs.EntrySpec: (
+        "wave",
+        f"schedules:\n  - type: staggered\n    after_success: true\n    video: v\n    {NOW}\n"
+        "    channels: [a]\n    {}",
+    ),
+    specs.MemberSpec: (
+        "wave",
+        f"schedules:\n  - type: simultaneous\n    video: v\n    {NOW}\n    channels:\n      - id: a\n"
+        "        {}",
+    ),
+    specs.PauseSpec: ("wave", "paused:\n  reason: r\n  {}\nschedules: []"),
+    specs.ChannelSpec: ("channel", "queue: q\n{}"),
+    specs.LineupEntry: ("channel", "queue: q\nslots: [daily]\nlineup:\n  - video: v\n    {}"),
+    specs.OneOff: ("channel", f"queue: q\nschedules:\n  - {NOW}\n    {{}}"),
+    specs.SettingsSpec: ("scheduler", "pace: 1/s\n{}"),
+    specs.ConflictsSpec: ("scheduler", "conflicts:\n  min_gap: 1m\n  {}"),
+    specs.RetrySpec: ("scheduler", "retry:\n  attempts: 3\n  {}"),
+    specs.BrakeSpec: ("scheduler", "brake:\n  at_least: 10\n  {}"),
+    specs.Freeze: (
+        "scheduler",
+        "freezes:\n  - from: 2026-03-01T18:00Z\n    until: 2026-03-02T18:00Z\n    {}",
+    ),
+}
+"""Each mapping of a file, in one that is right without the line `{}`."""
+OPTIONAL = [
+    pytest.param(spec, key.name, id=f"{spec.__name__}.{key.name}")
+    for spec, (_, text) in HOMES.items()
+    for key in keys_of(spec)
+    if not (key.is_required or key.key.instead_of_null or f"{key.name}:" in text)
+]
+
+
+@pytest.mark.parametrize("nothing", NULLS)
+@pytest.mark.parametrize(("spec", "key"), OPTIONAL)
+def test_a_key_that_may_be_absent_is_absent_where_it_is_null(
+    spec: type[Spec], key: str, nothing: str
+) -> None:
+    kind, text = HOMES[spec]
+    assert fine(kind, text.replace("{}", f"{key}: {nothing}")) == fine(kind, text.replace("{}", ""))
+
+
+def test_a_required_key_that_is_null_is_missing() -> None:
+    problem = entry_fault("type: simultaneous, video: ~, at: 2026-03-01T18:00Z, channels: [a]")
+    assert (problem.code, problem.message) == ("missing-key", "`video` has no value")
+
+
+def test_null_in_quotes_is_a_text() -> None:
+    assert fine("wave", "title: 'null'\nschedules: []").title == "null"
+    assert fine("wave", f"schedules: [{{{ENTRY}, metadata: {{a: ~}}}}]").schedules[0].metadata == {"a": "~"}
+
+
+# --- nothing publishes it ---------------------------------------------------------------------------
+
+
+def test_a_channel_that_nothing_can_publish_is_an_error() -> None:
+    _, (problem,) = desired.read_channel(yaml_reader.read("channels/tv.yaml", b"name: Tech TV\ntoken: T\n"))
+    assert (problem.code, str(problem.location)) == ("missing-key", "channels/tv.yaml:1:1")
+    assert problem.message == "channel tv has no `repository`, `command` or `queue`: nothing can publish it"
+    assert problem.hint == "add a line such as `repository: acme/tech-daily`"
+
+
+@pytest.mark.parametrize(
+    "line", ["repositry: a/b", "repository: a", "comand: x", "queue: a b", "command: [x]"]
+)
+def test_where_that_line_is_there_with_a_fault_there_is_no_second_one(line: str) -> None:
+    _, problems = desired.read_channel(yaml_reader.read("channels/tv.yaml", line.encode()))
+    assert [str(problem.location)[:18] for problem in problems] == ["channels/tv.yaml:1"]
 
 
 def test_an_item_with_nothing_after_its_dash_is_told() -> None:
@@ -787,7 +886,7 @@ def test_a_list_that_is_gone_through_again_and_again_is_not_too_long(key: str) -
     kind, reader = (
         ("channels", desired.read_channel) if key == "slots" else ("scheduler", desired.read_settings)
     )
-    text = f"{key}:\n" + "- nonsense!\n" * 1_001
+    text = f"{key}:\n" + "- nonsense!\n" * 1_001 + ("command: x\n" if key == "slots" else "")
     _, problems = reader(yaml_reader.read(f"{kind}.yaml", text.encode()))
     assert [problem.message for problem in problems] == [f"`{key}` has 1,001 items; at most 1,000 are read"]
 

@@ -667,3 +667,61 @@ def test_the_instants_of_this_file_are_what_they_look_like() -> None:
         "2026-03-05T08:00:00Z",
         "2026-03-12T09:00:00Z",
     ]
+
+
+# --- null counts as absent ------------------------------------------------------------------------
+
+NULLS = """\
+title:
+schedules:
+  - type: simultaneous
+    video: v
+    at: 2026-03-01T18:00:00Z
+    timezone: null
+    channels:
+      - id: alpha
+        at: ~
+        shift:
+      - id: beta
+    members: null
+"""
+V_ALPHA, V_BETA = (MemberPlace("v", name, ("alpha", "beta")) for name in ("alpha", "beta"))
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        (NULLS, {"~": "2026-03-01T19:00:00Z"}),
+        (
+            NULLS.replace("  - id: beta\n    members: null", "  - id: beta\n    members:"),
+            {"~": "2026-03-01T19:00:00Z"},
+        ),
+    ],
+)
+def test_a_time_that_is_null_is_replaced_where_it_is(text: str, changed: dict[str, str]) -> None:
+    ((old, new),) = changed.items()
+    assert edits.move(text, V_ALPHA, new) == text.replace(old, new)
+    assert edits.shift(text, V_ALPHA, 3_600) == text.replace(old, new)
+
+
+def test_a_list_that_is_null_becomes_one() -> None:
+    text = NULLS.replace(
+        "    channels:\n      - id: alpha\n        at: ~\n        shift:\n      - id: beta\n", ""
+    )
+    text = text.replace("    members", "    channels: { tags: [t] }\n    members")
+    assert edits.cancel(text, V_BETA) == text.replace("null\n", "null\n", 1).replace(
+        "members: null", "members: [{ id: beta, cancelled: true }]"
+    )
+
+
+def test_a_video_that_is_null_is_assigned_in_its_line() -> None:
+    channel = "queue: q\nschedules:\n  - at: 2026-03-02T17:00:00Z\n    video: null   # later\n"
+    place = SinglePlace(read_time("2026-03-02T17:00:00Z"))
+    assert edits.assign(channel, place, "intro") == channel.replace("null", "intro")
+
+
+def test_a_pause_that_has_no_end_yet_gets_one_in_its_line() -> None:
+    wave = "paused:\n  reason: legal\n  until: null\nschedules: []\n"
+    assert edits.pause(wave, WavePlace(), until="2026-03-02T17:00:00Z") == wave.replace(
+        "null", "2026-03-02T17:00:00Z"
+    )

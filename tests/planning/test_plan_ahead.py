@@ -94,7 +94,7 @@ def confirmed(reconciled: Reconciled, now: Instant, chance: random.Random) -> di
 
 def test_what_lies_far_ahead_is_not_looked_at() -> None:
     sources = [
-        Source(kind="channel", file="channels/alpha.yaml", content=b"lead: 1h\n"),
+        Source(kind="channel", file="channels/alpha.yaml", content=b"queue: q\nlead: 1h\n"),
         Source(
             kind="wave",
             file="waves/a.yaml",
@@ -112,7 +112,7 @@ def test_what_a_rule_holds_back_is_not_passed_over() -> None:
         entries = [entry(f"v{hour}", instant_text(NOW + hour * HOUR), "alpha", group=f"g{i}")
                    for i, hour in enumerate(hours)]  # fmt: skip
         return [
-            Source(kind="channel", file="channels/alpha.yaml", content=b"name: Alpha\n"),
+            Source(kind="channel", file="channels/alpha.yaml", content=b"queue: q\nname: Alpha\n"),
             Source(kind="wave", file="waves/a.yaml", content=wave(*entries).encode()),
         ]
 

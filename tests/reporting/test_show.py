@@ -238,7 +238,9 @@ def test_what_was_cancelled_says_by_what(desk: Miniature) -> None:
 
 
 def test_an_open_slot_and_one_without_a_video_say_how_to_fill_them(desk: Miniature) -> None:
-    desk.write({"channels/daily.yaml": "slots: [18:00]\nschedules:\n  - { at: 2026-02-26T09:00:00Z }\n"})
+    desk.write(
+        {"channels/daily.yaml": "queue: q\nslots: [18:00]\nschedules:\n  - { at: 2026-02-26T09:00:00Z }\n"}
+    )
     assert "It is an open slot" in why(desk, "daily/2026-02-25T18:00:00Z")
     assert "At 2026-02-26T09:00:00Z it fails (no_video)." in why(desk, "daily/2026-02-26T09:00:00Z")
 
@@ -284,7 +286,7 @@ def test_a_wave_that_has_begun_shows_how_far_it_has_come(desk: Miniature, github
 
 
 def test_open_slots_are_counted(desk: Miniature) -> None:
-    desk.write({"channels/daily.yaml": "slots: [18:00]\nlineup: [one]\n"})
+    desk.write({"channels/daily.yaml": "queue: q\nslots: [18:00]\nlineup: [one]\n"})
     listed = desk.run("list", "--channel", "daily", "--to", "2026-02-28", now=NOW).out
     assert listed.splitlines()[-1] == "3 publications, including 2 open slots"
 
@@ -423,7 +425,7 @@ def test_a_pause_of_the_operator_is_told_where_it_is_not_set_until_a_run_lifts_i
 
 
 def test_bash_itself_completes_ids_with_colons(desk: Miniature) -> None:
-    desk.write({"channels/daily.yaml": f"slots: [18:00]\nschedules: [{{ video: x, at: {DUE} }}]\n"})
+    desk.write({"channels/daily.yaml": f"queue: q\nslots: [18:00]\nschedules: [{{ video: x, at: {DUE} }}]\n"})
     program = desk.root / "bin" / "scheduler"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m scheduler "$@"\n')

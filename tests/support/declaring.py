@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def entry(video: str, at: str, *channels: str, kind: str = "simultaneous", **keys: str) -> str:
     """One entry of a wave; `keys` are further lines of it, such as `delay="1h"`."""
@@ -23,3 +25,10 @@ def one(video: str, at: str, *channels: str, **keys: str) -> str:
 def stagger(video: str, at: str, delay: str, *channels: str, **keys: str) -> str:
     """A wave of one staggered entry; its channels may be mappings."""
     return wave(entry(video, at, *channels, kind="staggered", delay=delay, **keys))
+
+
+def with_a_queue(text: str) -> str:
+    """A channel's file, with a queue in its last line where it names nothing that publishes."""
+    if not re.search(r"^\w+:", text, re.M) or re.search(r"^(repos\w*|queue|command):", text, re.M):
+        return text
+    return text.rstrip("\n") + "\nqueue: q\n"

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from scheduler.desired import yaml_reader
+from scheduler.desired.plain import NOTHING
 
 BREAK = re.compile(r"\r\n|\n|\r")
 _LAST_BREAK = re.compile(r"(\r\n|\n|\r)\Z")
@@ -48,6 +49,10 @@ class Node(msgspec.Struct):
     def is_empty(self) -> bool:
         """Whether nothing is written where a value could be."""
         return self.kind == "scalar" and self.start == self.end
+
+    @property
+    def is_null(self) -> bool:
+        return self.kind == "scalar" and not self.style and self.text in NOTHING
 
 
 def outline(text: str) -> Node | None:

@@ -60,7 +60,12 @@ class Draft:
     # --- reading ---
 
     def node(self, loc: Loc) -> Node | None:
-        """The value at a route, if it is there."""
+        """The value at a route, if it is there: a key that is null counts as absent."""
+        node = self._written(loc)
+        is_value = bool(loc) and isinstance(loc[-1], str)
+        return None if node is not None and is_value and node.is_null else node
+
+    def _written(self, loc: Loc) -> Node | None:
         node = self.root
         for step in loc:
             if node is None:
@@ -141,7 +146,7 @@ class Draft:
         return node
 
     def _there(self, loc: Loc) -> Node:
-        node = self.node(loc)
+        node = self._written(loc)
         if node is None:
             raise ScheduleError(f"{self.file} has no {_route(loc)}")
         return node
@@ -213,6 +218,9 @@ class Draft:
             self._begin(key, value)
             return
         node = self._mapping(mapping)
+        if node.index(key) is not None:  # it is null
+            self.set((*mapping, key), value)
+            return
         self._added.setdefault(mapping, []).append((key, meant(value)))
         if node.flow:
             self._insert_flow(node, key, value, apart)
@@ -252,6 +260,9 @@ class Draft:
         """Add a key with a block sequence at the end of a mapping."""
         if self.root is not None and self._mapping(mapping).flow:
             self.insert(mapping, key, items)
+            return
+        if self._written((*mapping, key)) is not None:  # it is null
+            self.append((*mapping, key), items[0], block=block)
             return
         column = column_of(self.text, self._mapping(mapping).pairs[0][0].start) if self.root else 0
         lines = [self.style.item(item, column + self.style.step, block=block) for item in items]
