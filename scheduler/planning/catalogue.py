@@ -140,15 +140,8 @@ them.""",
 -- channels/alpha.yaml --
 repository: acme/alpha
 lineup: [intro]
-"""
-        ),
-        good=Example(
-            files="""\
--- channels/alpha.yaml --
-repository: acme/alpha
-slots: [Mon 18:00]
-lineup: [intro]
-"""
+""",
+            fix=("lineup", "slots: [Mon 18:00]\nlineup"),
         ),
     ),
     Rule(
