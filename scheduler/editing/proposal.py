@@ -111,7 +111,10 @@ def propose(
     """
     before = view.text(file)
     edited = view if before == after else view.edited(kind, file, after)
-    errors = [fault for fault in _new_faults(view, edited) if fault.is_error]
+    faults = _new_faults(view, edited)
+    if verb == "pause":  # `outlasted` reports it; to pause something for so long may be intended
+        faults = [fault for fault in faults if fault.code != "missed-by-pause"]
+    errors = [fault for fault in faults if fault.is_error]
     if errors:
         raise Refused(f"the change would break a rule; {file} was not written", errors, {file: after})
     effects = list(_effects(view, edited))
@@ -125,7 +128,7 @@ def propose(
         after=after,
         touched=touched,
         also=[effect for effect in effects if effect.schedule_id not in meant],
-        warnings=_new_faults(view, edited),
+        warnings=faults,
         remaining=_remaining(edited, meant) if verb == "resume" else (),
         due=sorted(_sends(edited) - _sends(view)),
         outlasted=[effect.schedule_id for effect in touched if _is_outlasted(edited, effect.after)],

@@ -400,8 +400,21 @@ def test_a_freeze_of_the_proposal_names_what_waits_for_its_end(home: Miniature) 
     told = propose(home.write({"scheduler.yaml": FREEZE}))
     assert remarks(told) == [
         "- **Freeze** Holidays on alpha: 2026-03-25 00:00 UTC (01:00 Europe/Berlin) to 2026-03-26 00:00 UTC "
-        "(01:00 Europe/Berlin). Until it ends, 1 publication waits: w/one/alpha."
+        "(01:00 Europe/Berlin). **1 publication will be missed** (`catch_up` is shorter): w/one/alpha."
     ]
+    told = propose(home.write({"scheduler.yaml": FREEZE + "catch_up: 8h\n"}))
+    assert remarks(told)[0].endswith(
+        "(01:00 Europe/Berlin). Until it ends, 1 publication waits: w/one/alpha."
+    )
+
+
+def test_what_a_freeze_would_miss_comes_first_in_the_comment(home: Miniature) -> None:
+    base(home.write(wave(one("2026-03-25T18:00"), one("2026-03-27T18:00", group="two"))))
+    home.run("run", now=NOW)
+    home.write({"scheduler.yaml": FREEZE, "waves/other.yaml": SPRING})
+    parts = propose(home).out.split("\n\n")
+    (place,) = (i for i, part in enumerate(parts) if "will be missed" in part and "missed-by-pause" in part)
+    assert place == 4, "after the marker, the title, the headline, and its own summary"
 
 
 def test_a_freeze_between_is_told_even_where_nothing_waits_and_one_outside_is_not(home: Miniature) -> None:
@@ -423,7 +436,7 @@ def test_what_is_published_in_a_freeze_waits_though_its_dispatch_was_due_before(
     home.channels("alpha", timezone="Europe/Berlin", lead="6h")
     base(home.write(wave(one("2026-03-25T03:00"))))
     home.run("run", now=NOW)
-    told = propose(home.write({"scheduler.yaml": FREEZE}))
+    told = propose(home.write({"scheduler.yaml": FREEZE + "catch_up: 23h\n"}))
     assert remarks(told)[0].endswith("Until it ends, 1 publication waits: w/one/alpha.")
 
 

@@ -10,6 +10,7 @@ from scheduler.diagnostics import Diagnostic, Related, error, warning
 from scheduler.planning.causes import by_cause, ids, listed, others_too, time_place, time_text
 from scheduler.planning.expand import Schedule
 from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
+from scheduler.planning.rules.missed_by_pause import is_too_late
 from scheduler.times import instant_text
 from scheduler.wording import quoted
 
@@ -23,7 +24,12 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
             record = inquiry.records.get(schedule.id)
             if inquiry.is_new_or_moved(schedule, record):
                 refused.append(schedule)
-            elif record is not None and record.is_unsent_live and inquiry.now < freeze.until:
+            elif (
+                record is not None
+                and record.is_unsent_live
+                and inquiry.now < freeze.until
+                and not is_too_late(inquiry, schedule, freeze.until)  # else `missed-by-pause`
+            ):
                 waiting.append(schedule)
         for group in by_cause(inquiry.declared, refused):
             describe = partial(_refused, inquiry, freeze, index, group)
@@ -69,7 +75,8 @@ RULE = Rule(
     meaning="""\
 Nothing is sent while a freeze of `scheduler.yaml` lasts. A new publication inside one is refused, so
 that nobody is surprised when it does not appear. One that was there before the freeze waits until its
-end, which is a warning; the video of a slot goes to the next slot.""",
+end, which is a warning (`missed-by-pause` where that is too late for it); the video of a slot goes to the
+next slot.""",
     remedy="Choose a time outside the freeze, or change the freeze.",
     bad=Example(
         files="""\

@@ -66,13 +66,16 @@ def plan_markdown(
     base = "the base branch and the state" if review.has_base else "the state"
     foot = f"Plan checksum: <code>{total}</code>, compared with {base}."
     page = _Page(limit - len("\n\n".join([*head, foot]).encode()) - _NOTES)
+    lost = [fault for fault in diagnostics if fault.code == "missed-by-pause"]
+    page.add(*_problems(lost, sources or {}, page.share(3)))
     page.add(by_series(review, zones, page.share(6)), [])
     notes_on_pace = (
         f"{text}." if token is None else f"{code(token)}: {text}."
         for token, text in pace_notes(plan.sends, pace)
     )
     page.add("\n".join(notes_on_pace), [])
-    page.add(*_problems(diagnostics, sources or {}, page.share(3)))
+    others = [fault for fault in diagnostics if fault not in lost]
+    page.add(*_problems(others, sources or {}, page.share(3)))
     page.add(*settings_table(review, page.share(5)))
     page.add(*timeline(review.changes, zones, page.share(3)))
     page.add(*gantt(review.changes, page.share(4)))

@@ -118,11 +118,15 @@ def _freeze_line(one: Frozen, zones: Mapping[str, str]) -> str:
     zone = found.pop() if len(found) == 1 else "UTC"
     start, end = (zone_name(moment(at, zone)) for at in (freeze.from_, freeze.until))
     fact = f"- **Freeze**{reason} on {where}: {start} to {end}."
-    if one.waiting:
-        verb = "waits" if len(one.waiting) == 1 else "wait"
-        ids = some(one.waiting, _IDS, "publication")
-        return f"{fact} Until it ends, {count(len(one.waiting), 'publication')} {verb}: {ids}."
-    return f"{fact} Nothing in this pull request waits for it."
+    waiting = [name for name in one.waiting if name not in one.missed]
+    if waiting:
+        verb = "waits" if len(waiting) == 1 else "wait"
+        ids = some(waiting, _IDS, "publication")
+        fact += f" Until it ends, {count(len(waiting), 'publication')} {verb}: {ids}."
+    if one.missed:
+        ids = some(one.missed, _IDS, "publication")
+        fact += f" **{count(len(one.missed), 'publication')} will be missed** (`catch_up` is shorter): {ids}."
+    return fact if one.waiting else f"{fact} Nothing in this pull request waits for it."
 
 
 def _neighbour_line(one: Neighbour, zones: Mapping[str, str]) -> str:

@@ -18,6 +18,8 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     freeze: desired.Freeze
     waiting: Sequence[str]
     """Ids whose publish time or dispatch is in it: they wait until it ends."""
+    missed: Sequence[str]
+    """Of these, the ids for which its end is too late (`catch_up`)."""
 
 
 def frozen(changes: Sequence[Change], declared: Declarations) -> list[Frozen]:
@@ -27,6 +29,9 @@ def frozen(changes: Sequence[Change], declared: Declarations) -> list[Frozen]:
         for change in changes
         if change.after is not None and change.after.is_unsent_live
     ]
+    records = dict(live)
+    catch_up = declared.settings.catch_up
+    deadlines = {i: r.at + (catch_up if r.catch_up is None else r.catch_up) for i, r in live}
     found = []
     for freeze in sorted(declared.settings.freezes, key=lambda one: (one.from_, one.until)):
         spans = [
@@ -43,7 +48,8 @@ def frozen(changes: Sequence[Change], declared: Declarations) -> list[Frozen]:
             for schedule_id, due, at in spans
             if freeze.from_ <= due < freeze.until or freeze.from_ <= at < freeze.until
         ]
-        found.append(Frozen(freeze=freeze, waiting=waiting))
+        missed = [i for i in waiting if freeze.until > deadlines[i] and not records[i].after_success]
+        found.append(Frozen(freeze=freeze, waiting=waiting, missed=missed))
     return found
 
 
