@@ -25,6 +25,7 @@ def surroundings_of(environ: Mapping[str, str]) -> Surroundings:
         # an empty list counts as not set: CI passes unset variables as empty ones
         allow=tuple(filter(None, re.split(r"[,\s]+", environ.get("SCHEDULER_ALLOW", "")))) or None,
         tokens=frozenset(_token_names(environ)),
+        app_tokens=frozenset(_app_tokens(environ)),
         server=server_of(environ),
     )
 
@@ -54,6 +55,13 @@ def _token_names(environ: Mapping[str, str]) -> Iterator[str]:
             owner = name.removesuffix(FILE_SUFFIX)
             if owner != name and _in_file(value.strip()) is not None:
                 yield owner
+
+
+def _app_tokens(environ: Mapping[str, str]) -> Iterator[str]:
+    """Variables with a GitHub App's token. One in a file may be renewed; a job's own lives as long as it."""
+    for name, value in environ.items():
+        if value.strip().startswith("ghs_") and not (name == "GITHUB_TOKEN" and on_actions(environ)):
+            yield name
 
 
 def token_reader(environ: Mapping[str, str]) -> Callable[[str | None], str | None]:

@@ -63,7 +63,17 @@ class Repository:
         return reading.folder_below_top(self.root, self.environ.get("GITHUB_WORKSPACE", ""))
 
     def surroundings(self) -> Surroundings:
-        return surroundings_of(self.environ)
+        """What the environment says now, and which tokens were refused in this process and did not change."""
+        found = surroundings_of(self.environ)
+        if not self._dispatchers:
+            return found
+        from scheduler.delivery.dispatcher import HasTokens
+
+        ended: dict[tuple[str, str | None], str] = {}
+        for dispatcher in self._dispatchers.values():
+            if isinstance(dispatcher, HasTokens):
+                ended |= dispatcher.ended_tokens()
+        return msgspec.structs.replace(found, ended=ended)
 
     def settings(self, sources: Sequence[Source] | None = None) -> SettingsSpec | None:
         """The settings; None where scheduler.yaml is invalid."""
@@ -224,20 +234,22 @@ class Repository:
             declared=lambda sources, before: guard.declared(reading.digest(sources), before),
             idle=lambda reconciled: self._idle(settings, reconciled),
             guard=guard.check,
+            keeps_tokens=on_actions(self.environ),
             compares_clocks=self.clock.is_real,
             server_time=lambda channels: self._server_time(channels, settings),
             tip=(lambda: self._tip(settings)) if follow else None,
         )
 
     def _tip(self, settings: SettingsSpec) -> tuple[object, ...]:
-        """What changes with what is declared and with the state; one question to a remote at most.
+        """What changes with what is declared, the state and the tokens; one question to a remote at most.
 
         Raises Error where there is no answer.
         """
         from scheduler.checkout.remote import RemoteTip, remote_tips
 
         refs: list[str] = []
-        here: list[object] = []
+        surroundings = self.surroundings()
+        here: list[object] = [surroundings.tokens, surroundings.ended]
         if isinstance(self._checkout, RemoteTip):
             refs.append(self._checkout.ref)
         else:

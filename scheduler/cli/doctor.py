@@ -6,14 +6,17 @@ import sys
 
 import click
 
-from scheduler.cli.arguments import format_option
+from scheduler.cli.arguments import DURATION, format_option
 from scheduler.cli.main import BROKEN, FINE, PROBLEMS, Context, with_context, write
 
 
 @click.command()
 @format_option("text", "json")
+@click.option(
+    "--hold", type=DURATION, envvar="SCHEDULER_HOLD", help="How long your runs wait for what falls due."
+)
 @with_context
-def doctor(context: Context, form: str) -> None:
+def doctor(context: Context, form: str, hold: int | None) -> None:
     """Check whether everything is ready.
 
     This covers each channel's repository (does it exist, may the token dispatch, does a workflow listen, and
@@ -25,7 +28,7 @@ def doctor(context: Context, form: str) -> None:
     from scheduler.reporting.findings import has_failed
 
     try:
-        examination = examine(context.repository)
+        examination = examine(context.repository, hold=hold)
     finally:
         context.repository.close()
     if form == "json":

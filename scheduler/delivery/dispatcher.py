@@ -79,6 +79,17 @@ class HasFile(Protocol):
         """Take back the jobs that no worker has begun, with the reasons by schedule. Never raises."""
 
 
+@runtime_checkable
+class HasTokens(Protocol):
+    """A dispatcher whose servers accept tokens, and may stop to."""
+
+    def ended_tokens(self) -> Mapping[tuple[str, str | None], str]:
+        """What was said of tokens whose value is still the one that was not accepted, by name and owner.
+
+        The owner is in lower case, and None where the token is accepted nowhere.
+        """
+
+
 class Dispatcher(Protocol):
     """Sends by one kind of transport. One thread may use it at a time."""
 

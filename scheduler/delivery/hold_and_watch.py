@@ -29,7 +29,8 @@ Complain = Callable[[Error], None]
 def hold(runner: Runner, seconds: int, complain: Complain) -> Report:
     """Reconcile, then wait for what is due within `seconds`, and send it to the second.
 
-    What is declared meanwhile counts as well. An error after the first round is handled as in `watch`.
+    What is declared meanwhile counts as well. An error after the first round is handled as in `watch`. It
+    ends early where something due needs another token than this process can get.
     """
     clock = runner.ports.clock
     end = clock.monotonic() + seconds
@@ -40,7 +41,7 @@ def hold(runner: Runner, seconds: int, complain: Complain) -> Report:
         at = None
         if trouble is None and not runner.is_in_doubt:
             due = next_due(runner)
-            if due is None or due - clock.moment() > end - clock.monotonic():
+            if due is None or runner.needs_another_run or due - clock.moment() > end - clock.monotonic():
                 break
             at = lookout.wait(due, runner.margin)
         elif clock.monotonic() >= end:

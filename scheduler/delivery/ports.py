@@ -68,6 +68,8 @@ class Ports(msgspec.Struct, kw_only=True):
     """What the next tick compares to find out that there is nothing to do; None to skip that check."""
     guard: Callable[[State, Sequence[Source]], Sequence[Diagnostic]]
     """Checks a state before a run acts on it with what is declared; raises where it must not."""
+    keeps_tokens: bool = False
+    """Whether this process can get no other tokens: a job on GitHub Actions has those it was started with."""
     compares_clocks: bool = False
     """Whether the servers' `Date` is compared with the clock; not where `--now` set the clock."""
     server_time: Callable[[Iterable[ChannelSpec]], Instant | None] = lambda _: None

@@ -35,11 +35,11 @@ class Report(msgspec.Struct, kw_only=True):
             for result in self.results.values()
         )
 
-    def note(self, schedule_id: str, record: Record) -> None:
-        """Note the result for one schedule."""
+    def note(self, schedule_id: str, record: Record, *, may_repeat: bool = True) -> None:
+        """Note the result for one schedule. `may_repeat`: the program can repeat its request by itself."""
         self.put_off.discard(schedule_id)
         self.waiting.discard(schedule_id)
-        if record.status == "pending":
+        if record.status == "pending" and may_repeat:
             self.put_off.add(schedule_id)
         problem = record.error_message if record.status != "completed" else None
         self.results[schedule_id] = Result(
@@ -55,7 +55,8 @@ class Report(msgspec.Struct, kw_only=True):
             if change.action in ("miss", "fail") and change.after is not None:
                 self.note(change.schedule_id, change.after)
         for waiting in reconciled.plan.waiting:
-            self._wait(waiting.schedule_id, "pending", waiting.why)
+            is_sent = reconciled.booked[waiting.schedule_id].status == "executing"
+            self._wait(waiting.schedule_id, "executing" if is_sent else "pending", waiting.why)
         for schedule_id in reconciled.plan.unknown:
             problem = reconciled.booked[schedule_id].error_message
             if schedule_id not in self.results and reconciled.booked[schedule_id].status == "executing":

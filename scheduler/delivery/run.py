@@ -73,6 +73,13 @@ class Runner:
         self._set_wrong: Diagnostic | None = None
         """What to report of a clock that was set wrong while this run waited."""
 
+    @property
+    def needs_another_run(self) -> bool:
+        """Whether something due waits for a token that only a later run can have."""
+        last = self.report.last
+        waiting = () if last is None else last.plan.waiting
+        return self.ports.keeps_tokens and any(one.token_ended for one in waiting)
+
     # --- one reconciliation -----------------------------------------------------------------------
 
     def reconcile_once(self, at: Instant | None = None) -> Report:
@@ -339,7 +346,7 @@ class Runner:
                     continue
                 after = after_answer(record, answer, now, settings)
                 schedules[request.schedule_id] = after
-                self.report.note(request.schedule_id, after)
+                self.report.note(request.schedule_id, after, may_repeat=not answer.token_ended)
 
         for _, answer in outcomes:
             self._compare_clocks(answer.server_time, now)

@@ -99,6 +99,7 @@ def _pending(schedule_id: str, record: Record, reconciled: Reconciled, now: Inst
         reason=None,
         error_message=None,
         attempts=0,
+        token_refusals=0,
         retried_at=instant_text(now),
         next_attempt_at=None,
         limited=False,

@@ -428,8 +428,11 @@ def _next_run(case: _Case) -> Explanation | None:
     if send is None:
         return None
     after = f", after the answer for {send.waits_for}" if send.waits_for else ""
+    facts = ["Due now."]
+    if case.record.token_refusals and case.record.error_message:
+        facts.append(_stopped(f"Its token was not accepted: {case.record.error_message}"))
     return Explanation(
-        facts=["Due now."],
+        facts=facts,
         next=f"The next run sends it{after}.",
         deadline=f"If no run comes by {case.deadline}, it is missed.",
     )

@@ -30,7 +30,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     unknown    it may have been published
 
     `error` holds the HTTP status and the server's words, without secrets or control characters.
-    `limited` is true where the answer is about the token and not about this request.
+    `limited` is true where the answer is about the token and not about this request, which its other requests
+    share; `token_ended` where it is not accepted any more, so that only another token is worth a request.
     `server_time` is the server's `Date`, where it sent one.
     """
 
@@ -40,6 +41,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     run_url: str | None = None
     retry_at: Instant | None = None
     limited: bool = False
+    token_ended: bool = False
     server_time: Instant | None = None
 
 

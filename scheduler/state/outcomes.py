@@ -45,10 +45,12 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
     assert intent is not None, "only an executing schedule has an answer to wait for"
     if answer.verdict == "accepted" or record.lease is not None:  # a worker has it, whatever the broker said
         return _accepted(record, answer, now)
+    if answer.token_ended:
+        return _after_token_ended(record, answer, now)
     if answer.verdict == "unknown":
         return note(record, now, f"no definite answer: {answer.error}", error_message=answer.error)
     if record.doubtful:  # an earlier attempt may have been accepted: a no to this one proves nothing
-        if answer.verdict == "not-now" and record.attempts < settings.retry.attempts:
+        if answer.verdict == "not-now" and record.counted_attempts < settings.retry.attempts:
             return note(
                 record,
                 now,
@@ -66,10 +68,11 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
             record, "failed", now, f"refused: {answer.error}", reason="rejected",
             error_message=answer.error, executed_at=None, lateness_seconds=None,
         )  # fmt: skip
-    if record.attempts >= settings.retry.attempts:
+    if record.counted_attempts >= settings.retry.attempts:
+        why = f"{record.counted_attempts} attempts: {answer.error}"
         exhausted = advance(
-            record, "failed", now, f"{record.attempts} attempts: {answer.error}", reason="retries_exhausted",
-            error_message=answer.error, executed_at=None, lateness_seconds=None,
+            record, "failed", now, why, reason="retries_exhausted", error_message=answer.error,
+            executed_at=None, lateness_seconds=None,
         )  # fmt: skip
         if answer.limited:  # its token's other schedules have to wait all the same
             exhausted.limited = True
@@ -88,9 +91,20 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
     )
 
 
+def _after_token_ended(record: Record, answer: Answer, now: Instant) -> Record:
+    """It waits for another token, as for one that is not set: the publication itself was not refused."""
+    why = f"its token is not accepted: {answer.error}"
+    changes = {"error_message": answer.error, "limited": False, "token_refusals": record.token_refusals + 1}
+    if record.doubtful:  # an earlier attempt may have been accepted, so it stays executing
+        return note(record, now, why, next_attempt_at=instant_text(now), **changes)
+    return advance(
+        record, "pending", now, why, executed_at=None, lateness_seconds=None, next_attempt_at=None, **changes
+    )
+
+
 def _next_attempt(record: Record, answer: Answer, now: Instant, settings: SettingsSpec) -> Instant:
     """What the server names, or the backoff, which doubles with each attempt."""
-    backoff: int = now + settings.retry.backoff * 2 ** (max(record.attempts, 1) - 1)
+    backoff: int = now + settings.retry.backoff * 2 ** (max(record.counted_attempts, 1) - 1)
     return max(answer.retry_at, now + 1) if answer.retry_at is not None else backoff
 
 

@@ -151,6 +151,9 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     next_attempt_at: Annotated[str | None, _is("Before this time no further request is made.")] = None
     limited: Annotated[bool, _is("Whether it waits for a rate limit of its token.")] = False
     """The next attempt waits for a rate limit of its token, which its other schedules share."""
+    token_refusals: Annotated[
+        int, _is("How many of the attempts ended with their token, which `retry.attempts` does not count.")
+    ] = 0
     doubtful: Annotated[bool, _is("Whether an earlier attempt with the same key may have been accepted.")] = (
         False
     )
@@ -185,6 +188,11 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     @property
     def is_unsent_live(self) -> bool:
         return self.status in UNSENT
+
+    @property
+    def counted_attempts(self) -> int:
+        """The attempts that `retry.attempts` counts."""
+        return self.attempts - self.token_refusals
 
     @property
     def was_sent(self) -> bool:

@@ -290,6 +290,26 @@ def test_a_token_that_single_sign_on_refuses_is_not_said_to_lack_a_right(
     )
 
 
+@pytest.mark.parametrize(
+    ("hold", "environ", "warned"),
+    [
+        (("--hold", "5h"), {"ACME_TOKEN": "ghs_canary"}, True),
+        ((), {"ACME_TOKEN": "ghs_canary", "SCHEDULER_HOLD": "1h"}, True),
+        (("--hold", "55m"), {"ACME_TOKEN": "ghs_canary"}, False),
+        (("--hold", "5h"), {"ACME_TOKEN": "github_pat_canary"}, False),
+        ((), {"ACME_TOKEN": "ghs_canary"}, False),
+    ],
+)
+def test_a_hold_that_outlives_the_token_of_an_app_is_a_warning(
+    live: Miniature, github: GitHub, hold: tuple[str, ...], environ: dict[str, str], warned: bool
+) -> None:
+    github.tokens = {environ["ACME_TOKEN"]}
+    examined = live.run("doctor", *hold, **environ)
+    assert examined.code == 0
+    assert ("ACME_TOKEN is a GitHub App's token, which lives for 1h" in examined.out) == warned
+    assert ("set SCHEDULER_HOLD to `55m` or less" in examined.out) == warned
+
+
 def test_no_output_holds_a_token_not_even_where_the_server_repeats_it(
     live: Miniature, github: GitHub
 ) -> None:

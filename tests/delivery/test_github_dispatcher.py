@@ -188,7 +188,7 @@ def test_loopback_by_its_ipv6_address(connect: Connect) -> None:
 
 # --- the table of answers ---------------------------------------------------------------------------
 
-DEFINITE_NO = [400, 401, 403, 404, 405, 409, 410, 413, 415, 418, 422, 451, 300, 301, 302, 303, 304, 307, 308]
+DEFINITE_NO = [400, 403, 404, 405, 409, 410, 413, 415, 418, 422, 451, 300, 301, 302, 303, 304, 307, 308]
 UNKNOWN = [200, 201, 202, 203, 205, 206, 299, 500, 501, 502, 503, 504, 520, 599]
 
 
@@ -374,6 +374,11 @@ FORBIDDEN = {
         "Sorry. Your account was suspended.",
         "the account of the token in ACME_TOKEN is suspended: use a token of another account",
     ),
+    "an expired token": (
+        {},
+        "Your token has expired.",
+        "the token in ACME_TOKEN has expired: renew it",
+    ),
     "classic tokens": (
         {},
         "`acme` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or"
@@ -411,6 +416,13 @@ FORBIDDEN = {
     "no message": ({}, "", None),
 }
 
+ABOUT_THE_TOKEN = {
+    "single sign-on", "single sign-on without an address", "an address that no browser should open",
+    "an IP allow list", "a suspended App", "a suspended account", "classic tokens",
+    "an app that is not approved", "a token that lives for too long", "an expired token",
+}  # fmt: skip
+"""Where another token, or another right of the same one, is all that is missing: the publication waits."""
+
 
 @pytest.mark.parametrize("case", FORBIDDEN)
 def test_the_hint_for_a_403_fits_the_servers_message(hub: GitHub, connect: Connect, case: str) -> None:
@@ -419,7 +431,8 @@ def test_the_hint_for_a_403_fits_the_servers_message(hub: GitHub, connect: Conne
     answer = answer_to(connect(), request())
     shown = f" ({message})" if message else ""
     assert answer.error == f"HTTP 403: Forbidden{shown}" + (f"; {hint}" if hint else "")
-    assert (answer.verdict, answer.limited) == ("refused", False)
+    verdict = "not-now" if case in ABOUT_THE_TOKEN else "refused"
+    assert (answer.verdict, answer.limited, answer.token_ended) == (verdict, False, verdict == "not-now")
 
 
 # --- answers that are none --------------------------------------------------------------------------
@@ -536,7 +549,7 @@ def test_an_unreadable_default_branch_is_judged_by_the_table_and_unknown_is_not_
     hub: GitHub, connect: Connect
 ) -> None:
     """A question changes nothing: whatever became of it, no dispatch has left."""
-    expected = {500: "not-now", 404: "refused", 401: "refused", 429: "not-now", 204: "not-now"}
+    expected = {500: "not-now", 404: "refused", 401: "not-now", 429: "not-now", 204: "not-now"}
     for status, verdict in expected.items():
         hub.faults.append(Fault(status=status, method="GET"))
         assert answer_to(connect(), by_workflow()).verdict == verdict, status
@@ -791,8 +804,9 @@ def test_a_server_that_reads_slowly_gets_the_whole_of_a_large_payload(connect: C
 @pytest.mark.parametrize("token", ["", "  \n", None])
 def test_without_a_token_nothing_is_sent(hub: GitHub, connect: Connect, token: str | None) -> None:
     answer = answer_to(connect(token=token), request())
-    assert (answer.verdict, answer.error) == ("refused", "nothing was sent: no token: ACME_TOKEN is not set")
-    assert answer_to(connect(token=token), by_workflow()).verdict == "refused"
+    assert (answer.verdict, answer.error) == ("not-now", "nothing was sent: no token: ACME_TOKEN is not set")
+    assert answer.token_ended
+    assert answer_to(connect(token=token), by_workflow()).verdict == "not-now"
     assert hub.requests == []
 
 

@@ -465,6 +465,32 @@ def test_what_pace_takes_counts_all_that_a_token_sends_then(home: Miniature) -> 
     assert "the second; <code>pace</code> alone takes 1m" in told.out
 
 
+@pytest.mark.parametrize(
+    ("hold", "token", "expected"),
+    [
+        (
+            "5h",
+            "ghs_canary",
+            "**The hold outlives <code>ACME&#x5f;TOKEN</code>**: an App's token lives for 1h",
+        ),
+        (
+            "5h",
+            "",
+            "**The hold may outlive <code>ACME&#x5f;TOKEN</code>**: a GitHub App's token lives for 1h",
+        ),
+        ("5h", "github_pat_canary", None),
+        ("55m", "ghs_canary", None),
+    ],
+)
+def test_a_hold_that_outlives_the_token_of_an_app_is_a_warning(
+    home: Miniature, hold: str, token: str, expected: str | None
+) -> None:
+    home.environ["ACME_TOKEN"] = token
+    text = propose(home.write({"waves/spring.yaml": SPRING}), "--hold", hold).out
+    assert (expected or "to the second.") in text
+    assert ("55m or less" in text) == (expected is not None)
+
+
 def test_a_hold_is_told_where_somebody_says_it(home: Miniature) -> None:
     told = propose(home.write({"waves/spring.yaml": SPRING}), "--hold", "15m")
     assert "due within 15m (the hold)" in told.out

@@ -40,8 +40,8 @@ class Examination(msgspec.Struct, frozen=True):
     """The state exists, and is unreachable or cannot be trusted. A missing state is a failed check only."""
 
 
-def examine(repository: Repository) -> Examination:
-    """Run every check. Raises Error where there is no repository to check."""
+def examine(repository: Repository, *, hold: int | None = None) -> Examination:
+    """Run every check. `hold`: the seconds that runs wait. Raises Error where there is nothing to check."""
     sources = repository.sources()
     settings = repository.settings(sources)
     state = None if settings is None else read_state(repository, settings)
@@ -50,6 +50,6 @@ def examine(repository: Repository) -> Examination:
     reconciled = reconcile(sources, *recorded, now, surroundings, only_check=True)
     findings = [setup_checks.files(reconciled.diagnostics)]
     if reconciled.declared is not None and state is not None:
-        installation = Installation(repository, reconciled.declared, surroundings, state)
+        installation = Installation(repository, reconciled.declared, surroundings, state, hold)
         findings += [finding for check in CHECKS for finding in check(installation)]
     return Examination(findings, state is not None and state.is_out_of_reach)

@@ -39,6 +39,8 @@ class Installation(msgspec.Struct, frozen=True):
     declared: Declarations
     surroundings: Surroundings
     read: StateRead
+    hold: int | None = None
+    """Seconds for which runs wait for what falls due; None where that is not given."""
 
 
 def read_state(repository: Repository, settings: SettingsSpec) -> StateRead:

@@ -11,10 +11,10 @@ from scheduler.delivery.github.api_url import read_api_url
 from scheduler.delivery.github.proxy import canonical, proxy_for
 from scheduler.diagnostics import Diagnostic
 from scheduler.errors import Error, StateError
-from scheduler.planning.plan import DEFAULT_TOKENS
+from scheduler.planning.plan import APP_TOKEN_LIFE, DEFAULT_TOKENS
 from scheduler.reporting.findings import Finding
 from scheduler.state.stores.git_branch import GitBranchStore
-from scheduler.times import zone_release
+from scheduler.times import duration_text, zone_release
 from scheduler.wording import and_more, count
 
 
@@ -137,9 +137,19 @@ def tokens(installation: Installation) -> Iterator[Finding]:
         needed = f"needed by {and_more(channels, MOST_NAMED)}"
         if token in surroundings.tokens:
             yield finding("environment", "token", title, "ok", needed)
+            if token in surroundings.app_tokens and (installation.hold or 0) >= APP_TOKEN_LIFE:
+                yield _short_lived(token, installation.hold or 0)
         else:
             problem, hint = _missing_token(installation, token)
             yield finding("environment", "token", title, "failed", f"{problem}; {needed}", hint)
+
+
+def _short_lived(token: str, hold: int) -> Finding:
+    life, wait = duration_text(APP_TOKEN_LIFE), duration_text(hold)
+    message = f"{token} is a GitHub App's token, which lives for {life}, and a run waits for up to {wait}: "
+    message += "what falls due after the token's end is left to the next run"
+    hint = f"set SCHEDULER_HOLD to `55m` or less, or name a file that is renewed in {token}{FILE_SUFFIX}"
+    return finding("environment", "token", f"{token} outlives a run", "warning", message, hint)
 
 
 def _missing_token(installation: Installation, token: str) -> tuple[str, str]:

@@ -26,12 +26,19 @@ from scheduler.delivery.dispatcher import Check, Readiness, Request
 from scheduler.delivery.github.api_url import read_api_url
 from scheduler.delivery.github.dispatch_events import compact_json, event_of
 from scheduler.delivery.github.http_burst import ANSWER_TIMEOUT, AT_ONCE, CONNECT_TIMEOUT, HttpBurst, trust
-from scheduler.delivery.github.http_connection import Outcome, Outgoing, Reply
+from scheduler.delivery.github.http_connection import Headers, Outcome, Outgoing, Reply
 from scheduler.delivery.github.preflight import inspect, readiness
 from scheduler.delivery.github.proxy import proxy_for
 from scheduler.delivery.github.queries import ApiReader, Query
-from scheduler.delivery.github.refusal_hints import forbidden_hint
-from scheduler.delivery.github.responses import Scrub, judge, refuses_run_details, scrubber, server_time
+from scheduler.delivery.github.refusal_hints import forbidden_hint, where_token_ended
+from scheduler.delivery.github.responses import (
+    Scrub,
+    judge,
+    refuses_run_details,
+    scrubber,
+    server_time,
+    summary,
+)
 from scheduler.delivery.github.workflow_runs import find_runs
 from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Intent
@@ -110,6 +117,8 @@ class GitHubDispatcher:
         )  # fmt: skip
         self._burst = self._new_burst(at_once=at_once)
         self._secrets: set[str] = set()
+        self._ended: dict[tuple[str | None, str | None], tuple[str, str]] = {}
+        """Tokens that are not accepted, by name and owner: the value, and what the server said."""
         self._branches: dict[Branch, str] = {}
         self._run_details = True
 
@@ -160,8 +169,17 @@ class GitHubDispatcher:
             self._branches.pop(
                 _branch_of(intent), None
             )  # the branch may have been renamed: ask again next time
+        return self._verdict(intent, one.outgoing, outcome, asked_for_run=one.asked_for_run)
+
+    def _verdict(
+        self, intent: Intent, request: Outgoing, outcome: Outcome, *, asked_for_run: bool = False
+    ) -> Answer:
         hint = _hint(intent, outcome) if isinstance(outcome, Reply) else None
-        return judge(outcome, self._scrub(), asked_for_run=one.asked_for_run, hint=hint, now=self._time())
+        ended = self._note_token(intent, request, outcome)
+        return judge(
+            outcome, self._scrub(), asked_for_run=asked_for_run, hint=hint, token_ended=ended,
+            now=self._time(),
+        )  # fmt: skip
 
     def _compose(self, request: Request) -> _Composed | Answer:
         """The one POST of an intent, or why there is none."""
@@ -170,7 +188,7 @@ class GitHubDispatcher:
         with_run = intent.traits.names_workflow and self._run_details
         branch = self._branches.get(_branch_of(intent))
         try:
-            headers = (*self._headers(intent.token), ("Content-Type", "application/json"))
+            headers = (*self._headers(intent), ("Content-Type", "application/json"))
             target, body = event.request(request.payload, branch, with_run=with_run)
             target = _path_of(intent) + target
         except (ValueError, TypeError, RecursionError) as problem:
@@ -179,18 +197,45 @@ class GitHubDispatcher:
         return _Composed(request, outgoing, with_run)
 
     def _not_sent(self, problem: Exception) -> Answer:
-        return Answer(verdict="refused", error=self._scrub()(f"nothing was sent: {problem}"))
+        error = self._scrub()(f"nothing was sent: {problem}")
+        if isinstance(problem, TokenError):  # it waits, as where that is known beforehand
+            return Answer(verdict="not-now", error=error, token_ended=True)
+        return Answer(verdict="refused", error=error)
 
-    def _headers(self, name: str | None) -> tuple[tuple[str, str], ...]:
-        """Raises TokenError."""
+    def _headers(self, intent: Intent) -> Headers:
+        """Raises TokenError where there is no token, and where its value is not accepted any more."""
+        name = intent.token
         token = read_token(self._token(name), name)
         self._secrets.add(token)
+        for owner in (None, _owner_of(intent)):
+            value, message = self._ended.get((name, owner), ("", ""))
+            if value == token:
+                raise TokenError(message)
         return (
             ("Accept", ACCEPT),
             ("X-GitHub-Api-Version", API_VERSION),
             ("User-Agent", USER_AGENT),
             ("Authorization", f"Bearer {token}"),
         )
+
+    def _note_token(self, intent: Intent, request: Outgoing, outcome: Outcome) -> bool:
+        """Whether the answer says that the token is not accepted; then it is used for nothing else."""
+        where = where_token_ended(outcome)
+        if where is None or not isinstance(outcome, Reply):
+            return False
+        value = dict(request.headers)["Authorization"].removeprefix("Bearer ")
+        hint = _hint(intent, outcome)
+        message = self._scrub()(f"{summary(outcome)}; {hint}" if hint else summary(outcome))
+        self._ended[intent.token, _owner_of(intent) if where == "owner" else None] = value, message
+        return True
+
+    def ended_tokens(self) -> Mapping[tuple[str, str | None], str]:
+        """What servers said of tokens whose value is still the one that was not accepted."""
+        return {
+            (name, owner): message
+            for (name, owner), (value, message) in self._ended.items()
+            if name is not None and (self._token(name) or "").strip() == value
+        }
 
     def _learn_branches(self, requests: Sequence[Request]) -> dict[Branch, Answer]:
         """Ask for default branches that are needed and not known; return the answers for those that fail.
@@ -207,7 +252,7 @@ class GitHubDispatcher:
         failed: dict[Branch, Answer] = {}
         for branch, intent in missing.items():
             try:
-                path, headers = _path_of(intent), self._headers(intent.token)
+                path, headers = _path_of(intent), self._headers(intent)
             except ValueError as problem:
                 failed[branch] = self._not_sent(problem)
                 continue
@@ -218,14 +263,13 @@ class GitHubDispatcher:
             branch, intent = asked[index]
             name = _default_branch(outcome)
             if name is None:
-                failed[branch] = self._not_learned(intent, outcome)
+                failed[branch] = self._not_learned(intent, outgoing[index], outcome)
             else:
                 self._branches[branch] = name
         return failed
 
-    def _not_learned(self, intent: Intent, outcome: Outcome) -> Answer:
-        hint = _hint(intent, outcome) if isinstance(outcome, Reply) else None
-        answer = judge(outcome, self._scrub(), hint=hint, now=self._time())
+    def _not_learned(self, intent: Intent, request: Outgoing, outcome: Outcome) -> Answer:
+        answer = self._verdict(intent, request, outcome)
         verdict = answer.verdict if answer.verdict == "refused" else "not-now"
         message = self._scrub()(f"{answer.error or 'no answer'}; the default branch is not known")
         return msgspec.structs.replace(answer, verdict=verdict, error=message)
@@ -300,19 +344,22 @@ class GitHubDispatcher:
         for name, intent in intents.items():
             groups.setdefault(key(intent), {})[name] = intent
         found: dict[str, A] = {}
-        jobs: list[tuple[tuple[tuple[str, str], ...], dict[str, Intent]]] = []
+        jobs: list[dict[str, Intent]] = []
         for group in groups.values():
             intent = next(iter(group.values()))
             try:
                 _path_of(intent)
-                jobs.append((self._headers(intent.token), group))
+                self._headers(intent)
+                jobs.append(group)
             except ValueError as problem:
                 message = self._scrub()(str(problem))
                 found |= {name: failed(message) for name in group}
 
-        def query_in_thread(job: tuple[tuple[tuple[str, str], ...], dict[str, Intent]]) -> Mapping[str, A]:
+        def query_in_thread(group: dict[str, Intent]) -> Mapping[str, A]:
+            intent = next(iter(group.values()))
             with closing(self._new_burst()) as burst:  # an HttpBurst serves one thread
-                return query_group(ApiReader(burst, job[0]), job[1])
+                reader = ApiReader(burst, partial(self._headers, intent), partial(self._note_token, intent))
+                return query_group(reader, group)
 
         with ThreadPoolExecutor(max(1, min(QUERY_THREADS, len(jobs)))) as threads:
             for results in threads.map(query_in_thread, jobs):
@@ -333,6 +380,10 @@ class GitHubDispatcher:
 def _branch_of(intent: Intent) -> Branch:
     """An empty name where no default branch is needed, so that it is never found among the failed."""
     return (intent.repository or "", intent.token) if intent.traits.names_workflow else ("", None)
+
+
+def _owner_of(intent: Intent) -> str:
+    return (intent.repository or "").partition("/")[0].lower()
 
 
 def _path_of(intent: Intent) -> str:

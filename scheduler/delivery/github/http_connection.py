@@ -36,12 +36,15 @@ STAGES: Mapping[Stage, str] = {
 _UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK})
 
 
+Headers = tuple[tuple[str, str], ...]
+
+
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     """One request; `target` is below the server's base path and starts with a slash."""
 
     method: Literal["GET", "POST"]
     target: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
     body: bytes = b""
 
     def __repr__(self) -> str:

@@ -6,14 +6,14 @@ is an answer; everything else is a `QueryError`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
 
 from scheduler.delivery.github.http_burst import HttpBurst
-from scheduler.delivery.github.http_connection import Outgoing, Reply
+from scheduler.delivery.github.http_connection import Headers, Outcome, Outgoing, Reply
 from scheduler.delivery.github.responses import server_time, summary
 from scheduler.times import Instant
 
@@ -49,20 +49,30 @@ class Query(Protocol):
 
 
 class ApiReader:
-    """A `Query` with one token. One thread may use `http` at a time."""
+    """A `Query` with one token. One thread may use `http` at a time.
 
-    def __init__(self, http: HttpBurst, headers: tuple[tuple[str, str], ...]) -> None:
-        self._http, self._headers = http, headers
+    `headers` makes those of one request (raises ValueError where none may be made), `refused` gets each
+    answer that is not a 200, with its request.
+    """
+
+    def __init__(
+        self, http: HttpBurst, headers: Callable[[], Headers], refused: Callable[[Outgoing, Outcome], object]
+    ) -> None:
+        self._http, self._headers, self._refused = http, headers, refused
 
     def __call__(
         self, path: str, expected: type[T], parameters: Mapping[str, str] | None = None, /
     ) -> Answered[T]:
         target = f"{path}?{urlencode(parameters)}" if parameters else path
-        request = Outgoing(method="GET", target=target, headers=self._headers)
+        try:
+            request = Outgoing(method="GET", target=target, headers=self._headers())
+        except ValueError as problem:
+            raise QueryError(str(problem)) from None
         ((_, outcome),) = self._http.exchange([request], largest=LARGEST_ANSWER)
         if not isinstance(outcome, Reply):
             raise QueryError(outcome.why)
         if outcome.status != 200:
+            self._refused(request, outcome)
             raise QueryError(summary(outcome), outcome)
         if outcome.truncated:
             raise QueryError(f"the API's answer is larger than {LARGEST_ANSWER:,} bytes", outcome)

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from scheduler.delivery.github.http_connection import NotSent, Outcome, Reply, ResponseLost
-from scheduler.state.answers import Answer
+from scheduler.state.answers import Answer, Verdict
 from scheduler.times import Instant, instant
 
 LONGEST_MESSAGE = 500
@@ -52,12 +52,13 @@ def scrubber(secrets: Iterable[str]) -> Scrub:
 
 def judge(
     outcome: Outcome, scrub: Scrub, *, asked_for_run: bool = False, hint: str | None = None,
-    now: Instant | None = None,
+    token_ended: bool = False, now: Instant | None = None,
 ) -> Answer:  # fmt: skip
     """The verdict on the one request of a dispatch.
 
     `asked_for_run`: the request asked for the run's id, so that a 200 can be a yes.
     `hint`: what an editor can check after a refusal, added to the message.
+    `token_ended`: the refusal is about the token, so it is merely not now.
     `now`: the scheduler's own time, to which a wait that the server asks for is added; the server's
     `Date` where it is None.
     """
@@ -83,7 +84,8 @@ def judge(
         )
     if 300 <= status < 500:
         error = scrub(f"{message}; {hint}" if hint else message)
-        return Answer(verdict="refused", error=error, server_time=time)
+        verdict: Verdict = "not-now" if token_ended else "refused"
+        return Answer(verdict=verdict, error=error, token_ended=token_ended, server_time=time)
     return Answer(verdict="unknown", error=scrub(message), server_time=time)
 
 

@@ -24,6 +24,7 @@ from scheduler.planning.plan.not_yet_due import without_far_ahead
 from scheduler.planning.plan.order import order_sends
 from scheduler.planning.plan.pauses import Pauses, pauses_text
 from scheduler.planning.plan.plan import (
+    APP_TOKEN_LIFE,
     DEFAULT_TOKENS,
     Action,
     Change,
@@ -38,6 +39,7 @@ from scheduler.planning.plan.plan import (
 from scheduler.state.record import Record
 
 __all__ = [
+    "APP_TOKEN_LIFE",
     "DEFAULT_TOKENS",
     "Action",
     "Change",

@@ -17,6 +17,7 @@ UNSENT: Mapping[str, Any] = {
     "reason": None,
     "error_message": None,
     "attempts": 0,
+    "token_refusals": 0,
     "next_attempt_at": None,
     "retried_at": None,
     "limited": False,

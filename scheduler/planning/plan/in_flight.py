@@ -29,7 +29,8 @@ def proceed_executing(situation: Situation, schedule_id: str, record: Record) ->
     why = _not_to_begin(situation, schedule_id, record) if intent.traits.is_job else None
     if why is not None:
         draft.taken_back[schedule_id] = why
-    if record.accepted_at is None and now - read_utc(intent.at) < IN_FLIGHT:
+    is_answered = record.accepted_at is not None or record.next_attempt_at is not None
+    if not is_answered and now - read_utc(intent.at) < IN_FLIGHT:
         return  # its runner is still at work
     if record.accepted_at is None:
         draft.unknown.append(schedule_id)
@@ -84,14 +85,14 @@ def _send_again(situation: Situation, schedule_id: str, record: Record, intent: 
     schedule = subject.schedules.get(schedule_id)
     withdrawn = not subject.is_unreadable(record) if schedule is None else schedule.cancelled
     deadline = read_utc(intent.not_after)
-    if withdrawn or now > deadline or record.attempts >= subject.declared.settings.retry.attempts:
+    if withdrawn or now > deadline or record.counted_attempts >= subject.declared.settings.retry.attempts:
         _give_up(situation, schedule_id, record)
     elif record.next_attempt_at is not None and read_utc(record.next_attempt_at) > now:
         situation.draft.due_at(read_utc(record.next_attempt_at))
     elif (
         not situation.pauses.of(schedule_id, record)
         and not subject.is_held(schedule_id, record.channel_id)
-        and may_ask_for(situation, schedule_id, record, intent.token)
+        and may_ask_for(situation, schedule_id, record, intent.token, intent.repository)
     ):
         situation.due.append(
             Due(

@@ -65,8 +65,8 @@ def _miss(situation: Situation, schedule_id: str, record: Record, timing: Timing
         < situation.freed(record.channel_id)
     ):
         why += f"; until then, `min_gap` kept it apart from what {record.channel_id} sent late"
-    if record.error_message and record.attempts:
-        why += f"; the last attempt: {record.error_message}"
+    if record.error_message:
+        why += f"; {'the last attempt' if record.attempts else 'it waited'}: {record.error_message}"
     after = advance(record, "failed", situation.now, f"missed: {why}", reason="missed", error_message=why)
     situation.draft.change("miss", schedule_id, after, why)
 
@@ -100,11 +100,12 @@ def _confirm_ahead(situation: Situation, schedule_id: str, record: Record) -> No
 
 def _fall_due(situation: Situation, schedule_id: str, record: Record, timing: Timing) -> None:
     draft, surroundings = situation.draft, situation.subject.surroundings
-    token = surroundings.token_for(situation.subject.declared.channels[record.channel_id])
+    channel = situation.subject.declared.channels[record.channel_id]
+    token = surroundings.token_for(channel)
     if record.next_attempt_at is not None and read_utc(record.next_attempt_at) > situation.now:
         draft.due_at(read_utc(record.next_attempt_at))
         situation.delayed.append((schedule_id, record))
-    elif may_ask_for(situation, schedule_id, record, token):
+    elif may_ask_for(situation, schedule_id, record, token, channel.repository):
         late = situation.now - timing.due
         situation.due.append(
             Due(
@@ -118,16 +119,25 @@ def _fall_due(situation: Situation, schedule_id: str, record: Record, timing: Ti
         )
 
 
-def may_ask_for(situation: Situation, schedule_id: str, record: Record, token: str | None) -> bool:
-    """Whether its token is set and not asked to wait; says so where not."""
+def may_ask_for(
+    situation: Situation, schedule_id: str, record: Record, token: str | None, repository: str | None
+) -> bool:
+    """Whether its token is set, accepted and not asked to wait; says so where not."""
     if token is None:  # a queue wants none
         return True
-    draft = situation.draft
+    draft, surroundings = situation.draft, situation.subject.surroundings
     limited_until = situation.limited.get(token, situation.now)
-    if token not in situation.subject.surroundings.tokens:
+    if token not in surroundings.tokens:
         draft.wake_at(situation.now + 1)
         why = f"no token: {token} is not set, and {token}_FILE does not name a file that holds one"
         draft.waiting.append(Waiting(schedule_id=schedule_id, why=why))
+    elif (ended := surroundings.why_ended(token, repository)) is not None:
+        draft.wake_at(situation.now + 1)
+        draft.waiting.append(Waiting(schedule_id=schedule_id, why=ended, token_ended=True))
+        if record.error_message != ended:
+            why = f"its token is not accepted: {ended}"
+            record = note(record, situation.now, why, error_message=ended)
+            draft.change("update", schedule_id, record, why)
     elif limited_until > situation.now:
         draft.due_at(limited_until)
     else:

@@ -59,6 +59,8 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
     schedule_id: str
     why: str
+    token_ended: bool = False
+    """Its token is not accepted any more: it waits for another one."""
 
 
 class PutOff(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +93,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """When the next request may leave that is not due yet, as far as is known now."""
 
 
+APP_TOKEN_LIFE = 3600
+"""Seconds for which GitHub accepts the token of an App's installation."""
 DEFAULT_TOKENS = ("SCHEDULER_TOKEN", "GITHUB_TOKEN")
 
 
@@ -103,6 +107,10 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """SCHEDULER_ALLOW: patterns that narrow the repositories a channel may point at."""
     tokens: frozenset[str] = frozenset()
     """The names of the environment variables in question that are set."""
+    app_tokens: frozenset[str] = frozenset()
+    """Those that a GitHub App minted before this process began: they live for `APP_TOKEN_LIFE`."""
+    ended: Mapping[tuple[str, str | None], str] = {}
+    """What servers said of tokens that they do not accept, by name and owner (None: wherever it is used)."""
     server: str = "https://github.com"
     """The beginning of links to GitHub's pages, without a trailing slash."""
 
@@ -113,6 +121,11 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
         if channel.token is not None:
             return channel.token
         return next((name for name in DEFAULT_TOKENS if name in self.tokens), DEFAULT_TOKENS[0])
+
+    def why_ended(self, token: str, repository: str | None) -> str | None:
+        """Why requests to `repository` with a token are in vain; None where they may be made."""
+        owner = (repository or "").partition("/")[0].lower()
+        return self.ended.get((token, None)) or self.ended.get((token, owner))
 
 
 class Subject(msgspec.Struct, kw_only=True):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from scheduler.planning.plan import Change, Plan, Surroundings
+from scheduler.planning.plan import APP_TOKEN_LIFE, Change, Plan, Surroundings
 from scheduler.planning.reconcile import Reconciled
 from scheduler.reporting.review.clocks import ClockChange, clock_changes
 from scheduler.reporting.review.comparison import BOOKINGS, anyway, effects, refused, steps, waiting
@@ -68,6 +68,10 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     needs: Mapping[str, Need] = {}
     hold: int | None = None
     """How long a run waits for what falls due; None where that is not given."""
+    outlived: Sequence[str] = ()
+    """Tokens of a GitHub App that end before such a wait does."""
+    perhaps_outlived: Sequence[str] = ()
+    """The same where nobody knows here whether they are an App's."""
 
     @property
     def changes_anything(self) -> bool:
@@ -93,6 +97,8 @@ def review(
     if base is not None and base.declared is None:
         base = None
     declared = proposal.declared
+    used = {surroundings.token_for(channel) for channel in declared.channels.values() if channel.active}
+    short = sorted(name for name in used if name is not None) if (hold or 0) >= APP_TOKEN_LIFE else []
     changes = effects(base, proposal)
     neighbours = near(changes, proposal.booked, declared.settings.conflicts.min_gap)
     return Review(
@@ -114,4 +120,6 @@ def review(
         sample=sample_of([*proposal.archive.values(), *proposal.booked.values()]),
         needs=needs_of(changes, proposal, surroundings),
         hold=hold,
+        outlived=[name for name in short if name in surroundings.app_tokens],
+        perhaps_outlived=[name for name in short if name not in surroundings.tokens],
     )
