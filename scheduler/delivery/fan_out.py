@@ -18,7 +18,8 @@ def exchange(
 ) -> Iterator[list[tuple[Request, Answer]]]:
     """Send by all dispatchers at once; yield together whatever has been answered since the last time.
 
-    A fault in one dispatcher leaves its other requests unknown; it is raised after all have finished.
+    An error in one dispatcher leaves its other requests unknown; what ends the process (a signal) is raised
+    after all have finished.
     """
     arrivals: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
     for dispatcher, some in routes:
@@ -42,9 +43,15 @@ def _send_all(
     dispatcher: Dispatcher, requests: Sequence[Request], arrivals: queue.SimpleQueue[Arrival]
 ) -> None:
     """Put one dispatcher's answers on the queue, then its fault if it had one, then None."""
+    left = {request.schedule_id: request for request in requests}
     try:
-        for answered in dispatcher.send(requests):
-            arrivals.put(answered)
+        for request, answer in dispatcher.send(requests):
+            left.pop(request.schedule_id, None)
+            arrivals.put((request, answer))
+    except Exception as fault:  # noqa: BLE001 - its own requests are in doubt, the run goes on
+        error = f"it may have been sent: sending failed unexpectedly ({type(fault).__name__})"
+        for request in left.values():
+            arrivals.put((request, Answer(verdict="unknown", error=error)))
     except BaseException as fault:  # noqa: BLE001 - raised again in the run's own thread
         arrivals.put(fault)
     finally:

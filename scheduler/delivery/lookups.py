@@ -13,6 +13,7 @@ import msgspec
 from scheduler.delivery.dispatcher import Dispatcher, HasFile, Readiness
 from scheduler.delivery.routes import Routes
 from scheduler.diagnostics import Diagnostic, Location, error, warning
+from scheduler.errors import Error
 from scheduler.planning.plan import PlannedSend
 from scheduler.planning.reconcile import Reconciled
 from scheduler.state.answers import LookupResult
@@ -95,6 +96,18 @@ class Lookups:
 
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
+        self._faults: dict[str, str] = {}
+
+    def faults(self, reconciled: Reconciled) -> Iterator[Diagnostic]:
+        """An error for each publication about which asking failed as it never should, each told once."""
+        faults, self._faults = self._faults, {}
+        for schedule_id, message in faults.items():
+            declared, channel = reconciled.declared, reconciled.booked[schedule_id].channel_id
+            file = None if declared is None else declared.files.get(("channel", channel))
+            where = Location.whole(".") if declared is None or file is None else declared.place(file)
+            hint = "this is an error of the scheduler, and holds nothing else back: please report it"
+            message = f"{schedule_id} cannot be looked up: {message}"
+            yield error("unreachable", where, message, hint, schedules=[schedule_id])
 
     def look_up_and_confirm(
         self,
@@ -125,16 +138,12 @@ class Lookups:
 
         return Asked(
             about=records,
-            lookups=self._ask_all(
-                wanted["lookup"],
-                look_up,
-                lambda fault: LookupResult(error=fault),
-            ),
+            lookups=self._look_up(wanted["lookup"], look_up),
             taken_back=taken_back,
             readiness=self._ask_all(
                 wanted["confirm"],
                 lambda dispatcher, some: dispatcher.ask_ready(some),
-                lambda fault: Readiness(ready=False, problem=fault),
+                lambda fault, _: Readiness(ready=False, problem=fault),
             ),
         )
 
@@ -164,11 +173,7 @@ class Lookups:
                 intents[send.schedule_id] = msgspec.structs.replace(intent, at=instant_text(due))
         if not intents:
             return None
-        lookups = self._ask_all(
-            intents,
-            lambda dispatcher, some: dispatcher.look_up(some),
-            lambda fault: LookupResult(error=fault),
-        )
+        lookups = self._look_up(intents, lambda dispatcher, some: dispatcher.look_up(some))
         found: dict[str, Found] = {}
         for name, lookup in lookups.items():
             if lookup.runs:  # query again, until it is recorded
@@ -179,19 +184,48 @@ class Lookups:
                 asked.add(f"before {name}")
         return found
 
+    def _look_up(
+        self,
+        intents: Mapping[str, Intent],
+        look_up: Callable[[Dispatcher, Mapping[str, Intent]], Mapping[str, LookupResult]],
+    ) -> Mapping[str, LookupResult]:
+        def broken(why: str, is_fault: bool) -> LookupResult:
+            return LookupResult(error=why, is_fault=is_fault)
+
+        answers = self._ask_all(intents, look_up, broken)
+        self._faults |= {name: one.error or "" for name, one in answers.items() if one.is_fault}
+        return answers
+
     def _ask_all(
         self,
         intents: Mapping[str, Intent],
         ask: Callable[[Dispatcher, Mapping[str, Intent]], Mapping[str, A]],
-        broken: Callable[[str], A],
+        broken: Callable[[str, bool], A],
     ) -> dict[str, A]:
-        """Query each dispatcher about its intents; `broken` makes the answer where one cannot be opened."""
+        """Query each dispatcher about its intents; `broken` makes the answer where one cannot be asked."""
         faults = {i: fault for i, intent in intents.items() if (fault := self._routes.fault_of(intent))}
-        answers = {schedule_id: broken(fault) for schedule_id, fault in faults.items()}
+        answers = {schedule_id: broken(fault, False) for schedule_id, fault in faults.items()}
         open_ones = ((i, intent) for i, intent in intents.items() if i not in faults)
         for dispatcher, ids in self._routes.group(open_ones):
-            answers |= ask(dispatcher, {schedule_id: intents[schedule_id] for schedule_id in ids})
+            answers |= _asked(dispatcher, {i: intents[i] for i in ids}, ask, broken)
         return answers
+
+
+def _asked(
+    dispatcher: Dispatcher,
+    intents: Mapping[str, Intent],
+    ask: Callable[[Dispatcher, Mapping[str, Intent]], Mapping[str, A]],
+    broken: Callable[[str, bool], A],
+) -> Mapping[str, A]:
+    """The answers of one dispatcher. An error while it is asked about one is the trouble of that one."""
+    try:
+        return ask(dispatcher, intents)
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the others are asked all the same
+        if len(intents) > 1:
+            parts = [_asked(dispatcher, {i: intent}, ask, broken) for i, intent in intents.items()]
+            return {i: answer for part in parts for i, answer in part.items()}
+        message = str(fault) if isinstance(fault, Error) else f"failed unexpectedly ({type(fault).__name__})"
+        return {i: broken(message, True) for i in intents}
 
 
 def _sent(record: Record) -> Intent | None:

@@ -40,6 +40,8 @@ class Routes:
             self._dispatcher(intent)
         except Error as fault:
             return str(fault) if fault.hint is None else f"{fault}; {fault.hint}"
+        except Exception as fault:  # noqa: BLE001 - a broken package of one transport is not everybody's
+            return f"its dispatcher failed unexpectedly ({type(fault).__name__})"
         return None
 
     def marked(self, intent: Intent) -> Intent:

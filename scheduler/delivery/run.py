@@ -454,6 +454,7 @@ class Runner:
             return self._intent_now(snapshot.state, reconciled, schedule_id, record)
 
         answers = self._lookups.look_up_and_confirm(snapshot.state.schedules, reconciled, asked, intended)
+        self._remarks += self._lookups.faults(reconciled)
         if answers.lookups or answers.readiness:
             failpoint("asked")
             now = self.ports.clock.now()
@@ -471,6 +472,7 @@ class Runner:
             return self._intend(state, observed.reconciled, booked[send.schedule_id], send)[1].intent
 
         found = self._lookups.look_back(sends, observed.reconciled, asked, intended)
+        self._remarks += self._lookups.faults(observed.reconciled)
         if found:
             now = self.ports.clock.now()
             schedules = state.schedules | {name: one.adopted(now) for name, one in found.items()}

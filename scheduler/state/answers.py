@@ -66,6 +66,8 @@ class LookupResult(msgspec.Struct, frozen=True, kw_only=True):
 
     runs: Sequence[Run] = ()
     error: str | None = None
+    is_fault: bool = False
+    """Asking failed as it never should: that is reported, too."""
     server_time: Instant | None = None
     by_record: bool = False
     """Nothing begins that the record does not say: what it does not know of has not happened."""

@@ -302,7 +302,7 @@ class GitHubDispatcher:
             intents,
             lambda intent: (intent.repository, intent.transport, intent.token),
             look_up_group,
-            lambda problem: LookupResult(error=problem),
+            lambda problem, is_fault: LookupResult(error=problem, is_fault=is_fault),
         )
 
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
@@ -326,7 +326,7 @@ class GitHubDispatcher:
                 intent.delivery,
             ),
             inspect_group,
-            lambda problem: [Check("token", False, problem)],
+            lambda problem, is_fault: [Check("repository" if is_fault else "token", False, problem)],
         )  # fmt: skip
 
     def _query_all(
@@ -334,11 +334,12 @@ class GitHubDispatcher:
         intents: Mapping[str, Intent],
         key: Callable[[Intent], tuple[str | None, ...]],
         query_group: Callable[[Query, Mapping[str, Intent]], Mapping[str, A]],
-        failed: Callable[[str], A],
+        failed: Callable[[str, bool], A],
     ) -> dict[str, A]:
         """The results for all intents, those with the same `key` queried together, the groups concurrently.
 
-        `failed` makes the result of an intent that cannot be asked about, from the reason.
+        `failed` makes the result of an intent that cannot be asked about, from the reason, and whether that
+        is an error of this program: it is then the trouble of its channel alone.
         """
         groups: dict[tuple[str | None, ...], dict[str, Intent]] = {}
         for name, intent in intents.items():
@@ -353,13 +354,17 @@ class GitHubDispatcher:
                 jobs.append(group)
             except ValueError as problem:
                 message = self._scrub()(str(problem))
-                found |= {name: failed(message) for name in group}
+                found |= {name: failed(message, False) for name in group}
 
         def query_in_thread(group: dict[str, Intent]) -> Mapping[str, A]:
             intent = next(iter(group.values()))
             with closing(self._new_burst()) as burst:  # an HttpBurst serves one thread
                 reader = ApiReader(burst, partial(self._headers, intent), partial(self._note_token, intent))
-                return query_group(reader, group)
+                try:
+                    return query_group(reader, group)
+                except Exception as fault:  # noqa: BLE001 - whatever it is, the other channels go on
+                    message = f"asking {intent.repository} failed unexpectedly ({type(fault).__name__})"
+                    return {name: failed(message, True) for name in group}
 
         with ThreadPoolExecutor(max(1, min(QUERY_THREADS, len(jobs)))) as threads:
             for results in threads.map(query_in_thread, jobs):
