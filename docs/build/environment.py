@@ -38,7 +38,7 @@ _GITHUB = {
     "accepted for this machine alone.",
     "GITHUB_ACTIONS": "`true`: `validate` writes annotations, and a state or a queue in a file is refused, since it "
     "would be lost with the runner.",
-    "GITHUB_REF": "The branch that `run --hold` and `run --watch` follow while they wait.",
+    "GITHUB_REF": "The branch that the state follows, and that `run --hold` and `run --watch` read while they wait.",
     "GITHUB_SERVER_URL": "The beginning of links to GitHub's pages; without it, that of the server in "
     "`GITHUB_API_URL`.",
     "GITHUB_REPOSITORY": "The repository that the workflow runs in: for links, issues, comments and pull requests.",

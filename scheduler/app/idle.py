@@ -59,7 +59,7 @@ def surroundings_digest(root: str, state: str, environ: Mapping[str, str], token
 
 
 def _head(root: str) -> str:
-    """The commit of an ordinary clone, read without starting git; '' where that is not possible."""
+    """Branch and commit of an ordinary clone, read without starting git; '' where that is not possible."""
     folder = f"{reading.top_of(root) or ''}/.git"
     try:
         head = _text(f"{folder}/HEAD")
@@ -67,10 +67,10 @@ def _head(root: str) -> str:
             return head
         name = head[5:]
         try:
-            return _text(f"{folder}/{name}")
+            return head + _text(f"{folder}/{name}")
         except OSError:
             packed = _text(f"{folder}/packed-refs").splitlines()
-            return next((line for line in packed if line.endswith(f" {name}")), "")
+            return head + next((line for line in packed if line.endswith(f" {name}")), "")
     except OSError:
         return ""
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from scheduler.checkout import history, reading
 from scheduler.checkout.history import Standing
 from scheduler.diagnostics import Diagnostic, Location, warning
@@ -36,6 +38,29 @@ def demand_lineage(state: State, settings: SettingsSpec, name: str) -> None:
         )
 
 
+def demand_owner(state: State, folder: str | None, name: str, declares: Callable[[], bool]) -> None:
+    """Refuse the state of another folder of the repository: acting on it would withdraw all it has.
+
+    `folder` is None for a state in a file, which is in its folder. A state that names none is taken by the
+    folder that `declares` what is in it. Raises StateError.
+    """
+    if folder in (None, state.folder) or (state.folder is None and (not state.schedules or declares())):
+        return
+    own = f"scheduler-state-{slug_of(folder or '')}".removesuffix("-.")
+    raise StateError(
+        f"{name} is the state of another folder of this repository, not of {folder}"
+        if state.folder is None
+        else f"{name} is the state of the folder {state.folder}, not of {folder}",
+        hint=f"to give this folder a state of its own, write `state: branch:{own}` in scheduler.yaml and run "
+        "`scheduler state init`; if it is the same folder under a new name, run `scheduler state adopt`",
+    )
+
+
+def slug_of(folder: str) -> str:
+    """A folder of a repository as a part of a name: `shop/videos` -> `shop-videos`."""
+    return folder.replace("/", "-")
+
+
 def clock_behind(state: State, now: Instant) -> str | None:
     """The message for a clock that is behind the state: what is recorded cannot be in the future."""
     latest = max((record.history[-1].at for record in state.schedules.values() if record.history), default="")
@@ -49,6 +74,13 @@ def outdated(standing: Standing, head: str, recorded: str) -> str:
     if standing == "older":
         return f"this checkout ({head[:12]}) is older than the one recorded last ({recorded[:12]})"
     return f"this checkout ({head[:12]}) does not contain the one recorded last ({recorded[:12]})"
+
+
+def other_branch(state: State, branch: str | None) -> str | None:
+    """The message for a checkout of another branch than the state's; a detached one is of none."""
+    if branch is None or state.branch in (None, branch):
+        return None
+    return f"this checkout is on the branch {branch}, but the state follows {state.branch}"
 
 
 def unknown_checkout(problem: StateError) -> str:
@@ -65,28 +97,30 @@ class Guard:
     def __init__(
         self,
         root: Path,
-        settings: SettingsSpec,
-        name: str,
+        folder: str | None,
         *,
+        demand: Callable[[State], None],
         now: Callable[[], Instant] | None,
         commit: Callable[[], str | None],
+        branch: Callable[[], str | None],
         remarks: Callable[[], Sequence[Diagnostic]],
         adopts: bool = False,
     ) -> None:
         self._root = root
-        self._settings = settings
-        self._name = name
+        self._folder = folder
+        self._demand = demand
         self._now = now
         self._commit = commit
+        self._branch = branch
         self._remarks = remarks
         self._adopts = adopts
         self._found: dict[tuple[str, str], Standing | StateError] = {}
         """By commits: comparing two may fetch, and a run checks several states."""
 
     def check(self, state: State, sources: Sequence[Source]) -> list[Diagnostic]:
-        """Raises StateError for another lineage and where a checkout cannot be compared, RunRefused for one
-        that does not contain what was recorded last and for a clock behind."""
-        demand_lineage(state, self._settings, self._name)
+        """Raises StateError for another's state and where a checkout cannot be compared; RunRefused for one
+        of another branch, one that does not contain what was recorded last, and for a clock behind."""
+        self._demand(state)
         if self._now is not None and (message := clock_behind(state, self._now())) is not None:
             hint = "set the clock (ntp); if the state was written with --now, create a new one"
             raise RunRefused(message, hint=hint)
@@ -99,21 +133,24 @@ class Guard:
                 raise StateError(unknown_checkout(problem), hint=problem.hint) from None
             message = f"the commit of this checkout is not recorded: {problem}"
             return [*remarks, warning("stale-checkout", Location.whole("."), message, problem.hint)]
+        message = other_branch(state, self._branch())
+        self._adopts = self._adopts and (message is not None or recorded != head)
+        if message is not None and not self._adopts:
+            hint = f"run `git switch {state.branch}`; for the state to follow this branch, run "
+            raise RunRefused(message, hint=f"{hint}`scheduler run --adopt`")
         if state.declared is None or recorded is None or head is None:
             return remarks
-        if recorded == head:
-            self._adopts = False
         if recorded == head or self._adopts or state.declared.digest == reading.digest(sources):
             return remarks
-        return remarks + self._outdated(recorded, head)
+        return remarks + self._outdated(recorded, head, state.branch)
 
-    def _outdated(self, recorded: str, head: str) -> list[Diagnostic]:
+    def _outdated(self, recorded: str, head: str, branch: str | None) -> list[Diagnostic]:
         """Refuse a checkout that does not contain the recorded commit; only the remote's tip is a warning."""
         found = self._standing(recorded, head, again=True)
         if found == "contained":
             return []
         try:
-            is_tip = not isinstance(found, StateError) and head == history.remote_tip(self._root, None)
+            is_tip = not isinstance(found, StateError) and head == history.remote_tip(self._root, branch)
         except StateError as problem:
             found, is_tip = problem if found == "missing" else found, False
         if isinstance(found, StateError):
@@ -125,22 +162,24 @@ class Guard:
         hint = "if that was a mistake, restore the branch: what only the other commit declares is withdrawn"
         return [warning("stale-checkout", Location.whole("."), message, hint)]
 
-    def declared(self, digest: str, before: Declared | None) -> Declared:
-        """What a run records as declared.
+    def declared(self, sources: Sequence[Source], state: State) -> State:
+        """The state with what is declared now, and where.
 
         The commit moves on with the checkout even while the files stay the same. Otherwise a commit in
         between, whose files were others, would later seem to be newer than what is recorded.
         """
+        before, digest = state.declared, reading.digest(sources)
         try:
             head = self._commit()
         except StateError:  # `check` refused or warned; a commit that is recorded is never forgotten
             head = None
         recorded = None if before is None else before.commit
-        if head is None or recorded is None or self._adopts or before is None or before.digest != digest:
-            return Declared(digest=digest, commit=head or recorded)
-        return (
-            Declared(digest=digest, commit=head) if self._standing(recorded, head) == "contained" else before
-        )
+        is_kept = before is not None and before.digest == digest and not self._adopts
+        if head is None or (is_kept and recorded and self._standing(recorded, head) != "contained"):
+            head = recorded
+        declared = Declared(digest=digest, commit=head)
+        branch = self._branch() or state.branch
+        return msgspec.structs.replace(state, declared=declared, folder=self._folder, branch=branch)
 
     def _standing(self, recorded: str, head: str, *, again: bool = False) -> Standing | StateError:
         """What the recorded commit is for this checkout; `again`: ask anew where nobody could say."""

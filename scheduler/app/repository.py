@@ -15,7 +15,15 @@ import msgspec
 
 from scheduler.app import idle
 from scheduler.app.environment import on_actions, surroundings_of, token_reader, who_runs
-from scheduler.app.preconditions import Guard, clock_behind, demand_lineage, outdated, unknown_checkout
+from scheduler.app.preconditions import (
+    Guard,
+    clock_behind,
+    demand_lineage,
+    demand_owner,
+    other_branch,
+    outdated,
+    unknown_checkout,
+)
 from scheduler.checkout import history, reading
 from scheduler.checkout.ignored import ignored_files
 from scheduler.clock import Clock, SteadyClock
@@ -106,8 +114,34 @@ class Repository:
             snapshot = store.load()
         except StateMissing:
             return None, {}
-        demand_lineage(snapshot.state, settings, store.name)
+        self.demand_own(snapshot.state, settings)
         return snapshot.state, store.load_archive()
+
+    def folder(self, settings: SettingsSpec) -> str | None:
+        """Whose state it is: this folder below the top of its repository; None for a file inside of it."""
+        is_branch = settings.state.startswith("branch:")
+        if not is_branch and (self.root / settings.state).resolve().is_relative_to(self.root.resolve()):
+            return None
+        return (self.folder_below_top() or ".").encode("utf-8", "backslashreplace").decode()
+
+    def demand_own(self, state: State, settings: SettingsSpec) -> None:
+        """Refuse the state of another repository, or of another folder of this one. Raises StateError."""
+        name = self.store(settings).name
+        demand_lineage(state, settings, name)
+        demand_owner(state, self.folder(settings), name, lambda: self._declares(state))
+
+    def _declares(self, state: State) -> bool:
+        """Whether the files are those of the state, or declare one of its live publications (of all, where
+        none is live)."""
+        from scheduler.planning.reconcile import reconcile
+
+        sources = self.sources()
+        if state.declared is not None and state.declared.digest == reading.digest(sources):
+            return True
+        surroundings = self.surroundings()
+        found = reconcile(sources, state, {}, self.clock.now(), surroundings, only_check=True).schedules
+        live = [name for name, record in state.schedules.items() if record.is_live]
+        return any(name in found for name in live or state.schedules)
 
     def observe(self, *, proposal: bool = False, only_check: bool = False) -> tuple[Reconciled, State | None]:
         """What a run would decide now, without doing anything; with `only_check`, without a plan."""
@@ -165,11 +199,11 @@ class Repository:
     def proposed(self, *, only_check: bool = False) -> Reconciled:
         """What a run would decide about a proposal; a warning where a run would refuse to act here."""
         reconciled, state = self.observe(proposal=True, only_check=only_check)
-        if state is None or (refusal := self._refusal(state)) is None:
+        if state is None or (refusal := self._refusal(state, only_check=only_check)) is None:
             return reconciled
         return msgspec.structs.replace(reconciled, diagnostics=[*reconciled.diagnostics, refusal])
 
-    def _refusal(self, state: State) -> Diagnostic | None:
+    def _refusal(self, state: State, *, only_check: bool) -> Diagnostic | None:
         """Why a run would not act here and now, as far as this clone knows: nothing is fetched for this."""
         if self.clock.is_real and (message := clock_behind(state, self.clock.now())) is not None:
             hint = "set the clock (ntp): `scheduler run` refuses to act before that"
@@ -178,6 +212,9 @@ class Repository:
         if state.declared is None or recorded is None:
             return None
         try:
+            if not only_check and (message := other_branch(state, self.branch())) is not None:
+                hint = f"merge it into {state.branch}: `scheduler run` refuses to act on another branch"
+                return warning("stale-checkout", Location.whole("."), message, hint)
             head = self.commit()
             found = None if head is None else history.standing(self.root, recorded, head, fetch=False)
         except StateError as problem:
@@ -217,10 +254,11 @@ class Repository:
         now = clock.now if self.clock.is_real else None
         guard = Guard(
             self.root,
-            settings,
-            store.name,
+            self.folder(settings),
+            demand=lambda state: self.demand_own(state, settings),
             now=now,
             commit=self.commit,
+            branch=self.branch,
             remarks=lambda: self._checkout.remarks,
             adopts=adopt,
         )
@@ -231,7 +269,7 @@ class Repository:
             dispatcher=lambda intent: self.dispatcher(intent, settings),
             clock=clock,
             nonce=lambda: secrets.token_hex(8),
-            declared=lambda sources, before: guard.declared(reading.digest(sources), before),
+            declared=guard.declared,
             idle=lambda reconciled: self._idle(settings, reconciled),
             guard=guard.check,
             keeps_tokens=on_actions(self.environ),
@@ -266,6 +304,20 @@ class Repository:
         Raises StateError where git cannot say.
         """
         return self._checkout.commit()
+
+    def branch(self) -> str | None:
+        """The branch whose files are declared; None where the checkout is of none.
+
+        Raises StateError where git cannot say.
+        """
+        ref = self.environ.get("GITHUB_REF", "") if on_actions(self.environ) else ""
+        return (
+            ref.removeprefix("refs/heads/")
+            if ref.startswith("refs/heads/")
+            else None
+            if ref
+            else reading.branch_of(self.root)
+        )
 
     def _idle(self, settings: SettingsSpec, reconciled: Reconciled) -> Idle | None:
         """The mark by which the next run knows that there is nothing to do (`scheduler.app.idle`).
@@ -404,9 +456,7 @@ class Repository:
         from scheduler.delivery.queue.batch_writer import BatchWriter
 
         store = self.notifying_store(settings, log)
-        return BatchWriter(
-            store, self.clock, demand=lambda state: demand_lineage(state, settings, store.name)
-        )
+        return BatchWriter(store, self.clock, demand=lambda state: self.demand_own(state, settings))
 
     def notifying_store(self, settings: SettingsSpec, log: Callable[[str], None] = lambda _: None) -> Store:
         """The store; what is saved is also sent to the addresses in `notify`."""

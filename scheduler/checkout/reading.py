@@ -269,6 +269,15 @@ def folder_below_top(root: Path | str, workspace: str = "") -> str:
     return "" if below == "." or below.startswith("..") else below.replace(os.sep, "/")
 
 
+def branch_of(root: Path) -> str | None:
+    """The branch of the work tree; None where it is detached, and outside of any repository.
+
+    Raises StateError where git cannot say, as `ask_git`.
+    """
+    branch = ask_git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
+    return None if branch is None else branch.strip()
+
+
 def head_commit(root: Path) -> str | None:
     """The commit of the work tree; None where there is no repository or no commit.
 

@@ -17,8 +17,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
+import msgspec
 
 from scheduler import __version__
+from scheduler.app.preconditions import demand_lineage
 from scheduler.app.repository import Repository, root_of
 from scheduler.cli.arguments import DURATION, PAIR, TIME, F, format_option
 from scheduler.clock import Clock
@@ -404,7 +406,7 @@ def _print_problems(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str])
 
 @cli.group()
 def state() -> None:
-    """Create, show or verify the state."""
+    """Create, adopt, show or verify the state."""
 
 
 @state.command("init")
@@ -433,7 +435,7 @@ def state_init(context: Context, lineup_from: Sequence[tuple[str, str]]) -> None
         now=context.clock.now(),
         lineup_from=dict(lineup_from),
     )
-    store.create(begun.state)
+    store.create(msgspec.structs.replace(begun.state, folder=repository.folder(settings)))
     for line in begun.notes:
         click.echo(line)
     click.echo(f"created {store.name}, lineage {begun.state.lineage}")
@@ -452,6 +454,29 @@ def readable_settings(context: Context, form: str = "text") -> SettingsSpec:
     else:
         _print_problems(reconciled.diagnostics, context.texts(reconciled))
     sys.exit(PROBLEMS)
+
+
+@state.command("adopt")
+@with_context
+def state_adopt(context: Context) -> None:
+    """Make the state that of this folder, after the folder was renamed.
+
+    Only a state on a branch names a folder. Nothing is sent or cancelled.
+    """
+    repository = context.repository
+    settings = readable_settings(context)
+    store, folder = repository.store(settings), repository.folder(settings)
+    snapshot = store.load()
+    demand_lineage(snapshot.state, settings, store.name)
+    before = snapshot.state.folder
+    if folder == before:
+        click.echo(f"{store.name} is already the state of this folder")
+        return
+    serial = snapshot.state.serial + 1
+    after = msgspec.structs.replace(snapshot.state, folder=folder, serial=serial, idle=None)
+    store.save(after, snapshot, f"Adopt the state for the folder {folder}")
+    former = "" if before is None else f", and no longer of {before}"
+    click.echo(f"{store.name} is now the state of the folder {folder}{former}")
 
 
 @state.command("show")
@@ -481,8 +506,6 @@ def state_verify(context: Context) -> None:
 
 def _recorded(context: Context) -> State:
     """The state, with its archive read too: both must be intact."""
-    from scheduler.app.preconditions import demand_lineage
-
     settings = readable_settings(context)
     store = context.repository.store(settings)
     snapshot = store.load()

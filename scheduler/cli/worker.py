@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
@@ -14,7 +15,7 @@ import click
 
 from scheduler.cli.arguments import DURATION
 from scheduler.cli.main import FINE, PROBLEMS, Context, readable_settings, with_context
-from scheduler.errors import Error
+from scheduler.errors import Error, StateMissing
 from scheduler.reporting.terminal import visible
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def _work(
     runner = AttemptRunner(CommandRunner(repository.root, context.environ, _print).run, context.clock, _print)
     writer = repository.batch_writer(settings, runner.log)
     embedded = isinstance(queue, SqliteQueue)
+    if embedded and repository.folder(settings) is not None:
+        with contextlib.suppress(StateMissing):
+            writer.read()  # refuses the state of another folder before any job of ours is begun
     options = WorkerSettings(
         name=f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(2)}",
         jobs=jobs,

@@ -15,7 +15,7 @@ from scheduler.desired.declarations import Reader, declare
 from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Surroundings
 from scheduler.planning.reconcile import Reconciled
-from scheduler.state.record import Declared, Idle, Intent, State
+from scheduler.state.record import Idle, Intent, State
 from scheduler.state.stores import Snapshot, Store
 from scheduler.times import Instant
 
@@ -62,8 +62,8 @@ class Ports(msgspec.Struct, kw_only=True):
     """The dispatcher of an intent; the same object for the same transport."""
     clock: RunClock
     nonce: Callable[[], str]
-    declared: Callable[[Sequence[Source], Declared | None], Declared]
-    """Digest and commit of what is declared, to be saved if they differ from the given ones."""
+    declared: Callable[[Sequence[Source], State], State]
+    """The state with what is declared now: digest, commit, folder, branch."""
     idle: Callable[[Reconciled], Idle | None]
     """What the next tick compares to find out that there is nothing to do; None to skip that check."""
     guard: Callable[[State, Sequence[Source]], Sequence[Diagnostic]]

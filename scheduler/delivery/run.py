@@ -211,9 +211,8 @@ class Runner:
                 month = change.before.scheduled_at[:7]
                 archived.setdefault(month, {})[change.schedule_id] = change.before
         state = msgspec.structs.replace(
-            snapshot.state,
+            self.ports.declared(observed.sources, snapshot.state),
             schedules=schedules,
-            declared=self.ports.declared(observed.sources, snapshot.state.declared),
             zone_release=max(snapshot.state.zone_release or "", zone_release()),
         )
         if state == snapshot.state:

@@ -1,7 +1,7 @@
 """python -m scheduler.actions: the commands of this wing, with the environment of a workflow step.
 
     summary FILE                               append the Markdown to the job's summary
-    comment --pull-request N FILE              put the Markdown into the pull request's one comment
+    comment -C DIR --pull-request N FILE       put the Markdown into the pull request's one comment
     report -C DIR --exit-code N FILE           log, summary and issues of a run's JSON
     new-wave -C DIR                            turn a form into a pull request, or comment why not
 
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     summary.set_defaults(run=lambda asked: _summarize(asked.file.read_text(encoding="utf-8")))
     comment = commands.add_parser("comment")
     comment.set_defaults(run=_comment)
+    comment.add_argument("-C", dest="directory", default=".", help="the folder that the plan is about")
     comment.add_argument("--pull-request", type=int, required=True)
     comment.add_argument(
         "--update-only", action="store_true", help="do not comment where there is no comment yet"
@@ -126,6 +127,7 @@ def _comment(asked: argparse.Namespace) -> None:
         asked.file.read_text(encoding="utf-8"),
         note=f"*Too long for a comment: [the summary of the run]({_run_url()}) has everything.*",
         update_only=asked.update_only,
+        folder=_waves(asked.directory).folder_below_top(),
     )
     _say(f"comment: {done}")
 
@@ -149,14 +151,17 @@ def _waves(directory: str) -> Waves:
 
 def _report(asked: argparse.Namespace) -> None:
     printed = run_output.read_printed(asked.file.read_text(encoding="utf-8") if asked.file.exists() else "")
-    for line in run_output.log_lines(printed, _waves(asked.directory).folder_below_top()):
+    folder = _waves(asked.directory).folder_below_top()
+    for line in run_output.log_lines(printed, folder):
         _say(line)
     _summarize(run_output.summary(printed, asked.exit_code))
-    _keep_issues(_client(), printed, asked.exit_code, asked.tick_gap)
+    _keep_issues(_client(), printed, asked.exit_code, asked.tick_gap, folder)
 
 
-def _keep_issues(client: GitHubClient, printed: run_output.Printed, exit_code: int, tick_gap: int) -> None:
-    """Open, update and close the issues that this run concerns."""
+def _keep_issues(
+    client: GitHubClient, printed: run_output.Printed, exit_code: int, tick_gap: int, folder: str
+) -> None:
+    """Open, update and close the issues that this run concerns; each folder has its own."""
     known = issues.known_issues(client)
     stopped = {} if printed.complete else {"exit code": str(exit_code)}
     concerns = {
@@ -165,9 +170,9 @@ def _keep_issues(client: GitHubClient, printed: run_output.Printed, exit_code: i
     }
     for topic, (wrong, settled) in concerns.items():
         with _apart(topic):
-            _settle(client, known, topic, wrong, settled)
+            _settle(client, known, topic.within(folder), wrong, settled)
     with _apart(run_output.TICKS):
-        _settle(client, known, run_output.TICKS, *_tick_gap(tick_gap))
+        _settle(client, known, run_output.TICKS.within(folder), *_tick_gap(tick_gap))
 
 
 @contextmanager

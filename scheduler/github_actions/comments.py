@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
 
 from scheduler.github_actions.client import ApiError, GitHubClient, asking, entries, is_by_workflow
-from scheduler.github_actions.markdown import COMMENT_LIMIT, fit
+from scheduler.github_actions.markdown import COMMENT_LIMIT, code, fit
 from scheduler.reporting.pull_request.comment import MARKER
 
 if TYPE_CHECKING:
@@ -13,18 +14,23 @@ if TYPE_CHECKING:
 
 
 def put_comment(
-    client: GitHubClient, number: int, markdown: str, *, note: str, update_only: bool
+    client: GitHubClient, number: int, markdown: str, *, note: str, update_only: bool, folder: str = ""
 ) -> Literal["made", "updated", "unchanged", "none"]:
     """Put `markdown` into the one comment of a pull request or an issue. Raises ApiError.
 
     `note` ends a text that had to be cut. With `update_only` no comment is made where there is none.
-    Only a comment by our own author counts: anybody can write the marker into one of theirs.
+    Only a comment by our own author counts: anybody can write the marker into one of theirs. Each `folder`
+    with a scheduler has a comment of its own.
     """
-    marked = markdown if markdown.startswith(MARKER) else f"{MARKER} -->\n{markdown}"
-    body = fit(marked, COMMENT_LIMIT, note)
+    first, _, rest = (markdown if markdown.startswith(MARKER) else f"{MARKER} -->\n{markdown}").partition(
+        "\n"
+    )
+    marker = f"{MARKER}@{quote(folder)}" if folder else MARKER
+    about = f"In {code(folder)}:\n\n" if folder else ""
+    body = fit(f"{marker}{first.removeprefix(MARKER)}\n{about}{rest}", COMMENT_LIMIT, note)
     with asking(f"list the comments of #{number}"):
         thread = client.api.get_issue(number)
-        ours = next((one for one in entries(thread.get_comments()) if _is_ours(one)), None)
+        ours = next((one for one in entries(thread.get_comments()) if _is_ours(one, marker)), None)
     if ours is not None:
         if ours.body == body:
             return "unchanged"
@@ -42,5 +48,5 @@ def put_comment(
     return "made"
 
 
-def _is_ours(comment: IssueComment) -> bool:
-    return is_by_workflow(comment.user) and (comment.body or "").startswith(MARKER)
+def _is_ours(comment: IssueComment, marker: str) -> bool:
+    return is_by_workflow(comment.user) and (comment.body or "").startswith(f"{marker} ")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from scheduler.github_actions.client import GitHubClient, asking, entries, is_by_workflow
@@ -31,6 +31,12 @@ class Topic:
     key: str
     title: str
     advice: str
+
+    def within(self, folder: str) -> Topic:
+        """The topic in one of several folders of a repository, each with a scheduler; "" is the top."""
+        return (
+            replace(self, key=f"{folder}: {self.key}", title=f"{self.title} ({folder})") if folder else self
+        )
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from scheduler.simulation.channels import Channels
 from scheduler.simulation.conditions import Conditions, Reading
 from scheduler.simulation.ticks import ticks
 from scheduler.simulation.world import SimulatedClock, SimulatedStore, World, at_once
-from scheduler.state.record import Declared, Record, State
+from scheduler.state.record import Record, State
 from scheduler.state.stores import Snapshot
 from scheduler.times import Instant, read_utc
 
@@ -134,7 +134,7 @@ class _Machine:
             dispatcher=lambda _: self.channels,
             clock=SimulatedClock(self.world),
             nonce=lambda: f"simulated-{next(names)}",
-            declared=lambda _, before: before or Declared(digest="simulated"),
+            declared=lambda _, state: state,
             idle=lambda _: None,
             guard=lambda *_: (),
             declare=Reading(stage.sources, conditions),

@@ -247,6 +247,11 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
     zone_release: Annotated[
         str | None, _is("The newest release of the zone data (`tzdata`) that a run used, such as 2026f.")
     ] = None
+    folder: Annotated[
+        str | None,
+        _is("Whose state it is on a branch: the folder of the scheduler in its repository, `.` at the top."),
+    ] = None
+    branch: Annotated[str | None, _is("The branch whose files are declared.")] = None
 
 
 def advance(record: Record, status: Status, now: Instant, why: str, **changes: Any) -> Record:

@@ -66,6 +66,28 @@ def test_a_pull_request_has_one_comment_that_is_updated_in_place(home: Repositor
     assert [one["body"] for one in home.comments] == [f"{MARKER}\nsecond"]
 
 
+def test_each_folder_with_a_scheduler_has_a_comment_and_issues_of_its_own(
+    home: Repository, tmp_path: Path
+) -> None:
+    (tmp_path / ".git").mkdir()
+    folders = ["", "shop", "shop/de --> x"]
+    for words in ("first", "second"):
+        for folder in folders:
+            (tmp_path / folder).mkdir(exist_ok=True)
+            comment(tmp_path, f"{words} {folder[:4]}", "-C", str(tmp_path / folder))
+            assert (
+                main(["report", "-C", str(tmp_path / folder), "--exit-code", "3", str(tmp_path / "none")])
+                == 0
+            )
+    assert [one["body"] for one in home.comments] == [
+        f"{MARKER}\nsecond ",
+        f"{PLAN_MARKER}@shop -->\nIn `shop`:\n\nsecond shop",
+        f"{PLAN_MARKER}@shop/de%20--%3E%20x -->\nIn `shop/de --> x`:\n\nsecond shop",
+    ]
+    titles = [issue["title"] for issue in home.issues]
+    assert [title.partition(" (")[2] for title in titles] == ["", "shop)", "shop/de --> x)"]
+
+
 def test_an_unchanged_comment_is_left_alone(home: Repository, github: LoopbackGitHub, tmp_path: Path) -> None:
     comment(tmp_path, "same")
     comment(tmp_path, "same")

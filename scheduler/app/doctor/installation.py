@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import msgspec
 
-from scheduler.app.preconditions import demand_lineage
 from scheduler.app.repository import Repository
 from scheduler.desired import SettingsSpec
 from scheduler.desired.declarations import Declarations
@@ -48,7 +47,7 @@ def read_state(repository: Repository, settings: SettingsSpec) -> StateRead:
     store = repository.store(settings)
     try:
         state = store.load().state
-        demand_lineage(state, settings, store.name)
+        repository.demand_own(state, settings)
         return StateRead(store.name, state, store.load_archive())
     except StateError as problem:
         return StateRead(store.name, problem=problem)

@@ -162,7 +162,8 @@ class GitBranchStore:
         except LostRace:
             raise StateError(
                 f"a state already exists: {self.name} of {self._remote}",
-                hint="to start over, rename that branch on the remote first",
+                hint="for a second scheduler, name a branch of its own in `state:`; to start over, rename "
+                "that branch on the remote first",
             ) from None
         with suppress(StateError):  # as in `save_with_archive`
             self._remember(commit, state.lineage)

@@ -25,7 +25,7 @@ from scheduler.delivery import Ports, Runner, fan_out
 from scheduler.delivery import run as runner
 from scheduler.editing import MayBePublished
 from scheduler.planning.reconcile import Reconciled, reconcile
-from scheduler.state.record import Declared, Record
+from scheduler.state.record import Record
 
 from .declared import NAMES, START, Channel, Wave, declare_once, version_of
 from .invariants import Violation
@@ -112,7 +112,7 @@ def ports_of(process: Process) -> Ports:
         dispatcher=lambda intent: github,
         clock=SimulatedClock(process),
         nonce=lambda: process.owner,
-        declared=lambda found, before: before or Declared(digest="simulated"),
+        declared=lambda _, state: state,
         idle=lambda reconciled: None,
         guard=lambda *_: [],
         compares_clocks=True,
