@@ -32,6 +32,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     problem: str | None = None
     hint: str | None = None
+    is_keyless: bool = False
+    """Its run name does not contain the key, so no run of it can be found."""
 
 
 class Check(msgspec.Struct, frozen=True):

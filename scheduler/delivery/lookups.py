@@ -249,11 +249,11 @@ def _known_runs(records: Mapping[str, Record], wanted: Mapping[str, Intent]) -> 
 
 def _after_asking(record: Record, answer: Readiness, now: Instant) -> Record:
     """`scheduled` means confirmed; otherwise the problem is recorded and the channel queried again."""
-    checked = {"checked_at": instant_text(now)}
+    seen = {"checked_at": instant_text(now), "keyless": answer.is_keyless}
     problem = _unready(record, answer)
     if problem is None:
-        return advance(record, "scheduled", now, "its channel is ready", unconfirmed=None, **checked)
-    return msgspec.structs.replace(record, unconfirmed=problem, **checked)
+        return advance(record, "scheduled", now, "its channel is ready", unconfirmed=None, **seen)
+    return msgspec.structs.replace(record, unconfirmed=problem, **seen)
 
 
 def _unready(record: Record, answer: Readiness) -> str | None:

@@ -100,6 +100,7 @@ def _pending(schedule_id: str, record: Record, reconciled: Reconciled, now: Inst
         error_message=None,
         attempts=0,
         token_refusals=0,
+        keyless=False,
         retried_at=instant_text(now),
         next_attempt_at=None,
         limited=False,

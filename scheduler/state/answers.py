@@ -69,6 +69,8 @@ class LookupResult(msgspec.Struct, frozen=True, kw_only=True):
     is_fault: bool = False
     """Asking failed as it never should: that is reported, too."""
     server_time: Instant | None = None
+    is_keyless: bool = False
+    """The channel's run name does not contain the key, so no run could be found."""
     by_record: bool = False
     """Nothing begins that the record does not say: what it does not know of has not happened."""
     is_absent: bool = False

@@ -153,7 +153,7 @@ def after_lookup(record: Record, lookup: LookupResult, now: Instant, taken_back:
     if record.status == "failed":
         return _after_failure(record, lookup, now)
     if not lookup.runs:
-        return _nothing_found(record, now)
+        return _nothing_found(record, lookup, now)
     run = _decisive(lookup)
     seen = {
         "run_id": run.run_id,
@@ -246,7 +246,7 @@ def _after_job(record: Record, intent: Intent, lookup: LookupResult, now: Instan
         if lookup.is_absent and record.accepted_at is None:
             return after_nothing_left(record, "its job was never put on the queue", now)
         if record.accepted_at is None and intent.delivery == "at-least-once":
-            return _nothing_found(record, now)
+            return _nothing_found(record, lookup, now)
         if not lookup.is_absent and now <= min(since + LOOKUP_WINDOW, read_utc(intent.not_after)):
             return msgspec.structs.replace(record, checked_at=instant_text(now))
         message = (
@@ -307,7 +307,7 @@ def _after_failure(record: Record, lookup: LookupResult, now: Instant) -> Record
     )
 
 
-def _nothing_found(record: Record, now: Instant) -> Record:
+def _nothing_found(record: Record, lookup: LookupResult, now: Instant) -> Record:
     intent = record.intent
     assert intent is not None
     seen = {"checked_at": instant_text(now), "not_found_at": instant_text(now)}
@@ -319,9 +319,12 @@ def _nothing_found(record: Record, now: Instant) -> Record:
         return advance(
             record, "failed", now, message, reason="unknown_outcome", error_message=message, **seen
         )
-    if intent.delivery == "at-least-once":
+    is_keyless = record.keyless or lookup.is_keyless
+    if intent.delivery == "at-least-once" and not is_keyless:
         return msgspec.structs.replace(record, doubtful=True, **seen)
     message = record.error_message or "the runner stopped before the answer"
+    if is_keyless:
+        message += "; the run name of the channel does not contain the key, so its run cannot be found"
     return advance(
         record,
         "failed",

@@ -154,6 +154,9 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     token_refusals: Annotated[
         int, _is("How many of the attempts ended with their token, which `retry.attempts` does not count.")
     ] = 0
+    keyless: Annotated[
+        bool, _is("Whether its channel was seen without the key in its run name, so no run can be found.")
+    ] = False
     doubtful: Annotated[bool, _is("Whether an earlier attempt with the same key may have been accepted.")] = (
         False
     )

@@ -350,6 +350,65 @@ def test_a_second_attempt_that_is_unknown_too_is_looked_for_as_long_as_the_first
     assert posts(github) == 3
 
 
+KEYLESS = "name: P\nrun-name: publish\non: {repository_dispatch: {types: [process-video]}}\njobs: {}\n"
+
+
+def test_at_least_once_is_never_repeated_where_no_run_could_be_found(
+    spring: Miniature, github: GitHub
+) -> None:
+    """Each lost answer would be one publication more: nothing can be found, so nothing is."""
+    spring.channels("alpha", delivery="at-least-once")
+    github.repository("acme/alpha").workflows = {"publish.yml": KEYLESS}
+    github.repository("acme/alpha").faults = [Fault(status=502, accept=True, times=None)]
+    ahead = run(spring, github, -3600)
+    (warned,) = ahead.json["diagnostics"]
+    assert warned["code"] == "unreachable"
+    assert "the run name of publish.yml does not contain the key" in warned["message"]
+    for seconds in (0, 130, 910, 1900, 3000):
+        run(spring, github, seconds)
+    assert (posts(github), spring.statuses[ALPHA]) == (1, "failed (unknown_outcome)")
+    assert "the run name of the channel does not contain the key" in record(spring)["error_message"]
+
+
+def test_a_key_that_is_added_after_the_first_request_makes_no_second_one(
+    spring: Miniature, github: GitHub
+) -> None:
+    spring.channels("alpha", delivery="at-least-once")
+    alpha = github.repository("acme/alpha")
+    shipped, alpha.workflows = alpha.workflows, {"publish.yml": KEYLESS}
+    alpha.faults = [Fault(status=502, accept=True)]
+    run(spring, github, -3600)
+    run(spring, github, 0)
+    alpha.workflows = shipped
+    run(spring, github, 910)
+    assert (posts(github), spring.statuses[ALPHA]) == (1, "failed (unknown_outcome)")
+
+
+def test_a_channel_that_was_not_asked_before_is_looked_at_before_a_second_request(
+    spring: Miniature, github: GitHub
+) -> None:
+    spring.channels("alpha", delivery="at-least-once")
+    github.repository("acme/alpha").workflows = {"publish.yml": KEYLESS}
+    github.repository("acme/alpha").faults = [Fault(status=502, accept=True)]
+    for seconds in (0, 910, 1900):
+        run(spring, github, seconds)
+    assert (posts(github), spring.statuses[ALPHA]) == (1, "failed (unknown_outcome)")
+
+
+def test_a_second_request_obeys_allow_where_the_first_one_went(spring: Miniature, github: GitHub) -> None:
+    spring.channels("alpha", delivery="at-least-once")
+    github.repository("acme/alpha").faults = [Fault(status=502)]
+    run(spring, github, 0)
+    spring.write({"channels/alpha.yaml": "repository: other/alpha\ntoken: ACME_TOKEN\n"})
+    spring.environ["SCHEDULER_ALLOW"] = "other/* acme/beta"
+    run(spring, github, 910)
+    run(spring, github, 1900)
+    assert posts(github) == 1
+    del spring.environ["SCHEDULER_ALLOW"]
+    run(spring, github, 2000)
+    assert posts(github) == 2
+
+
 def test_at_least_once_ends_after_all_its_attempts(spring: Miniature, github: GitHub) -> None:
     spring.channels("alpha", delivery="at-least-once")
     github.repository("acme/alpha").faults = [Fault(status=502, times=None)]

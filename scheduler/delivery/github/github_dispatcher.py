@@ -27,7 +27,7 @@ from scheduler.delivery.github.api_url import read_api_url
 from scheduler.delivery.github.dispatch_events import compact_json, event_of
 from scheduler.delivery.github.http_burst import ANSWER_TIMEOUT, AT_ONCE, CONNECT_TIMEOUT, HttpBurst, trust
 from scheduler.delivery.github.http_connection import Headers, Outcome, Outgoing, Reply
-from scheduler.delivery.github.preflight import inspect, readiness
+from scheduler.delivery.github.preflight import inspect, lacks_key, readiness
 from scheduler.delivery.github.proxy import proxy_for
 from scheduler.delivery.github.queries import ApiReader, Query
 from scheduler.delivery.github.refusal_hints import forbidden_hint, where_token_ended
@@ -120,6 +120,7 @@ class GitHubDispatcher:
         self._ended: dict[tuple[str | None, str | None], tuple[str, str]] = {}
         """Tokens that are not accepted, by name and owner: the value, and what the server said."""
         self._branches: dict[Branch, str] = {}
+        self._keyless: dict[tuple[str | None, ...], bool] = {}
         self._run_details = True
 
     # --- sending ---
@@ -296,7 +297,12 @@ class GitHubDispatcher:
         """
 
         def look_up_group(query: Query, group: Mapping[str, Intent]) -> Mapping[str, LookupResult]:
-            return find_runs(query, group, run_ids or {}, self._scrub())
+            found = find_runs(query, group, run_ids or {}, self._scrub())
+            for name, intent in group.items():
+                in_vain = not found[name].runs and found[name].error is None
+                if in_vain and intent.delivery == "at-least-once" and self._is_keyless(query, intent):
+                    found[name] = msgspec.structs.replace(found[name], is_keyless=True)
+            return found
 
         return self._query_all(
             intents,
@@ -321,13 +327,17 @@ class GitHubDispatcher:
 
         return self._query_all(
             intents,
-            lambda intent: (
-                intent.repository, intent.transport, intent.token, intent.event_type, intent.workflow,
-                intent.delivery,
-            ),
+            lambda intent: (intent.repository, intent.transport, intent.token, *_listener(intent)),
             inspect_group,
             lambda problem, is_fault: [Check("repository" if is_fault else "token", False, problem)],
         )  # fmt: skip
+
+    def _is_keyless(self, query: Query, intent: Intent) -> bool:
+        """Whether the channel's runs cannot be found at all; asked once in this process."""
+        asked = (intent.repository or "", intent.transport, *_listener(intent))
+        if asked not in self._keyless:
+            self._keyless[asked] = lacks_key(inspect(query, intent, self._scrub()))
+        return self._keyless[asked]
 
     def _query_all(
         self,
@@ -385,6 +395,11 @@ class GitHubDispatcher:
 def _branch_of(intent: Intent) -> Branch:
     """An empty name where no default branch is needed, so that it is never found among the failed."""
     return (intent.repository or "", intent.token) if intent.traits.names_workflow else ("", None)
+
+
+def _listener(intent: Intent) -> tuple[str | None, ...]:
+    """What decides which workflow of the repository takes the intent, and what is asked of it."""
+    return intent.event_type, intent.workflow, intent.delivery
 
 
 def _owner_of(intent: Intent) -> str:

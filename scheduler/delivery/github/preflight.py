@@ -28,11 +28,18 @@ MOST_FILES = 60
 
 
 def readiness(intent: Intent, checks: Sequence[Check]) -> Readiness:
-    """The first check that failed. Runs that cannot be found matter only under `confirm: run`."""
+    """The first check that failed. Runs that cannot be found matter where something waits for them."""
+    is_keyless = lacks_key(checks)
+    needs_key = intent.confirm == "run" or intent.delivery == "at-least-once"
     for check in checks:
-        if check.ok is False and (check.name != "key" or intent.confirm == "run"):
-            return Readiness(ready=False, problem=check.message, hint=check.hint)
-    return Readiness(ready=True)
+        if check.ok is False and (check.name != "key" or needs_key):
+            return Readiness(ready=False, problem=check.message, hint=check.hint, is_keyless=is_keyless)
+    return Readiness(ready=True, is_keyless=is_keyless)
+
+
+def lacks_key(checks: Sequence[Check]) -> bool:
+    """Whether a workflow listens whose runs could not be found."""
+    return any(check.name == "key" and check.ok is False for check in checks)
 
 
 def inspect(query: Query, intent: Intent, scrub: Callable[[str], str]) -> list[Check]:

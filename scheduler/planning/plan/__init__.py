@@ -35,6 +35,7 @@ from scheduler.planning.plan.plan import (
     Subject,
     Surroundings,
     Waiting,
+    is_allowed,
 )
 from scheduler.state.record import Record
 
@@ -49,6 +50,7 @@ __all__ = [
     "Subject",
     "Surroundings",
     "Waiting",
+    "is_allowed",
     "make_plan",
     "new_record",
     "pauses_text",

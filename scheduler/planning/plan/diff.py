@@ -18,6 +18,7 @@ UNSENT: Mapping[str, Any] = {
     "error_message": None,
     "attempts": 0,
     "token_refusals": 0,
+    "keyless": False,
     "next_attempt_at": None,
     "retried_at": None,
     "limited": False,

@@ -92,6 +92,7 @@ def _send_again(situation: Situation, schedule_id: str, record: Record, intent: 
     elif (
         not situation.pauses.of(schedule_id, record)
         and not subject.is_held(schedule_id, record.channel_id)
+        and subject.allows(intent.repository)  # where the first one went
         and may_ask_for(situation, schedule_id, record, intent.token, intent.repository)
     ):
         situation.due.append(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -98,6 +99,11 @@ APP_TOKEN_LIFE = 3600
 DEFAULT_TOKENS = ("SCHEDULER_TOKEN", "GITHUB_TOKEN")
 
 
+def is_allowed(repository: str, patterns: Iterable[str]) -> bool:
+    """Whether one of the `owner/name` patterns matches a repository, whatever its case."""
+    return any(fnmatch.fnmatchcase(repository.lower(), pattern.lower()) for pattern in patterns)
+
+
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator's environment says; values of tokens never enter here."""
 
@@ -146,6 +152,11 @@ class Subject(msgspec.Struct, kw_only=True):
     """Ids of live records whose file cannot be read: they go on as they are recorded."""
     surroundings: Surroundings
     now: Instant
+
+    def allows(self, repository: str | None) -> bool:
+        """Whether a recorded request may be repeated to where it went."""
+        lists = (self.declared.settings.allow or None, self.surroundings.allow)
+        return repository is None or all(is_allowed(repository, one) for one in lists if one is not None)
 
     def is_unreadable(self, record: Record) -> bool:
         """Whether the file that declared a record cannot be read now: unreadable is not withdrawn."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, error
 from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
-from scheduler.planning.plan import Surroundings
+from scheduler.planning.plan import Surroundings, is_allowed
 from scheduler.wording import and_more
 
 NAMED = 5
@@ -30,11 +29,6 @@ def refused(declared: Declarations, surroundings: Surroundings) -> dict[str, tup
             if channel.repository is not None and not is_allowed(channel.repository, patterns):
                 found.setdefault(name, (origin, patterns))
     return found
-
-
-def is_allowed(repository: str, patterns: Iterable[str]) -> bool:
-    """Whether one of the `owner/name` patterns matches a repository, whatever its case."""
-    return any(fnmatch.fnmatchcase(repository.lower(), pattern.lower()) for pattern in patterns)
 
 
 def check(inquiry: Inquiry) -> Iterator[Violation]:

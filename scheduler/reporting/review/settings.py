@@ -12,8 +12,8 @@ from scheduler import desired
 from scheduler.desired.keys import DeclaredKey, keys_of
 from scheduler.desired.secrets import without_secrets
 from scheduler.desired.specs import Spec
+from scheduler.planning.plan import is_allowed
 from scheduler.planning.reconcile import Reconciled
-from scheduler.planning.rules.not_allowed import is_allowed
 from scheduler.times import duration_text, instant_text
 
 _SHOWN_OF_WHOLE = ("repository", "queue", "token", "workflow", "command")
