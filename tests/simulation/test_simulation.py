@@ -16,7 +16,7 @@ SEEDS = 2_500
 BLOCK = 250
 
 CAUGHT = {
-    "without_a_nonce": (102, "doubt first"),
+    "without_a_nonce": (13, "doubt first"),
     "look_nothing_up": (3, "nothing lost"),
     "send_before_the_intent": (1, "doubt first"),
     "write_again_after_a_lost_race": (9, "monotone"),
@@ -26,7 +26,7 @@ CAUGHT = {
     "merge_after_a_lost_race": (9, "monotone"),
     "keep_the_due_list": (7, "sound"),
     "save_without_comparing": (6, "monotone"),
-    "take_over_at_once": (6, "doubt first"),
+    "take_over_at_once": (13, "doubt first"),
     "attempt_after_the_deadline": (51, "in time"),
     "send_when_held_up": (12, "in time"),
     "begin_in_any_order": (2, "order"),
@@ -39,6 +39,8 @@ CAUGHT = {
     "drop_what_is_finished": (2, "never forgotten"),
     "read_the_archive_once": (102, "monotone"),
     "repeat_the_words_of_servers": (1, "no secret"),
+    "fail_what_meets_an_ended_token": (13, "tokens"),
+    "use_an_ended_token_again": (13, "tokens"),
 }
 """Mutant -> the first seed that catches it, and the rule that is broken there.
 

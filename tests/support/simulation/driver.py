@@ -108,7 +108,7 @@ def ports_of(process: Process) -> Ports:
     return Ports(
         store=SimulatedStore(process),
         sources=sources,
-        surroundings=lambda: process.surroundings,
+        surroundings=process.known_surroundings,
         dispatcher=lambda intent: github,
         clock=SimulatedClock(process),
         nonce=lambda: process.owner,
@@ -185,6 +185,9 @@ class History(ABC):
     grows_old = False
     """Whether months pass without a run: what ran again within a day was then seen by nobody."""
 
+    lives: Random | None = None
+    """How long the tokens of processes live; None: longer than all of them."""
+
     def __init__(
         self, faults: Faults, channels: Sequence[Channel], waves: Sequence[Wave], settings: str
     ) -> None:
@@ -205,6 +208,8 @@ class History(ABC):
         is_person = work is not run
         name = f"{'person' if is_person else 'runner'}-{self.started}"
         process = Process(self.world, name, work, skew=skew, is_person=is_person)
+        if self.lives is not None and self.world.has_trouble:
+            process.token_ends = self.world.now + self.lives.choice((30, 600, 3600, 36_000))
         self.processes.append(process)
         return process
 
@@ -244,7 +249,7 @@ class History(ABC):
         """Nothing goes wrong any more, and what was broken is mended."""
         for process in list(self.processes):
             self.kill(process)
-        self.world.faults = Calm()
+        self.world.faults, self.world.has_trouble = Calm(), False
         self.world.is_stopped = False
         for wave in self.waves:
             wave.broken = False
@@ -364,6 +369,7 @@ class RandomHistory(History):
 
     def __init__(self, seed: int) -> None:
         self.random = random = Random(seed)  # the same seed, the same history
+        self.lives = Random(seed)  # of its own: what else happens stays as it was
         channels = [Channel.by_chance(name, random) for name in NAMES]
         waves = [Wave.by_chance(f"wave-{number}", random) for number in range(random.randrange(1, 4))]
         attempts, pace = random.choice((1, 3, 3, 4)), random.choice(("60/min", "60/min", "1/min"))

@@ -15,6 +15,7 @@ import msgspec
 
 from scheduler.delivery.dispatcher import Request
 from scheduler.planning.reconcile import reconcile
+from scheduler.state.answers import Answer
 from scheduler.state.codec import encode
 from scheduler.state.record import Intent, Record, State
 from scheduler.times import instant_text, read_utc
@@ -36,6 +37,7 @@ Rule = Literal[
     "as declared",  # nothing is sent by a run that read that it is cancelled, paused or removed
     "plan applied",  # the plan of an applied plan is empty
     "order",  # a stagger is begun in order, and `halt` and `after_success` wait for what is before
+    "tokens",  # a token that was refused is not used again, and costs no publication
     "apart",  # what is late on a channel leaves `min_gap` from what else it publishes
     "no secret",  # no output says a token
     "never forgotten",  # no id leaves the record and its archive
@@ -69,6 +71,7 @@ class Effect:
     is_accepted: bool
     verdict: str
     """What the sender was told, or would have been."""
+    token_ended: bool = False
 
 
 @dataclass
@@ -154,6 +157,10 @@ class Judge:
         denied = old.status == "executing" and not new.was_sent
         if denied and not self._is_no(process, old):
             self.fail("monotone", f"{where}: it may have been sent")
+        if new.reason in ("rejected", "retries_exhausted") and old.status == "executing":
+            last = self.effects.get(old.intent.key, ())[-1:] if old.intent is not None else ()
+            if any(effect.token_ended for effect in last):
+                self.fail("tokens", f"{where}: only its token was refused")
         came_back = any(event.status == "pending" for event in new.history[len(old.history) :])
         if new.attempts < old.attempts and not (
             (old.status in ("failed", "cancelled") and came_back)  # with a lead it may leave in the same save
@@ -199,6 +206,8 @@ class Judge:
         """Nobody else settles an intent that is a minute old, unless one of the clocks is wrong."""
         intent = old.intent
         if old.status != "executing" or intent is None or old.accepted_at is not None or process.skew > 60:
+            return
+        if old.next_attempt_at is not None:  # it was answered: not now
             return
         if intent.owner != process.owner and process.clock() - read_utc(intent.at) < HELD_UP:
             self.fail(
@@ -361,7 +370,7 @@ class Judge:
             self.fail("in time", f"{process.name} was held up and sends all the same")
         process.places.clear()
 
-    def see_request(self, process: Process, request: Request, verdict: str, *, is_accepted: bool) -> None:
+    def see_request(self, process: Process, request: Request, answer: Answer, *, is_accepted: bool) -> None:
         """A request leaves. Whether it arrives, only this world knows."""
         intent, where = request.intent, f"{request.schedule_id} by {process.name}"
         version = self.begun.get(intent)
@@ -369,6 +378,8 @@ class Judge:
             self.fail("doubt first", f"{where}: a request left before its intent was saved")
         if self._left(intent):
             self.fail("doubt first", f"{where}: two requests for one saved intent")
+        if process.token_refused is not None:
+            self.fail("tokens", f"{where}: its token was refused before")
         if version.withdraws(request.schedule_id) or intent in self.stopped:
             self.fail("as declared", f"{where}: sent, though it read that it must not be")
         earlier = self.effects.setdefault(intent.key, [])
@@ -376,7 +387,9 @@ class Judge:
             self.fail("at most once", f"{where}: an earlier request may have been accepted")
         if intent.key not in self.doubts:  # else it was begun before, in the place that it had then
             self._see_place(process, request, version)
-        earlier.append(Effect(request.schedule_id, intent, is_accepted, verdict))
+        earlier.append(
+            Effect(request.schedule_id, intent, is_accepted, answer.verdict, token_ended=answer.token_ended)
+        )
 
     def _see_place(self, process: Process, request: Request, version: Version) -> None:
         """The requests of one batch leave in the order of their group."""

@@ -19,7 +19,7 @@ from scheduler.delivery.github import responses
 from scheduler.errors import LostRace
 from scheduler.planning.plan.deadlines import Situation
 from scheduler.planning.plan.pauses import Pauses
-from scheduler.state.answers import LookupResult
+from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Record, State, advance
 from scheduler.state.stores import Snapshot
 
@@ -152,7 +152,7 @@ def look_nothing_up() -> Iterator[None]:
     """Every lookup answers that no run carries the key."""
     plain = outcomes.after_lookup
 
-    def blind(record: Record, lookup: LookupResult, now: int) -> Record:
+    def blind(record: Record, lookup: LookupResult, now: int, *_: object) -> Record:
         return plain(record, LookupResult(runs=()), now)
 
     with mock.patch.object(lookups, "after_lookup", blind):
@@ -204,7 +204,7 @@ def unknown_is_only_failed() -> Iterator[None]:
     """What failed as unknown is retried like any other failure."""
     plain = outcomes.after_lookup
 
-    def eager(record: Record, lookup: LookupResult, now: int) -> Record:
+    def eager(record: Record, lookup: LookupResult, now: int, *_: object) -> Record:
         after = plain(record, lookup, now)
         if after.status == "failed" and after.reason == "unknown_outcome":
             return advance(after, "pending", now, "failed, so try again", reason=None, intent=None)
@@ -319,6 +319,27 @@ def repeat_the_words_of_servers() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def fail_what_meets_an_ended_token() -> Iterator[None]:
+    """A 401 is a no to the publication, as it was once."""
+    plain = outcomes.after_answer
+
+    def after_answer(record: Record, answer: Answer, now: int, settings: Any) -> Record:
+        if answer.token_ended:
+            answer = msgspec.structs.replace(answer, verdict="refused", token_ended=False)
+        return plain(record, answer, now, settings)
+
+    with mock.patch.object(run, "after_answer", after_answer):
+        yield
+
+
+@contextmanager
+def use_an_ended_token_again() -> Iterator[None]:
+    """A run forgets that its token was refused."""
+    with mock.patch.object(Process, "known_surroundings", lambda self: self.surroundings):
+        yield
+
+
 MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     without_a_nonce,
     look_nothing_up,
@@ -343,6 +364,8 @@ MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     drop_what_is_finished,
     read_the_archive_once,
     repeat_the_words_of_servers,
+    fail_what_meets_an_ended_token,
+    use_an_ended_token_again,
 )
 
 

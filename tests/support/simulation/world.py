@@ -19,6 +19,7 @@ import scheduler.simulation.world as plain
 from scheduler.delivery.dispatcher import Readiness, Request
 from scheduler.delivery.github import responses
 from scheduler.delivery.github.http_connection import NotSent, Outcome, Reply, ResponseLost
+from scheduler.delivery.github.refusal_hints import where_token_ended
 from scheduler.errors import LostRace, ScheduleError, StateError
 from scheduler.planning.plan import Surroundings
 from scheduler.state.answers import Answer, LookupResult
@@ -163,6 +164,10 @@ class Process:
         self.has_read = False
         """Whether it read what is declared since it read the record."""
         self.surroundings = GOING
+        self.token_ends = float("inf")
+        """When the token ends that was minted for it."""
+        self.token_refused: str | None = None
+        """What the server said of its token; another process has another one."""
         self.looked = 0.0
         self.saved: State | None = None
         self.places: dict[str, tuple[int, int]] = {}
@@ -201,6 +206,13 @@ class Process:
     @property
     def is_asleep(self) -> bool:
         return self.wake > self.world.now
+
+    def known_surroundings(self) -> Surroundings:
+        """What it read last, and that its token was refused."""
+        if self.token_refused is None:
+            return self.surroundings
+        ended = {(name, None): self.token_refused for name in TOKENS}
+        return msgspec.structs.replace(self.surroundings, ended=ended)
 
     @property
     def saw_stop(self) -> bool:
@@ -316,6 +328,7 @@ class World(plain.World):
     """Every version of what was declared; the last one is in force."""
     is_stopped: bool = False
     """SCHEDULER_PAUSED=1"""
+    has_trouble: bool = True
     trace: list[tuple[float, str, str]] = field(default_factory=list)
     owners: dict[str, int] = field(default_factory=dict)
     """Key -> the run whose claim it is: the one run that may publish."""
@@ -439,13 +452,17 @@ class SimulatedGitHub(plain.SimulatedDispatcher):
     def send(self, requests: Sequence[Request]) -> Iterator[tuple[Request, Answer]]:
         """Begun in their order; the answers come as they like."""
         answered: list[tuple[Request, Answer]] = []
+        refused = None
         for request in requests:
             self.process.point(f"before the request for {request.schedule_id}")
             answer = self._receive(request)
+            refused = answer.error if answer.token_ended else refused
             self.process.point(
                 f"after the request for {request.schedule_id}: {answer.verdict} {answer.error}"
             )
             answered.append((request, answer))
+            if request is requests[-1]:  # the requests of one batch are all on their way at once
+                self.process.token_refused = self.process.token_refused or refused
             while answered and self.world.faults.pick(2) == 0:
                 yield answered.pop(self.world.faults.pick(len(answered)))
         while answered:
@@ -455,8 +472,12 @@ class SimulatedGitHub(plain.SimulatedDispatcher):
         """A request arrives, or does not; and an answer comes back, or does not."""
         world = self.world
         reception = world.faults.reception()
-        answer = responses.judge(reception.outcome(world.now), world.scrub, now=self.process.clock())
-        world.judge.see_request(self.process, request, answer.verdict, is_accepted=reception.is_accepted)
+        if world.now >= self.process.token_ends:
+            reception = RECEPTIONS["401"]
+        outcome = reception.outcome(world.now)
+        ended = where_token_ended(outcome) is not None
+        answer = responses.judge(outcome, world.scrub, token_ended=ended, now=self.process.clock())
+        world.judge.see_request(self.process, request, answer, is_accepted=reception.is_accepted)
         if reception.is_accepted:
             world.start_runs(request, reception)
         return answer
