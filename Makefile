@@ -36,6 +36,10 @@ types: $(READY)
 schemas: $(READY) ## Write the JSON Schemas that editors use
 	@$(BIN)/scheduler schema --output schemas
 
+requirements: $(READY) ## Write what `init` has a new repository install, from the lock file
+	@$(BIN)/uv export --quiet --frozen --no-dev --no-emit-project --no-header --no-annotate \
+	  --format requirements-txt --output-file scheduler/app/init/files/requirements.txt
+
 docs: $(READY) ## Write the pages that code makes: docs/reference and docs/rules.md
 	@$(BIN)/python docs/build/__main__.py
 

@@ -12,7 +12,7 @@ import sys
 import venv
 import zipfile
 from collections.abc import Iterator
-from importlib.metadata import PathDistribution, version
+from importlib.metadata import PathDistribution
 from itertools import takewhile
 from pathlib import Path
 
@@ -75,6 +75,7 @@ def test_a_new_repository_has_all_that_its_editors_its_operators_and_github_need
         "docs/threat-model.md",
         "examples/channel-repository/.github/workflows/publish.yml",
         "examples/channel-repository/README.md",
+        "requirements-scheduler.txt",
         "requirements.txt",
         "scheduler.yaml",
         "schemas/channel.schema.json",
@@ -88,7 +89,7 @@ def test_a_new_repository_has_all_that_its_editors_its_operators_and_github_need
 def test_it_says_what_to_do_next(mini: Miniature, tmp_path: Path) -> None:
     outcome = mini.run("init", str(tmp_path / "new"), now=BEGUN)
     lines = outcome.out.splitlines()
-    assert lines[0] == f"created 26 files in {tmp_path / 'new'}"
+    assert lines[0] == f"created 27 files in {tmp_path / 'new'}"
     after = [line.split("#")[0].strip() for line in lines[lines.index("next:") + 1 :]]
     assert after == [
         f"cd {tmp_path / 'new'} && git init -b main",
@@ -150,7 +151,7 @@ def test_the_installing_action_needs_no_source_and_no_lock_file(new: Miniature) 
     assert "uv.lock" not in text
     assert "pyproject" not in text
     assert {step["with"]["key"].rpartition("-")[2] for step in steps if "cache" in step.get("uses", "")} == {
-        "${{ hashFiles('requirements.txt') }}"
+        "${{ hashFiles('requirements*.txt') }}"
     }
 
 
@@ -226,21 +227,21 @@ def test_the_linters_have_nothing_to_say(new: Miniature, command: list[str]) -> 
 # --- nothing is written over ------------------------------------------------------------------------
 
 
-def test_a_folder_that_is_there_is_fine_as_long_as_nothing_of_ours_is(
-    mini: Miniature, tmp_path: Path
-) -> None:
+def test_a_repository_that_was_just_made_is_fine_and_keeps_its_files(mini: Miniature, tmp_path: Path) -> None:
     folder = tmp_path / "there"
-    (folder / "waves").mkdir(parents=True)
-    (folder / "waves/theirs.yaml").write_text("theirs")
+    folder.mkdir()
     git(folder, "init", "--quiet")
-    assert mini.run("init", str(folder)).code == 0
-    assert (folder / "waves/theirs.yaml").read_text() == "theirs"
+    for name in ("README.md", "LICENSE", ".gitignore"):
+        (folder / name).write_text("theirs")
+    outcome = mini.run("init", str(folder))
+    assert outcome.code == 0
+    assert "note: README.md and .gitignore stayed as before (add `.venv/`" in outcome.out
+    assert f"cd {folder}\n" in outcome.out
+    assert {(folder / name).read_text() for name in ("README.md", "LICENSE", ".gitignore")} == {"theirs"}
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", ".gitignore", "waves/first-wave.yaml", "schemas/wave.schema.json"]
-)
-def test_a_folder_with_one_of_the_files_is_refused_and_the_file_is_named(
+@pytest.mark.parametrize("name", ["waves/theirs.yaml", "main.py", "schemas/wave.schema.json", ".github/x"])
+def test_a_folder_with_anything_else_is_refused_and_it_is_named(
     mini: Miniature, tmp_path: Path, name: str
 ) -> None:
     folder = tmp_path / "there"
@@ -248,9 +249,60 @@ def test_a_folder_with_one_of_the_files_is_refused_and_the_file_is_named(
     (folder / name).write_text("theirs")
     outcome = mini.run("init", str(folder))
     assert outcome.code == 2
-    assert f"{folder / name} already exists; nothing was written" in outcome.err
+    assert f"{folder} is not empty: it has {name.split('/')[0]}; nothing was written" in outcome.err
     assert made(folder) == {name}
-    assert (folder / name).read_text() == "theirs"
+
+
+# --- in a folder of a clone -------------------------------------------------------------------------
+
+
+def test_in_a_clone_the_workflows_are_at_its_top_and_lead_to_the_folder(
+    mini: Miniature, tmp_path: Path
+) -> None:
+    top = tmp_path / "mono"
+    (top / ".github/workflows").mkdir(parents=True)
+    (top / ".github/workflows/reconcile.yml").write_text("theirs")
+    (top / "main.py").write_text("theirs")
+    git(top, "init", "--quiet")
+    before = made(top)
+    outcome = mini.run("init", str(top / "media/de"), "--owner", "nightjar", now=BEGUN)
+    assert (outcome.code, "git init" in outcome.out) == (0, False)
+    written = made(top) - before
+    workflows = {name for name in written if name.startswith(".github/")}
+    assert workflows == {
+        ".github/actions/scheduler-media-de/action.yml",
+        ".github/workflows/reconcile-media-de.yml",
+        ".github/workflows/validate-media-de.yml",
+    }
+    assert all(name.startswith("media/de/") for name in written - workflows)
+    text = "".join((top / name).read_text() for name in sorted(workflows))
+    commands = re.findall(
+        r"(?:\.venv/bin/scheduler|scheduler\.actions (?:report|comment)) +(?!\]\])(\S+ \S+)", text
+    )
+    assert set(commands) == {"-C media/de", "-C proposal/media/de"}
+    assert set(re.findall(r"uses: (\./\S+)", text)) == {"./.github/actions/scheduler-media-de"}
+    assert set(re.findall(r"group: (\w+-media-de-)", text)) == {"reconcile-media-de-", "validate-media-de-"}
+    assert "state: branch:scheduler-state-media-de " in (top / "media/de/scheduler.yaml").read_text()
+    assert mini.run("-C", str(top / "media/de"), "validate", now=BEGUN).code == 0
+    for page in (name for name in written if name.endswith(".md")):
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", (top / page).read_text()):
+            assert ((top / page).parent / link).exists(), f"{page} links to {link}"
+    again = mini.run(
+        "init", str(top / "media-de"), now=BEGUN
+    )  # another folder, whose files have the same names
+    assert (again.code, "already exists; nothing was written" in again.err) == (2, True)
+    assert not (top / "media-de").exists()
+
+
+@pytest.mark.parametrize("name", ["two words", "-C", "a..b", "$(x)", "x.lock"])
+def test_a_folder_that_no_workflow_can_name_is_refused(mini: Miniature, tmp_path: Path, name: str) -> None:
+    git(tmp_path, "init", "--quiet")
+    outcome = mini.run("init", "--", str(tmp_path / name))
+    assert (outcome.code, "cannot be named in a workflow and a branch" in outcome.err) == (2, True)
+    assert not (tmp_path / name).exists()
+
+
+# --- what is in the way -----------------------------------------------------------------------------
 
 
 def a_file(path: Path) -> None:
@@ -268,17 +320,18 @@ def a_link_to_nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize("obstacle", [a_file, a_link_elsewhere, a_link_to_nothing])
-@pytest.mark.parametrize("name", ["waves", ".github", ".github/workflows"])
+@pytest.mark.parametrize("name", [".github", ".github/workflows"])
 def test_nothing_is_written_through_a_link_or_in_the_place_of_a_file(
     mini: Miniature, tmp_path: Path, name: str, obstacle: object
 ) -> None:
-    folder = tmp_path / "there"
-    (folder / name).parent.mkdir(parents=True)
+    top = tmp_path / "there"
+    (top / name).parent.mkdir(parents=True)
+    (top / ".git").mkdir()
     assert callable(obstacle)
-    obstacle(folder / name)
+    obstacle(top / name)
     before = set(tmp_path.rglob("*"))
-    outcome = mini.run("init", str(folder))
-    assert (outcome.code, f"{folder / name} already exists" in outcome.err) == (2, True)
+    outcome = mini.run("init", str(top / "media"))
+    assert (outcome.code, f"{top / name} already exists" in outcome.err) == (2, True)
     assert set(tmp_path.rglob("*")) == before
 
 
@@ -327,18 +380,21 @@ def test_what_to_do_when_it_is_red_stands_in_the_new_repository_too(new: Miniatu
 # --- what is pinned ---------------------------------------------------------------------------------
 
 
-def test_the_scheduler_and_everything_that_it_needs_is_pinned_as_it_is_installed(new: Miniature) -> None:
-    lines = (new.root / "requirements.txt").read_text().splitlines()
-    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
-    assert {"wave-scheduler", "click", "pydantic", "pydantic-core", "pygithub", "tzdata"} <= pins.keys()
-    assert "pytest" not in pins
-    for name, pinned in pins.items():
-        assert version(name) == pinned
+def test_everything_that_it_needs_is_locked_with_hashes(new: Miniature) -> None:
+    text = (new.root / "requirements.txt").read_text()
+    pins = re.split(r"\n(?=\w)", text)[1:]
+    names = {pin.partition("==")[0] for pin in pins}
+    assert {"click", "pydantic", "pydantic-core", "pygithub", "tzdata", "cryptography"} <= names
+    assert not names & {"pytest", "wave-scheduler"}
+    assert all("--hash=sha256:" in pin for pin in pins)
 
 
-def test_what_an_extra_needs_is_pinned_too(new: Miniature) -> None:
-    """PyGithub asks for pyjwt[crypto], which is what signs for a GitHub App."""
-    assert "\ncryptography==" in (new.root / "requirements.txt").read_text()
+def test_what_is_locked_is_what_this_project_locks() -> None:
+    """`make requirements` writes it."""
+    command = [tool("uv"), "export", "--offline", "--quiet", "--frozen", "--no-dev", "--no-emit-project"]
+    command += ["--no-header", "--no-annotate", "--format", "requirements-txt"]
+    done = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True)
+    assert (PROJECT / "scheduler/app/init/files/requirements.txt").read_text() == done.stdout
 
 
 def installed(folder: Path, url: object) -> PathDistribution:
@@ -351,38 +407,64 @@ def installed(folder: Path, url: object) -> PathDistribution:
     return PathDistribution(info)
 
 
+COMMIT = "c0ffee" + "0" * 34
+
+
 @pytest.mark.parametrize(
     ("url", "pinned"),
     [
-        (None, "wave-scheduler==1.2.3"),
         (
-            {"url": "https://github.com/acme/s.git", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}},
-            "wave-scheduler @ git+https://github.com/acme/s.git@c0ffee",
+            {"url": "https://github.com/acme/s.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
+            f"wave-scheduler @ git+https://github.com/acme/s.git@{COMMIT}",
         ),
         (
             {"url": "https://example.com/s-1.2.3.whl", "archive_info": {"hashes": {"sha256": "ab"}}},
             "wave-scheduler @ https://example.com/s-1.2.3.whl#sha256=ab",
         ),
+        (None, None),  # from an index, which does not leave the hash
+        ({"url": "https://github.com/acme/s.git", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}}, None),
+        (
+            {"url": "https://me:s3cret@example.com/s.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
+            None,
+        ),
+        (
+            {"url": "https://example.com/s.whl?token=s3cret", "archive_info": {"hashes": {"sha256": "ab"}}},
+            None,
+        ),
+        ({"url": "https://example.com/s.whl", "archive_info": {}}, None),
+        ({"url": "file:///nowhere/scheduler", "dir_info": {"editable": True}}, None),
     ],
 )
-def test_the_scheduler_is_pinned_to_where_it_came_from(tmp_path: Path, url: object, pinned: str) -> None:
-    assert requirements._origin(installed(tmp_path, url)) == (pinned, None)
+def test_the_scheduler_is_pinned_to_where_it_came_from(
+    tmp_path: Path, url: object, pinned: str | None
+) -> None:
+    assert requirements.own_line(installed(tmp_path, url)) == pinned
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        {"url": "file:///home/me/scheduler", "dir_info": {"editable": True}},
-        {"url": "https://me:s3cret@example.com/s.git", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}},
-        {"url": "https://example.com/s.whl?token=s3cret", "archive_info": {}},
-    ],
-)
-def test_a_place_that_only_this_machine_reaches_is_not_written_down(tmp_path: Path, url: object) -> None:
-    pinned, remark = requirements._origin(installed(tmp_path, url))
-    assert pinned == "wave-scheduler==1.2.3"
-    assert remark is not None
-    assert "`wave-scheduler @ git+https://github.com/OWNER/REPOSITORY@COMMIT`" in remark
-    assert "s3cret" not in remark
+@pytest.mark.parametrize("address", ["https://example.com/acme/s.git", "git@example.com:acme/s.git"])
+def test_from_a_clone_it_is_pinned_to_a_commit_that_the_remote_has(tmp_path: Path, address: str) -> None:
+    clone = tmp_path / "clone"
+    clone.mkdir()
+    git(clone, "init", "--quiet")
+    git(clone, "remote", "add", "origin", address)
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "Begin")
+    where = installed(tmp_path, {"url": clone.as_uri(), "dir_info": {"editable": True}})
+    assert requirements.own_line(where) is None
+    git(clone, "update-ref", "refs/remotes/origin/main", "HEAD")
+    commit = git(clone, "rev-parse", "HEAD")
+    assert requirements.own_line(where) == f"wave-scheduler @ git+https://example.com/acme/s.git@{commit}"
+
+
+def test_where_nothing_says_where_it_came_from_no_index_is_asked(
+    mini: Miniature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requirements, "own_line", lambda _: None)
+    outcome = mini.run("init", str(tmp_path / "new"))
+    assert "note: requirements-scheduler.txt does not say yet where to install the scheduler" in outcome.out
+    lines = (tmp_path / "new/requirements-scheduler.txt").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [
+        "wave-scheduler @ git+https://replace-this-line.invalid/OWNER/REPOSITORY@COMMIT"
+    ]
 
 
 # --- the first-time path ----------------------------------------------------------------------------
@@ -457,12 +539,13 @@ def test_an_installed_wheel_makes_the_same_repository(new: Miniature, tmp_path: 
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    told = scheduler("--now", BEGUN, "init", "from-wheel", "--owner", "nightjar")
-    assert "note:" not in told  # a wheel that was unpacked does not say where it came from
+    scheduler("--now", BEGUN, "init", "from-wheel", "--owner", "nightjar")
     folder = tmp_path / "from-wheel"
     assert made(folder) == made(new.root)
-    for name in made(folder) - {"requirements.txt"}:  # a wheel's own metadata may be newer than a checkout's
+    for name in made(folder) - {
+        "requirements-scheduler.txt"
+    }:  # an unpacked wheel does not say where it is from
         assert (folder / name).read_bytes() == (new.root / name).read_bytes(), name
-    assert "\nwave-scheduler==" in (folder / "requirements.txt").read_text()
+    assert "replace-this-line.invalid" in (folder / "requirements-scheduler.txt").read_text()
     git(folder, "init", "--quiet")
     assert scheduler("-C", "from-wheel", "--now", BEGUN, "validate").endswith("fine\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -94,8 +93,9 @@ def test_the_scheduler_that_is_pinned_can_be_installed_by_the_workflow(new: Home
         pytest.skip("what a wheel is built with is not in uv's cache")
     settings = tmp_path / "uv.toml"
     settings.write_text(f'no-index = true\nfind-links = ["{wheels}"]\n[pip]\nno-deps = true\n')
-    pinned = re.findall(r"(?m)^wave-scheduler.*$", (new.clone / "requirements.txt").read_text())
-    (new.clone / "requirements.txt").write_text("\n".join(pinned))
+    (wheel,) = wheels.glob("*.whl")
+    (new.clone / "requirements.txt").write_text("")
+    (new.clone / "requirements-scheduler.txt").write_text(f"wave-scheduler @ {wheel.as_uri()}\n")
     (script,) = [
         line.partition("run: ")[2]
         for line in (new.clone / ".github/actions/scheduler/action.yml").read_text().splitlines()

@@ -2,7 +2,8 @@
 
 Workflows, pages and the channel's side are this project's own files: links below `files`, which a built
 package contains as plain files. The action that installs the scheduler differs: there is no source and no
-lock file beside it, so it installs by name, at the versions that are installed here.
+lock file beside it, so it installs what requirements.txt locks and the scheduler from where it came. In a
+folder of an existing repository the workflows are written at its top, with names of their own.
 
 Effects: files. No existing file is ever overwritten.
 """
@@ -17,11 +18,13 @@ from datetime import timedelta
 from pathlib import Path, PurePosixPath
 
 from scheduler.app.init.requirements import Pinned, pin
+from scheduler.app.preconditions import slug_of
 from scheduler.app.schemas import schema_files
 from scheduler.desired.fields import OWNER
 from scheduler.errors import Error
+from scheduler.reporting.terminal import visible
 from scheduler.times import Instant, moment_of
-from scheduler.wording import quoted
+from scheduler.wording import and_more, quoted
 
 __all__ = ["Pinned", "files", "pin", "write"]
 
@@ -57,18 +60,39 @@ TEMPLATES: Mapping[str, str] = {
 INSTALLING = (
     (", from the lock file", ", from requirements.txt"),
     ("changes with the lock file and the source", "changes with the pinned versions"),
-    ("${{ hashFiles('uv.lock', 'pyproject.toml', 'scheduler/**') }}", "${{ hashFiles('requirements.txt') }}"),
+    (
+        "${{ hashFiles('uv.lock', 'pyproject.toml', 'scheduler/**') }}",
+        "${{ hashFiles('requirements*.txt') }}",
+    ),
     (
         "run: uv sync --locked --no-dev --no-editable --compile-bytecode",
-        "run: uv venv --quiet --clear .venv &&"
-        " uv pip install --python .venv --compile-bytecode --requirement requirements.txt",
+        "run: uv venv --quiet --clear .venv"
+        " && uv pip install --python .venv --compile-bytecode --require-hashes --requirement requirements.txt"
+        " && uv pip install --python .venv --compile-bytecode --no-deps"
+        " --requirement requirements-scheduler.txt",
     ),
 )
 """Texts of the action that installs the scheduler: in this project, and in a new repository."""
+AT_THE_TOP = frozenset(
+    {
+        ".github/CODEOWNERS",
+        ".github/ISSUE_TEMPLATE/new-wave.yml",
+        ".github/PULL_REQUEST_TEMPLATE.md",
+        ".github/dependabot.yml",
+        ".github/workflows/new-wave.yml",
+    }
+)
+"""Files that are the whole repository's: a scheduler in a folder of it leaves them to its owners."""
+ALLOWED = (".git", ".gitignore")
+KEPT = ("README.md", ".gitignore")
+"""Of what a new repository may have already, the files that are ours too, and stay as they are."""
 
 
-def files(owner: str, now: Instant, pinned: Pinned) -> dict[str, str]:
-    """The text of every file of a new repository, by path. Raises Error for an invalid owner."""
+def files(owner: str, now: Instant, pinned: Pinned, folder: str = "") -> dict[str, str]:
+    """The text of every file, by its path from the top of the repository; `folder` is the scheduler's.
+
+    Raises Error for an invalid owner, and for a folder that a workflow cannot name.
+    """
     if not re.fullmatch(OWNER, owner):
         raise Error(
             f"{quoted(owner)} is not the name of a GitHub user or organization",
@@ -80,9 +104,47 @@ def files(owner: str, now: Instant, pinned: Pinned) -> dict[str, str]:
     for path, name in TEMPLATES.items():
         texts[path] = _filled(_text(name), values)
     texts[".github/actions/scheduler/action.yml"] = _filled(_text("action.yml"), dict(INSTALLING))
-    texts["requirements.txt"] = pinned.text
+    texts |= {"requirements.txt": pinned.dependencies, "requirements-scheduler.txt": pinned.own}
     texts |= {f"schemas/{name}": text for name, text in schema_files().items()}
-    return dict(sorted(texts.items()))
+    return dict(sorted((_within(folder, texts) if folder else texts).items()))
+
+
+def _within(folder: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """The files of a scheduler in a folder: GitHub reads workflows at the top alone."""
+    slug = slug_of(folder)
+    if not re.fullmatch(r"(?!-)(?!.*\.(?:\.|lock$|$))[A-Za-z0-9._-]+", slug):
+        raise Error(
+            f"the folder {quoted(folder)} cannot be named in a workflow and a branch",
+            hint="choose one whose name has only letters, digits, `_` and `-`, such as `media`",
+        )
+    said = {
+        ".venv/bin/scheduler -C proposal": f".venv/bin/scheduler -C proposal/{folder}",
+        "scheduler.actions comment": f"scheduler.actions comment -C proposal/{folder}",
+        "scheduler.actions report": f"scheduler.actions report -C {folder}",
+        "./.github/actions/scheduler ": f"./.github/actions/scheduler-{slug} ",
+        "group: reconcile-": f"group: reconcile-{slug}-",
+        "group: validate-": f"group: validate-{slug}-",
+        "name: reconcile\n": f"name: reconcile-{slug}\n",
+        "name: validate\n": f"name: validate-{slug}\n",
+        "key: scheduler-": f"key: scheduler-{slug}-",
+        "hashFiles('": f"hashFiles('{folder}/",
+        "--requirement ": f"--requirement {folder}/",
+        "docs/punctuality.md says": f"{folder}/docs/punctuality.md says",
+        "reconcile.yml": f"reconcile-{slug}.yml",
+        "validate.yml": f"validate-{slug}.yml",
+        "scheduler-state": f"scheduler-state-{slug}",
+        " In the browser, *Issues → New issue → New wave* is a form that becomes a pull request.": "",
+    }
+    placed = {}
+    for path, text in texts.items():
+        if path.startswith(".github/"):
+            at = re.sub(r"(/(?:reconcile|validate)(?=\.yml)|/actions/scheduler)", rf"\1-{slug}", path)
+            text = re.sub(r"(\.venv/bin/scheduler) (?=[a-z])", rf"\1 -C {folder} ", text)
+        else:
+            at = f"{folder}/{path}"
+        if path not in AT_THE_TOP:
+            placed[at] = _filled(text, said)
+    return placed
 
 
 def _text(name: str) -> str:
@@ -93,6 +155,24 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     for placeholder, value in values.items():
         text = text.replace(placeholder, value)
     return text
+
+
+def demand_room(folder: Path) -> list[str]:
+    """The files that stay as they are. Raises Error where anything else than a new repository's is there."""
+    try:
+        there = sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as problem:
+        raise Error(f"{folder} cannot be read: {problem.strerror or problem}") from None
+    strange = [name for name in there if name not in ALLOWED and not name.startswith(("README", "LICENSE"))]
+    if strange:
+        raise Error(
+            f"{folder} is not empty: it has {and_more([visible(name) for name in strange], 3)}; "
+            "nothing was written",
+            hint=f"name a new folder, such as `scheduler init {folder / 'publishing'}`",
+        )
+    return [name for name in KEPT if name in there]
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> None:

@@ -1,84 +1,82 @@
-"""The installed versions, pinned: the text of a requirements.txt.
+"""What a new repository installs: the locked dependencies with their hashes, then the scheduler alone.
 
-Read from the installed packages; no index is queried.
+Read from this package, its installed metadata and the clone it came from; no index is queried.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from scheduler.checkout.git import LOCAL, Git
+from scheduler.errors import StateError
+
 NAME = "wave-scheduler"
-_REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?[^;]*(?:;(.*))?")
-_EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]*)['"]""")
-_HEADER = """\
-# The scheduler and its dependencies, at the versions with which this repository was created.
-# The workflows install exactly this; Dependabot proposes newer ones.
+_ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+/[A-Za-z0-9._/~+-]+")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SSH = re.compile(r"(?:ssh://)?git@([A-Za-z0-9.-]+)[:/](.+)")
+DEPENDENCIES = """\
+# What the scheduler needs, as it was tested: installed by these hashes, and nothing else.
+# requirements-scheduler.txt is the scheduler itself. Dependabot proposes newer versions.
+"""
+OWN = """\
+# The scheduler itself, installed without dependencies: they are in requirements.txt, with hashes.
+"""
+UNKNOWN = """\
+# Where it was installed from is not known, so the line below installs nothing. Replace it, by
+#   {name} @ git+https://github.com/OWNER/REPOSITORY@COMMIT    (the full commit), or
+#   {name}=={version} --hash=sha256:HASH    (from an index; `pip hash FILE` prints the hash of its wheel)
+{name} @ git+https://replace-this-line.invalid/OWNER/REPOSITORY@COMMIT
 """
 
 
 class Pinned(msgspec.Struct, frozen=True):
-    """The text, and a remark for the user."""
+    """The texts of requirements.txt and requirements-scheduler.txt, and a remark for the user."""
 
-    text: str
+    dependencies: str
+    own: str
     remark: str | None = None
 
 
 def pin() -> Pinned:
-    """The scheduler and all its dependencies, at the versions installed here."""
+    """The dependencies as locked, and the scheduler by the address that it was installed from."""
     ours = distribution(NAME)
-    origin, remark = _origin(ours)
-    needed = sorted(f"{_normal(one.metadata['Name'])}=={one.version}" for one in _needed(ours))
-    return Pinned(_HEADER + "\n".join([origin, *needed]) + "\n", remark)
+    locked = (Path(__file__).parent / "files" / "requirements.txt").read_text(encoding="utf-8")
+    line = own_line(ours)
+    if line is not None:
+        return Pinned(DEPENDENCIES + locked, f"{OWN}{line}\n")
+    remark = "requirements-scheduler.txt does not say yet where to install the scheduler from: edit it"
+    return Pinned(DEPENDENCIES + locked, OWN + UNKNOWN.format(name=NAME, version=ours.version), remark)
 
 
-def _origin(ours: Distribution) -> tuple[str, str | None]:
-    """Where the scheduler was installed from: an index, a commit, or a path that only this machine has."""
-    origin = json.loads(ours.read_text("direct_url.json") or "null")
-    by_name = f"{NAME}=={ours.version}"
-    if origin is None:
-        return by_name, None
+def own_line(ours: Distribution) -> str | None:
+    """The requirement that installs exactly this program elsewhere; None where nothing says which."""
+    origin = json.loads(ours.read_text("direct_url.json") or "{}")
     url, commit = str(origin.get("url")), origin.get("vcs_info", {}).get("commit_id")
-    if re.fullmatch(r"https://[A-Za-z0-9.-]+/[A-Za-z0-9._/~+-]+", url):
-        if commit is not None:
-            return f"{NAME} @ {origin['vcs_info']['vcs']}+{url}@{commit}", None
-        digest = origin.get("archive_info", {}).get("hashes", {}).get("sha256")
-        return f"{NAME} @ {url}" + (f"#sha256={digest}" if digest else ""), None
-    return by_name, (
-        "the scheduler was installed from a path on this machine, so requirements.txt names "
-        f"{by_name}: if GitHub cannot install that, replace it by "
-        f"`{NAME} @ git+https://github.com/OWNER/REPOSITORY@COMMIT`"
-    )
+    if url.startswith("file://") and "dir_info" in origin:
+        url, commit = _clone(Path(unquote(urlsplit(url).path)))
+    if not _ADDRESS.fullmatch(url):
+        return None
+    if commit is not None:
+        return f"{NAME} @ git+{url}@{commit}" if _COMMIT.fullmatch(commit) else None
+    digest = origin.get("archive_info", {}).get("hashes", {}).get("sha256")
+    return f"{NAME} @ {url}#sha256={digest}" if digest else None
 
 
-def _needed(ours: Distribution) -> Iterator[Distribution]:
-    """The dependencies of a distribution and theirs, as far as they are installed here; each once."""
-    seen = {_normal(NAME)}
-    waiting = [(ours, frozenset[str]())]
-    while waiting:
-        one, extras = waiting.pop()
-        for line in one.requires or ():
-            match = _REQUIREMENT.match(line)
-            assert match is not None, "a requirement begins with a name"
-            name, wanted, marker = match.groups()
-            asked = _EXTRA.search(marker or "")
-            if asked is not None and asked[1] not in extras:
-                continue
-            if _normal(name) in seen:
-                continue
-            try:
-                found = distribution(name)
-            except PackageNotFoundError:  # not needed on this system
-                continue
-            seen.add(_normal(name))
-            waiting.append((found, frozenset(filter(None, re.split(r"[,\s]+", wanted or "")))))
-            yield found
-
-
-def _normal(name: str) -> str:
-    """https://packaging.python.org/en/latest/specifications/name-normalization/"""
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _clone(folder: Path) -> tuple[str, str | None]:
+    """The address and the commit of a clone; "" where its remote does not have the commit."""
+    git = Git(folder, LOCAL)
+    try:
+        commit = git.ask("rev-parse", "--verify", "--quiet", "HEAD")
+        url = git.ask("config", "--get", "remote.origin.url")
+        if commit is None or url is None or not git.line("branch", "--remotes", "--contains", commit):
+            return "", None
+    except StateError:
+        return "", None
+    ssh = _SSH.fullmatch(url)
+    return (f"https://{ssh[1]}/{ssh[2]}" if ssh else url), commit
