@@ -203,6 +203,17 @@ def read_zone(name: str) -> ZoneInfo:
     raise TimeError(f"{quoted(name)} is not a time zone", _zone_hint(name))
 
 
+@cache
+def zones_by_rules() -> tuple[tuple[str, ...], ...]:
+    """All zones; the names of one zone (Asia/Kolkata, Asia/Calcutta), which share its rules, together."""
+    import pkgutil
+
+    found: dict[bytes | None, list[str]] = {}
+    for name in sorted(available_zones()):
+        found.setdefault(pkgutil.get_data("tzdata", f"zoneinfo/{name}"), []).append(name)
+    return tuple(map(tuple, found.values()))
+
+
 def zone_release() -> str:
     """The release of the zone data in use, such as `2026f`: that of the installed `tzdata` package."""
     import tzdata  # a module of two strings

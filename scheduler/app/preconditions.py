@@ -162,8 +162,8 @@ class Guard:
         hint = "if that was a mistake, restore the branch: what only the other commit declares is withdrawn"
         return [warning("stale-checkout", Location.whole("."), message, hint)]
 
-    def declared(self, sources: Sequence[Source], state: State) -> State:
-        """The state with what is declared now, and where.
+    def declared(self, sources: Sequence[Source], state: State, now: Instant) -> State:
+        """The state with what is declared at `now`, and where.
 
         The commit moves on with the checkout even while the files stay the same. Otherwise a commit in
         between, whose files were others, would later seem to be newer than what is recorded.
@@ -177,7 +177,9 @@ class Guard:
         is_kept = before is not None and before.digest == digest and not self._adopts
         if head is None or (is_kept and recorded and self._standing(recorded, head) != "contained"):
             head = recorded
-        declared = Declared(digest=digest, commit=head)
+        is_new = before is None or before.digest != digest
+        since = instant_text(now) if is_new or before is None else before.since
+        declared = Declared(digest=digest, commit=head, since=since)
         branch = self._branch() or state.branch
         return msgspec.structs.replace(state, declared=declared, folder=self._folder, branch=branch)
 

@@ -31,7 +31,7 @@ from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.errors import Error, QueueError, RunRefused, StateError, StateMissing
 from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.state.record import Idle, Intent, Record, State
-from scheduler.times import LAST, Instant, instant_text
+from scheduler.times import LAST, Instant, instant_text, read_utc
 
 if TYPE_CHECKING:
     from scheduler.checkout.remote import RemoteTip
@@ -269,7 +269,7 @@ class Repository:
             dispatcher=lambda intent: self.dispatcher(intent, settings),
             clock=clock,
             nonce=lambda: secrets.token_hex(8),
-            declared=guard.declared,
+            declared=lambda sources, state: guard.declared(sources, state, self.clock.now()),
             idle=lambda reconciled: self._idle(settings, reconciled),
             guard=guard.check,
             keeps_tokens=on_actions(self.environ),
@@ -363,6 +363,22 @@ class Repository:
                     "lost with the machine",
                     hint=f"set `queue:` in scheduler.yaml to a broker, or give {name} a `repository:`",
                 )
+
+    def declared_since(self, state: State | None) -> Instant:
+        """When what is declared last changed; 0 where nothing says so.
+
+        Until a run has read a change, it is the time of the commit, and later than all that is recorded.
+        """
+        declared = None if state is None else state.declared
+        since = read_utc(declared.since) if declared is not None and declared.since is not None else 0
+        if declared is not None and declared.digest == reading.digest(self.sources()):
+            return since
+        try:
+            committed = reading.ask_git(self.root, "log", "-1", "--format=%ct", "HEAD")
+        except StateError:
+            committed = None
+        newest = max((r.history[-1].at for r in state.schedules.values()), default="") if state else ""
+        return max(since, read_utc(newest) if newest else 0, int(committed or 0) - 1) + 1
 
     def _channels(self) -> Mapping[str, ChannelSpec]:
         """The declared channels by name; none where scheduler.yaml is invalid."""

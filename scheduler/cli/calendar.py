@@ -68,7 +68,7 @@ def calendar(context: Context, folder: Path, wanted: Filter) -> None:
             )
     jobs = [] if state is None else filter(waits_for_worker, state.schedules.values())
     leases = operations.leases(context.repository, reconciled.declared, jobs)
-    found = gather(reconciled, state, wanted, leases)
+    found = gather(reconciled, state, wanted, leases, context.repository.declared_since(state))
     for name, content in files(found).items():  # each is replaced whole, or not at all
         if before[name] != content:
             writing.replace(Path(), str(folder / name), before[name], content)

@@ -218,6 +218,7 @@ class Declared(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
 
     digest: Annotated[str, _is("A digest of the files.")]
     commit: Annotated[str | None, _is("The commit of these files.")] = None
+    since: Annotated[str | None, _is("When a run first read these files.")] = None
 
 
 class Idle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,18 +17,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 from unittest import mock
 
 import icalendar
 import pytest
 from calendar_sample import EXPECTED, NOW, edit_record, publish, sample
+from git_repository import commit_all, git
 from miniature import Miniature
 from still_clock import StillClock
 
 from scheduler.delivery.queue.sqlite import SqliteQueue
 from scheduler.reporting.calendar import NAMES
-from scheduler.times import read_utc
+from scheduler.times import available_zones, moment_of, read_utc, read_zone
 
 PROJECT = Path(__file__).parents[2]
 READER = Path(__file__).parent / "feed_reader"
@@ -57,7 +59,7 @@ def written(mini: Miniature, name: str) -> str:
 def events(mini: Miniature) -> dict[str, Any]:
     """The feed as its library reads it: schedule id (or freeze) -> event."""
     feed = icalendar.Calendar.from_ical(written(mini, "calendar.ics"))
-    return {str(event["uid"]).removesuffix("@wave-scheduler"): event for event in feed.walk("VEVENT")}
+    return {str(event["uid"]).split("@")[0]: event for event in feed.walk("VEVENT")}
 
 
 # --- the files --------------------------------------------------------------------------------------
@@ -300,6 +302,108 @@ def test_a_move_raises_the_sequence_and_keeps_the_uid(mini: Miniature) -> None:
     assert after.decoded("last-modified") == datetime(2026, 3, 3, tzinfo=UTC)
 
 
+def test_two_repositories_with_waves_of_one_name_have_events_of_their_own(mini: Miniature) -> None:
+    mini.channels("alpha").write(PLAIN)
+    publish(mini)
+    assert events(mini)[TEASER]["uid"] == f"{TEASER}@wave-scheduler"
+    mini.run("state", "init", now="2026-03-01T00:00:00Z")
+    publish(mini)
+    assert events(mini)[TEASER]["uid"] == f"{TEASER}@{mini.state['lineage']}.wave-scheduler"
+
+
+CHANGES = {
+    "the channel is made inactive": ("channels/alpha.yaml", "repository: acme/alpha\nactive: false\n"),
+    "the channel gets a name": ("channels/alpha.yaml", "repository: acme/alpha\nname: Alpha TV\n"),
+    "the channel gets a zone": (
+        "channels/alpha.yaml",
+        "repository: acme/alpha\ntimezone: Asia/Tokyo\n",
+    ),
+    "the channel is paused": ("channels/alpha.yaml", "repository: acme/alpha\npaused: { reason: legal }\n"),
+    "the wave gets a title": ("waves/spring.yaml", "title: Spring\n" + dedent(PLAIN["waves/spring.yaml"])),
+    "a line is added above it": (
+        "waves/spring.yaml",
+        "# Spring\n" + dedent(PLAIN["waves/spring.yaml"]),
+    ),
+    "the wave cannot be read": ("waves/spring.yaml", "a: ["),
+    "a freeze": (
+        "scheduler.yaml",
+        "freezes: [{ from: 2026-03-28T00:00:00Z, until: 2026-03-30T00:00:00Z }]\n",
+    ),
+    "repositories are no longer allowed": ("scheduler.yaml", "allow: [other/*]\n"),
+}
+"""Texts of an event change by what is declared, though its record stays as it is."""
+
+
+def test_every_text_that_changes_has_a_newer_stamp(mini: Miniature) -> None:
+    mini.run("state", "init", now="2026-03-01T00:00:00Z")
+    day = 2
+    for sentence, (file, text) in CHANGES.items():
+        mini.channels("alpha").write(PLAIN | {"scheduler.yaml": "horizon: 14d\n"})
+        mini.run("run", now=f"2026-03-{day:02}T00:00:00Z")
+        publish(mini, now=f"2026-03-{day:02}T00:30:00Z")
+        before, same = events(mini)[TEASER], written(mini, "calendar.ics")
+        publish(mini, now=f"2026-03-{day:02}T00:45:00Z")
+        assert written(mini, "calendar.ics") == same, f"no clock ({sentence})"
+        mini.write({file: text})
+        for run in (False, True):
+            if run:
+                mini.run("run", now=f"2026-03-{day:02}T01:00:00Z")
+            publish(mini, now=f"2026-03-{day:02}T01:30:00Z")
+            after = events(mini)[TEASER]
+            assert after.to_ical() != before.to_ical(), sentence
+            assert after.decoded("last-modified") > before.decoded("last-modified"), (sentence, run)
+            assert after["dtstamp"].to_ical() == after["last-modified"].to_ical()
+            before = after if run else before
+        day += 1
+
+
+def test_what_a_commit_declares_is_as_new_as_the_commit(mini: Miniature) -> None:
+    mini.channels("alpha").write(PLAIN)
+    mini.run("state", "init", now="2026-03-01T00:00:00Z")
+    mini.run("run", now="2026-03-02T00:00:00Z")
+    mini.channels("alpha", name="Alpha TV")
+    git(mini.root, "init", "-q")
+    commit_all(mini.root, "Name the channel")
+    committed = int(git(mini.root, "log", "-1", "--format=%ct"))
+    publish(mini)
+    assert events(mini)[TEASER].decoded("last-modified").timestamp() == committed
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_what_time_alone_changes_has_a_newer_stamp_too(mini: Miniature, runs: bool) -> None:
+    """A lead, a freeze, a pause that ends, `catch_up`, the horizon of slots: at any of their instants."""
+    sample(mini)
+    seen: dict[str, tuple[bytes, datetime]] = {}
+    for hour in range(0, 24 * 24, 7):
+        now = (datetime(2026, 3, 20, tzinfo=UTC) + timedelta(hours=hour)).isoformat()
+        if runs and hour % 3 == 0:
+            mini.run("run", now=now)
+        publish(mini, now=now)
+        for name, event in events(mini).items():
+            stamp = event.decoded("last-modified")
+            del event["last-modified"], event["dtstamp"]
+            text, before = seen.get(name, (event.to_ical(), stamp))
+            assert stamp >= before, (now, name)
+            assert stamp > before or text == event.to_ical(), (now, name, text, event.to_ical())
+            seen[name] = event.to_ical(), stamp
+
+
+def test_the_page_has_the_offset_of_every_zone_at_every_instant(shown: Miniature) -> None:
+    """A browser's own zone data are never needed, and never used."""
+    page = written(shown, "index.html")
+    facts = json.loads(_Page(page).scripts[1])
+    instants = {int(at) for at in re.findall(r'data-at="(\d+)"', page)} | {facts["now"]}
+    assert {name for names, _ in facts["zones"] for name in names} == available_zones()
+    for names, changes in facts["zones"]:
+        for at in instants:
+            offset = next(seconds for since, seconds in reversed(changes) if since <= at)
+            for name in names:
+                right = moment_of(at).astimezone(read_zone(name)).utcoffset()
+                assert right == timedelta(seconds=offset), (name, at)
+    (india,) = (names for names, _ in facts["zones"] if "Asia/Kolkata" in names)
+    assert "Asia/Calcutta" in india
+
+
 def test_a_renamed_wave_keeps_its_events(mini: Miniature) -> None:
     mini.channels("alpha").write(PLAIN)
     mini.run("state", "init", now="2026-03-01T00:00:00Z")
@@ -344,7 +448,7 @@ def test_thunderbirds_reader_understands_the_feed(shown: Miniature) -> None:
     assert read["name"] == "Publications"
     assert len(read["events"]) == len(ours)
     for event in read["events"]:
-        mine = ours[event["uid"].removesuffix("@wave-scheduler")]
+        mine = ours[event["uid"].split("@")[0]]
         assert event["summary"] == mine["summary"]
         assert event["description"] == mine["description"]
         assert datetime.fromisoformat(event["start"]) == mine.decoded("dtstart")
@@ -417,8 +521,9 @@ def test_its_policy_lets_nothing_in(shown: Miniature) -> None:
 
 def test_clock_changes_are_told_by_the_programs_own_zones(shown: Miniature) -> None:
     facts = json.loads(_Page(written(shown, "index.html")).scripts[1])
-    assert [offset for _, offset in facts["zones"]["Europe/Berlin"]] == [3600, 7200]
-    assert [offset for _, offset in facts["zones"]["Australia/Lord_Howe"]] == [39600, 37800]
+    zones = {name: changes for names, changes in facts["zones"] for name in names}
+    assert [offset for _, offset in zones["Europe/Berlin"]] == [3600, 7200]
+    assert [offset for _, offset in zones["Australia/Lord_Howe"]] == [39600, 37800]
     words = " ".join(_Page(written(shown, "index.html")).words)
     assert "Sun 2026-03-29 12:30" in words
     assert "Mon 2026-03-30 02:30" in words

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
-from scheduler.desired import Freeze
+from scheduler.desired import BareMembers, Freeze, SettingsSpec, TagSelector
+from scheduler.desired.calendar_expressions import instants as instants_of
+from scheduler.desired.calendar_expressions import read_slot
+from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.planning import query
+from scheduler.planning.plan.pending import CONFIRM_AHEAD
 from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rows import Row
 from scheduler.reporting.explain import Explainer
 from scheduler.state.record import Lease, Record, State
 from scheduler.state.statuses import Status
-from scheduler.times import Instant, read_utc
+from scheduler.times import Instant, read_utc, read_zone
 
+_SLOTS_AGO = 40 * 86_400
+"""Seconds: slots that passed before that have no part in what is still to come."""
+_TIMES_OF_A_RECORD = (
+    "executed_at", "accepted_at", "completed_at", "checked_at", "not_found_at", "next_attempt_at",
+    "retried_at",
+)  # fmt: skip
 Kind = Status | Literal["paused", "blocked", "open", "missed"]
 
 
@@ -27,8 +37,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     why: str
     """Why it has or has not been sent, and what happens next, as in `show`."""
-    changed: Instant | None
-    """When its record last changed; None where there is none yet."""
+    changed: Instant
+    """When anything last changed that its text depends on (`_Changes`)."""
     revision: int
     """How often it has changed since it was first recorded. Never falls."""
 
@@ -65,6 +75,10 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     freezes: Sequence[Freeze]
     """Those that overlap the span, by their start."""
     problems: Sequence[Diagnostic]
+    lineage: str | None
+    """That of the state; None where there is none."""
+    declared_since: Instant
+    """When what is declared last changed."""
 
     @property
     def past(self) -> Sequence[Entry]:
@@ -80,35 +94,110 @@ def gather(
     state: State | None,
     wanted: query.Filter,
     leases: Mapping[str, Lease],
+    declared_since: Instant,
 ) -> Calendar:
     """The calendar of the publications that the filter accepts. `leases` says which worker has a job, by the
     publication's key."""
     rows = query.rows(reconciled, state, wanted)
     explainer = Explainer(reconciled)
+    changes = _Changes(reconciled, state, rows, declared_since)
     declared = {} if reconciled.declared is None else reconciled.declared.waves
     waves = sorted({row.record.wave_id for row in rows if row.record.wave_id is not None})
     return Calendar(
         now=reconciled.plan.now,
         start=wanted.start,
         end=wanted.end,
-        entries=[_entry(explainer, state, row, leases) for row in rows],
+        entries=[_entry(explainer, changes, row, leases) for row in rows],
         channels=_channels(reconciled, rows, wanted),
         waves={name: (declared[name].title if name in declared else None) or name for name in waves},
         freezes=_freezes(reconciled, wanted),
         problems=reconciled.diagnostics,
+        lineage=None if state is None else state.lineage,
+        declared_since=declared_since,
     )
 
 
-def _entry(explainer: Explainer, state: State | None, row: Row, leases: Mapping[str, Lease]) -> Entry:
-    recorded = _recorded(explainer.reconciled, state, row)
-    history = () if recorded is None else recorded.history
+class _Changes:
+    """When the text of an entry last changed, as far as state and files can tell: never earlier than it did.
+
+    Programs that subscribe show a changed event only where this has increased. It is no clock: it is the last
+    of the instants at which the text may change, all of which are recorded or declared, so that two calendars
+    between which nothing happened are the same bytes.
+    """
+
+    def __init__(
+        self, reconciled: Reconciled, state: State | None, rows: Sequence[Row], declared_since: Instant
+    ) -> None:
+        self.state, self._now = state, reconciled.plan.now
+        self._newest: dict[str, Instant] = {}
+        """By channel and by wave: one publication may hold back another, or take its video."""
+        declared = reconciled.declared
+        settings = SettingsSpec() if declared is None else declared.settings
+        channels = {} if declared is None else declared.channels
+        ends = {at for freeze in settings.freezes for at in (freeze.from_, freeze.until)}
+        ends |= set() if declared is None else set(_ends_of_pauses(declared))
+        self._common = max(declared_since, self._last(ends))
+        recorded: dict[str, str] = {}
+        for record in () if state is None else state.schedules.values():
+            for of in _groups(record):
+                recorded[of] = max(recorded.get(of, ""), record.history[-1].at)
+        for of, text in recorded.items():
+            self._note(of, read_utc(text))
+        for row in rows:
+            record, at = row.record, row.record.at
+            lead = channels[record.channel_id].lead if record.channel_id in channels else 0
+            catch_up = settings.catch_up if record.catch_up is None else record.catch_up
+            instants = [at, at - lead, at - lead - CONFIRM_AHEAD, at + catch_up]
+            texts = [getattr(record, field) for field in _TIMES_OF_A_RECORD]
+            texts += [record.intent.at, record.intent.not_after] if record.intent is not None else []
+            instants += [read_utc(text) for text in texts if text is not None]
+            for of in _groups(record):
+                self._note(of, *instants)
+        for name, channel in channels.items():
+            rules, zone = [read_slot(rule) for rule in channel.slots], read_zone(channel.timezone)
+            self._note(f"channel {name}", *instants_of(rules, zone, self._now - _SLOTS_AGO, self._now)[0])
+
+    def of(self, row: Row, recorded: Record | None, lease: Lease | None) -> Instant:
+        texts = [*([] if recorded is None else [recorded.history[-1].at])]
+        texts += [] if lease is None else [lease.at, lease.until]
+        newest = [self._newest.get(of, 0) for of in _groups(row.record)]
+        return max(self._common, *newest, self._last(map(read_utc, texts)))
+
+    def _last(self, instants: Iterable[Instant]) -> Instant:
+        return max((instant for instant in instants if instant <= self._now), default=0)
+
+    def _note(self, of: str, *instants: Instant) -> None:
+        self._newest[of] = max(self._newest.get(of, 0), self._last(instants))
+
+
+def _groups(record: Record) -> list[str]:
+    return [f"channel {record.channel_id}", *([f"wave {record.wave_id}"] if record.wave_id else [])]
+
+
+def _ends_of_pauses(declared: Declarations) -> Iterator[Instant]:
+    """Every `until` of a pause."""
+    channels, waves = declared.channels.values(), declared.waves.values()
+    entries = [entry for wave in waves for entry in wave.schedules]
+    bare = (BareMembers, TagSelector)
+    members = [member for e in entries if not isinstance(e.channels, bare) for member in e.channels]
+    members += [member for entry in entries for member in entry.members]
+    pauses = [*(held.paused for held in channels), *(held.paused for held in waves)]
+    pauses += [member.paused for member in members]
+    pauses += [one_off.paused for channel in channels for one_off in channel.schedules]
+    for pause in pauses:
+        if pause is not None and pause.until is not None:
+            yield pause.until
+
+
+def _entry(explainer: Explainer, changes: _Changes, row: Row, leases: Mapping[str, Lease]) -> Entry:
+    recorded = _recorded(explainer.reconciled, changes.state, row)
     intent = row.record.intent
     lease = row.record.lease or (None if intent is None else leases.get(intent.key))
     return Entry(
         row=row,
         kind=kind_of(row),
         why=explainer.explain(row, recorded, lease).text,
-        changed=read_utc(history[-1].at) if history else None,
+        changed=changes.of(row, recorded, lease),
         revision=max(0, len(row.record.history) - 1),
     )
 

@@ -1,8 +1,9 @@
 """`calendar.ics`: the calendar as RFC 5545 (https://www.rfc-editor.org/rfc/rfc5545), to subscribe to.
 
 What a subscriber's program must not confuse is derived: the UID from the id under which a publication was
-first recorded, so that it stays the same event when it is moved or renamed; DTSTAMP, LAST-MODIFIED and
-SEQUENCE from its record. All times are in UTC, so that the feed does not have to define zones.
+first recorded and the state's lineage, so that it stays the same event when it is moved or renamed; SEQUENCE
+from its record; DTSTAMP and LAST-MODIFIED from all that its text depends on (`entries._Changes`). All times
+are in UTC, so that the feed does not have to define zones.
 """
 
 from __future__ import annotations
@@ -26,9 +27,6 @@ DOMAIN = "wave-scheduler"
 LENGTH = timedelta(minutes=5)
 """A publication is an instant; several programs hide events without a length."""
 REFRESH = timedelta(hours=1)
-UNRECORDED: Instant = 0
-"""The time stamp of what no run has recorded: older than that of any record."""
-
 _CERTAIN = frozenset(status for status, traits in TRAITS.items() if traits.is_certain)
 _CALLED_OFF = frozenset(status for status, traits in TRAITS.items() if traits.is_called_off)
 
@@ -55,7 +53,7 @@ def feed_text(calendar: Calendar) -> bytes:
 def _publication(calendar: Calendar, entry: Entry) -> icalendar.Event:
     row, record = entry.row, entry.row.record
     event = _event(
-        f"{record.first_id or row.schedule_id}@{DOMAIN}",
+        _uid(calendar, record.first_id or row.schedule_id),
         record.at,
         moment_of(record.at) + LENGTH,
         entry.changed,
@@ -73,9 +71,14 @@ def _publication(calendar: Calendar, entry: Entry) -> icalendar.Event:
     return event
 
 
-def _event(uid: str, start: Instant, end: datetime, changed: Instant | None) -> icalendar.Event:
+def _uid(calendar: Calendar, name: str) -> str:
+    """Two repositories may have waves of one name: the state's lineage tells their events apart."""
+    return f"{name}@{'' if calendar.lineage is None else f'{calendar.lineage}.'}{DOMAIN}"
+
+
+def _event(uid: str, start: Instant, end: datetime, changed: Instant) -> icalendar.Event:
     """An event that does not show anybody as busy."""
-    stamp = moment_of(UNRECORDED if changed is None else changed)
+    stamp = moment_of(changed)
     event = icalendar.Event()
     event.add("uid", uid)
     event.add("dtstamp", stamp)
@@ -111,7 +114,8 @@ def _freeze(calendar: Calendar, freeze: Freeze) -> icalendar.Event:
     """A freeze has no id: its reason, span and channels identify it."""
     identity = f"{freeze.from_}/{freeze.until}/{freeze.channels}/{freeze.reason}"
     name = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    event = _event(f"freeze-{name}@{DOMAIN}", freeze.from_, moment_of(freeze.until), None)
+    uid = _uid(calendar, f"freeze-{name}")
+    event = _event(uid, freeze.from_, moment_of(freeze.until), calendar.declared_since)
     event.add("status", "CONFIRMED")
     event.add("summary", visible(f"Freeze: {freeze.reason}" if freeze.reason else "Freeze"))
     names = [

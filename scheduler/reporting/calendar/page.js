@@ -34,16 +34,18 @@
   };
 
   // --- clocks ---------------------------------------------------------------------------------------
-  // Offsets come with the page, from the program that made it. The viewer's own zone, if no channel has it,
-  // comes from the browser.
+  // Offsets come with the page, from the program that made it, for every zone that it knows. Names of one zone
+  // share one list: browsers still call Asia/Kolkata Asia/Calcutta. Of the browser only the name is used.
 
   const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-  const device = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  const formats = new Map();
+  const zones = new Map(facts.zones.flatMap(([names, changes]) => names.map((name) => [name, changes])));
+  const offered = [...new Set(["UTC", ...facts.channels.map(([, , zone]) => zone)])];
+  const device = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const isOwn = (zone) => zones.has(device) && zones.get(zone) === zones.get(device);
+  const own = offered.includes(device) ? device : offered.find(isOwn) || (zones.has(device) ? device : "");
 
   function offset(zone, at) {
-    const changes = facts.zones[zone];
-    if (!changes) return browserOffset(zone, at);
+    const changes = zones.get(zone);
     let low = 0;
     for (let high = changes.length; high - low > 1;) {
       const middle = (low + high) >> 1;
@@ -51,17 +53,6 @@
       else high = middle;
     }
     return changes[low][1];
-  }
-
-  function browserOffset(zone, at) {
-    if (!formats.has(zone)) {
-      const fields = { year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric", second: "numeric" };
-      formats.set(zone, new Intl.DateTimeFormat("en-US", { timeZone: zone, hourCycle: "h23", ...fields }));
-    }
-    const parts = formats.get(zone).formatToParts(at * 1000);
-    const part = Object.fromEntries(parts.map(({ type, value }) => [type, Number(value)]));
-    const wall = Date.UTC(part.year, part.month - 1, part.day, part.hour, part.minute, part.second);
-    return wall / 1000 - at;
   }
 
   const zoneOf = (channel) => chosen.zone || channels.get(channel)?.zone || "UTC";
@@ -368,8 +359,8 @@
     });
   }
 
-  const zones = [...new Set(["UTC", device, ...Object.keys(facts.zones)])].sort();
-  offer($("zone"), [["", "each channel's zone"], ...zones.map((zone) => [zone, zone === device ? `${zone} (yours)` : zone])], "zone");
+  const named = [...new Set([...offered, own])].filter(Boolean).sort();
+  offer($("zone"), [["", "each channel's zone"], ...named.map((zone) => [zone, zone === own ? `${zone} (yours)` : zone])], "zone");
   offer($("channel"), [["", "all"], ...facts.channels.map(([id, name]) => [id, name])], "channel");
   offer($("wave"), [["", "all"], ...facts.waves, ["-", "none (declared by a channel)"]], "wave");
 
@@ -398,7 +389,7 @@
   $("back").addEventListener("click", () => calendar.prev());
   $("on").addEventListener("click", () => calendar.next());
   $("today").addEventListener("click", () => {
-    const zone = chosen.zone || device;
+    const zone = chosen.zone || own || "UTC";
     calendar.setOption("date", iso(wall(Math.floor(Date.now() / 1000), zone)).slice(0, 10));
   });
 

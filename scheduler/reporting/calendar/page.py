@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from html import escape
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,8 +30,19 @@ from scheduler.reporting.time_format import (
     utc_moment,
 )
 from scheduler.state.statuses import STATUSES, TRAITS
-from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc, read_zone
+from scheduler.times import (
+    Instant,
+    duration_text,
+    instant_text,
+    moment_of,
+    read_utc,
+    read_zone,
+    zones_by_rules,
+)
 from scheduler.wording import count
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _STATUSES: dict[Kind, tuple[str, str]] = {
     status: (TRAITS[status].icon, TRAITS[status].meaning) for status in STATUSES
@@ -290,8 +302,8 @@ class _Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Id, name and zone, by name."""
     waves: list[tuple[str, str]]
     """Id and title, by title."""
-    zones: dict[str, list[tuple[Instant, int]]]
-    """Zone -> (instant, offset from then on in seconds east of UTC), for every instant of the page."""
+    zones: list[tuple[Sequence[str], list[tuple[Instant, int]]]]
+    """Its names, and (instant, offset from then on in seconds east of UTC) for every instant of the page."""
     freezes: list[_Span]
     kinds: list[tuple[Kind, str, str]]
     """Each kind with its symbol and its meaning."""
@@ -311,7 +323,7 @@ def _facts(calendar: Calendar) -> str:
         now=calendar.now,
         channels=channels,
         waves=waves,
-        zones=_zones(calendar, {"UTC", *(zone for _, _, zone in channels)}),
+        zones=_zones(calendar),
         freezes=[
             _Span(visible(freeze.reason or ""), freeze.from_, freeze.until, freeze.channels)
             for freeze in calendar.freezes
@@ -322,21 +334,44 @@ def _facts(calendar: Calendar) -> str:
     return text.translate({ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
 
-def _zones(calendar: Calendar, names: set[str]) -> dict[str, list[tuple[Instant, int]]]:
-    """The offsets of these zones at the instants of the page, listed where they change.
+def _zones(calendar: Calendar) -> list[tuple[Sequence[str], list[tuple[Instant, int]]]]:
+    """The offsets of all zones at the instants of the page, listed where they change, with the zone's names.
 
-    A browser's own zone data may be older than those that the scheduler uses.
+    A browser's own zone data may be older than those that the scheduler uses. With every zone here, it is
+    asked for nothing but the name of its viewer's.
     """
     instants = {calendar.now, *(entry.row.record.at for entry in calendar.entries)}
     for freeze in calendar.freezes:
         instants |= {freeze.from_, freeze.until}
-    found: dict[str, list[tuple[Instant, int]]] = {}
-    for name in sorted(names):
-        changes = found[name] = []
-        for at in sorted(instants):
-            offset = moment_of(at).astimezone(read_zone(name)).utcoffset()
-            assert offset is not None
-            seconds = int(offset.total_seconds())
-            if not changes or changes[-1][1] != seconds:
-                changes.append((at, seconds))
-    return found
+    ordered = sorted(instants)
+    return [(names, _offsets(read_zone(names[0]), ordered)) for names in zones_by_rules()]
+
+
+_STEADY = 7 * 86_400
+"""Seconds within which no zone changes its offset twice (Morocco does within a month, around Ramadan)."""
+
+
+def _offsets(zone: ZoneInfo, instants: Sequence[Instant]) -> list[tuple[Instant, int]]:
+    """The first of these instants, and those at which the offset is another than before.
+
+    Only as many are asked for as it takes: there are 350 zones, and may be 100,000 instants.
+    """
+
+    @cache
+    def offset(index: int) -> int:
+        found = moment_of(instants[index]).astimezone(zone).utcoffset()
+        assert found is not None
+        return int(found.total_seconds())
+
+    found = [(instants[0], offset(0))]
+    spans = [(0, len(instants) - 1)]
+    while spans:
+        low, high = spans.pop()
+        if high - low < 1 or (offset(low) == offset(high) and instants[high] - instants[low] < _STEADY):
+            continue
+        if high - low == 1:
+            found.append((instants[high], offset(high)))
+            continue
+        middle = (low + high) // 2
+        spans += [(middle, high), (low, middle)]
+    return [change for i, change in enumerate(found) if not i or change[1] != found[i - 1][1]]

@@ -65,10 +65,13 @@ def shown(part: Locator) -> str:
 class Visit:
     """One look at the page from file://: what it says on the console, and what it asks the network for."""
 
-    def __init__(self, browser: Browser, folder: Path, **context: Any) -> None:
+    def __init__(self, browser: Browser, folder: Path, *, zone: str | None = None, **context: Any) -> None:
         options = {"timezone_id": "Asia/Tokyo", "viewport": {"width": 1300, "height": 900}} | context
         self.context = browser.new_context(**options)
         self.page: Page = self.context.new_page()
+        if zone is not None:  # a name that Playwright may refuse
+            options_of = "Intl.DateTimeFormat.prototype.resolvedOptions"
+            self.page.add_init_script(f"{options_of} = () => ({{ timeZone: '{zone}' }})")
         self.page.set_default_timeout(20_000)
         self.said: list[str] = []
         self.asked: list[str] = []
@@ -126,6 +129,31 @@ def test_a_zone_is_chosen_for_all_and_always_printed(visit: Visit) -> None:
     row = visit.page.locator(f'tr[id="{BETA}"]')
     assert shown(row.locator("td").nth(0)).split("\n") == ["Sun 2026-03-29 10:30", "Asia/Tokyo"]
     assert shown(row.locator("td").nth(1)) == "2026-03-29 01:30"
+
+
+@pytest.mark.parametrize(
+    ("device", "offered"),
+    [
+        ("Asia/Calcutta", ["Asia/Kolkata (yours)", "UTC"]),
+        ("Asia/Kolkata", ["Asia/Kolkata (yours)", "UTC"]),
+        ("Europe/Kiev", ["Asia/Kolkata", "Europe/Kiev (yours)", "UTC"]),
+        ("Etc/Unknown", ["Asia/Kolkata", "UTC"]),
+    ],
+)
+def test_only_zones_that_the_page_knows_are_offered_and_each_once(
+    browser: Browser, tmp_path: Path, device: str, offered: list[str]
+) -> None:
+    """Browsers call zones by former names, and `Etc/Unknown` what they do not know."""
+    mini = Miniature(tmp_path).channels("alpha", timezone="Asia/Kolkata")
+    wave = "schedules: [{ type: simultaneous, video: v, at: 2026-03-29T12:00:00Z, channels: [alpha] }]\n"
+    publish(mini.write({"waves/one.yaml": wave}))
+    visit = Visit(browser, mini.root / "public", zone=device)
+    assert visit.page.locator("#zone option").all_inner_texts() == ["each channel's zone", *offered]
+    for zone in offered:
+        visit.page.select_option("#zone", label=zone)
+        visit.page.click("#today")
+    assert visit.said == []
+    visit.context.close()
 
 
 def test_a_time_that_the_viewers_own_clocks_skip_stands_in_its_place(
