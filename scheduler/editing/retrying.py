@@ -98,7 +98,7 @@ def _pending(schedule_id: str, record: Record, reconciled: Reconciled, now: Inst
         why,
         reason=None,
         error_message=None,
-        attempts=0,
+        earlier_attempts=record.attempts,
         token_refusals=0,
         keyless=False,
         retried_at=instant_text(now),

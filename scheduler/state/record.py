@@ -114,7 +114,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     )
     video_id: Annotated[str | None, _is("The video; null while none is assigned.")] = _always(None)
     is_paused: Annotated[bool, _is("Whether anything holds it back.")] = _always(False)
-    attempts: Annotated[int, _is("How many requests were made.")] = _always(0)
+    attempts: Annotated[int, _is("How many requests were ever made.")] = _always(0)
     reason: Annotated[Reason | None, _is("Why it failed or was cancelled.")] = _always(None)
     error_message: Annotated[
         str | None, _is("What went wrong: the HTTP status and what the server answered.")
@@ -151,6 +151,9 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     next_attempt_at: Annotated[str | None, _is("Before this time no further request is made.")] = None
     limited: Annotated[bool, _is("Whether it waits for a rate limit of its token.")] = False
     """The next attempt waits for a rate limit of its token, which its other schedules share."""
+    earlier_attempts: Annotated[
+        int, _is("How many of the attempts precede the last retry, which `retry.attempts` does not count.")
+    ] = 0
     token_refusals: Annotated[
         int, _is("How many of the attempts ended with their token, which `retry.attempts` does not count.")
     ] = 0
@@ -195,7 +198,7 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     @property
     def counted_attempts(self) -> int:
         """The attempts that `retry.attempts` counts."""
-        return self.attempts - self.token_refusals
+        return self.attempts - self.earlier_attempts - self.token_refusals
 
     @property
     def was_sent(self) -> bool:

@@ -223,7 +223,7 @@ def test_a_channel_without_a_repository_gets_a_job_on_the_queue(desk: Desk) -> N
     desk.mini.write({"channels/lobby.yaml": "queue: screens\n"})
     desk.service().create_independent_schedule("lobby", utcnow() + timedelta(hours=1), "video-uuid")
     results = desk.service(timedelta(minutes=61)).execute_pending_schedules()
-    assert [result["status"] for result in results] == ["completed"]
+    assert [result["status"] for result in results] == ["executing"], "no worker has said that it is done"
     assert desk.github.dispatches == []
     assert (desk.root / "queue.db").exists()
 
@@ -366,3 +366,31 @@ def test_failed_schedules(desk: Desk) -> None:
     assert len(told) == 1
     assert "422" in told[0]
     assert [result["status"] for result in service.execute_pending_schedules()] == ["completed"]
+
+
+def test_failed_schedules_are_retried_in_a_loop_that_ends(desk: Desk) -> None:
+    desk.service().create_independent_schedule("channel-1", utcnow() + timedelta(hours=1), "video-uuid")
+    desk.service().create_independent_schedule("channel-2", utcnow() + timedelta(minutes=50))
+    desk.github.repository("acme/channel-1").faults.append(
+        Fault(status=422, body={"message": "no"}, times=None)
+    )
+    told: list[tuple[str, int]] = []
+    for minutes in range(61, 70):
+        service = desk.service(timedelta(minutes=minutes))
+        service.execute_pending_schedules()
+
+        # Query failed schedules
+        schedules = service.schedule_repo.get_all(status="failed")
+
+        for schedule in schedules:
+            told.append((str(schedule.reason), schedule.attempts))
+
+            # Retry if needed
+            if schedule.attempts < 3:
+                schedule.status = "pending"
+                service.schedule_repo.update(schedule)
+
+    of_channel_1 = [attempts for reason, attempts in told if reason == "rejected"]
+    assert of_channel_1 == [1, 2, 3, 3, 3, 3, 3, 3, 3]
+    assert told.count(("no_video", 0)) == 9
+    assert len([request for request in desk.github.requests if request.method == "POST"]) == 3

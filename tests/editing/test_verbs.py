@@ -548,7 +548,7 @@ def test_a_rejected_schedule_is_retried_however_late(desk: Miniature, github: Gi
     assert desk.statuses["spring/teaser/alpha"] == "completed"
     assert [event["why"] for event in desk.records["spring/teaser/alpha"]["history"]][-3:] == [
         "retried after rejected",
-        "attempt 1",
+        "attempt 2",
         "accepted",
     ]
 

@@ -16,7 +16,6 @@ from scheduler.times import instant_text
 UNSENT: Mapping[str, Any] = {
     "reason": None,
     "error_message": None,
-    "attempts": 0,
     "token_refusals": 0,
     "keyless": False,
     "next_attempt_at": None,
@@ -161,6 +160,7 @@ def _what_changed(record: Record, changed: Mapping[str, Any]) -> str:
 def _reopen(draft: PlanDraft, pauses: Pauses, schedule: Schedule, record: Record) -> None:
     why = "declared again" if record.status == "cancelled" else "its declaration changed"
     after = advance(record, "pending", draft.now, why, **UNSENT, **_declared_fields(schedule))
+    after.earlier_attempts = record.attempts
     after.pauses = pauses.of(schedule.id, after)
     after.is_paused = bool(after.pauses)
     draft.change("reopen", schedule.id, after, why)

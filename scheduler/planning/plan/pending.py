@@ -66,7 +66,7 @@ def _miss(situation: Situation, schedule_id: str, record: Record, timing: Timing
     ):
         why += f"; until then, `min_gap` kept it apart from what {record.channel_id} sent late"
     if record.error_message:
-        why += f"; {'the last attempt' if record.attempts else 'it waited'}: {record.error_message}"
+        why += f"; {'the last attempt' if record.counted_attempts else 'it waited'}: {record.error_message}"
     after = advance(record, "failed", situation.now, f"missed: {why}", reason="missed", error_message=why)
     situation.draft.change("miss", schedule_id, after, why)
 
