@@ -17,6 +17,7 @@ from scheduler.checkout import writing
 from scheduler.delivery import RACES, commit_messages
 from scheduler.delivery.queue.sqlite import SqliteQueue, lease_of
 from scheduler.desired.declarations import Declarations
+from scheduler.diagnostics import Code, Diagnostic, in_order
 from scheduler.editing import Proposal, Retry, View
 from scheduler.errors import Error, LostRace, ScheduleError, StateError
 from scheduler.planning.rows import Row
@@ -194,11 +195,13 @@ def _unblocked(view: View, retries: list[Retry]) -> tuple[list[Retry], View, lis
     assert view.state is not None, "the view was made from a state"
     state = _with(view.state, {each.schedule_id: each.record for each in retries})
     after = editing.view_of(view.sources, state, view.archive, view.now, view.surroundings)
-    blocked = after.reconciled.blocked
+    anew, faults = _blocked_anew(view, retries)
+    blocked = {**anew, **after.reconciled.blocked}
+    faults = in_order([*faults, *after.reconciled.diagnostics])
     refused = [
         ScheduleError(
             f"{each.schedule_id} would not be sent: it breaks the rule [{blocked[each.schedule_id]}]",
-            [f for f in after.reconciled.diagnostics if f.code == blocked[each.schedule_id]],
+            [f for f in faults if f.code == blocked[each.schedule_id]],
             hint="fix that first",
         )
         for each in retries
@@ -208,6 +211,20 @@ def _unblocked(view: View, retries: list[Retry]) -> tuple[list[Retry], View, lis
         return retries, after, []
     kept, after, _ = _unblocked(view, [each for each in retries if each.schedule_id not in blocked])
     return kept, after, refused
+
+
+def _blocked_anew(view: View, retries: Sequence[Retry]) -> tuple[Mapping[str, Code], Sequence[Diagnostic]]:
+    """What failed as blocked and would be blocked again, were it declared for the first time now."""
+    assert view.state is not None, "the view was made from a state"
+    known = {**view.archive, **view.state.schedules}
+    ids = {each.schedule_id for each in retries if known[each.schedule_id].reason == "blocked"}
+    if not ids:
+        return {}, ()
+    kept = {name: record for name, record in view.state.schedules.items() if name not in ids}
+    archive = {name: record for name, record in view.archive.items() if name not in ids}
+    state = msgspec.structs.replace(view.state, schedules=kept, idle=None)
+    fresh = editing.view_of(view.sources, state, archive, view.now, view.surroundings).reconciled
+    return {name: code for name, code in fresh.blocked.items() if name in ids}, fresh.diagnostics
 
 
 # --- reading ------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ against the rules and the state (`scheduler.planning.passes`), and what is left 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -131,9 +132,21 @@ def _decide(given: Given, archive: Mapping[str, Record], *, only_check: bool) ->
         as_recorded=frozenset(facts.as_recorded),
         surroundings=given.surroundings,
         now=given.now,
+        why_blocked=None if given.proposal else partial(_why_blocked, facts),
     )
     plan, booked = make_plan(subject)
     return _Decided(plan=plan, booked=booked, facts=facts)
+
+
+def _why_blocked(facts: Facts, schedule_id: str) -> str:
+    """What the rule says that blocks a publication: as it said before this failure was known."""
+    known = facts.given.failing.get(schedule_id)
+    if known is not None and known.error_message is not None:
+        return known.error_message
+    code = facts.blocked[schedule_id]
+    faults = (fault for fault in Tally.joined(facts.faults).all() if fault.code == code)
+    said = next((fault.message for fault in faults if schedule_id in fault.schedules), "a rule is broken")
+    return f"{said} [{code}]"
 
 
 def _with_failures_known(decided: _Decided) -> Given | None:

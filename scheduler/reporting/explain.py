@@ -277,7 +277,7 @@ def _executing(case: _Case) -> Explanation:
 def _failed(case: _Case) -> Explanation:
     record = case.record
     error = f": {record.error_message}" if record.error_message else ""
-    if case.recorded is not None and case.recorded.status != "failed":
+    if case.recorded is None or case.recorded.status != "failed":
         fact = f"The next run records it as failed ({record.reason}){error}"
     elif record.was_sent:
         fact = f"It was sent, but failed ({record.reason}){error}"
@@ -296,6 +296,8 @@ def _failed(case: _Case) -> Explanation:
         return Explanation(facts=[*facts, "It is no longer declared."], next="It will not be retried.")
     if record.reason == "no_video":
         remedy = f"Run `scheduler assign {case.id} VIDEO`, then `scheduler retry {case.id}` to send it late."
+    elif record.reason == "blocked":
+        remedy = f"Correct that and give it a later time, or run `scheduler retry {case.id}` to send it late."
     else:
         remedy = f"Give it a later time, or run `scheduler retry {case.id}` to send it late."
     return Explanation(facts=facts, next="It will not be retried.", remedy=remedy)

@@ -255,7 +255,7 @@ class _Machine:
         if record.status == "failed" and record.reason == "missed":
             return "missed", record.error_message or ""
         if record.status == "failed":
-            return "failed", str(record.reason)
+            return "failed", str(record.error_message if record.reason == "blocked" else record.reason)
         if record.status == "executing":
             return "failed", "unknown_outcome"
         if schedule_id in last.blocked:

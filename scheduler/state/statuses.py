@@ -15,6 +15,7 @@ import msgspec
 Status = Literal["pending", "scheduled", "executing", "completed", "failed", "cancelled"]
 Reason = Literal[
     "missed",
+    "blocked",
     "no_video",
     "rejected",
     "retries_exhausted",

@@ -184,7 +184,8 @@ def carry_out(desk: Desk, step: Step, target: str) -> bool:
     file = changed.proposal.file
     assert {name for name in after if after[name] != before[name]} <= {file}
     demand_untouched(before[file], after[file], place, step.name)
-    assert [fault for fault in desk.view().reconciled.diagnostics if fault.is_error] == []
+    errors = {fault.code for fault in desk.view().reconciled.diagnostics if fault.is_error}
+    assert errors <= {"missed-by-pause"}, "a pause for so long is written, and said to be one"
     return after != before
 
 
@@ -211,7 +212,7 @@ def test_a_hundred_edits_in_a_row_keep_every_comment(tmp_path: Path, seed: int) 
             break
     assert sum(done.values()) == 100
     assert len(done) == 7, f"every verb among them: {done}"
-    assert desk.run("validate", now=NOW).code == 0
+    assert set(desk.json("validate", now=NOW).codes) <= {"missed-by-pause"}
 
 
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))

@@ -292,6 +292,7 @@ def sent() -> list[Case]:
 def over() -> list[Case]:
     words = {
         "missed": "more than 1h (catch_up) after 2030-03-01T18:00:00Z",
+        "blocked": "spring/teaser/alpha is inside the freeze 'Holidays' [frozen]",
         "no_video": "it fell due with no video assigned",
         "rejected": "HTTP 404: Not Found",
         "retries_exhausted": "connection refused",

@@ -44,6 +44,8 @@ def book(draft: PlanDraft, pauses: Pauses) -> None:
         if record is None:
             if schedule_id not in blocked:
                 mint.create(schedule)
+            elif blocked[schedule_id] != "duplicate-id" and not schedule.cancelled:
+                _fail_in_time(draft, pauses, mint, schedule)
         elif record.is_unsent_live:
             if schedule.cancelled:
                 _cancel(draft, schedule_id, record, "declared", "declared cancelled")
@@ -52,6 +54,23 @@ def book(draft: PlanDraft, pauses: Pauses) -> None:
         elif schedule_id not in blocked and return_of(schedule, record, draft.now, catch_up):
             _reopen(draft, pauses, schedule, record)
     _withdraw(draft)
+
+
+def _fail_in_time(draft: PlanDraft, pauses: Pauses, mint: _Mint, schedule: Schedule) -> None:
+    """Record what a rule kept from being recorded until it was too late: nobody would hear of it otherwise.
+
+    What shares its id with another declaration has no record of its own to fail.
+    """
+    subject, own = draft.subject, schedule.group.catch_up
+    deadline = schedule.at + (subject.declared.settings.catch_up if own is None else own)
+    draft.wake_at(deadline + 1)
+    if draft.now <= deadline or subject.why_blocked is None or pauses.of(schedule.id, new_record(schedule)):
+        return
+    mint.create(schedule)
+    why = subject.why_blocked(schedule.id)
+    record = draft.records[schedule.id]
+    after = advance(record, "failed", draft.now, f"blocked: {why}", reason="blocked", error_message=why)
+    draft.change("fail", schedule.id, after, why)
 
 
 def new_record(schedule: Schedule) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -152,6 +152,8 @@ class Subject(msgspec.Struct, kw_only=True):
     """Ids of live records whose file cannot be read: they go on as they are recorded."""
     surroundings: Surroundings
     now: Instant
+    why_blocked: Callable[[str], str] | None = None
+    """What the rule says that blocks an id; None in a proposal, which fails nothing for being blocked."""
 
     def allows(self, repository: str | None) -> bool:
         """Whether a recorded request may be repeated to where it went."""
