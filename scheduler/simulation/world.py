@@ -69,6 +69,7 @@ class SimulatedClock:
     """The clock of one runner, `skew` seconds ahead of the world's. Waiting makes time pass."""
 
     is_ended = False
+    is_real = False
 
     def __init__(self, world: World, skew: float = 0.0) -> None:
         self.world = world

@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager
 
 import pytest
 from simulation.driver import Violation, play, simulated
-from simulation.mutants import MUTANTS
+from simulation.mutants import MUTANTS, WAITING_MUTANTS
+from simulation.waiting import play_waiting
 
 SEEDS = 2_500
 BLOCK = 250
@@ -48,6 +49,13 @@ A seed plays another history once a run passes other points than it did. Then th
 `cd tests && python -m simulation.driver --mutants`.
 """
 
+CAUGHT_WHILE_WAITING = {
+    "sleep_past_what_is_merged": (3, "in time"),
+    "end_at_a_hiccup": (7, "in time"),
+    "believe_a_clock_that_was_set": (2, "in time"),
+    "ask_nobody_which_time_is_right": (2, "in time"),
+}
+
 
 @pytest.mark.parametrize("first", range(1, SEEDS, BLOCK))
 def test_nothing_is_published_twice_and_nothing_is_lost(first: int) -> None:
@@ -60,7 +68,13 @@ def test_nothing_is_published_twice_and_nothing_is_lost(first: int) -> None:
 def test_without_this_protection_the_simulation_fails(
     mutant: Callable[[], AbstractContextManager[None]],
 ) -> None:
-    seed, rule = CAUGHT[mutant.__name__]
+    demand_caught(mutant, play, *CAUGHT[mutant.__name__])
+
+
+def demand_caught(
+    mutant: Callable[[], AbstractContextManager[None]], play: Callable[[int], object], seed: int, rule: str
+) -> None:
+    """A seed is a history in which all is well, and in which this rule is broken without the protection."""
     with simulated():
         play(seed)
         broken = ""
@@ -70,6 +84,19 @@ def test_without_this_protection_the_simulation_fails(
             except Violation as violation:
                 broken = violation.rule
     assert broken == rule, f"seed {seed} is another history now: search the table anew (see CAUGHT)"
+
+
+def test_a_run_that_waits_sends_to_the_second_what_is_merged_and_whatever_the_clock_is_set_to() -> None:
+    with simulated():
+        for seed in range(1, 200):
+            play_waiting(seed)
+
+
+@pytest.mark.parametrize("mutant", WAITING_MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_a_run_that_waits_without_this_protection_is_late_or_early(
+    mutant: Callable[[], AbstractContextManager[None]],
+) -> None:
+    demand_caught(mutant, play_waiting, *CAUGHT_WHILE_WAITING[mutant.__name__])
 
 
 def test_the_same_seed_is_the_same_history() -> None:

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from random import Random
 from types import SimpleNamespace
 from typing import ClassVar, cast
@@ -116,7 +117,7 @@ def ports_of(process: Process) -> Ports:
         idle=lambda reconciled: None,
         guard=lambda *_: [],
         compares_clocks=True,
-        server_time=lambda _: int(world.now) if world.faults.pick(3) else None,
+        server_time=lambda _: int(world.now) if world.faults.pick(3) and not world.is_silent else None,
         declare=declare_once,
         beside=process.beside,
     )
@@ -473,10 +474,12 @@ def play(seed: int) -> History:
 
 def main() -> None:
     if sys.argv[1:] == ["--mutants"]:
-        from .mutants import first_seeds
+        from .mutants import WAITING_MUTANTS, first_seeds
+        from .waiting import play_waiting
 
         with simulated():
-            for name, seed, rule in first_seeds(play):
+            found = [*first_seeds(play_waiting, WAITING_MUTANTS)]
+            for name, seed, rule in chain(found, first_seeds(play)):
                 print(f'    "{name}": ({seed}, "{rule}"),', flush=True)
         return
     first, last = int(sys.argv[1]), int(sys.argv[2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from typing import Any
@@ -14,7 +14,8 @@ import scheduler.planning.plan as plan
 import scheduler.planning.plan.in_flight as sent
 import scheduler.planning.plan.order as departures
 import scheduler.state.outcomes as outcomes
-from scheduler.delivery import Runner, lookups, run
+from scheduler.clock import SteadyClock
+from scheduler.delivery import Runner, hold_and_watch, lookups, run
 from scheduler.delivery.github import responses
 from scheduler.errors import LostRace
 from scheduler.planning.plan.deadlines import Situation
@@ -340,6 +341,49 @@ def use_an_ended_token_again() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def sleep_past_what_is_merged() -> Iterator[None]:
+    """A run that waits asks for nothing until what it waits for is due."""
+    with mock.patch.object(hold_and_watch.Lookout, "_ask", lambda self, tip: None):
+        yield
+
+
+@contextmanager
+def end_at_a_hiccup() -> Iterator[None]:
+    """The first error ends a run that waits."""
+
+    def tried(runner: Runner, at: int | None, *_: object) -> None:
+        hold_and_watch._timed(runner, at)
+
+    with mock.patch.object(hold_and_watch, "_tried", tried):
+        yield
+
+
+@contextmanager
+def believe_a_clock_that_was_set() -> Iterator[None]:
+    """A run takes the wall clock for the time, whoever sets it."""
+    with (
+        mock.patch.object(SteadyClock, "moment", lambda self: self._clock.moment()),
+        mock.patch.object(SteadyClock, "jump", lambda self: 0.0),
+    ):
+        yield
+
+
+@contextmanager
+def ask_nobody_which_time_is_right() -> Iterator[None]:
+    """After a jump the wall clock counts, without a question to a server."""
+    with mock.patch.object(Runner, "_settle_jump", lambda self, declared: self.ports.clock.follow(wall=True)):
+        yield
+
+
+WAITING_MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
+    sleep_past_what_is_merged,
+    end_at_a_hiccup,
+    believe_a_clock_that_was_set,
+    ask_nobody_which_time_is_right,
+)
+"""Those that only a run that waits can miss: `simulation/waiting.py` plays them."""
+
 MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     without_a_nonce,
     look_nothing_up,
@@ -369,9 +413,11 @@ MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
 )
 
 
-def first_seeds(play: Callable[[int], object]) -> Iterator[tuple[str, int, Rule]]:
+def first_seeds(
+    play: Callable[[int], object], mutants: Sequence[Callable[[], AbstractContextManager[None]]] = MUTANTS
+) -> Iterator[tuple[str, int, Rule]]:
     """For each mutant the first seed that catches it, and the rule that is broken there."""
-    for mutant in MUTANTS:
+    for mutant in mutants:
         with mutant():
             for seed in count(1):
                 try:

@@ -274,6 +274,11 @@ class Process:
         """A thread: it goes on while the process waits for what threads have to say."""
         self.threads.append(greenlet(work))
 
+    def let_threads_go_on(self) -> None:
+        """Let each thread go on to its next point while the process itself does nothing."""
+        for thread in [thread for thread in self.threads if not thread.dead]:
+            thread.switch()
+
     def wait_for_threads(self) -> None:
         """Let one thread go on to its next point, and stop there as a whole."""
         alive = [thread for thread in self.threads if not thread.dead]
@@ -329,6 +334,10 @@ class World(plain.World):
     is_stopped: bool = False
     """SCHEDULER_PAUSED=1"""
     has_trouble: bool = True
+    is_away: bool = False
+    """The remote of the record does not answer."""
+    is_silent: bool = False
+    """No server says what time it is."""
     trace: list[tuple[float, str, str]] = field(default_factory=list)
     owners: dict[str, int] = field(default_factory=dict)
     """Key -> the run whose claim it is: the one run that may publish."""
@@ -393,6 +402,7 @@ class SimulatedStore(plain.SimulatedStore):
 
     def load(self) -> Snapshot:
         self.process.point("load")
+        self._demand_remote()
         self.process.in_force = len(self.world.versions) - 1
         self.process.has_read = False
         self.process.looked = self.world.now
@@ -406,6 +416,7 @@ class SimulatedStore(plain.SimulatedStore):
     ) -> Snapshot:
         process, world = self.process, self.world
         process.point("before save")
+        self._demand_remote()
         push = world.faults.push()
         if push in ("refused", "lost before"):
             raise StateError(f"the push was {push}")
@@ -421,6 +432,10 @@ class SimulatedStore(plain.SimulatedStore):
         if push == "lost after":
             raise StateError("it is not known whether it was saved")
         return Snapshot(state, mark)
+
+    def _demand_remote(self) -> None:
+        if self.world.is_away:
+            raise StateError("the remote is away")
 
     def nonce(self) -> str:
         """The random mark of a commit."""
@@ -504,6 +519,9 @@ class SimulatedClock(plain.SimulatedClock):
     def is_ended(self) -> bool:  # type: ignore[override]
         return self.process.is_ended
 
+    def moment(self) -> float:
+        return self.process.world.now + self.process.skew
+
     def monotonic(self) -> float:
         return self.process.ticks()
 
@@ -511,6 +529,7 @@ class SimulatedClock(plain.SimulatedClock):
         self.process.wake = self.process.world.now + max(seconds, 0.0)
         while self.process.is_asleep and not self.is_ended:
             self.process.point("asleep")
+            self.process.let_threads_go_on()
         return not self.is_ended
 
 
