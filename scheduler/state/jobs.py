@@ -55,6 +55,8 @@ class Begun(msgspec.Struct, frozen=True):
     message: str = ""
     is_unknown: bool = False
     """Nothing in the record has to do with it: a person may want to see it."""
+    is_held: bool = False
+    """What is declared now keeps it back."""
 
 
 # --- the end of a job -------------------------------------------------------------------------------

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,6 +27,7 @@ from broker_servers import (
     eventually,
     free_port,
     need_extra,
+    rabbitmqctl,
     redis_server,
     shared,
 )
@@ -35,6 +39,7 @@ from scheduler.app.repository import Repository
 from scheduler.clock import Clock
 from scheduler.delivery.dispatcher import Request
 from scheduler.delivery.queue.celery import Broker, broker_url
+from scheduler.delivery.queue.dispatchers import open_queue
 from scheduler.errors import Error, QueueError
 from scheduler.state.codec import decode
 from scheduler.state.intent import payload_of
@@ -92,13 +97,13 @@ class Screens:
         if is_new:
             self.mini.write({"scheduler.yaml": settings})
 
-    def declare(self, *videos: str, keys: str = "") -> Screens:
+    def declare(self, *videos: str, keys: str = "", is_new: bool = True) -> Screens:
         """One publication of each video, a second apart, on the channel `lobby`; then they are sent."""
         times = [f"2030-03-01T12:{n // 60:02}:{n % 60:02}Z" for n in range(len(videos))]
         lines = [f"  - {{ video: {v}, at: {at} }}\n" for v, at in zip(videos, times, strict=True)]
         text = f"queue: screens\n{keys}{PLAY}schedules:\n{''.join(lines)}"
         self.mini.write({"channels/lobby.yaml": text})
-        assert self.mini.run("state", "init", now=BEFORE).code == 0
+        assert not is_new or self.mini.run("state", "init", now=BEFORE).code == 0
         sent = self.mini.run("run", now=f"2030-03-01T12:{1 + len(videos) // 60:02}:00Z")
         assert sent.code == 0, sent
         return self
@@ -276,10 +281,9 @@ def by_broker(tmp_path: Path, broker: str) -> Screens:
 def test_a_message_carries_no_command_and_no_payload(by_broker: Screens, broker: str) -> None:
     by_broker.declare("intro")
     with Broker(broker).app() as app, app.connection_for_read() as connection:
-        name = f"scheduler.{by_broker.mini.state['lineage']}.screens"
-        message = connection.SimpleQueue(name).get(timeout=PATIENCE)
-        text = json.dumps([message.payload, message.headers])
-        message.requeue()
+        message = connection.channel().basic_get(f"scheduler.{by_broker.mini.state['lineage']}.screens")
+        text = f"{message.body!r} {message.headers}"
+    text = text.replace('\\"', '"')
     assert '"lobby/2030-03-01T12:00:00Z"' in text
     assert not any(word in text for word in ("intro", "played", "echo"))
 
@@ -296,12 +300,14 @@ def test_a_message_that_is_none_of_ours_is_put_aside_and_the_others_are_done(
     lineage = by_broker.mini.state["lineage"]
     name = f"scheduler.{lineage}.screens"
     with Broker(broker).app() as app, app.connection_for_write() as connection:
+        Broker(broker).add_queue(app, lineage, "screens")
         app.send_task("scheduler.publish", kwargs={"command": "touch pwned"}, queue=name)
         app.send_task("theirs.task", kwargs={"secret": "\x1b[2J"}, queue=name)
-        with connection.SimpleQueue(name) as queue:
-            queue.put("not even a task")
-            queue.put(
-                b"\xff{", content_type="application/json", headers={"task": "scheduler.publish", "id": "x"}
+        with app.amqp.Producer(connection) as producer:
+            producer.publish("not even a task", exchange="", routing_key=name)
+            headers = {"task": "scheduler.publish", "id": "x"}
+            producer.publish(
+                b"\xff{", exchange="", routing_key=name, content_type="application/json", headers=headers
             )
     by_broker.work()
     assert by_broker.played == {"intro": 1}
@@ -524,3 +530,166 @@ def test_the_password_comes_from_the_environment_and_never_from_the_settings() -
     with pytest.raises(Error, match="contains a password") as refusal:
         broker_url("redis://:canary@queue/0", None)
     assert "canary" not in f"{refusal.value} {refusal.value.hint}"
+
+
+# --- what a broker may do to a job ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def rabbitmq(rabbitmq_url: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """The server's own control program."""
+    base = tmp_path_factory.getbasetemp()
+    return partial(rabbitmqctl, (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "rabbitmq")
+
+
+@contextmanager
+def virtual_host(rabbitmq: Callable[..., str], url: str, *options: str) -> Iterator[str]:
+    """A virtual host of its own on the server; its URL."""
+    name = f"films{secrets.token_hex(4)}"
+    rabbitmq("add_vhost", name, *options)
+    rabbitmq("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+    yield url.removesuffix("/") + name
+    rabbitmq("delete_vhost", name)
+
+
+@pytest.mark.parametrize(("kind", "is_there"), [("quorum", False), ("classic", False), ("classic", True)])
+def test_a_job_that_waits_for_a_busy_worker_is_given_to_others_and_no_return_is_counted(
+    tmp_path: Path, rabbitmq_url: str, rabbitmq: Callable[..., str], kind: str, is_there: bool
+) -> None:
+    """A quorum queue, as a virtual host may have them, drops what is returned 20 times."""
+    options = ("--default-queue-type", kind)
+    with virtual_host(rabbitmq, rabbitmq_url, *options) as url:
+        screens = Screens(tmp_path, url)
+        screens.mini.write({"channels/lobby.yaml": PLAY})
+        assert screens.mini.run("state", "init", now=BEFORE).code == 0
+        name = f"scheduler.{screens.mini.state['lineage']}.screens"
+        with Broker(url).app() as app, app.connection_for_write() as line, line.channel() as channel:
+            if is_there:
+                channel.queue_declare(name, durable=True, auto_delete=False)
+            screens.declare("waits", "teaser", is_new=False)
+            got: list[Any] = []
+            with screens.worker() as process:
+                eventually(lambda: screens.played["waits"], "one is begun")
+                channel.basic_consume(name, callback=got.append)
+
+                def look() -> bool:
+                    with suppress(TimeoutError):
+                        line.drain_events(timeout=0.1)
+                    return bool(got)
+
+                eventually(look, "the other one comes to another worker")
+                assert not got[0].delivery_info["redelivered"]
+                assert "x-delivery-count" not in got[0].headers
+                channel.basic_cancel(next(iter(channel.callbacks)))
+                channel.basic_reject(got[0].delivery_tag, requeue=True)
+                (screens.root / "go").touch()
+                eventually(lambda: set(screens.outcomes.values()) == {"completed (run)"}, "both are done")
+                screens.stop(process)
+    assert screens.played == {"waits": 1, "teaser": 1}
+
+
+def test_a_queue_of_another_kind_that_exists_already_costs_no_job(
+    tmp_path: Path, rabbitmq_url: str, rabbitmq: Callable[..., str]
+) -> None:
+    with virtual_host(rabbitmq, rabbitmq_url, "--default-queue-type", "quorum") as url:
+        screens = Screens(tmp_path, url)
+        screens.mini.write({"channels/lobby.yaml": PLAY})
+        screens.mini.run("state", "init", now=BEFORE)
+        name = f"scheduler.{screens.mini.state['lineage']}.screens"
+        with Broker(url).app() as app, app.connection_for_write() as line:
+            line.channel().queue_declare(name, durable=True, auto_delete=False)
+        screens.declare("intro", is_new=False)
+        (record,) = screens.mini.records.values()
+        assert record["status"] == "pending"
+        assert "has a queue of that name with other settings: " in record["error_message"]
+        refused = screens.mini.run("worker", "--once", now="2030-03-01T12:02:00Z")
+        assert (refused.code, "rabbitmqctl delete_queue" in refused.err) == (3, True)
+        rabbitmq("delete_queue", "-p", url.rpartition("/")[2], name)
+        assert screens.mini.run("run", now="2030-03-01T12:04:00Z").code == 0
+        screens.work()
+    assert screens.played == {"intro": 1}
+
+
+def test_a_job_that_is_on_no_queue_is_noticed_by_a_run_and_put_there_again(
+    by_broker: Screens, broker: str
+) -> None:
+    by_broker.declare("intro", "teaser")
+    name = f"scheduler.{by_broker.mini.state['lineage']}.screens"
+    with Broker(broker).app() as app, app.connection_for_write() as connection:
+        connection.channel().queue_purge(name)
+    by_broker.mini.run("run", now="2030-03-01T12:04:00Z")
+    assert {len(r["history"]) for r in by_broker.mini.records.values()} == {3}, "they may be with a worker"
+    ran = by_broker.mini.run("run", now="2030-03-01T12:08:00Z")
+    assert ran.code == 0, ran
+    why = [event["why"] for event in by_broker.mini.records["lobby/2030-03-01T12:00:00Z"]["history"]]
+    assert "its job is not on the queue any more, and no worker has it" in why
+    by_broker.work()
+    assert by_broker.played == {"intro": 1, "teaser": 1}
+
+
+def test_what_nobody_began_by_its_deadline_is_missed_whatever_a_broker_has(by_broker: Screens) -> None:
+    by_broker.declare("intro")
+    assert by_broker.mini.run("run", now="2030-03-01T13:02:00Z").code == 1
+    assert by_broker.outcomes == {"intro": "failed (missed)"}
+    by_broker.work()
+    assert by_broker.played == {}
+
+
+@pytest.mark.parametrize("how", ["stopped", "paused"])
+def test_what_is_held_back_waits_on_a_broker_too(by_broker: Screens, how: str) -> None:
+    mini = by_broker.declare("intro").mini
+    if how == "stopped":
+        mini.environ["SCHEDULER_PAUSED"] = "1"
+    else:
+        assert mini.run("pause", "channel:lobby", now="2030-03-01T12:10:00Z").code == 0
+    by_broker.work()
+    assert by_broker.played == {}
+    assert ("SCHEDULER_PAUSED is set" if how == "stopped" else "paused by channel") in by_broker.log
+    assert mini.run("run", now="2030-03-01T12:21:00Z").code == 0
+    assert by_broker.outcomes == {"intro": "pending (None)"}
+    mini.environ.pop("SCHEDULER_PAUSED", None)
+    mini.run("resume", "channel:lobby", now="2030-03-01T12:22:00Z")
+    by_broker.work()
+    assert by_broker.played == {}, "the first message is void"
+    assert mini.run("run", now="2030-03-01T12:23:00Z").code == 0
+    by_broker.work()
+    assert by_broker.played == {"intro": 1}
+
+
+def test_a_queue_that_rejects_what_exceeds_its_length_says_so(
+    tmp_path: Path, rabbitmq_url: str, rabbitmq: Callable[..., str]
+) -> None:
+    limit = '{"max-length": 1, "overflow": "reject-publish"}'
+    with virtual_host(rabbitmq, rabbitmq_url) as url:
+        rabbitmq(
+            "set_policy", "-p", url.rpartition("/")[2], "short", "screens", limit, "--apply-to", "queues"
+        )
+        screens = Screens(tmp_path, url).declare("intro", "teaser")
+    assert Counter(screens.outcomes.values()) == {"executing (accepted)": 1, "pending (None)": 1}
+    (error,) = [r["error_message"] for r in screens.mini.records.values() if r["error_message"]]
+    assert "rejected the job: it holds as many jobs as its length limit allows" in error
+
+
+def test_doctor_sees_a_redis_that_is_full_and_one_that_deletes_jobs(tmp_path: Path, redis_url: str) -> None:
+    assert redis_url
+    told = {}
+    lossy = ("--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru")
+    for name, options in (("full", ("--maxmemory", "1")), ("lossy", lossy)):
+        with redis_server(tmp_path / name, *options) as url:
+            screens = Screens(tmp_path / f"{name}-clone", url)
+            screens.mini.write({"channels/lobby.yaml": f"queue: screens\n{PLAY}"})
+            screens.mini.run("state", "init", now=BEFORE)
+            checks = screens.mini.json("doctor", now=SOON).json["checks"]
+            told[name] = {c["check"]: (c["verdict"], c["message"]) for c in checks if c["about"] == "queue"}
+    assert told["full"]["queue"][0] == "failed"
+    assert "is full: Redis uses all of its `maxmemory`" in told["full"]["queue"][1]
+    assert told["lossy"]["queue"][0] == "ok"
+    assert told["lossy"]["eviction"] == (
+        "warning", "Redis deletes jobs when its memory is full (`maxmemory-policy allkeys-lru`)",
+    )  # fmt: skip
+
+
+def test_valkey_is_addressed_as_redis() -> None:
+    with pytest.raises(Error) as refusal:
+        open_queue("valkey://queue.internal/0", Path())
+    assert refusal.value.hint == "write `queue: redis://queue.internal/0`: Valkey speaks Redis' protocol"

@@ -27,6 +27,8 @@ import pytest
 PATIENCE = 60.0
 """Seconds within which whatever is waited for has to come."""
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+ROOT = os.environ.get("RABBITMQ_ROOT", "")
+"""A folder with another system, whose RabbitMQ is used (by chroot, as root): CI has the versions of two."""
 
 
 class Absent(Exception):
@@ -124,12 +126,22 @@ def start_redis(folder: Path, *options: str, port: int | None = None) -> tuple[s
 
 def start_rabbitmq(folder: Path) -> tuple[str, int]:
     """Start a RabbitMQ node that only this machine can reach; its URL and its process."""
-    if not RABBITMQ.exists():
+    outside = folder
+    if not Path(f"{ROOT}{RABBITMQ}").exists():
         raise Absent("RabbitMQ is not installed (apt-get install rabbitmq-server)")
     port, between, names = free_port(), free_port(), free_port()
-    (folder / "rabbit.conf").write_text("loopback_users.guest = true\n")
-    (folder / "names").write_text(str(names))
-    environ = os.environ | {
+    command, usual = [str(RABBITMQ)], os.environ | {}
+    if ROOT:  # its folder is inside
+        if not Path(f"{ROOT}/proc/self").exists():
+            subprocess.run(["mount", "-t", "proc", "proc", f"{ROOT}/proc"], check=True)
+        inside = Path(f"{ROOT}/var/lib/test{port}")
+        inside.mkdir()
+        (folder / "inside").symlink_to(inside)
+        folder, command = Path(f"/var/lib/test{port}"), ["chroot", ROOT, str(RABBITMQ)]
+        usual = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+    Path(f"{ROOT}{folder}/rabbit.conf").write_text("loopback_users.guest = true\n")
+    Path(f"{ROOT}{folder}/plugins").write_text("[].\n")
+    environ = usual | {
         "HOME": str(folder),
         "RABBITMQ_NODENAME": f"test{port}@localhost",
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
@@ -144,7 +156,9 @@ def start_rabbitmq(folder: Path) -> tuple[str, int]:
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbit"),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
     }
-    return f"amqp://127.0.0.1:{port}//", _started([str(RABBITMQ)], environ, folder, port)
+    (outside / "names").write_text(str(names))
+    (outside / "control").write_text(json.dumps([environ, command[:-1]]))
+    return f"amqp://127.0.0.1:{port}//", _started(command, environ, outside, port)
 
 
 def _started(command: list[str], environ: dict[str, str], folder: Path, port: int) -> int:
@@ -172,7 +186,19 @@ def stop(folder: Path, process: int) -> None:
         os.killpg(process, signal.SIGTERM)
         eventually(lambda: not _is_alive(process), f"the server {process} ends")
     if (names := folder / "names").exists():  # Erlang starts its directory of nodes, and leaves it running
-        subprocess.run(["epmd", "-port", names.read_text(), "-kill"], check=False, capture_output=True)
+        enter = json.loads((folder / "control").read_text())[1]
+        subprocess.run(
+            [*enter, "epmd", "-port", names.read_text(), "-kill"], check=False, capture_output=True
+        )
+    if (inside := folder / "inside").is_symlink():
+        shutil.rmtree(inside.resolve())
+
+
+def rabbitmqctl(folder: Path, *words: str) -> str:
+    """What its own control program says to a command."""
+    environ, enter = json.loads((folder / "control").read_text())
+    command = [*enter, str(RABBITMQ.with_name("rabbitmqctl")), "-q", *words]
+    return subprocess.run(command, env=environ, check=True, capture_output=True, text=True).stdout
 
 
 def _is_alive(process: int) -> bool:

@@ -28,6 +28,10 @@ def queue(installation: Installation) -> Iterator[Finding]:
         found = repository.queue(declared.settings)
         found.check()
         yield finding("queue", "queue", title, "ok", f"the queue {found.name} accepts jobs")
+        if isinstance(found, Broker) and (policy := found.dropped_by()) is not None:
+            message = f"Redis deletes jobs when its memory is full (`maxmemory-policy {policy}`)"
+            hint = "run `redis-cli config set maxmemory-policy noeviction`, and set it in redis.conf"
+            yield finding("queue", "eviction", "it keeps what it has", "warning", message, hint)
         state = installation.read.state
         if state is None:
             return

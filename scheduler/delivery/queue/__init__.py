@@ -22,4 +22,4 @@ def open_dispatcher(opening: Opening) -> Dispatcher:
     if isinstance(queue, SqliteQueue):
         queue.check_place()
         return SqliteDispatcher(queue, now=opening.now, lineage=cache(opening.lineage))
-    return BrokerDispatcher(queue, cache(opening.lineage))
+    return BrokerDispatcher(queue, cache(opening.lineage), opening.now)

@@ -11,7 +11,7 @@ The queues of two repositories on one broker are kept apart by the lineage of th
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -72,8 +72,76 @@ class Broker:
 
     def check(self) -> None:
         """Raise QueueError where jobs could not be enqueued now. Creates nothing."""
+
+        def try_to_write() -> None:
+            with self.connect(app) as connection, connection.channel() as channel:
+                if self._is_redis:  # of no bytes, it writes nothing; a full server refuses it all the same
+                    channel.client.setrange("scheduler.nothing", 0, b"")
+                else:  # to no queue; a server short of memory or disk does not confirm it
+                    message = importlib.import_module("amqp").Message(b"")
+                    channel.basic_publish_confirm(message, routing_key="scheduler.nothing", timeout=CONNECT)
+
         with self.app() as app:
-            self.guarded(lambda: self.connect(app).release())
+            self.guarded(try_to_write)
+
+    def dropped_by(self) -> str | None:
+        """The setting by which Redis deletes jobs when its memory is full; None where it does not, or does
+        not say. Raises QueueError."""
+
+        def ask() -> str | None:
+            with self.connect(app) as connection, connection.channel() as channel:
+                told = channel.client.info("memory")
+                policy = str(told.get("maxmemory_policy", "noeviction"))
+                return policy if told.get("maxmemory") and policy.startswith("allkeys") else None
+
+        if not self._is_redis:
+            return None
+        with self.app() as app:
+            found: str | None = self.guarded(ask)
+            return found
+
+    def add_queue(self, app: Any, lineage: str, name: str) -> str:
+        """Have the application know one of our queues, and what it needs on RabbitMQ; its name there.
+
+        A classic queue keeps a job however often it comes back, where a quorum queue drops it after 20 times
+        and cannot hold back what its worker has no room for. What is dropped becomes a dead letter.
+        """
+        full, dead = queue_name(lineage, name), dead_letters(lineage)
+        if self._is_redis:
+            return full
+        kombu = importlib.import_module("kombu")
+        kind = {"x-queue-type": "classic"}
+        wanted = kind | {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead}
+
+        class JobQueue(kombu.Queue):  # type: ignore[name-defined,misc]  # it has no types
+            def queue_declare(self, channel: Any = None, **_: Any) -> str:
+                channel = channel or self.channel
+                if _problem(channel, dead, passive=True) is not None:
+                    channel.queue_declare(dead, durable=True, auto_delete=False)
+                if _problem(channel, full, arguments=wanted) is not None:
+                    # It exists. A classic one, as an older version made it, is used as it is.
+                    problem = _problem(channel, full, arguments=kind)
+                    if problem is not None and "x-queue-type" in str(problem):
+                        raise problem
+                return full
+
+        app.amqp.queues.add(JobQueue(full, kombu.Exchange(full, "direct"), full))
+        return full
+
+    def declare(self, app: Any, lineage: str, names: Iterable[str]) -> None:
+        """Make the queues that do not exist. Raises QueueError where one exists that cannot be used."""
+
+        def declare() -> None:
+            with self.connect(app) as connection:
+                for name in names:
+                    app.amqp.queues[self.add_queue(app, lineage, name)](connection.default_channel).declare()
+
+        self.guarded(declare)
+
+    @property
+    def keeps_rejected(self) -> bool:
+        """Whether the broker itself makes a dead letter of what is rejected (see `add_queue`)."""
+        return not self._is_redis
 
     def set_aside(self, app: Any, lineage: str, reason: str, content: Any) -> None:
         """Keep an unusable message as a dead letter, with the reason. Raises QueueError."""
@@ -132,10 +200,37 @@ class Broker:
         try:
             return act()
         except Exception as problem:  # noqa: BLE001 - every transport has exceptions of its own
-            raise QueueError(
-                f"the queue {self.name} failed: {self.clean(str(problem) or type(problem).__name__)}",
-                hint="check that the broker runs at that address, and that SCHEDULER_QUEUE_PASSWORD is right",
-            ) from None
+            what, hint = self._explained(problem)
+            raise QueueError(f"the queue {self.name} {what}", hint=hint) from None
+
+    def _explained(self, problem: Exception) -> tuple[str, str]:
+        """What went wrong, and what to do."""
+        text = self.clean(str(problem) or type(problem).__name__)
+        causes = {type(one).__name__ for one in (problem, problem.__cause__, problem.__context__)}
+        if "MessageNacked" in causes:
+            return (
+                "rejected the job: it holds as many jobs as its length limit allows",
+                "start a worker, or raise the limit (`x-max-length`, `max-length` in a policy)",
+            )
+        if "OutOfMemoryError" in causes or text.startswith("OOM"):
+            return (
+                "is full: Redis uses all of its `maxmemory`",
+                "raise `maxmemory`, or delete other keys",
+            )
+        if "PRECONDITION_FAILED" in text:
+            return (
+                f"has a queue of that name with other settings: {text}",
+                "run `rabbitmqctl delete_queue NAME`: the next run makes it anew, with its jobs",
+            )
+        if "timed out" in text and not self._is_redis:
+            return (
+                f"did not confirm in {CONNECT} s: {text}",
+                "check `rabbitmqctl list_alarms`: short of memory or disk, RabbitMQ confirms nothing",
+            )
+        return (
+            f"failed: {text}",
+            "check that the broker runs at that address, and that SCHEDULER_QUEUE_PASSWORD is right",
+        )
 
     def clean(self, message: str) -> str:
         """A library's message without the URL and the password, on one line."""
@@ -143,6 +238,20 @@ class Broker:
         for secret in filter(None, (self._url, password, quote(password or "", safe=""))):
             message = message.replace(secret, "***")
         return " ".join(message.split())[:300]
+
+
+def _problem(channel: Any, queue: str, **options: Any) -> Exception | None:
+    """Why a queue cannot be declared so; a refusal costs a channel of its own."""
+    probe = channel.connection.channel()
+    try:
+        probe.queue_declare(queue, durable=True, auto_delete=False, **options)
+    except channel.connection.channel_errors as problem:
+        found: Exception = problem
+        return found
+    finally:
+        if probe.is_open:
+            probe.close()
+    return None
 
 
 def messages_on(connection: Any, name: str) -> int:

@@ -30,7 +30,7 @@ IDLE_POLLS = 5
 NEW_QUEUES = 15
 """Seconds between two checks for queues to listen to."""
 TROUBLE_PAUSE = 5
-"""Seconds before a message that could not be handled is given back."""
+"""Seconds before a message that could not be handled is put on the queue again."""
 BUSY_PAUSE = 1
 """Seconds that a message waits here for a job to end, before it goes back to the queue for others."""
 LONGEST_LEASE = 25 * 60
@@ -111,8 +111,9 @@ class CeleryConsumer:
         def publish(task: Any, **named: Any) -> None:
             wait = self._deliver(task, named)
             if wait is not None:
-                raise task.retry(countdown=min(wait, self._lease) + 1)
+                raise task.retry(countdown=min(wait, self._lease) + 1, queue=_queue_of(task))
 
+        self._broker.declare(app, self._lineage, self._names())
         platforms: Any = importlib.import_module("celery.platforms")
         exceptions: Any = importlib.import_module("celery.exceptions")
         for category in (platforms.SecurityWarning, exceptions.CPendingDeprecationWarning):
@@ -157,7 +158,7 @@ class CeleryConsumer:
         @signals.task_unknown.connect(weak=False)  # type: ignore[untyped-decorator]  # it has no types
         @signals.task_rejected.connect(weak=False)  # type: ignore[untyped-decorator]  # it has no types
         def unknown(message: Any, **_: Any) -> None:
-            self._drop(app, "it is not from a scheduler", message.body)
+            self._drop(app, "it is not from a scheduler", message.body, is_rejected=True)
 
         def undecodable(message: Any, problem: Exception) -> None:
             self._drop(app, f"it cannot be read ({type(problem).__name__})", message.body)
@@ -168,7 +169,8 @@ class CeleryConsumer:
         while self._found:
             name = self._found.pop()
             self._queues.append(name)
-            app.amqp.queues.select_add(name)
+            self._broker.add_queue(app, self._lineage, name.removeprefix(queue_name(self._lineage, "")))
+            app.amqp.queues.select_add(app.amqp.queues[name])
             consumer.add_task_queue(name)
 
     def _follow(self) -> None:
@@ -185,11 +187,12 @@ class CeleryConsumer:
             trouble = ""
             self._found.extend(name for name in names if name not in (*self._queues, *self._found))
 
-    def _drop(self, app: Any, reason: str, content: Any) -> None:
+    def _drop(self, app: Any, reason: str, content: Any, *, is_rejected: bool = False) -> None:
         """Set an unusable message aside; where that fails, it is lost, and that is logged."""
         line = f"an unusable message was set aside: {reason}"
         try:
-            self._broker.set_aside(app, self._lineage, reason, content)
+            if not (is_rejected and self._broker.keeps_rejected):
+                self._broker.set_aside(app, self._lineage, reason, content)
         except QueueError as problem:
             line = f"an unusable message was dropped: {reason} ({problem})"
         self._log(line)
@@ -217,13 +220,14 @@ class CeleryConsumer:
         is_free = self._free.acquire(timeout=BUSY_PAUSE)
         try:
             if not is_free or self._is_ending():
-                raise self._given_back()
+                self._give_back(task)
+                return None
             delivery = Delivery(
                 msgspec.convert(named, Pointer),
                 self._passing_on(task),
                 lambda reason: self._broker.set_aside(task.app, self._lineage, reason, dict(named)),
             )
-            return self._try(delivery)
+            return self._try(task, delivery)
         except msgspec.ValidationError as problem:
             self._drop(task.app, str(problem), dict(named))
             return None
@@ -233,29 +237,35 @@ class CeleryConsumer:
             with self._lock:
                 self._busy -= 1
 
-    def _try(self, delivery: Delivery) -> int | None:
+    def _try(self, task: Any, delivery: Delivery) -> int | None:
         try:
             return self._handle(delivery)
         except Exception as problem:  # noqa: BLE001 - whatever it was, the job must not be lost with it
             name = delivery.pointer.schedule_id
             self._log(f"{name} goes back to the queue: {type(problem).__name__}: {problem}")
             self._over.wait(TROUBLE_PAUSE)
-            raise self._given_back() from None
+            self._give_back(task)
+            return None
 
     def _is_ending(self) -> bool:
         """Whether this worker was asked to end: it begins no more jobs."""
         state: Any = importlib.import_module("celery.worker.state")
         return self._is_ended() or (state.should_stop is not None and state.should_stop is not False)
 
-    def _given_back(self) -> Exception:
-        """The exception on which Celery returns a message to the queue."""
-        found: Exception = importlib.import_module("celery.exceptions").Reject(requeue=True)
-        return found
+    def _give_back(self, task: Any) -> None:
+        """Put a copy on the queue, and have the message acknowledged: brokers count returns, and drop what is
+        returned too often. Raises what Celery returns a message for, where that cannot be done now."""
+        copy = task.signature_from_request(retries=task.request.retries, queue=_queue_of(task))
+        try:
+            self._broker.guarded(copy.apply_async)
+        except QueueError:
+            raise importlib.import_module("celery.exceptions").Reject(requeue=True) from None
 
     def _passing_on(self, task: Any) -> Callable[[int], None]:
         """How to release the message that this thread handles; may be called from another thread."""
         state: Any = importlib.import_module("celery.worker.state")
-        copy, name = task.signature_from_request(retries=task.request.retries), task.request.id
+        copy = task.signature_from_request(retries=task.request.retries, queue=_queue_of(task))
+        name = task.request.id
 
         def pass_on(seconds: int) -> None:
             self._broker.guarded(lambda: copy.apply_async(countdown=min(seconds, self._lease) + 1))
@@ -280,6 +290,12 @@ class CeleryConsumer:
         state.should_stop = 0
 
 
+def _queue_of(task: Any) -> str:
+    """The queue that a message came from."""
+    found: str = task.request.delivery_info["routing_key"]
+    return found
+
+
 class _CeleryLog(logging.Handler):
     """The part of Celery's log that concerns an operator, one line each.
 
@@ -295,7 +311,9 @@ class _CeleryLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if "to broker lost" in message:
+            cause = self._broker.clean(str(record.exc_info[1])) if record.exc_info else ""
             line = f"lost the connection to the queue {self._broker.name}; jobs that have begun continue"
+            line += f" ({cause})" if cause else ""
         elif "Cannot connect" in message:
             line = f"the queue {self._broker.name} is unreachable; trying again until it is back"
         elif record.levelno >= logging.CRITICAL and not message.startswith("Couldn't "):  # it is logged again

@@ -37,6 +37,7 @@ class CeleryWorker:
         self._runner = runner
         self._settings = settings
         self._held: dict[str, _HeldJob] = {}
+        self._said: set[str] = set()
 
     def renewing(self) -> AbstractContextManager[None]:
         """Renew the leases of held jobs while the block lasts."""
@@ -49,6 +50,9 @@ class CeleryWorker:
         """
         begun = self._writer.write(lambda records, now: self._begin(records, delivery, now))
         if begun.work is None:
+            if begun.is_held and begun.message not in self._said:
+                self._said.add(begun.message)
+                self._runner.log(begun.message)
             if begun.is_unknown:
                 delivery.set_aside(begun.message)
             if begun.wait is None:
@@ -70,7 +74,7 @@ class CeleryWorker:
         settings, pointer = self._settings, delivery.pointer
         found = find(records, pointer.schedule_id, pointer.key)
         if found is not None and (why := self._gate.reason(records, found)) is not None:
-            return Begun(wait=HELD, message=why)
+            return Begun(wait=HELD, message=f"{found}: not begun: {why}", is_held=True)
         return begin(
             records,
             pointer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,13 +10,16 @@ from typing import Any, Protocol
 import msgspec
 
 from scheduler.delivery.dispatcher import Check, Readiness, Request
-from scheduler.delivery.queue.celery import CONNECT, SCHEMES, TASK, Broker, queue_name
+from scheduler.delivery.queue.celery import CONNECT, SCHEMES, TASK, Broker, messages_on, queue_name
 from scheduler.delivery.queue.database import NothingWritten
 from scheduler.delivery.queue.sqlite import ENDED, PUT_ASIDE, Job, SqliteQueue, job_id_of, row_of
 from scheduler.errors import Error, QueueError
 from scheduler.state.answers import Answer, LookupResult, Pointer, Run
 from scheduler.state.record import Intent
-from scheduler.times import Instant
+from scheduler.times import Instant, read_utc
+
+MISSING = 5 * 60
+"""Seconds after which a job that no worker has begun must be among the messages of its queue."""
 
 
 def open_queue(
@@ -32,6 +35,11 @@ def open_queue(
     scheme, separator, rest = url.partition("://")
     if scheme in SCHEMES and separator:
         return Broker(url, password)
+    if scheme.startswith("valkey") and separator:
+        raise Error(
+            "the setting `queue` is not the URL of a supported queue",
+            hint=f"write `queue: {url.replace('valkey', 'redis', 1)}`: Valkey speaks Redis' protocol",
+        )
     if scheme != "sqlite" or not separator:
         raise Error(
             "the setting `queue` is not the URL of a supported queue",
@@ -189,8 +197,9 @@ def _as_run(job: Job) -> Run:
 class BrokerDispatcher(_ToQueue):
     """Sends messages to a broker. `lineage` is asked for when the first message leaves."""
 
-    def __init__(self, broker: Broker, lineage: Callable[[], str]) -> None:
+    def __init__(self, broker: Broker, lineage: Callable[[], str], now: Callable[[], Instant]) -> None:
         super().__init__(broker)
+        self._now = now
         self._broker = broker
         self._lineage = lineage
 
@@ -218,7 +227,7 @@ class BrokerDispatcher(_ToQueue):
         """Send the message of one request; returns what went wrong, if anything."""
         intent = request.intent
         pointer = Pointer(request.schedule_id, intent.key, intent.owner, intent.at)
-        queue = queue_name(self._lineage(), intent.queue or "publications")
+        queue = self._broker.add_queue(app, self._lineage(), intent.queue or "publications")
         try:
             self._broker.guarded(
                 lambda: app.send_task(
@@ -241,5 +250,26 @@ class BrokerDispatcher(_ToQueue):
         intents: Mapping[str, Intent],
         run_ids: Mapping[str, int] | None = None,  # noqa: ARG002 - the protocol's; a job has none
     ) -> Mapping[str, LookupResult]:
-        """The state itself says what became of each: a broker does not know."""
-        return dict.fromkeys(intents, LookupResult(by_record=True))
+        """The state itself says what became of each: a broker does not know.
+
+        It knows whether a queue is empty. A job that should have waited there for a while is then missing.
+        """
+        old = {
+            i: intent.queue or "publications"
+            for i, intent in intents.items()
+            if self._now() - read_utc(intent.at) > MISSING
+        }
+        empty = self._empty(set(old.values())) if old else set()
+        return {i: LookupResult(by_record=True, is_absent=old.get(i) in empty) for i in intents}
+
+    def _empty(self, names: Iterable[str]) -> set[str]:
+        """Those queues on which no message waits; none where the broker does not answer."""
+
+        def ask() -> set[str]:
+            with self._broker.connect(app) as connection:
+                return {n for n in names if not messages_on(connection, queue_name(self._lineage(), n))}
+
+        with self._broker.app() as app, suppress(QueueError):
+            found: set[str] = self._broker.guarded(ask)
+            return found
+        return set()
