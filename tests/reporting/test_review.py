@@ -556,12 +556,16 @@ MARK = (
 
 def without_picture(outcome: Outcome) -> tuple[str, list[str]]:
     """The page without its diagram, and the diagram's lines, of which each has one of the forms we know."""
-    found = re.findall(r"^```mermaid\ngantt\n(.*?)\n```$", outcome.out, re.MULTILINE | re.DOTALL)
+    init = r'%%\{init: \{"gantt": \{"leftPadding": \d+\}\}\}%%'
+    found = re.findall(rf"^```mermaid\n{init}\ngantt\n(.*?)\n```$", outcome.out, re.MULTILINE | re.DOTALL)
     assert len(found) == outcome.out.count("```") / 2
     if not found:
         return outcome.out, []
     (picture,) = found
-    lines = picture.split("\n")[3:]
+    header, lines = picture.split("\n")[:6], picture.split("\n")[6:]
+    assert [line.split()[0] for line in header] == [
+        "title", "%%", "dateFormat", "axisFormat", "tickInterval", "todayMarker",
+    ]  # fmt: skip
     bare = ["".join(c for c in line if unicodedata.category(c)[0] != "M") for line in lines]
     assert [line for line in bare if not re.fullmatch(f"{SECTION}|{MARK}", line)] == []
     return outcome.out.replace(picture, ""), lines

@@ -7,8 +7,6 @@ test that finds none fails, where else it were skipped.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,32 +14,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from calendar_sample import edit_record, publish, sample
 from miniature import Miniature
+from real_browser import a_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 BETA = "spring/premiere/beta"
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        program = None
-    if program is None:
-        missing = (
-            "needs Playwright (uv sync --group ci) and Chromium (apt-get install chromium-headless-shell)"
-        )
-        if os.environ.get("CHROMIUM") == "required":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with a_browser() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
