@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from scheduler.checkout.git import Git
-from scheduler.checkout.reading import FOLDERS, LARGEST
+from scheduler.checkout.reading import FOLDERS, LARGEST, undecodable_folder, undecodable_part
 from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Kind, Source
 from scheduler.errors import StateError
 
@@ -74,6 +74,8 @@ def contents_of(output: bytes) -> Mapping[str, bytes]:
 def source_of(git: Git, commit: str, entry: GitEntry, content: bytes) -> Source | None:
     """A file as the work tree's reader would return it; None for what is not declared at all."""
     name, kind = entry.file, kind_of(entry.file)
+    if undecodable := undecodable_part(name):
+        return undecodable_folder(kind, undecodable)
     is_ours = _is_ours(name)
     if entry.mode == SUBMODULE:
         return Source(kind=kind, file=name, fault=f"{name} is a submodule, and submodules are not read")

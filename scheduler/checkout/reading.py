@@ -25,11 +25,27 @@ FOLDERS: tuple[tuple[Kind, str], ...] = (("wave", "waves"), ("channel", "channel
 
 
 def read_sources(root: Path | str) -> list[Source]:
-    """Every declared file below `root`, in the order of their paths.
+    """Every declared file below `root`, in the order of their paths; none torn by a git that replaces them.
 
     Raises Error where `root` holds neither waves nor channels.
     """
     top = os.fspath(root)
+    mark, failure = git_mark(top), None
+    try:
+        sources = read_once(top)
+    except Error as problem:
+        sources, failure = [], problem
+    if mark == BUSY or git_mark(top) != mark:
+        from scheduler.checkout.replaced import read_replaced
+
+        return read_replaced(top)
+    if failure is not None:
+        raise failure
+    return sources
+
+
+def read_once(top: str) -> list[Source]:
+    """What is on the disk now. Raises Error where there are neither waves nor channels."""
     kept_off = _kept_off_disk(top)
     declares = {source.kind for source in kept_off} & {"wave", "channel"}
     if not declares and not any(os.path.isdir(f"{top}/{folder}") for _, folder in FOLDERS):  # noqa: PTH112
@@ -37,7 +53,7 @@ def read_sources(root: Path | str) -> list[Source]:
         for name in sorted(os.listdir(top)) if os.path.isdir(top) else ():  # noqa: PTH112, PTH208
             if (meant := f"{name.lower().removesuffix('s')}s") in ("waves", "channels"):
                 hint = f"rename {name}/ to {meant}/"
-        raise Error(f"{root} has neither a folder waves/ nor a folder channels/", hint=hint)
+        raise Error(f"{top} has neither a folder waves/ nor a folder channels/", hint=hint)
     sources: list[Source] = []
     for kind, folder in FOLDERS:
         if os.path.lexists(f"{top}/{folder}"):
@@ -73,15 +89,47 @@ def _kept_off_disk(top: str) -> list[Source]:
     return read_kept_off(top)
 
 
-def _may_keep_off(top: str) -> bool:
+def _git_folder(top: str) -> str | None:
+    """Where git keeps the index of the work tree; None outside of any. Raises OSError."""
     above = top_of(top)
-    if above is None:
-        return False
     folder = f"{above}/.git"
+    if above is not None and os.path.isfile(folder):  # noqa: PTH113 - a submodule or a linked work tree
+        with open(folder, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+            return os.path.join(above, file.readline().removeprefix("gitdir: ").rstrip("\n"))  # noqa: PTH118
+    return None if above is None else folder
+
+
+BUSY = (-1, -1)
+"""The mark while git has the index locked."""
+_STALE = 600
+"""Seconds after which a lock is one that a killed git left behind."""
+
+
+def git_mark(top: str) -> tuple[int, int]:
+    """What differs once git has replaced files: its index is locked before that, and a new one after it.
+
+    Never `BUSY` in a hook: there git itself waits for this program.
+    """
     try:
-        if os.path.isfile(folder):  # noqa: PTH113 - a submodule or a linked work tree
-            with open(folder, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
-                folder = os.path.join(above, file.readline().removeprefix("gitdir: ").rstrip("\n"))  # noqa: PTH118
+        folder = None if "GIT_INDEX_FILE" in os.environ else _git_folder(top)
+        if folder is None:
+            return (0, 0)
+        if os.path.lexists(f"{folder}/index.lock"):
+            from time import time  # noqa: TID251 - importing scheduler.clock takes longer
+
+            if time() - os.lstat(f"{folder}/index.lock").st_mtime < _STALE:
+                return BUSY
+        facts = os.stat(f"{folder}/index")  # noqa: PTH116 - no pathlib here
+    except OSError:
+        return (0, 0)
+    return facts.st_ino, facts.st_mtime_ns
+
+
+def _may_keep_off(top: str) -> bool:
+    try:
+        folder = _git_folder(top)
+        if folder is None:
+            return False
         with open(f"{folder}/index", "rb", buffering=0) as file:  # noqa: PTH123
             beginning = file.read(8)
         is_shared = any(name.startswith("sharedindex.") for name in os.listdir(folder))  # noqa: PTH208
@@ -94,6 +142,9 @@ def _may_keep_off(top: str) -> bool:
 
 def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
     """The YAML files of one folder and those below it. A folder behind a link is a fault."""
+    if undecodable := undecodable_part(f"{name}/"):
+        yield undecodable_folder(kind, undecodable)
+        return
     if os.path.islink(path):  # noqa: PTH114 - no pathlib here
         yield Source(kind=kind, file=name, fault=f"{name} is a symbolic link, and links are not followed")
         return
@@ -121,6 +172,21 @@ def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
             yield Source(
                 kind=kind, file=below, fault=f"{below} is a symbolic link, and links are not followed"
             )
+
+
+def undecodable_part(name: str) -> str | None:
+    """The first folder of a path whose name is not UTF-8; a file's name is its id, and checked as that."""
+    parts = name.split("/")
+    for length in range(1, len(parts)):
+        if any("\udc80" <= character <= "\udcff" for character in parts[length - 1]):
+            return "/".join(parts[:length])
+    return None
+
+
+def undecodable_folder(kind: Kind, name: str) -> Source:
+    """A folder whose name no output can hold: what is in it is not read."""
+    shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return Source(kind=kind, file=shown, fault=f"the name of the folder {shown} is not UTF-8")
 
 
 def _is_unfetched(path: str, name: str, entries: Sequence[os.DirEntry[str]]) -> bool:

@@ -131,6 +131,7 @@ def _note_former_names(declared: Declarations, sources: Iterable[Source]) -> Non
 def _document(source: Source, declared: Declarations, found: list[Diagnostic]) -> yaml_reader.Document | None:
     if source.fault is not None:
         hint = "put a regular file there and commit it" if source.kind != "scheduler" else None
+        hint = "rename the folder" if source.fault.endswith("is not UTF-8") else hint
         found.append(error("yaml-syntax", Location(source.file), source.fault, hint))
         return None
     document = yaml_reader.read(source.file, source.content)
