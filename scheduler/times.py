@@ -9,6 +9,9 @@ zero (`.000Z`) or a space before the offset, and people name a zone after the ti
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from datetime import timezone as fixed_offset
 from functools import cache, lru_cache
@@ -185,21 +188,68 @@ def in_zone(at: Instant, zone: ZoneInfo) -> str:
     return moment_of(at).astimezone(zone).isoformat(timespec="seconds")
 
 
-@cache
-def read_zone(name: str) -> ZoneInfo:
-    """The IANA zone of that name, exactly as it is spelled. Raises TimeError for any other.
+def local_time(text: str) -> tuple[str, str | None] | None:
+    """The wall-clock time (`2026-03-01T18:00:00`) and the zone that a time without an offset names itself.
 
-    Its rules are those of the `tzdata` package and never the machine's, so that one commit with its lock file
-    means the same instants everywhere. `ZoneInfo(name)` would prefer the files of the system.
+    None for a time with an offset, whose instant no zone data decides, and for what is not a time.
     """
+    match = _TIME.fullmatch(text)
+    if match is None or match[8] is not None or match[4] is None:
+        return None
+    return f"{text[:10]}T{match[4]}:{match[5]}:{match[6] or '00'}", match[9]
+
+
+class ZoneData:
+    """One release of the zone data: its name, the names of its zones, and what reads a zone's file."""
+
+    def __init__(self, release: str, names: frozenset[str], read: Callable[[str], bytes]) -> None:
+        self.release = release
+        self.names = names
+        self.read = read
+
+
+@cache
+def installed_zones() -> ZoneData:
+    """The zone data of the `tzdata` package, so that every machine with its lock knows the same instants.
+
+    The machine's own are never read; `ZoneInfo(name)` would prefer them.
+    """
+    import pkgutil  # `zoneinfo.available_timezones` opens every file of every zone, for 50 ms
+
+    def data(path: str) -> bytes:
+        found = pkgutil.get_data("tzdata", path)
+        assert found is not None  # None is for loaders that cannot read data
+        return found
+
+    names = frozenset(data("zones").decode().split()) - {"Factory", "localtime", "posixrules"}
+    return ZoneData(zone_release(), names, lambda name: data(f"zoneinfo/{name}"))
+
+
+_in_use: ContextVar[ZoneData | None] = ContextVar("zones", default=None)
+
+
+@contextmanager
+def using_zones(zones: ZoneData) -> Iterator[None]:
+    """Compute local times with other zone data than the installed, to see what they would move."""
+    token = _in_use.set(zones)
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
+
+
+def read_zone(name: str) -> ZoneInfo:
+    """The IANA zone of that name, exactly as it is spelled. Raises TimeError for any other."""
+    return _zone(_in_use.get() or installed_zones(), name)
+
+
+@cache
+def _zone(zones: ZoneData, name: str) -> ZoneInfo:
     import io
-    import pkgutil
     from zoneinfo import ZoneInfo
 
-    if name in available_zones():
-        rules = pkgutil.get_data("tzdata", f"zoneinfo/{name}")
-        assert rules is not None  # None is for loaders that cannot read data
-        return ZoneInfo.from_file(io.BytesIO(rules), key=name)
+    if name in zones.names:
+        return ZoneInfo.from_file(io.BytesIO(zones.read(name)), key=name)
     raise TimeError(f"{quoted(name)} is not a time zone", _zone_hint(name))
 
 
@@ -216,6 +266,8 @@ def zones_by_rules() -> tuple[tuple[str, ...], ...]:
 
 def zone_release() -> str:
     """The release of the zone data in use, such as `2026f`: that of the installed `tzdata` package."""
+    if (zones := _in_use.get()) is not None:
+        return zones.release
     import tzdata  # a module of two strings
 
     release: str = tzdata.IANA_VERSION
@@ -236,14 +288,9 @@ def _zone_hint(name: str) -> str:
     return f"did you mean {' or '.join(close[:3])}?"
 
 
-@cache
 def available_zones() -> frozenset[str]:
-    """The IANA names: those of the `tzdata` package, so that every machine knows the same ones."""
-    import pkgutil  # `zoneinfo.available_timezones` opens every file of every zone, for 50 ms
-
-    listed = pkgutil.get_data("tzdata", "zones")
-    assert listed is not None  # None is for loaders that cannot read data
-    return frozenset(listed.decode().split()) - {"Factory", "localtime", "posixrules"}
+    """The IANA names of the zone data in use."""
+    return (_in_use.get() or installed_zones()).names
 
 
 def read_duration(text: str) -> int:

@@ -21,9 +21,10 @@ from scheduler.desired.declarations import declare
 from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.planning.catalogue import CATALOGUE, OF_FILES, OF_RUNS
 from scheduler.planning.inquiry import Example, Rule
+from scheduler.planning.local_times import Zones
 from scheduler.planning.plan import PutOff
 from scheduler.planning.plan.catch_up import described
-from scheduler.planning.rules import RULES
+from scheduler.planning.rules import RULES, zone_data
 from scheduler.reporting.diagnostics_text import diagnostics_text
 
 CHANNELS = {
@@ -135,6 +136,7 @@ def _of_runs() -> dict[str, str]:
             "set the clock (ntp); nothing is sent until then",
         ),
         forgotten(name),
+        zone_data.too_old(Zones(recorded="2026f", used="2025b"), ()),
         not_ready(
             name, Location("channels/alpha.yaml"), "no workflow of acme/alpha listens to process-video", None
         ),

@@ -118,7 +118,7 @@ def instants(
     found: set[Instant] = set()
     skipped: dict[tuple[str, int], Skipped] = {}
     for order, rule, wall in _walls(list(dict.fromkeys(rules)), start, end):
-        at, exists = _first_reading(wall, zone)
+        at, exists = first_reading(wall, zone)
         if not start < at <= end:
             continue
         if exists:
@@ -154,7 +154,7 @@ def _walls(
         day += one
 
 
-def _first_reading(wall: datetime, zone: ZoneInfo) -> tuple[Instant, bool]:
+def first_reading(wall: datetime, zone: ZoneInfo) -> tuple[Instant, bool]:
     """The first instant at which clocks show that time, and whether they do at all.
 
     PEP 495: in a gap `fold=0` reads with the smaller offset, the one from before the change; in an

@@ -11,15 +11,35 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
 
 from scheduler import desired
+from scheduler.desired import calendar_expressions
 from scheduler.desired.declarations import Declarations
+from scheduler.desired.fields import CHANNEL_ZONE
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, Tally, error
+from scheduler.planning.local_times import (
+    Wall,
+    Zones,
+    declared_wall,
+    is_same_declaration,
+    one_off_wall,
+    wall_text,
+)
 from scheduler.state.record import Pause, Pauser, Record, ScheduleType
-from scheduler.times import LAST, Instant, TimeError, instant_text, read_time, read_utc, read_zone
+from scheduler.times import (
+    LAST,
+    Instant,
+    TimeError,
+    duration_text,
+    instant_text,
+    read_time,
+    read_utc,
+    read_zone,
+)
 from scheduler.wording import did_you_mean, quoted
 
 Loc = tuple[str | int, ...]
@@ -60,6 +80,9 @@ class Schedule(msgspec.Struct, kw_only=True):
     paused: Pause | None = None
     cancelled: bool = False
     slot: bool = False
+    local_time: str | None = None
+    """The local time that `at` was made of (`Record.local_time`), and its zone."""
+    timezone: str | None = None
 
 
 class Expansion(msgspec.Struct, kw_only=True):
@@ -69,6 +92,8 @@ class Expansion(msgspec.Struct, kw_only=True):
     faults: Tally
     blocked: dict[str, Code]
     """Ids of schedules that must not be adopted, moved or sent, with the rule they break."""
+    elsewhere: dict[str, Instant] = {}
+    """Ids of what was handed over, where the zone data in use would give another publish time: that one."""
 
 
 def pause_of(by: Pauser, paused: desired.PauseSpec | None) -> Pause | None:
@@ -78,15 +103,47 @@ def pause_of(by: Pauser, paused: desired.PauseSpec | None) -> Pause | None:
     return Pause(by, paused.reason, None if paused.until is None else instant_text(paused.until))
 
 
-def expand(declared: Declarations, records: Mapping[str, Record]) -> Expansion:
-    """All schedules of waves and one-offs. `records` are the recorded and archived ones, by id."""
+def expand(
+    declared: Declarations,
+    records: Mapping[str, Record],
+    one_offs: Mapping[str, str] = MappingProxyType({}),
+    zones: Zones | None = None,
+) -> Expansion:
+    """All schedules of waves and one-offs. `records` are the recorded and archived ones, by id.
+
+    `one_offs` has the ids of those whose record has another id than their instant gives (`local_times`).
+    """
     result = Expansion(schedules={}, faults=Tally(), blocked={})
     recorded_groups = _Recorded(records)
     for wave_id in sorted(declared.waves):
         _expand_wave(declared, wave_id, recorded_groups, result)
     for channel_id in sorted(declared.channels):
-        _expand_one_offs(declared, channel_id, records, result)
+        _expand_one_offs(declared, channel_id, records, result, one_offs)
+    if zones is not None and records:
+        _keep_recorded_times(records, zones, result)
     return result
+
+
+def _keep_recorded_times(records: Mapping[str, Record], zones: Zones, result: Expansion) -> None:
+    """What was sent, or failed, stays at its time, whatever the zone data says by now; the rest moves.
+
+    Data that is older than the state's moves nothing: what it would move or adopt is held.
+    """
+    for schedule_id, schedule in result.schedules.items():
+        if schedule.timezone is None:
+            continue
+        record = records.get(schedule_id)
+        holds = zones.holds(schedule.timezone)
+        if record is None or schedule.at == record.at:
+            if record is None and holds:
+                result.blocked.setdefault(schedule_id, "zone-data")
+        elif not is_same_declaration(schedule.local_time, schedule.timezone, schedule.at, record):
+            if holds:
+                result.blocked.setdefault(schedule_id, "zone-data")
+        elif record.was_sent or record.status == "failed" or holds:
+            if record.was_sent:
+                result.elsewhere[schedule_id] = schedule.at
+            schedule.at = record.at
 
 
 class _Recorded:
@@ -124,6 +181,21 @@ class _Entry(msgspec.Struct, kw_only=True):
     @property
     def route(self) -> Loc:
         return ("schedules", self.index)
+
+    def written(self, loc: Loc) -> Any:
+        """What the file has at a route."""
+        data: Any = self.declared.documents[self.file].data
+        for step in loc:
+            data = data[step]
+        return data
+
+    def wall(self, channel: str, text: object) -> Wall | None:
+        """The local time of a text in this entry; in the zone of a channel where the entry says so."""
+        zone = self.written(self.route).get("timezone")
+        if zone == CHANNEL_ZONE:
+            known = self.declared.channels.get(channel)
+            zone = "UTC" if known is None else known.timezone
+        return declared_wall(text, zone)
 
     @property
     def group_id(self) -> str:
@@ -370,6 +442,8 @@ def _timed_at_once(entry: _Entry, channels: desired.BareMembers, start: Instant)
     """The schedules of an entry whose members have nothing of their own: in half the time."""
     group, video, file, delay = entry.group, entry.spec.video, entry.file, entry.spec.delay
     prefix, cancelled = f"{group.id}/", group.cancelled
+    wall = entry.wall("", entry.written(entry.route)["at"])
+    zone = None if wall is None else wall.zone
     routes = _routes(entry.index, len(channels))
     return [
         Schedule(
@@ -382,15 +456,23 @@ def _timed_at_once(entry: _Entry, channels: desired.BareMembers, start: Instant)
             loc=routes[position],
             position=position,
             cancelled=cancelled,
+            local_time=None if wall is None else _later(wall.time, delay * position),
+            timezone=zone,
         )
         for position, member in enumerate(channels)
     ]
+
+
+def _later(wall: str, seconds: int) -> str:
+    """A local time and how much elapsed time after it: a stagger counts in that, over clock changes too."""
+    return f"{wall}{'+' if seconds > 0 else ''}{duration_text(seconds)}" if seconds else wall
 
 
 def _timed_one_by_one(entry: _Entry) -> Iterator[Schedule]:
     shift = 0
     group, video, file, prefix = entry.group, entry.spec.video, entry.file, f"{entry.group.id}/"
     start, delay = entry.spec.at, entry.spec.delay
+    text = entry.written(entry.route)["at"]
     for position, (member, loc) in enumerate(_members(entry)):
         shift += member.shift or 0
         at = None if isinstance(start, str) or member.at is not None else start + delay * position + shift
@@ -408,6 +490,10 @@ def _timed_one_by_one(entry: _Entry) -> Iterator[Schedule]:
             loc=loc,
             position=position,
         )
+        wall = entry.wall(member.id, text if member.at is None else entry.written(loc)["at"])
+        if wall is not None:
+            after = delay * position + shift if member.at is None else 0
+            schedule.local_time, schedule.timezone = _later(wall.time, after), wall.zone
         if member.paused is not None:
             schedule.paused = pause_of("schedule", member.paused)
         if member.cancelled or group.cancelled:
@@ -453,13 +539,20 @@ def _local_time(entry: _Entry, member: desired.MemberSpec, loc: Loc, text: str) 
 
 
 def _expand_one_offs(
-    declared: Declarations, channel_id: str, records: Mapping[str, Record], result: Expansion
+    declared: Declarations,
+    channel_id: str,
+    records: Mapping[str, Record],
+    result: Expansion,
+    one_offs: Mapping[str, str],
 ) -> None:
     channel = declared.channels[channel_id]
     file = declared.files["channel", channel_id]
     for index, one_off in enumerate(channel.schedules):
+        derived = f"{channel_id}/{instant_text(one_off.at)}"
+        wall = one_off_wall(declared, channel_id, index)
+        schedule_id = one_offs.get(derived, derived)
         schedule = Schedule(
-            id=f"{channel_id}/{instant_text(one_off.at)}",
+            id=schedule_id,
             group=Group(
                 id=None,
                 wave=None,
@@ -475,8 +568,22 @@ def _expand_one_offs(
             paused=pause_of("schedule", one_off.paused),
             cancelled=one_off.cancelled,
         )
+        if wall is not None:
+            schedule.local_time, schedule.timezone = wall
+        else:
+            schedule.local_time = _slot_replaced(channel, one_off.at, records.get(schedule_id))
         if result.schedules.setdefault(schedule.id, schedule) is not schedule:
             _choose(declared, schedule, records, result)
+
+
+def _slot_replaced(channel: desired.ChannelSpec, at: Instant, record: Record | None) -> str | None:
+    """The local time of the slot that a one-off with an offset replaces: new zone data may move the slot."""
+    if record is not None and record.local_time is not None and record.timezone is None:
+        return record.local_time
+    rules = [calendar_expressions.read_slot(text) for text in channel.slots]
+    if not calendar_expressions.is_instant(rules, read_zone(channel.timezone), at):
+        return None
+    return wall_text(at, channel.timezone)
 
 
 # --- declared beside recorded ----------------------------------------------------------------------

@@ -13,6 +13,7 @@ from scheduler.desired.declarations import Declarations, declare
 from scheduler.diagnostics import in_order
 from scheduler.errors import ScheduleError
 from scheduler.planning import expand
+from scheduler.planning.local_times import wall_text
 from scheduler.planning.plan import new_record
 from scheduler.state.header import VERSION
 from scheduler.state.record import Event, Record, State
@@ -116,6 +117,8 @@ def _used_up(
             scheduled_at=instant_text(at),
             status="pending",
             slot=True,
+            local_time=wall_text(at, channel.timezone),
+            timezone=channel.timezone,
         )
         yield f"{channel_id}/{instant_text(at)}", _closed(record, now)
 

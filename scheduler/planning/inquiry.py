@@ -12,6 +12,7 @@ from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Code, Diagnostic, Severity
 from scheduler.planning.expand import Schedule, may_revive
 from scheduler.planning.lineup import SlotCalendar
+from scheduler.planning.local_times import Zones
 from scheduler.planning.plan import Surroundings
 from scheduler.planning.rename import Renaming
 from scheduler.state.record import Record
@@ -35,6 +36,9 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     """Ids that are blocked by now, by an earlier rule or by this one."""
     calendar: SlotCalendar
     renaming: Renaming
+    zones: Zones
+    elsewhere: Mapping[str, Instant]
+    """Ids of what was sent, where the zone data in use gives another publish time: that one."""
     surroundings: Surroundings
     now: Instant
     proposal: bool

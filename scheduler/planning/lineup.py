@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
+from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
@@ -20,8 +21,9 @@ from scheduler import desired
 from scheduler.desired import calendar_expressions
 from scheduler.desired.declarations import Declarations
 from scheduler.planning.expand import Group, Schedule, occupied_instant
+from scheduler.planning.local_times import Identified, Zones
 from scheduler.state.record import Record
-from scheduler.times import Instant, instant_text, read_zone
+from scheduler.times import Instant, instant_text, moment_of, read_zone
 
 
 class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +66,14 @@ class _Channel:
         self.elsewhere: list[Instant] = []
         """Publish times of everything else on the channel."""
 
+        self.replaced: set[str] = set()
+        """The local times of slots that one-offs replace."""
+
+    def is_taken(self, schedule_id: str, at: Instant) -> bool:
+        """Whether an id belongs to a slot that has its place at another instant by now."""
+        record = self.slots.get(schedule_id)
+        return record is not None and record.is_unsent_live and record.at != at
+
     @cached_property
     def taken(self) -> list[Instant]:
         return sorted(self.elsewhere)
@@ -71,6 +81,17 @@ class _Channel:
     def names(self, at: Instant) -> bool:
         """Whether the calendar has a slot at that instant."""
         return calendar_expressions.is_instant(self.rules, self.zone, at)
+
+    def replaces(self, local_time: str | None, timezone: str | None, at: Instant) -> bool:
+        """Whether a one-off is at a slot's local time, by the zone data that it was recorded with."""
+        if local_time is None or timezone not in (None, self.spec.timezone):
+            return self.names(at)
+        wall = datetime.fromisoformat(local_time)
+        return any(rule.shows(wall) for rule in self.rules)
+
+    def wall(self, at: Instant) -> str:
+        """What the channel's clocks show at an instant."""
+        return moment_of(at).astimezone(self.zone).replace(tzinfo=None).isoformat()
 
     def slot_id(self, at: Instant) -> str:
         return f"{self.id}/{instant_text(at)}"
@@ -87,6 +108,8 @@ def fill(
     schedules: Mapping[str, Schedule],
     now: Instant,
     as_recorded: Set[str],
+    identified: Identified,
+    zones: Zones,
 ) -> SlotCalendar:
     """Fill the slots of every channel, and find those that stay open. `schedules` are those of files.
 
@@ -99,8 +122,9 @@ def fill(
         _enter_records(channels, records, schedules, as_recorded)
         _enter_schedules(channels, records, schedules, now, declared.settings.catch_up)
     for channel in channels.values():
-        _fill_one(channel, schedules, now, calendar)
-        if channel.spec.active:
+        holds = zones.holds(channel.spec.timezone)
+        _fill_one(channel, schedules, now, calendar, identified.slots, holds=holds)
+        if channel.spec.active and not holds:
             _look_ahead(channel, now, calendar)
     return calendar
 
@@ -122,7 +146,11 @@ def _enter_records(
         if schedule_id in as_recorded or (record.was_sent and (record.slot or not is_declared)):
             channel.elsewhere.append(record.at)
         is_sent_one_off = record.was_sent and record.wave_id is None and not record.slot
-        if is_sent_one_off and record.video_id is not None and channel.names(record.at):
+        if (
+            is_sent_one_off
+            and record.video_id is not None
+            and channel.replaces(record.local_time, record.timezone, record.at)
+        ):
             channel.standing_in.append(record.video_id)
 
 
@@ -146,7 +174,12 @@ def _enter_schedules(
     """Note what is declared on each channel besides its slots."""
     for schedule in schedules.values():
         channel = channels.get(schedule.channel)
-        if channel is None or schedule.cancelled:
+        if channel is None:
+            continue
+        is_here = schedule.timezone in (None, channel.spec.timezone)
+        if schedule.group.wave is None and schedule.local_time is not None and is_here:
+            channel.replaced.add(schedule.local_time)
+        if schedule.cancelled:
             continue
         record = records.get(schedule.id)
         at = occupied_instant(schedule, record, now, catch_up)
@@ -154,7 +187,11 @@ def _enter_schedules(
             continue
         channel.elsewhere.append(at)
         is_one_off = schedule.group.wave is None and not (record is not None and record.was_sent)
-        if is_one_off and schedule.video is not None and channel.names(at):
+        if (
+            is_one_off
+            and schedule.video is not None
+            and channel.replaces(schedule.local_time, schedule.timezone, at)
+        ):
             channel.standing_in.append(schedule.video)
 
 
@@ -162,18 +199,32 @@ def _enter_schedules(
 
 
 def _fill_one(
-    channel: _Channel, schedules: Mapping[str, Schedule], now: Instant, calendar: SlotCalendar
+    channel: _Channel,
+    schedules: Mapping[str, Schedule],
+    now: Instant,
+    calendar: SlotCalendar,
+    placed: Mapping[str, Instant],
+    *,
+    holds: bool,
 ) -> None:
+    """`placed` says where recorded slots belong; `holds`: older zone data adds no others."""
     kept = {
-        record.at for record in channel.slots.values() if record.is_unsent_live and channel.names(record.at)
+        placed.get(schedule_id, record.at): schedule_id
+        for schedule_id, record in channel.slots.items()
+        if record.is_unsent_live and (schedule_id in placed or (not record.slot and channel.names(record.at)))
     }
-    done = {record.at for record in channel.slots.values() if record.was_sent or record.status == "failed"}
+    over = [record for record in channel.slots.values() if record.was_sent or record.status == "failed"]
+    done = {record.at for record in over}
+    # A slot that was sent covers every instant of its local time, a one-off that of the slot it replaces.
+    covered = {record.local_time for record in over}.union(channel.replaced)
     lineup = _Lineup(channel)
     last: Instant | None = None
-    for at in sorted({*kept, *_ahead(channel, now)} - done):
-        schedule_id = channel.slot_id(at)
-        if schedule_id in schedules:
+    for at in sorted({*kept, *(() if holds else _ahead(channel, now))} - done):
+        schedule_id = kept.get(at) or channel.slot_id(at)
+        if channel.slot_id(at) in schedules or schedule_id in schedules:
             continue  # a one-off replaces the slot, even a cancelled one
+        if at not in kept and (channel.wall(at) in covered or channel.is_taken(schedule_id, at)):
+            continue
         record = channel.slots.get(schedule_id)
         filling = lineup.take_back(record)
         if filling is None and not _is_skipped(channel, at, last):
@@ -184,7 +235,7 @@ def _fill_one(
         if filling is None:
             continue
         last = at
-        calendar.filled[schedule_id] = _slot(channel, schedule_id, at, filling)
+        calendar.filled[schedule_id] = _slot(channel, schedule_id, at, filling, record if holds else None)
 
 
 def _ahead(channel: _Channel, now: Instant) -> Iterable[Instant]:
@@ -261,7 +312,10 @@ class _Lineup:
         return _Filling(record.video_id, None, repeat=True)
 
 
-def _slot(channel: _Channel, schedule_id: str, at: Instant, filling: _Filling) -> Schedule:
+def _slot(
+    channel: _Channel, schedule_id: str, at: Instant, filling: _Filling, as_is: Record | None
+) -> Schedule:
+    """The schedule of a slot; `as_is` is the record whose local time must not be read anew."""
     return Schedule(
         id=schedule_id,
         group=Group(id=None, wave=None, schedule_type="independent", repeat=filling.repeat),
@@ -271,4 +325,6 @@ def _slot(channel: _Channel, schedule_id: str, at: Instant, filling: _Filling) -
         file=channel.file,
         loc=("slots",) if filling.place is None else ("lineup", filling.place),
         slot=True,
+        local_time=channel.wall(at) if as_is is None else as_is.local_time,
+        timezone=channel.spec.timezone if as_is is None else as_is.timezone,
     )

@@ -17,6 +17,7 @@ from scheduler.diagnostics import Code, Tally
 from scheduler.planning import expand, lineup, rename, rules
 from scheduler.planning.expand import Schedule
 from scheduler.planning.inquiry import Inquiry
+from scheduler.planning.local_times import Identified, Zones
 from scheduler.planning.plan import Surroundings
 from scheduler.planning.rules import brake, not_allowed
 from scheduler.state.record import Record
@@ -38,6 +39,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     kept_blocked: Mapping[str, Code]
     """Of these, what the plan before kept back, and why."""
     renaming: rename.Renaming
+    identified: Identified
+    zones: Zones
     surroundings: Surroundings
     now: Instant
     proposal: bool
@@ -65,6 +68,8 @@ class PassResult(msgspec.Struct, frozen=True, kw_only=True):
     undeclared: Mapping[str, Record] = {}
     """Records that count in the rules though nothing declares them."""
     calendar: lineup.SlotCalendar | None = None
+    elsewhere: Mapping[str, Instant] = {}
+    """Ids of what was sent, where the zone data in use gives another publish time: that one."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +84,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     withheld: Sequence[str] = ()
     undeclared: Mapping[str, Record] = {}
     calendar: lineup.SlotCalendar
+    elsewhere: Mapping[str, Instant] = {}
 
     @property
     def kept(self) -> dict[str, str]:
@@ -115,6 +121,7 @@ def _with(facts: Facts, found: PassResult) -> Facts:
         withheld=found.withheld or facts.withheld,
         undeclared=found.undeclared or facts.undeclared,
         calendar=found.calendar or facts.calendar,
+        elsewhere=found.elsewhere or facts.elsewhere,
     )
 
 
@@ -131,8 +138,11 @@ def _joined(known: Mapping[str, T], new: Mapping[str, T]) -> Mapping[str, T]:
 
 def _expand(facts: Facts) -> PassResult:
     """The schedules of waves and one-offs."""
-    found = expand.expand(facts.declared, facts.given.known)
-    return PassResult(schedules=found.schedules, blocked=found.blocked, faults=found.faults)
+    given = facts.given
+    found = expand.expand(facts.declared, given.known, given.identified.one_offs, given.zones)
+    return PassResult(
+        schedules=found.schedules, blocked=found.blocked, faults=found.faults, elsewhere=found.elsewhere
+    )
 
 
 def _still_blocked(facts: Facts) -> PassResult:
@@ -164,8 +174,11 @@ def _fill_slots(facts: Facts) -> PassResult:
     """The slots of every channel, filled from its lineup."""
     given = facts.given
     waiting = facts.as_recorded - given.failing.keys()
-    calendar = lineup.fill(facts.declared, given.coming, facts.schedules, given.now, waiting)
-    return PassResult(schedules=calendar.filled, calendar=calendar)
+    calendar = lineup.fill(
+        facts.declared, given.coming, facts.schedules, given.now, waiting, given.identified, given.zones
+    )
+    held = dict.fromkeys(given.identified.held & calendar.filled.keys(), "zone-data")
+    return PassResult(schedules=calendar.filled, calendar=calendar, blocked=held)
 
 
 def _failing_slots(facts: Facts) -> PassResult:
@@ -224,6 +237,8 @@ def _check_rules(facts: Facts) -> PassResult:
             blocked=facts.blocked,
             calendar=facts.calendar,
             renaming=given.renaming,
+            zones=given.zones,
+            elsewhere=facts.elsewhere,
             surroundings=given.surroundings,
             now=given.now,
             proposal=given.proposal,

@@ -16,6 +16,7 @@ from scheduler.desired.declarations import Declarations, Reader, declare
 from scheduler.diagnostics import Code, Diagnostic, Tally, in_order
 from scheduler.planning import lineup, rename
 from scheduler.planning.expand import Schedule
+from scheduler.planning.local_times import identify, zones_of
 from scheduler.planning.passes import Facts, Given, establish
 from scheduler.planning.plan import Plan, Subject, Surroundings, make_plan
 from scheduler.planning.plan.catch_up import described
@@ -68,8 +69,10 @@ def reconcile(
             booked=state.schedules if state else {}, blocked={}, open_slots=(), archive=archive,
         )  # fmt: skip
     renaming = rename.rename(declared, state.schedules if state else {}, archive, now)
-    records = renaming.records
-    archive = rename.without_former(archive, records)
+    archive = rename.without_former(archive, renaming.records)
+    zones = zones_of(state.zone_release if state else None)
+    identified = identify(declared, renaming.records, archive, now, zones)
+    records = identified.records
     given = Given(
         declared=declared,
         records=records,
@@ -77,6 +80,8 @@ def reconcile(
         failing={},
         kept_blocked={},
         renaming=renaming,
+        identified=identified,
+        zones=zones,
         surroundings=surroundings,
         now=now,
         proposal=proposal,
@@ -128,6 +133,8 @@ def _decide(given: Given, archive: Mapping[str, Record], *, only_check: bool) ->
         records=given.records,
         archive=archive,
         renamed=given.renaming.renamed,
+        moved=given.identified.moved,
+        zones=given.zones,
         kept=facts.kept,
         as_recorded=frozenset(facts.as_recorded),
         surroundings=given.surroundings,

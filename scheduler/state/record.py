@@ -134,6 +134,20 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     # What sending, looking up and `show` need besides; left out of the text while it says nothing.
     slot: Annotated[bool, _is("Whether the channel's own calendar made it.")] = False
     """True where the channel's own calendar made it, false for a wave's or a one-off."""
+    local_time: Annotated[
+        str | None,
+        _is(
+            "The local time it was declared for, such as 2026-03-01T18:00:00; `+1h` after it is the delay of "
+            "a stagger. Null for a time with an offset."
+        ),
+    ] = None
+    """What a slot or a one-off is recognized by when new zone data moves its instant."""
+    timezone: Annotated[
+        str | None,
+        _is(
+            "The zone of that local time; null for a one-off that only replaces the slot of that local time."
+        ),
+    ] = None
     position: Annotated[int, _is("The place in its group, counted from 0.")] = 0
     """The place in its group, so that a stagger keeps its order when its file cannot be read."""
     catch_up: Annotated[int | None, _is("Seconds; only if the wave overrides the setting.")] = None

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from scheduler.planning.expand import Group, Schedule, return_of
 from scheduler.planning.plan.pauses import Pauses
-from scheduler.planning.plan.plan import PlanDraft
+from scheduler.planning.plan.plan import PlanDraft, Subject
 from scheduler.state.record import Event, Record, advance, note
 from scheduler.times import instant_text
 
@@ -38,13 +38,18 @@ def book(draft: PlanDraft, pauses: Pauses) -> None:
         draft.note("update", schedule_id, renamed, renamed, f"renamed from {former}")
     blocked, archive = subject.blocked, subject.archive
     catch_up = subject.declared.settings.catch_up
+    for schedule_id, former in subject.moved.items():
+        if schedule_id in blocked:
+            waiting = draft.records[schedule_id]
+            why = f"belongs to the slot at {schedule_id.partition('/')[2]}, was {former}"
+            draft.note("update", schedule_id, waiting, waiting, why)
     mint = _Mint(draft, pauses)
     for schedule_id, schedule in subject.schedules.items():
         record = draft.records.get(schedule_id) or archive.get(schedule_id)
         if record is None:
             if schedule_id not in blocked:
                 mint.create(schedule)
-            elif blocked[schedule_id] != "duplicate-id" and not schedule.cancelled:
+            elif blocked[schedule_id] not in ("duplicate-id", "zone-data") and not schedule.cancelled:
                 _fail_in_time(draft, pauses, mint, schedule)
         elif record.is_unsent_live:
             if schedule.cancelled:
@@ -53,6 +58,9 @@ def book(draft: PlanDraft, pauses: Pauses) -> None:
                 _update(draft, schedule, record)
         elif schedule_id not in blocked and return_of(schedule, record, draft.now, catch_up):
             _reopen(draft, pauses, schedule, record)
+        elif _lacks_local_time(schedule, record) and schedule_id in draft.records:
+            local = {"local_time": schedule.local_time, "timezone": schedule.timezone}
+            draft.records[schedule_id] = replace(record, **local)
     _withdraw(draft)
 
 
@@ -71,6 +79,12 @@ def _fail_in_time(draft: PlanDraft, pauses: Pauses, mint: _Mint, schedule: Sched
     record = draft.records[schedule.id]
     after = advance(record, "failed", draft.now, f"blocked: {why}", reason="blocked", error_message=why)
     draft.change("fail", schedule.id, after, why)
+
+
+def _lacks_local_time(schedule: Schedule, record: Record) -> bool:
+    """Whether it was sent by a version of the program that did not record local times."""
+    is_missing = record.local_time is None and schedule.local_time is not None
+    return record.was_sent and is_missing and schedule.at == record.at
 
 
 def new_record(schedule: Schedule) -> Record:
@@ -93,6 +107,8 @@ def _declared_fields(schedule: Schedule) -> dict[str, Any]:
         "video_id": schedule.video,
         "scheduled_at": instant_text(schedule.at),
         "metadata": group.metadata,
+        "local_time": schedule.local_time,
+        "timezone": schedule.timezone,
         "slot": schedule.slot,
         "position": schedule.position,
         "catch_up": group.catch_up,
@@ -126,6 +142,8 @@ class _Mint:
             coin,
             channel_id=schedule.channel,
             scheduled_at=instant_text(schedule.at),
+            local_time=schedule.local_time,
+            timezone=schedule.timezone,
             position=schedule.position,
         )
         reason = self._reason
@@ -154,9 +172,11 @@ def _update(draft: PlanDraft, schedule: Schedule, record: Record) -> None:
     if record.slot and record.retried_at:
         del wanted["video_id"]  # it keeps the video that it failed with
     changed = {name: value for name, value in wanted.items() if getattr(record, name) != value}
-    if not changed:
+    if changed.keys() <= {"local_time", "timezone"}:  # the same instant, in other words
+        if changed:
+            draft.records[schedule.id] = replace(record, **changed)
         return
-    why = _what_changed(record, changed)
+    why = _what_changed(draft.subject, schedule, record, changed)
     if "scheduled_at" in changed or "video_id" in changed:
         changed |= {"checked_at": None, "unconfirmed": None}
         if record.status == "scheduled":
@@ -165,15 +185,22 @@ def _update(draft: PlanDraft, schedule: Schedule, record: Record) -> None:
     draft.change("update", schedule.id, note(record, draft.now, why, **changed), why)
 
 
-def _what_changed(record: Record, changed: Mapping[str, Any]) -> str:
+def _what_changed(subject: Subject, schedule: Schedule, record: Record, changed: Mapping[str, Any]) -> str:
     words = []
     if "scheduled_at" in changed:
         words.append(f"moved from {record.scheduled_at} to {changed['scheduled_at']}")
+        if record.local_time is not None and record.local_time == schedule.local_time and schedule.timezone:
+            zones = subject.zones.step(schedule.timezone)
+            is_data = record.timezone == schedule.timezone
+            words[-1] += f" ({zones if is_data else f'{record.timezone} -> {schedule.timezone}'})"
+        if schedule.id in subject.moved:
+            words.append(f"was {subject.moved[schedule.id]}")
     if "video_id" in changed:
         words.append(f"video {record.video_id or 'none'} -> {changed['video_id'] or 'none'}")
     if "metadata" in changed:
         words.append("metadata changed")
-    return ", ".join(words) or "its declaration changed: " + ", ".join(sorted(changed))
+    others = sorted(changed.keys() - {"local_time", "timezone"})
+    return ", ".join(words) or "its declaration changed: " + ", ".join(others)
 
 
 def _reopen(draft: PlanDraft, pauses: Pauses, schedule: Schedule, record: Record) -> None:
@@ -195,4 +222,6 @@ def _withdraw(draft: PlanDraft) -> None:
             and schedule_id not in subject.kept
             and schedule_id not in subject.as_recorded
         ):
-            _cancel(draft, schedule_id, record, "withdrawn", "no longer declared")
+            former = subject.moved.get(schedule_id)
+            why = "no longer declared" + (f", was {former}" if former else "")
+            _cancel(draft, schedule_id, record, "withdrawn", why)

@@ -12,6 +12,7 @@ from scheduler import desired
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Code
 from scheduler.planning.expand import Schedule
+from scheduler.planning.local_times import Zones
 from scheduler.state.record import Record
 from scheduler.times import Instant
 
@@ -146,6 +147,9 @@ class Subject(msgspec.Struct, kw_only=True):
     archive: Mapping[str, Record]
     renamed: Mapping[str, str]
     """New id -> former id, for what this run renames."""
+    moved: Mapping[str, str]
+    """New id -> former id, of slots and one-offs whose instant is another by now."""
+    zones: Zones
     kept: Mapping[str, str]
     """Ids of undeclared live records that are neither cancelled nor sent, with the reason."""
     as_recorded: frozenset[str]

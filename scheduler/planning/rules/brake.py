@@ -29,11 +29,16 @@ def withheld(
     `records` are those of the state, renames applied; `as_recorded`, those that no readable file declares.
     """
     live = [schedule_id for schedule_id, record in records.items() if record.is_live]
-    gone = [i for i in live if i not in schedules and i not in as_recorded]
+    gone = [i for i in live if i not in schedules and i not in as_recorded and not _is_sent_slot(records[i])]
     limit = declared.settings.brake
     if len(gone) < limit.at_least or len(gone) * 100 <= limit.cancel_percent * len(live):
         return []
     return gone
+
+
+def _is_sent_slot(record: Record) -> bool:
+    """A slot is declared only while it is ahead: one that was sent has not vanished."""
+    return record.slot and record.was_sent
 
 
 def check(inquiry: Inquiry) -> Iterator[Violation]:
