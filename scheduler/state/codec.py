@@ -31,6 +31,7 @@ class _ArchiveText(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     version: int
     lineage: str
     schedules: dict[str, Record]
+    follows: str | None = None
     checksum: str | None = None
 
 
@@ -89,9 +90,13 @@ def taken_over(state: State) -> State:
     return after
 
 
-def encode_archive(lineage: str, schedules: Mapping[str, Record]) -> bytes:
-    """The text of an archived month, in the form of a state without a serial."""
-    return b"".join(_sealed({"version": VERSION, "lineage": lineage}, schedules))
+def encode_archive(lineage: str, schedules: Mapping[str, Record], follows: str | None = None) -> bytes:
+    """The text of an archived month, in the form of a state without a serial.
+
+    `follows`: the fingerprint of the text that it replaces, where the state may still name that one.
+    """
+    facts = {"version": VERSION, "lineage": lineage} | ({"follows": follows} if follows else {})
+    return b"".join(_sealed(facts, schedules))
 
 
 def _sealed(facts: Mapping[str, Any], schedules: Mapping[str, Record]) -> list[bytes]:
@@ -134,10 +139,13 @@ def decode(text: bytes, name: str, *, trust_checksum: bool = True, is_whole: boo
     return State(**{field: getattr(read, field) for field in State.__struct_fields__})
 
 
-def decode_archive(text: bytes, name: str) -> tuple[str, dict[str, Record]]:
-    """The lineage and the records of an archived month. Raises StateError as `decode` does."""
+def decode_archive(text: bytes, name: str) -> tuple[str, dict[str, Record], str | None]:
+    """The lineage and the records of an archived month, and which text it follows.
+
+    Raises StateError as `decode` does.
+    """
     read = _read(text, name, _archive_decoder, trust_checksum=True)
-    return read.lineage, read.schedules
+    return read.lineage, read.schedules, read.follows
 
 
 def _read(

@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 
 VERSION = 2
 """The form of states and archives. Version 1 is read too, and the first save makes it this one."""
+EDITED = "edited "
+"""What the fingerprint of a text begins with that somebody edited."""
 OPENING = b'"schedules": {'
 """What a first line ends with: from the next line on, each line is one record."""
 _CHECKSUM = re.compile(rb', "checksum": "([0-9a-f]{64})"(?=, "schedules": \{$)')
@@ -75,6 +77,14 @@ def own_checksum(text: bytes, rest: Iterable[bytes | memoryview] = ()) -> str | 
     body = body_digest(chain([memoryview(text)[len(line) + 1 :]], rest))
     told = found[1].decode()
     return told if checksum(bare, body) == told else None
+
+
+def fingerprint(text: bytes) -> str:
+    """What tells a text from any other: its own checksum, or a digest of what somebody edited.
+
+    The checksum covers every byte, so that a text is digested once, however often this is asked for.
+    """
+    return own_checksum(text) or EDITED + hashlib.sha256(text).hexdigest()
 
 
 def sealed_with(first_line: bytes) -> str:

@@ -11,6 +11,7 @@ from github_stand_in import Fault, GitHub
 from miniature import Miniature, Outcome
 from simulated_time import Stage
 
+from scheduler.state.codec import encode_archive
 from scheduler.times import instant_text, read_utc
 
 DUE = "2026-03-01T18:00:00Z"
@@ -50,6 +51,29 @@ def spring(live: Miniature, github: GitHub) -> Miniature:
     run(live, github, 90.5)
     assert archive(live) == {"2026-03": {ALPHA: "completed"}}
     return live
+
+
+@pytest.mark.parametrize("what", ["the folder", "one month", "another text"])
+def test_an_archive_that_is_not_the_listed_one_is_noticed_and_nothing_is_sent(
+    spring: Miniature, github: GitHub, what: str
+) -> None:
+    sent, month = len(github.dispatches), spring.root / "archive" / "2026-03.json"
+    text = month.read_bytes()
+    month.unlink()
+    if what == "the folder":
+        month.parent.rmdir()
+    elif what == "another text":
+        month.write_bytes(encode_archive(spring.state["lineage"], {}))
+    spring.write({"waves/spring.yaml": wave(after(100))})
+    for command in (["run"], ["state", "verify"], ["list"], ["plan"]):
+        outcome = spring.run(*command, now=after(100))
+        assert outcome.code == 3, command
+        assert "archive/2026-03.json is " in outcome.err
+    assert "archive/2026-03.json is " in spring.run("doctor", now=after(100)).out
+    assert len(github.dispatches) == sent
+    month.parent.mkdir(exist_ok=True)
+    month.write_bytes(text)
+    assert spring.run("state", "verify", now=after(100)).code == 0
 
 
 def test_after_ninety_days_and_not_before(live: Miniature, github: GitHub) -> None:

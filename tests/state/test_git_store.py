@@ -24,7 +24,7 @@ from store_writer import added, record
 from scheduler.checkout.git import Output, scrubbed
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import FAILPOINTS
-from scheduler.state.codec import encode
+from scheduler.state.codec import encode, encode_archive
 from scheduler.state.record import State
 from scheduler.state.stores import Snapshot
 from scheduler.state.stores.git_branch import GitBranchStore, classify
@@ -214,6 +214,25 @@ def test_other_files_on_the_branch_stay(over_file: Remote) -> None:
     store = over_file.store("mine")
     store.save(added(FIRST, "beta"), store.load(), "more")
     assert git("show", f"{REF}:README.md", cwd=over_file.bare) == "What this branch is."
+
+
+@pytest.mark.parametrize("change", ["rm", "edit"])
+def test_an_archive_that_is_not_the_listed_one_is_refused(over_file: Remote, change: str) -> None:
+    store = over_file.store("mine")
+    moved = {"2026-02": {"spring/old/a": record("a")}}
+    store.save_with_archive(added(FIRST, "a"), moved, store.load(), "archive")
+    clone = over_file.clone("hand", "--branch", BRANCH)
+    if change == "rm":
+        git("rm", "-q", "archive/2026-02.json", cwd=clone)
+    else:
+        (clone / "archive/2026-02.json").write_bytes(encode_archive(FIRST.lineage, {}))
+    git("-c", "user.name=n", "-c", "user.email=e", "commit", "-qam", "Clean up", cwd=clone)
+    git("push", "-q", cwd=clone)
+    other = over_file.store("theirs")
+    other.load()
+    with pytest.raises(StateError, match=r"archive/2026-02\.json is .* \(branch ") as refused:
+        other.load_archive()
+    assert refused.value.hint == "restore the branch from its history"
 
 
 def test_the_archive_goes_in_the_same_commit(remote: Remote) -> None:

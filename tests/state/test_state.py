@@ -151,7 +151,7 @@ def test_whatever_words_a_record_holds_they_come_back(
 def test_an_archived_month_survives_its_round_trip() -> None:
     text = encode_archive("x", STATE.schedules)
     assert text.startswith(b'{"version": 2, "lineage": "x", "checksum": "')
-    assert decode_archive(text, "archive/2026-03.json") == ("x", STATE.schedules)
+    assert decode_archive(text, "archive/2026-03.json") == ("x", STATE.schedules, None)
 
 
 def test_a_state_is_no_archive_and_an_archive_is_no_state() -> None:

@@ -268,6 +268,28 @@ def test_a_lost_race_archives_nothing(store: FileStore, path: Path) -> None:
     assert not (path.parent / "archive").exists()
 
 
+def test_an_archive_one_step_ahead_of_the_state_is_what_a_killed_run_leaves(path: Path) -> None:
+    store, texts = FileStore(path, "state.json"), []
+    snapshot = store.load()
+    for channel in "abc":
+        moved = {"2026-02": {f"spring/old/{channel}": record(channel)}}
+        snapshot = store.save_with_archive(added(snapshot.state, channel), moved, snapshot, "archive")
+        texts.append(path.read_bytes())
+    path.write_bytes(texts[1])  # the archive was written, and the state was not
+    late = FileStore(path, "state.json")
+    snapshot = late.load()
+    assert set(late.load_archive()) == {"spring/old/a", "spring/old/b", "spring/old/c"}
+    late.save_with_archive(
+        added(snapshot.state, "d"), {"2026-02": {"spring/old/d": record("d")}}, snapshot, "archive"
+    )
+    assert len(FileStore(path, "state.json").load_archive()) == 4
+    path.write_bytes(texts[0])  # what nobody was killed at: the archive has forgotten, or belongs elsewhere
+    older = FileStore(path, "state.json")
+    older.load()
+    with pytest.raises(StateError, match=r"archive/2026-02\.json is not as the state lists it"):
+        older.load_archive()
+
+
 @pytest.mark.parametrize("month", ["2026-2", "../2026-02", "", "2026-02.json"])
 def test_a_month_that_is_none_is_a_fault_of_the_program(month: str, store: FileStore) -> None:
     with pytest.raises(ValueError, match="month"):
@@ -373,7 +395,10 @@ def test_a_run_killed_while_it_saves_leaves_the_old_text_or_the_new_one(point: s
     killed_at(f"{point}#2", path)  # the first time, each point belongs to the archive
     store = FileStore(path, "state.json")
     replaced = point in ("file-replaced", "file-folder-synced")
-    assert path.read_bytes() == encode(new if replaced else old)
+    stored = store.load().state
+    assert stored == msgspec.structs.replace(new if replaced else old, archived=stored.archived)
+    assert path.read_bytes() == encode(stored)
+    assert set(stored.archived) == ({"2026-03"} if replaced else set())
     assert set(store.load_archive()) == {"spring/old/w-0"}
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from scheduler.state.header import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from scheduler.state.record import Record, State
 
@@ -55,6 +55,9 @@ class Store(Protocol):
     def load_archive(self) -> dict[str, Record]:
         """All records that were moved to `archive/<year>-<month>.json`, by schedule id.
 
+        Raises StateError where a month that the state lists is missing, or is another text: what was sent
+        then would be sent again.
+
         Call it after `load`, never before: the archive is written first, so that a record which moves
         meanwhile is then seen in one place at least.
         """
@@ -82,6 +85,19 @@ def open_store(root: Path, setting: str, who: Mapping[str, str] | None = None) -
     from scheduler.state.stores.file import FileStore
 
     return FileStore(root / setting, setting)
+
+
+def not_as_listed(listed: Mapping[str, str], found: Mapping[str, Sequence[str | None]]) -> str | None:
+    """What is wrong with the archive, where it is not the one that the state lists; None where it is.
+
+    `found`: by month, the fingerprints that count as the listed one. A month that is not listed is no harm.
+    """
+    for month, fingerprint in listed.items():
+        if month not in found:
+            return f"archive/{month}.json is missing, so what was sent then would be sent again"
+        if fingerprint not in found[month]:
+            return f"archive/{month}.json is not as the state lists it, so it may have lost what was sent"
+    return None
 
 
 def successor(state: State, snapshot: Snapshot) -> State:

@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import failpoint
 from scheduler.state import header
-from scheduler.state.stores import Snapshot, successor
+from scheduler.state.stores import Snapshot, not_as_listed, successor
 
 if TYPE_CHECKING:
     from scheduler.state.record import Record, State
@@ -39,9 +39,15 @@ _HINTS = {
     errno.EACCES: "give this user write access to the file and its folder",
     errno.EPERM: "give this user write access to the file and its folder",
 }
-_EDITED = "edited "
 _CHUNK = 1024 * 1024  # bytes that are read at once; the first line of a state is shorter
 _PAUSE = 0.05  # seconds between two tries for the lock
+
+
+class _Month(NamedTuple):
+    """A month of the archive, with the fingerprints of its text and of the one before it."""
+
+    records: Mapping[str, Record]
+    texts: tuple[str, str | None]
 
 
 class FileStore:
@@ -63,6 +69,8 @@ class FileStore:
         self._patience = patience
         self._sleep = sleep
         self._lineage: str | None = None
+        self._listed: Mapping[str, str] = {}
+        """The months that the state lists, with their fingerprints."""
 
     @property
     def name(self) -> str:
@@ -76,15 +84,15 @@ class FileStore:
                 hint="if there was one, restore it from git history; "
                 "before the very first run, run `scheduler state init`",
             )
-        return text, _mark(text)
+        return text, header.fingerprint(text)
 
     def load(self) -> Snapshot:
         """The stored state. Raises StateMissing or StateError."""
         from scheduler.state.codec import decode
 
         text, mark = self._read()
-        state = decode(text, self._name, is_whole=not mark.startswith(_EDITED))
-        self._lineage = state.lineage
+        state = decode(text, self._name, is_whole=not mark.startswith(header.EDITED))
+        self._lineage, self._listed = state.lineage, state.archived
         return Snapshot(state, mark)
 
     def create(self, state: State) -> Snapshot:
@@ -108,8 +116,16 @@ class FileStore:
         return self.save_with_archive(state, {}, snapshot, message)
 
     def load_archive(self) -> dict[str, Record]:
-        """The records of all archived months. Raises StateError where one cannot be read."""
-        return {key: record for records in self._read_months() for key, record in records.items()}
+        """The records of all archived months. Raises StateError where one cannot be read, or is not there."""
+        while True:
+            months = self._read_months()
+            problem = not_as_listed(self._listed, {month: found.texts for month, found in months.items()})
+            if problem is None:
+                return {key: record for found in months.values() for key, record in found.records.items()}
+            listed = self._listed
+            self.load()  # another run may have archived and saved since this one read the state
+            if self._listed == listed:
+                raise StateError(problem, hint="restore it from git history or your backup")
 
     def save_with_archive(
         self,
@@ -119,61 +135,78 @@ class FileStore:
         message: str,  # noqa: ARG002 - a file has no log
     ) -> Snapshot:
         """Like `save`, and adds records to archive months, which are written first."""
+        from msgspec.structs import replace
+
         from scheduler.state.codec import encode_parts
 
         state = successor(state, snapshot)
         parts = encode_parts(state)
-        mark = header.sealed_with(parts[0])
         with self._locked():
             if self._stored_mark() != snapshot.mark:
                 raise LostRace(f"another runner saved {self._name} meanwhile", hint="run it again")
             self._lineage = state.lineage
+            listed = dict(state.archived)
             for month in sorted(archived):
-                self._add_to_month(month, archived[month])
+                listed[month] = self._add_to_month(month, archived[month], listed.get(month))
+            if snapshot.state.version != state.version:  # that version listed no months
+                listed |= {month: found.texts[0] for month, found in self._read_months().items()}
+            if listed != state.archived:
+                state = replace(state, archived=listed)
+                parts = encode_parts(state)
+            mark = header.sealed_with(parts[0])
             if mark != snapshot.mark:
                 self._replace(self._path, parts)
+        self._listed = state.archived
         return Snapshot(state, mark)
 
     # --- the archive ------------------------------------------------------------------------------
 
-    def _read_months(self) -> Iterator[dict[str, Record]]:
+    def _read_months(self) -> dict[str, _Month]:
         folder = self._path.parent / "archive"
         try:
             paths = sorted(path for path in folder.iterdir() if _MONTH_FILE.fullmatch(path.name))
         except FileNotFoundError:
-            return
+            return {}
         except OSError as problem:
             raise _unreadable("archive", problem) from None
-        for path in paths:
-            yield self._read_month(path)
+        months = ((path.stem, self._read_month(path)) for path in paths)
+        return {month: found for month, found in months if found is not None}
 
-    def _read_month(self, path: Path) -> dict[str, Record]:
+    def _read_month(self, path: Path) -> _Month | None:
         from scheduler.state.codec import decode_archive
 
         name = f"archive/{path.name}"
         text = _read_file(path, name)
         if text is None:
-            return {}
-        lineage, records = decode_archive(text, name)
+            return None
+        lineage, records, follows = decode_archive(text, name)
         if self._lineage is not None and lineage != self._lineage:
             raise StateError(
                 f"{name} belongs to another state: its lineage is {lineage}, not {self._lineage}",
                 hint="restore the state that it belongs to, or move the archive away",
             )
-        return records
+        return _Month(records, (header.fingerprint(text), follows))
 
-    def _add_to_month(self, month: str, records: Mapping[str, Record]) -> None:
+    def _add_to_month(self, month: str, records: Mapping[str, Record], listed: str | None) -> str:
+        """Add records to a month, and return the fingerprint of its text.
+
+        A run may be killed before it saves the state, which then lists the text before this one: so the new
+        text names that one.
+        """
         from scheduler.state.codec import encode_archive
 
         if not _MONTH.fullmatch(month):
             raise ValueError(f"not a month of the archive: {month!r}")
         path = self._path.parent / "archive" / f"{month}.json"
-        before = self._read_month(path)
+        found = self._read_month(path)
+        before = {} if found is None else found.records
         after = {**before, **records}
-        if after == before:
-            return
+        if found is not None and after == before:
+            return found.texts[0]
         self._make_archive_folder(path.parent)
-        self._replace(path, [encode_archive(self._lineage or "", after)])
+        text = encode_archive(self._lineage or "", after, listed)
+        self._replace(path, [text])
+        return header.fingerprint(text)
 
     def _make_archive_folder(self, folder: Path) -> None:
         try:
@@ -222,7 +255,7 @@ class FileStore:
             with _open_plain(self._path, self._name) as file:
                 own = header.own_checksum(file.read(_CHUNK), iter(lambda: file.read(_CHUNK), b""))
                 file.seek(0)
-                return own or _EDITED + hashlib.file_digest(file, "sha256").hexdigest()
+                return own or header.EDITED + hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             return None
         except OSError as problem:
@@ -259,14 +292,6 @@ class FileStore:
             f"{self._name} cannot be written: {problem.strerror or problem}",
             hint=_HINTS.get(problem.errno or 0),
         )
-
-
-def _mark(text: bytes) -> str:
-    """What tells a text from any other: its own checksum, or a digest of what somebody edited.
-
-    The checksum covers every byte, so that a text is digested once, however often its mark is asked for.
-    """
-    return header.own_checksum(text) or _EDITED + hashlib.sha256(text).hexdigest()
 
 
 def _read_file(path: Path, name: str) -> bytes | None:

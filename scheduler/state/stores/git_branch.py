@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from scheduler.checkout.git import Git, Output, hint_for
 from scheduler.errors import LostRace, StateError, StateMissing
 from scheduler.failpoints import failpoint
-from scheduler.state.header import read_head
-from scheduler.state.stores import Snapshot, successor
+from scheduler.state.header import fingerprint, read_head
+from scheduler.state.stores import Snapshot, not_as_listed, successor
 
 if TYPE_CHECKING:
     from scheduler.state.record import Record, State
@@ -122,6 +122,8 @@ class GitBranchStore:
         self._seen_ref = f"refs/scheduler/seen/{branch}"
         self._at: str | None = None
         self._lineage: str | None = None
+        self._listed: Mapping[str, str] = {}
+        """The months that the state lists, with their fingerprints."""
         self._identity: Mapping[str, str] | None = None
 
     @property
@@ -137,6 +139,7 @@ class GitBranchStore:
         state = decode(text, f"{STATE_FILE} on {self.name}")
         self._demand_forward(seen, tip, state.serial)
         self._remember(tip, state.lineage)
+        self._listed = state.archived
         return Snapshot(state, tip)
 
     def create(self, state: State) -> Snapshot:
@@ -176,8 +179,11 @@ class GitBranchStore:
     def load_archive(self) -> dict[str, Record]:
         """The records of all archived months, as of the commit that was last loaded or saved."""
         commit = self._at or self._fetch_text()[1]
-        names = sorted(name for name in self._archive_entries(commit) if _MONTH_FILE.fullmatch(name))
-        return {key: record for name in names for key, record in self._read_month(commit, name).items()}
+        months = self._read_months(commit)
+        problem = not_as_listed(self._listed, {month: (text,) for month, (_, text) in months.items()})
+        if problem is not None:
+            raise StateError(f"{problem} ({self.name})", hint="restore the branch from its history")
+        return {key: record for records, _ in months.values() for key, record in records.items()}
 
     def save_with_archive(
         self,
@@ -187,6 +193,8 @@ class GitBranchStore:
         message: str,
     ) -> Snapshot:
         """Like `save`, with the archive in the same commit."""
+        from msgspec.structs import replace
+
         from scheduler.state.codec import encode
 
         state = successor(state, snapshot)
@@ -194,6 +202,11 @@ class GitBranchStore:
         months = {
             month: self._month_text(parent, state.lineage, month, archived[month]) for month in archived
         }
+        listed = dict(state.archived)
+        if snapshot.state.version != state.version:  # that version listed no months
+            listed |= {month: text for month, (_, text) in self._read_months(parent).items()}
+        listed |= {month: fingerprint(text) for month, text in months.items()}
+        state = replace(state, archived=listed)
         entries = self._entries(parent)
         tree = self._tree(entries, {STATE_FILE: encode(state)}, self._archive_tree(parent, months))
         if tree == self._git.line("rev-parse", "--verify", f"{parent}^{{tree}}"):
@@ -203,6 +216,7 @@ class GitBranchStore:
         # It is saved. What this clone remembers is one commit behind, and the next load says what is wrong.
         with suppress(StateError):
             self._remember(commit, state.lineage)
+        self._listed = listed
         return Snapshot(state, commit)
 
     def demand_pushable(self) -> None:
@@ -349,18 +363,23 @@ class GitBranchStore:
 
     # --- the archive ------------------------------------------------------------------------------
 
-    def _read_month(self, commit: str, file: str) -> dict[str, Record]:
+    def _read_months(self, commit: str) -> dict[str, tuple[dict[str, Record], str]]:
+        names = sorted(name for name in self._archive_entries(commit) if _MONTH_FILE.fullmatch(name))
+        return {name.removesuffix(".json"): self._read_month(commit, name) for name in names}
+
+    def _read_month(self, commit: str, file: str) -> tuple[dict[str, Record], str]:
+        """The records of a month, and the fingerprint of its text."""
         from scheduler.state.codec import decode_archive
 
         name = f"archive/{file} on {self.name}"
         text = self._git.demand("cat-file", "blob", f"{commit}:archive/{file}")
-        lineage, records = decode_archive(text, name)
+        lineage, records, _ = decode_archive(text, name)
         if self._lineage is not None and lineage != self._lineage:
             raise StateError(
                 f"{name} belongs to another state: its lineage is {lineage}, not {self._lineage}",
                 hint="restore the branch from its history",
             )
-        return records
+        return records, fingerprint(text)
 
     def _month_text(self, parent: str, lineage: str, month: str, records: Mapping[str, Record]) -> bytes:
         from scheduler.state.codec import encode_archive
@@ -368,7 +387,7 @@ class GitBranchStore:
         if not _MONTH.fullmatch(month):
             raise ValueError(f"not a month of the archive: {month!r}")
         file = f"{month}.json"
-        before = self._read_month(parent, file) if file in self._archive_entries(parent) else {}
+        before = self._read_month(parent, file)[0] if file in self._archive_entries(parent) else {}
         return encode_archive(lineage, {**before, **records})
 
     def _archive_tree(self, parent: str, months: Mapping[str, bytes]) -> str | None:
