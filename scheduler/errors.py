@@ -3,6 +3,7 @@
 Error                 the base of all: `message`, and `hint`, what to do about it (or None)
 ├── StateError        the state cannot be trusted, reached or written             (exit 3)
 │   ├── StateMissing  there is no state at all
+│   ├── RemoteAway    its remote did not answer, and may answer the next time
 │   └── LostRace      another run saved first: read again, decide again
 ├── QueueError        the queue cannot be reached or written                      (exit 3)
 ├── RunRefused        this run must not act: old checkout, wrong clock            (exit 1)
@@ -36,6 +37,10 @@ class StateError(Error):
 
 class StateMissing(StateError):
     """There is no state at all. A run must never take that for an empty one: it would send the past again."""
+
+
+class RemoteAway(StateError):
+    """The remote of the state did not answer. It may the next time: a run that stays tries again."""
 
 
 class LostRace(StateError):

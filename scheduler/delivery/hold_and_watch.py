@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scheduler.delivery import Ports, Report, Runner
-from scheduler.errors import Error, RunRefused, StateMissing
+from scheduler.errors import Error, RemoteAway, RunRefused, StateMissing
 from scheduler.times import Instant
 
 POLL = 10
@@ -29,14 +29,19 @@ Complain = Callable[[Error], None]
 def hold(runner: Runner, seconds: int, complain: Complain) -> Report:
     """Reconcile, then wait for what is due within `seconds`, and send it to the second.
 
-    What is declared meanwhile counts as well. An error after the first round is handled as in `watch`. It
-    ends early where something due needs another token than this process can get.
+    What is declared meanwhile counts as well. An error after the first round is handled as in `watch`, and so
+    is a remote that does not answer in the first one. It ends early where something due needs another token
+    than this process can get.
     """
     clock = runner.ports.clock
     end = clock.monotonic() + seconds
     lookout = Lookout(runner.ports)
-    _timed(runner, None)
     trouble: Error | None = None
+    try:
+        _timed(runner, None)
+    except RemoteAway as problem:
+        complain(problem)
+        trouble = problem
     while not clock.is_ended:
         at = None
         if trouble is None and not runner.is_in_doubt:

@@ -188,6 +188,17 @@ def test_a_hold_outlives_a_state_that_cannot_be_read_for_a_while(stage: Stage) -
     assert other == ("2026-03-01T18:02:00Z", "later/teaser/beta")
 
 
+def test_a_hold_outlives_a_remote_that_is_away_at_its_beginning(on_actions: Stage) -> None:
+    stage, complaints = on_actions, []
+    origin = stage.mini.root / "origin.git"
+    origin.rename(origin.with_name("away"))
+    stage.clock.at("2026-03-01T17:56:00Z", lambda: origin.with_name("away").rename(origin))
+    hold(stage.runner(), 600, lambda problem: complaints.append(problem.message))
+    assert stage.arrivals == [(DUE, ALPHA)]
+    assert len(complaints) == 1
+    assert "branch scheduler-state of origin cannot be read" in complaints[0]
+
+
 def test_trouble_that_lasts_to_the_end_of_a_hold_is_raised(stage: Stage) -> None:
     state = stage.mini.root / "state.json"
     stage.clock.at("2026-03-01T17:57:00Z", lambda: state.write_bytes(b"{"))

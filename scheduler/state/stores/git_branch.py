@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from scheduler.checkout.git import Git, Output, hint_for
-from scheduler.errors import LostRace, StateError, StateMissing
+from scheduler.errors import LostRace, RemoteAway, StateError, StateMissing
 from scheduler.failpoints import failpoint
 from scheduler.state.header import fingerprint, read_head
 from scheduler.state.stores import Snapshot, not_as_listed, successor
@@ -260,7 +260,7 @@ class GitBranchStore:
                 return None
             if not _BUSY.search(output.error):
                 break
-        raise StateError(
+        raise RemoteAway(
             f"{self.name} of {self._remote} cannot be read: {output.words}",
             hint="check the network, the remote's URL (`git remote -v`) and your read access to it",
         )

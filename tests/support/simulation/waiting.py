@@ -114,7 +114,7 @@ class WaitingHistory(History):
         """It left, once, at its instant by the true time, or as soon as that was possible."""
         said = f"before the request for {schedule_id}"
         left = [now for now, _, what in self.world.trace if what == said]
-        if self.wrong_at_first and due < self.jump_at + SEEN:
+        if self.wrong_at_first and due < self.jump_at + SEEN + abs(self.wrong_at_first):
             return  # nobody could know
         troubles = [self.away, *([self.silent] if self.jump or self.wrong_at_first else [])]
         latest = max([due, *(span.end for span in troubles if span.delays(due))]) + SLACK
