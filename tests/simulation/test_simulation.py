@@ -33,8 +33,8 @@ CAUGHT = {
     "begin_in_any_order": (2, "order"),
     "send_what_is_late_at_once": (72, "apart"),
     "wait_for_no_answer": (35, "order"),
-    "wait_for_no_success": (8, "order"),
-    "find_halts_too_early": (185, "order"),
+    "wait_for_no_success": (9, "order"),
+    "find_halts_too_early": (232, "order"),
     "read_what_is_declared_once": (76, "as declared"),
     "pause_nothing": (2, "as declared"),
     "drop_what_is_finished": (2, "never forgotten"),
@@ -42,6 +42,8 @@ CAUGHT = {
     "repeat_the_words_of_servers": (1, "no secret"),
     "fail_what_meets_an_ended_token": (13, "tokens"),
     "use_an_ended_token_again": (13, "tokens"),
+    "take_any_folder_s_state": (1, "whose"),
+    "forget_what_is_restored": (1, "nothing lost"),
 }
 """Mutant -> the first seed that catches it, and the rule that is broken there.
 

@@ -17,6 +17,8 @@ from scheduler.times import instant_text, read_utc
 START = read_utc("2026-03-01T12:00:00Z")
 NAMES = ("alpha", "beta", "gamma", "delta")
 TOKENS = ("ACME_TOKEN", "OTHER_TOKEN")
+FOLDER = "media"
+"""The folder of the repository whose state it is."""
 
 declare_once = lru_cache(maxsize=256)(declare)
 """Equal files are parsed once; the sources must be a tuple."""

@@ -20,15 +20,18 @@ from typing import ClassVar, cast
 from unittest import mock
 
 from scheduler.app import operations
+from scheduler.app.preconditions import demand_owner
 from scheduler.app.repository import Repository
 from scheduler.checkout.source import Source
 from scheduler.delivery import Ports, Runner, fan_out
 from scheduler.delivery import run as runner
+from scheduler.diagnostics import Diagnostic
 from scheduler.editing import MayBePublished
 from scheduler.planning.reconcile import Reconciled, reconcile
-from scheduler.state.record import Record
+from scheduler.state.record import Record, State
+from scheduler.times import read_utc
 
-from .declared import NAMES, START, Channel, Wave, declare_once, version_of
+from .declared import FOLDER, NAMES, START, Channel, Wave, declare_once, version_of
 from .invariants import Violation
 from .world import (
     RECEPTIONS,
@@ -45,6 +48,8 @@ from .world import (
     fresh_state,
 )
 
+ELSEWHERE = (Source("channel", "channels/other.yaml", b"repository: acme/other\n"),)
+"""What another folder declares."""
 STEPS = 80
 QUIET_ROUNDS = 120
 DAY = 86_400
@@ -104,7 +109,7 @@ def ports_of(process: Process) -> Ports:
         process.point("read what is declared")
         process.read, process.has_read = len(world.versions) - 1, True
         process.surroundings = world.surroundings
-        return world.versions[-1].sources
+        return world.versions[-1].sources if process.folder == FOLDER else ELSEWHERE
 
     return Ports(
         store=SimulatedStore(process),
@@ -115,12 +120,17 @@ def ports_of(process: Process) -> Ports:
         nonce=lambda: process.owner,
         declared=lambda _, state: state,
         idle=lambda reconciled: None,
-        guard=lambda *_: [],
+        guard=lambda state, _: _demand_own(state, process.folder),
         compares_clocks=True,
         server_time=lambda _: int(world.now) if world.faults.pick(3) and not world.is_silent else None,
         declare=declare_once,
         beside=process.beside,
     )
+
+
+def _demand_own(state: State, folder: str) -> tuple[Diagnostic, ...]:
+    demand_owner(state, folder, "the state", lambda: False)
+    return ()
 
 
 def run(process: Process) -> None:
@@ -204,11 +214,13 @@ class History(ABC):
         """Merge what the editors have."""
         self.world.versions.append(version_of(self.channels, self.waves, self.settings))
 
-    def start(self, work: Callable[[Process], None] = run, *, skew: float = 0.0) -> Process:
+    def start(
+        self, work: Callable[[Process], None] = run, *, skew: float = 0.0, folder: str = FOLDER
+    ) -> Process:
         self.started += 1
         is_person = work is not run
         name = f"{'person' if is_person else 'runner'}-{self.started}"
-        process = Process(self.world, name, work, skew=skew, is_person=is_person)
+        process = Process(self.world, name, work, skew=skew, is_person=is_person, folder=folder)
         if self.lives is not None and self.world.has_trouble:
             process.token_ends = self.world.now + self.lives.choice((30, 600, 3600, 36_000))
         self.processes.append(process)
@@ -343,6 +355,12 @@ class History(ABC):
                 judge.fail("nothing lost", f"{schedule_id} is live and declared by nothing")
             if not member.after_success:
                 judge.fail("nothing lost", f"{schedule_id} is neither sent nor missed nor paused")
+        if (
+            (record.status, record.reason) == ("cancelled", "withdrawn")
+            and not (member is None or member.is_cancelled or self.grows_old or schedule_id in found.blocked)
+            and read_utc(record.history[-1].at) < record.at == member.at
+        ):
+            judge.fail("nothing lost", f"{schedule_id} is declared again, and was neither sent nor missed")
         accepted = any(
             effect.is_accepted and effect.schedule_id == schedule_id
             for effects in judge.effects.values()
@@ -449,6 +467,17 @@ class RandomHistory(History):
                 world.run_again(key)
         elif failed:
             self.start(retry_of(random.choice(failed), resend=random.random() < 0.5))
+
+    def calm(self) -> None:
+        """Then another folder meets this state; and a wave is removed, and restored after its time."""
+        super().calm()
+        self.finish(self.start(folder="shop"))
+        lost = Wave("lost", at=int(self.world.now) + 600, members={self.channels[0].name: ""})
+        self.waves.append(lost)
+        for lost.there, later in ((True, 0), (False, 300), (True, 400)):
+            self.world.now += later
+            self.publish()
+            self.finish(self.start())
 
     def _grow_old(self) -> None:
         """So long after that what is finished is archived, with trouble; and what was removed comes back."""

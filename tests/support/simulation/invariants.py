@@ -20,7 +20,7 @@ from scheduler.state.codec import encode
 from scheduler.state.record import Intent, Record, State
 from scheduler.times import instant_text, read_utc
 
-from .declared import Member, Version, declare_once
+from .declared import FOLDER, Member, Version, declare_once
 
 if TYPE_CHECKING:
     from .world import Process, World
@@ -42,6 +42,7 @@ Rule = Literal[
     "no secret",  # no output says a token
     "never forgotten",  # no id leaves the record and its archive
     "in time",  # no attempt begins before it is due, after its deadline, or in a run that was held up
+    "whose",  # nobody saves the state of another folder
     "sound",  # nothing breaks that is not a broken machine
 ]
 
@@ -109,6 +110,8 @@ class Judge:
             self.fail("monotone", "a stored record was changed without a save")
         if after.serial != before.serial + 1:
             self.fail("monotone", f"the serial went from {before.serial} to {after.serial}")
+        if process.folder != FOLDER or after.folder != FOLDER:
+            self.fail("whose", f"{process.name} of {process.folder} saved the state of {after.folder}")
         if after.lineage != before.lineage:
             self.fail("monotone", "the lineage changed")
         self.see_text(message)

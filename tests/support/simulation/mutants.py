@@ -11,6 +11,7 @@ from unittest import mock
 import msgspec
 
 import scheduler.planning.plan as plan
+import scheduler.planning.plan.diff as diff
 import scheduler.planning.plan.in_flight as sent
 import scheduler.planning.plan.order as departures
 import scheduler.state.outcomes as outcomes
@@ -24,6 +25,7 @@ from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Record, State, advance
 from scheduler.state.stores import Snapshot
 
+from . import driver
 from .invariants import Rule, Violation
 from .world import Process, SimulatedStore
 
@@ -376,6 +378,26 @@ def ask_nobody_which_time_is_right() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def take_any_folder_s_state() -> Iterator[None]:
+    """A run acts on whatever state it finds."""
+    with mock.patch.object(driver, "demand_owner", lambda *_: None):
+        yield
+
+
+@contextmanager
+def forget_what_is_restored() -> Iterator[None]:
+    """What was withdrawn is pending again only for a time that is to come, as it was once."""
+    plain = diff.return_of
+
+    def return_of(*given: Any) -> Any:
+        found = plain(*given)
+        return found if found == "in time" else None
+
+    with mock.patch.object(diff, "return_of", return_of):
+        yield
+
+
 WAITING_MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     sleep_past_what_is_merged,
     end_at_a_hiccup,
@@ -410,6 +432,8 @@ MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     repeat_the_words_of_servers,
     fail_what_meets_an_ended_token,
     use_an_ended_token_again,
+    take_any_folder_s_state,
+    forget_what_is_restored,
 )
 
 

@@ -27,7 +27,7 @@ from scheduler.state.record import Intent, Record, State
 from scheduler.state.stores import Snapshot
 from scheduler.times import read_utc
 
-from .declared import TOKENS, Version
+from .declared import FOLDER, TOKENS, Version
 from .invariants import SECRET, Judge, Violation
 
 if TYPE_CHECKING:
@@ -144,8 +144,11 @@ class Process:
         *,
         skew: float = 0.0,
         is_person: bool = False,
+        folder: str = FOLDER,
     ) -> None:
         self.world = world
+        self.folder = folder
+        """Of the repository, whose files it reads."""
         self.name = name
         self.skew = skew
         self.is_person = is_person
@@ -534,4 +537,4 @@ class SimulatedClock(plain.SimulatedClock):
 
 
 def fresh_state() -> State:
-    return State(version=2, lineage="simulated", serial=1)
+    return State(version=2, lineage="simulated", serial=1, folder=FOLDER)
