@@ -571,6 +571,33 @@ def test_a_worker_does_not_take_its_own_job_for_lost_when_the_clock_jumps(mini: 
     assert (mini.root / "played").read_text() == "x\n"
 
 
+def test_a_worker_that_holds_a_job_of_a_lost_file_does_not_take_it_for_one_of_the_new_file(
+    mini: Miniature,
+) -> None:
+    """Numbers begin anew in a new file."""
+    hold = (
+        'echo "$SCHEDULER_VIDEO_ID" >> played; while [ ! -e "go-$SCHEDULER_VIDEO_ID" ]; do sleep 0.05; done'
+    )
+    sent(mini, hold)
+    clock = Clock(read_utc("2030-03-01T12:10:00Z"))
+    worker = threading.Thread(target=in_process(mini, clock, "one"))
+    worker.start()
+    try:
+        eventually((mini.root / "played").exists, "it is begun")
+        (mini.root / "queue.db").unlink()
+        other = f"queue: screens\ncommand: {json.dumps(hold)}\nschedules: [{{ video: b, at: {NOON} }}]\n"
+        mini.write({"channels/hall.yaml": other})
+        assert mini.run("run", now="2030-03-01T12:10:00Z").code == 0
+        eventually(lambda: "b" in (mini.root / "played").read_text(), "the other one is begun")
+        (mini.root / "go-teaser").touch()
+        (mini.root / "go-b").touch()
+        eventually(lambda: mini.statuses[f"hall/{NOON}"] == "completed", "it is done")
+    finally:
+        clock.end()
+        worker.join(PATIENCE)
+    assert mini.statuses[JOB] in ("executing", "failed (unknown_outcome)")
+
+
 def lease_ends(mini: Miniature) -> int:
     (job,) = SqliteQueue(mini.root / "queue.db").find([JOB]).values()
     return job.lease_until or 0

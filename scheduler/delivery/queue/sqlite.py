@@ -204,9 +204,9 @@ class SqliteQueue(QueueFile):
         with self.transaction() as db:
             done = db.execute(
                 "UPDATE jobs SET state = 'running', lease_until = ?, finished_at = NULL WHERE number = ?"
-                " AND worker = ? AND attempts = ?"
+                " AND key = ? AND worker = ? AND attempts = ?"
                 " AND (state IN ('running', 'waiting') OR (state = 'lost' AND NOT reported))",
-                (now + lease, job.number, job.worker, job.attempts),
+                (now + lease, job.number, job.key, job.worker, job.attempts),
             )
             return done.rowcount == 1
 
@@ -230,8 +230,9 @@ class SqliteQueue(QueueFile):
             return _end_job(db, job, "failure", now, message)
         done = db.execute(
             "UPDATE jobs SET state = 'waiting', available_at = ?, worker = NULL, lease_until = NULL,"
-            " words = ? WHERE number = ? AND worker = ? AND attempts = ? AND state IN ('running', 'waiting')",
-            (now + self._wait(job), message, job.number, job.worker, job.attempts),
+            " words = ? WHERE number = ? AND key = ? AND worker = ? AND attempts = ?"
+            " AND state IN ('running', 'waiting')",
+            (now + self._wait(job), message, job.number, job.key, job.worker, job.attempts),
         )
         return done.rowcount == 1
 
@@ -258,8 +259,8 @@ class SqliteQueue(QueueFile):
             db.execute(
                 "UPDATE jobs SET state = 'waiting', attempts = attempts - 1, worker = NULL,"
                 " lease_until = NULL, started_at = NULL, available_at = ?"
-                " WHERE number = ? AND worker = ? AND attempts = ? AND state = 'running'",
-                (available_at or job.available_at, job.number, job.worker, job.attempts),
+                " WHERE number = ? AND key = ? AND worker = ? AND attempts = ? AND state = 'running'",
+                (available_at or job.available_at, job.number, job.key, job.worker, job.attempts),
             )
 
     def set_aside(self, job: Job, now: Instant, reason: str, *, is_unknown: bool) -> None:
@@ -337,8 +338,9 @@ def _end_job(
     """End a job, if it is this worker's: a worker presumed lost may still report how its job ended."""
     done = db.execute(
         "UPDATE jobs SET state = ?, finished_at = ?, words = ?, lease_until = NULL, reported = ?"
-        " WHERE number = ? AND worker = ? AND attempts = ? AND state IN ('running', 'lost', 'waiting')",
-        (state, now, message, int(reported), job.number, job.worker, job.attempts),
+        " WHERE number = ? AND key = ? AND worker = ? AND attempts = ?"
+        " AND state IN ('running', 'lost', 'waiting')",
+        (state, now, message, int(reported), job.number, job.key, job.worker, job.attempts),
     )
     return done.rowcount == 1
 

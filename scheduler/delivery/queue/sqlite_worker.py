@@ -58,6 +58,10 @@ class _ReadRecords:
         return may_begin(self.records, job.schedule_id, job.key)
 
 
+def _name(job: Job) -> tuple[str, int]:
+    return job.key, job.attempts
+
+
 class SqliteWorker:
     """Takes jobs from the queue in a file."""
 
@@ -76,9 +80,10 @@ class SqliteWorker:
         self._gate = gate
         self._clock = runner.clock
         self._held: dict[Future[End], Job] = {}
-        self._mine: dict[int, Job] = {}
-        """By number, every job that was taken and not released yet; this worker never takes one for lost."""
-        self._to_release: dict[int, Callable[[], None]] = {}
+        self._mine: dict[tuple[str, int], Job] = {}
+        """By key and attempt, since numbers begin anew with a new file: every job that was taken and not
+        released yet. This worker never takes one for lost."""
+        self._to_release: dict[tuple[str, int], Callable[[], None]] = {}
         """What is still to be done with jobs that were taken and not begun."""
         self._report_at = 0.0
         self._take_at = 0.0
@@ -155,7 +160,7 @@ class SqliteWorker:
             )
             if not jobs:
                 return
-            self._mine |= {job.number: job for job in jobs}
+            self._mine |= {_name(job): job for job in jobs}
             failpoint("job-taken")
             for job in filter(self._is_wanted, jobs):
                 self._said.clear()
@@ -185,27 +190,27 @@ class SqliteWorker:
             refusal = self._records.refusal(job)
         except StateError as problem:
             self._take_at = self._clock.monotonic() + TRY_AGAIN
-            self._to_release[job.number] = partial(queue.give_back, job)
+            self._to_release[_name(job)] = partial(queue.give_back, job)
             self._runner.log(
                 f"{job.job_id}: not begun, the state is unreachable: {problem}; "
                 f"trying again in {duration_text(TRY_AGAIN)}"
             )
             return False
         if refusal is not None:
-            self._to_release[job.number] = partial(
+            self._to_release[_name(job)] = partial(
                 queue.set_aside, job, now, refusal.message, is_unknown=refusal.is_unknown
             )
             self._runner.log(f"{job.job_id}: set aside: {refusal.message}")
         elif (why := self._gate.reason(self._records.records, job.schedule_id)) is not None:
-            self._to_release[job.number] = partial(queue.give_back, job, now + HELD)
+            self._to_release[_name(job)] = partial(queue.give_back, job, now + HELD)
             self._say(f"{job.job_id}: not begun: {why}")
-        return job.number not in self._to_release
+        return _name(job) not in self._to_release
 
     def _release(self) -> None:
         """Do with unbegun jobs what is to be done; what the queue does not take now is tried again."""
-        for number, act in list(self._to_release.items()):
+        for name, act in list(self._to_release.items()):
             act()
-            del self._to_release[number], self._mine[number]
+            del self._to_release[name], self._mine[name]
 
     def _collect(self) -> None:
         """Save how finished jobs ended, in one transaction, and release them."""
@@ -219,7 +224,7 @@ class SqliteWorker:
         )
         failpoint("job-kept")
         for future in over:
-            del self._mine[self._held.pop(future).number]
+            del self._mine[_name(self._held.pop(future))]
         for (job, _), is_kept in zip(ended, kept, strict=True):
             if not is_kept:
                 self._runner.log(f"{job.job_id}: another worker has taken it over; this result is ignored")
