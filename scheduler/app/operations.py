@@ -7,7 +7,6 @@ lost race it decides again from the start.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
 
 import msgspec
 
@@ -239,7 +238,8 @@ def show(repository: Repository, name: str) -> ShownSchedule:
     recorded = known.get(row.schedule_id) or view.archive.get(row.schedule_id)
     declared = view.reconciled.declared
     channel = None if declared is None else declared.channels.get(row.record.channel_id)
-    place = row.location
+    place, owner = row.location, row.record.declarer
+    is_unreadable = place is None and declared is not None and declared.fault_of(*owner) is not None
     known_leases = leases(repository, declared, [row.record])
     lease = next(iter(known_leases.values()), row.record.lease)
     return ShownSchedule(
@@ -250,7 +250,9 @@ def show(repository: Repository, name: str) -> ShownSchedule:
         if view.state is None
         else key_of(view.state.lineage, row.record.first_id or row.schedule_id, row.record.resends),
         origin=None if place is None else writing.origin_of(repository.root, place.file, place.line),
-        unreadable=None if place is not None or declared is None else _unreadable(declared, row.record),
+        unreadable=declared.files.get(owner)
+        if place is None and declared and declared.fault_of(*owner)
+        else None,
         lease=lease,
         repository=None if channel is None else channel.repository,
     )
@@ -279,10 +281,3 @@ def leases(
         return found  # `doctor` reports what is wrong with the queue
     known = ((job.key, lease_of(job)) for job_id, job in jobs.items() if job.key == asked[job_id])
     return found | {key: lease for key, lease in known if lease is not None}
-
-
-def _unreadable(declared: Declarations, record: Record) -> str | None:
-    """The file that declares a record, where it exists and cannot be read."""
-    kind: Literal["wave", "channel"] = "channel" if record.wave_id is None else "wave"
-    name = record.channel_id if record.wave_id is None else record.wave_id
-    return declared.files.get((kind, name)) if declared.fault_of(kind, name) else None

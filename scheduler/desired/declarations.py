@@ -61,6 +61,10 @@ class Declarations(msgspec.Struct, kw_only=True):
             return "yaml-syntax"
         return fault
 
+    def unreadable_file(self, kind: Literal["wave", "channel"], name: str) -> str | None:
+        """The file of a wave or a channel, where it cannot be read; the id, where its name is not known."""
+        return self.files.get((kind, name), name) if self.fault_of(kind, name) else None
+
     def can_send(self, channel: str) -> bool:
         """Whether the channel is readable, active, and allowed."""
         found = self.channels.get(channel)

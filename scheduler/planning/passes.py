@@ -161,11 +161,7 @@ def _unreadable(facts: Facts) -> PassResult:
             for schedule_id, record in facts.given.records.items()
             if record.is_unsent_live
             and schedule_id not in facts.schedules
-            and (
-                declared.fault_of("wave", record.wave_id)
-                if record.wave_id is not None
-                else declared.fault_of("channel", record.channel_id)
-            )
+            and declared.fault_of(*record.declarer)
         }
     )
 

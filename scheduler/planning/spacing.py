@@ -128,18 +128,13 @@ def _time_lines(inquiry: Inquiry, suspicious: Set[str], held: Set[str]) -> dict[
     for schedule_id, record in inquiry.undeclared.items():
         if record.channel_id in suspicious:
             booking = _recorded_booking(schedule_id, record)
-            vanished = record.was_sent and not record.slot and not _is_unreadable(inquiry, record)
+            # What is declared in a file that cannot be read is not withdrawn.
+            is_unreadable = inquiry.declared.fault_of(*record.declarer) is not None
+            vanished = record.was_sent and not record.slot and not is_unreadable
             lines[record.channel_id].append(msgspec.structs.replace(booking, vanished=vanished))
     for line in lines.values():
         line.sort(key=lambda booking: (booking.at, booking.id))
     return lines
-
-
-def _is_unreadable(inquiry: Inquiry, record: Record) -> bool:
-    """Whether the file that may still declare a record cannot be read: unreadable is not withdrawn."""
-    if record.wave_id is not None:
-        return inquiry.declared.fault_of("wave", record.wave_id) is not None
-    return inquiry.declared.fault_of("channel", record.channel_id) is not None
 
 
 def _recorded_booking(schedule_id: str, record: Record) -> Booking:

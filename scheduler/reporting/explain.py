@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Literal
 
 import msgspec
 
@@ -149,15 +148,7 @@ class _Case:
     @cached_property
     def unreadable_file(self) -> str | None:
         """The file that declared it, where it cannot be read now."""
-        kind: Literal["wave", "channel"] = "channel" if self.record.wave_id is None else "wave"
-        return None if self.schedule is not None else self._unreadable(kind)
-
-    def _unreadable(self, kind: Literal["wave", "channel"]) -> str | None:
-        """The file of its wave or channel, where it cannot be read; the id, where its name is not known."""
-        name = self.record.channel_id if kind == "channel" else self.record.wave_id
-        if name is None or not self.declared.fault_of(kind, name):
-            return None
-        return self.declared.files.get((kind, name), name)
+        return None if self.schedule is not None else self.declared.unreadable_file(*self.record.declarer)
 
     @cached_property
     def unusable_channel(self) -> str | None:
@@ -165,7 +156,7 @@ class _Case:
         name = self.record.channel_id
         if self.declared.can_send(name):
             return None
-        file = self._unreadable("channel")
+        file = self.declared.unreadable_file("channel", name)
         if file is not None:
             return f"It is not sent: the file of its channel, {file}, cannot be read."
         if name not in self.declared.channels:
@@ -399,10 +390,6 @@ def _paused(case: _Case) -> Explanation | None:
     )
 
 
-def _without_channel(case: _Case) -> Explanation | None:
-    return None if case.unusable_channel is None else _until_fixed(case, case.unusable_channel)
-
-
 def _after_another(case: _Case) -> Explanation | None:
     before = case.predecessor
     if before is None:
@@ -503,7 +490,7 @@ def _to_come(case: _Case) -> Explanation:
 
 _WAITS: tuple[Callable[[_Case], Explanation | None], ...] = (
     _paused,
-    _without_channel,
+    lambda case: None if case.unusable_channel is None else _until_fixed(case, case.unusable_channel),
     _after_another,
     _without_token,
     _next_run,

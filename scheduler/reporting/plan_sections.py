@@ -65,11 +65,6 @@ def record_of(change: Change) -> Record:
     return record
 
 
-def series_of(record: Record) -> str:
-    """`wave spring`, or `channel alpha` for what the channel's own file declares."""
-    return f"wave {record.wave_id}" if record.wave_id is not None else f"channel {record.channel_id}"
-
-
 def sections(changes: Iterable[Change]) -> list[Section]:
     """Waves by name, then channels by name; in each by publish time, place in the group, and id."""
     found: dict[tuple[bool, str], list[Change]] = {}

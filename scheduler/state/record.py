@@ -220,6 +220,11 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
         return self.status in SENT or (self.status == "failed" and self.reason in MAYBE_SENT)
 
     @property
+    def declarer(self) -> tuple[Literal["wave", "channel"], str]:
+        """The kind and the id of the file that declares it."""
+        return ("channel", self.channel_id) if self.wave_id is None else ("wave", self.wave_id)
+
+    @property
     def traits(self) -> StatusTraits:
         """What its status means."""
         return TRAITS[self.status]

@@ -105,9 +105,8 @@ def _distance(draft: Draft, time: str) -> int:
     Entries at one wall-clock time in many zones have no single instant: where the wave has others, those
     alone count; where it has none, the wall-clock times are compared with each other, as if in UTC.
     """
-    entries = draft.node(("schedules",))
-    routes: list[Loc] = [("schedules", i) for i in range(len(entries.items) if entries is not None else 0)]
-    written = [(time_at(draft, (*loc, "at")), zone_at(draft, loc)) for loc in routes]
+    entries = draft.routes(("schedules",))
+    written = [(time_at(draft, (*loc, "at")), zone_at(draft, loc)) for loc in entries]
     if not written:
         raise ScheduleError(f"{draft.file} has no schedules to move")
     fixed = [(instant_at(old, zone), zone) for old, zone in written if not is_wall(old, zone)]
@@ -118,18 +117,16 @@ def _distance(draft: Draft, time: str) -> int:
 
 
 def _shift_wave(draft: Draft, seconds: int) -> None:
-    entries = draft.node(("schedules",))
-    for index in range(len(entries.items) if entries is not None else 0):
-        _shift_entry(draft, ("schedules", index), seconds)
+    for entry in draft.routes(("schedules",)):
+        _shift_entry(draft, entry, seconds)
 
 
 def _shift_entry(draft: Draft, entry: Loc, seconds: int) -> None:
     _shift_time(draft, (*entry, "at"), seconds)
     for key in ("channels", "members"):
-        node = draft.node((*entry, key))
-        for index in range(len(node.items) if node is not None else 0):
-            if draft.node((*entry, key, index, "at")) is not None:
-                _shift_time(draft, (*entry, key, index, "at"), seconds)
+        for loc in draft.routes((*entry, key)):
+            if draft.node((*loc, "at")) is not None:
+                _shift_time(draft, (*loc, "at"), seconds)
 
 
 def _own(draft: Draft, entry: Loc, name: str, key: str) -> Loc | None:

@@ -60,10 +60,8 @@ Place = WavePlace | ChannelPlace | GroupPlace | MemberPlace | SinglePlace
 
 def entry_at(draft: Draft, group: str) -> Loc:
     """The route of a wave's entry, by its name: the `group`, or else the video's id."""
-    entries = draft.node(("schedules",))
     names: list[str] = []
-    for index in range(len(entries.items) if entries is not None else 0):
-        loc: Loc = ("schedules", index)
+    for loc in draft.routes(("schedules",)):
         names.append(draft.get((*loc, "group")) or draft.get((*loc, "video")) or "")
         if names[-1] == group:
             return loc
@@ -171,10 +169,9 @@ def drop_members(draft: Draft, entry: Loc, doomed: list[Loc]) -> None:
 
 def single_at(draft: Draft, place: SinglePlace) -> int | None:
     """The index of the channel's one-off at the instant; None for a slot without one."""
-    one_offs = draft.node(("schedules",))
-    for index in range(len(one_offs.items) if one_offs is not None else 0):
-        written = draft.get(("schedules", index, "at"))
-        if written is not None and instant_at(written, zone_at(draft, ("schedules", index))) == place.at:
+    for index, loc in enumerate(draft.routes(("schedules",))):
+        written = draft.get((*loc, "at"))
+        if written is not None and instant_at(written, zone_at(draft, loc)) == place.at:
             return index
     if place.slot:
         return None

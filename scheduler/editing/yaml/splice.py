@@ -73,6 +73,11 @@ class Draft:
             node = node.child(step)
         return node
 
+    def routes(self, loc: Loc) -> list[Loc]:
+        """The routes of the items of a list; none where there is no list."""
+        node = self.node(loc)
+        return [(*loc, index) for index in range(len(node.items) if node is not None else 0)]
+
     def get(self, loc: Loc) -> str | None:
         """The text of the scalar at a route; None where there is none."""
         node = self.node(loc)
@@ -153,9 +158,9 @@ class Draft:
 
     def _pair(self, loc: Loc) -> tuple[Node, int]:
         mapping = self._mapping(loc[:-1])
+        self._there(loc)
         index = mapping.index(str(loc[-1]))
-        if index is None:
-            raise ScheduleError(f"{self.file} has no {_route(loc)}")
+        assert index is not None, "it is there"
         return mapping, index
 
     def _colon(self, loc: Loc) -> int:
@@ -215,7 +220,7 @@ class Draft:
     ) -> None:
         """Add a key to a mapping, at `position`. `apart`: with an extra space before it (flow only)."""
         if self.root is None and not mapping:
-            self._begin(key, value)
+            self._begin(key, value, self.style.pair(key, value, 0))
             return
         node = self._mapping(mapping)
         if node.index(key) is not None:  # it is null
@@ -244,12 +249,11 @@ class Draft:
             pad = self.style.brace
             self._splice(node.start + 1, node.start + 1, pad + new + pad)
 
-    def _begin(self, key: str, value: Value) -> None:
+    def _begin(self, key: str, value: Value, new: str) -> None:
         """The first key of a file that holds nothing but comments."""
         self._set[()] = {key: meant(value)}
         start = "" if not self.text or self.text[-1] in "\r\n" else self.style.newline
-        line = start + self.style.pair(key, value, 0) + self.style.newline
-        self._splice(len(self.text), len(self.text), line)
+        self._splice(len(self.text), len(self.text), start + new + self.style.newline)
 
     def _break(self, at: int) -> str:
         """The line break to use at a line's end: the one that is there."""
@@ -268,9 +272,7 @@ class Draft:
         lines = [self.style.item(item, column + self.style.step, block=block) for item in items]
         new = self.style.newline.join([f"{self.style.scalar(key)}:", *lines])
         if self.root is None:
-            start = "" if not self.text or self.text[-1] in "\r\n" else self.style.newline
-            self._set[()] = {key: meant(items)}
-            self._splice(len(self.text), len(self.text), start + new + self.style.newline)
+            self._begin(key, items, new)
             return
         self._added.setdefault(mapping, []).append((key, meant(items)))
         end = self._line_end(self._mapping(mapping).end)

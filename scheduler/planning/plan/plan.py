@@ -166,9 +166,7 @@ class Subject(msgspec.Struct, kw_only=True):
 
     def is_unreadable(self, record: Record) -> bool:
         """Whether the file that declared a record cannot be read now: unreadable is not withdrawn."""
-        if record.wave_id is not None:
-            return self.declared.fault_of("wave", record.wave_id) is not None
-        return self.declared.fault_of("channel", record.channel_id) is not None
+        return self.declared.fault_of(*record.declarer) is not None
 
     def lead(self, channel_id: str) -> int:
         """Seconds that a channel wants its dispatch ahead of the publish time."""

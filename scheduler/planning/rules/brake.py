@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
-from typing import Literal
 
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
@@ -66,23 +65,16 @@ def _describe(inquiry: Inquiry, gone: Sequence[str]) -> Diagnostic:
 
 def _vanished(declared: Declarations, records: Mapping[str, Record], gone: Sequence[str]) -> list[Related]:
     """What is no longer declared, by wave or channel; with its file's place where that is still there."""
-    kinds = Counter(_declarer(records[schedule_id]) for schedule_id in gone)
+    kinds = Counter(records[schedule_id].declarer for schedule_id in gone)
     related = []
     for (kind, name), number in list(kinds.items())[:NAMED]:
         file = declared.files.get((kind, name))
         where = None if file is None else declared.place(file, ("schedules",), key=True)
-        words = f"{count(number, 'publication')} of {kind} {name}"
-        if file is None:
-            words += ", whose file is gone"
-        related.append(Related(words, where))
+        lost = ", whose file is gone" if file is None else ""
+        related.append(Related(f"{count(number, 'publication')} of {kind} {name}{lost}", where))
     if len(kinds) > NAMED:
         related.append(Related(f"and those of {count(len(kinds) - NAMED, 'more file')}"))
     return related
-
-
-def _declarer(record: Record) -> tuple[Literal["wave", "channel"], str]:
-    """The kind and the id of the file that a record was declared in."""
-    return ("channel", record.channel_id) if record.wave_id is None else ("wave", record.wave_id)
 
 
 def _place(declared: Declarations, related: Iterable[Related], gone: Record) -> Location:
@@ -93,7 +85,7 @@ def _place(declared: Declarations, related: Iterable[Related], gone: Record) -> 
         return there
     if document is not None and isinstance(document.data, dict) and "brake" in document.data:
         return document.place(("brake",))
-    return Location.whole(f"{_declarer(gone)[0]}s")
+    return Location.whole(f"{gone.declarer[0]}s")
 
 
 RULE = Rule(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from scheduler.planning.plan import Change
-from scheduler.reporting.plan_sections import is_move, record_of, series_of
+from scheduler.reporting.plan_sections import is_move, record_of
 from scheduler.reporting.pull_request.escaping import that_fit
 from scheduler.reporting.terminal import clip, visible, width
 from scheduler.times import read_utc
@@ -78,7 +78,7 @@ def _together(drawn: Sequence[Change]) -> list[_Task]:
     """Those of one series, instant and name as one: `new teaser-4k x 40` on `alpha`, `beta` `and 38 more`."""
     channels: dict[_Task, list[str]] = defaultdict(list)
     for change in drawn:
-        for task in _tasks(change, series_of(record_of(change))):
+        for task in _tasks(change, " ".join(record_of(change).declarer)):
             channels[task].append(record_of(change).channel_id)
     return [
         task._replace(section=names[0])

@@ -44,7 +44,7 @@ def clock_changes(
         channel = None if record is None else declared.channels.get(record.channel_id)
         if record is None or channel is None or not record.is_live:
             continue
-        series = f"wave {record.wave_id}" if record.wave_id is not None else f"channel {record.channel_id}"
+        series = " ".join(record.declarer)
         of_zone[channel.timezone].append(_Place(record.at, change.schedule_id, series))
     for pair in neighbours:
         channel = declared.channels.get(pair.channel_id)

@@ -6,7 +6,6 @@ What `main` declares and no run has recorded yet is not a change of the proposal
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
 
 from msgspec.structs import replace
 
@@ -54,9 +53,7 @@ def _held(base: Reconciled, proposal: Reconciled) -> Iterator[str]:
         record = change.after
         if record is None or change.action not in BOOKINGS or change.schedule_id in proposal.booked:
             continue
-        kind: Literal["wave", "channel"] = "channel" if record.wave_id is None else "wave"
-        name = record.channel_id if record.wave_id is None else record.wave_id
-        if change.schedule_id in proposal.blocked or (declared and declared.fault_of(kind, name)):
+        if change.schedule_id in proposal.blocked or (declared and declared.fault_of(*record.declarer)):
             yield change.schedule_id
 
 
@@ -87,13 +84,13 @@ def _action(old: Record | None, new: Record) -> Action | None:
     """The action that leads from one to the other; None where they do not differ."""
     if old is None:
         return "create"
-    if all(getattr(old, name) == getattr(new, name) for name in _DECLARED):
+    if _is_declared_alike(old, new):
         return None
     if new.status == "cancelled":
         return "cancel" if old.status != "cancelled" else None
     if not old.is_live and new.is_live:
         return "reopen"
-    if all(getattr(old, name) == getattr(new, name) for name in _DECLARED if name != "pauses"):
+    if _is_declared_alike(old, new, but="pauses"):
         return "pause" if new.is_paused and not old.is_paused else "resume" if not new.is_paused else "update"
     return "update"
 
@@ -110,17 +107,17 @@ def anyway(base: Reconciled | None, proposal: Reconciled) -> int:
     """How many of these changes the plans of both have in common."""
     if base is None:
         return 0
+    found = 0
     theirs = {(change.action, change.schedule_id): change.after for change in base.plan.changes}
-    return sum(
-        change.action in BOOKINGS and _is_same(theirs.get((change.action, change.schedule_id)), change.after)
-        for change in proposal.plan.changes
-    )
+    for change in proposal.plan.changes:
+        other = theirs.get((change.action, change.schedule_id))
+        if change.action in BOOKINGS and other is not None and change.after is not None:
+            found += _is_declared_alike(other, change.after)
+    return found
 
 
-def _is_same(one: Record | None, other: Record | None) -> bool:
-    if one is None or other is None:
-        return False
-    return all(getattr(one, name) == getattr(other, name) for name in _DECLARED)
+def _is_declared_alike(one: Record, other: Record, but: str = "") -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in _DECLARED if name != but)
 
 
 def steps(base: Plan | None, proposal: Plan) -> list[Change]:
