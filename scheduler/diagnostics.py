@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
 Code = str
@@ -88,7 +89,8 @@ class Diagnostic:
         return f"{self.location}: {self.message} [{self.code}]"
 
 
-def error(
+def _diagnostic(
+    severity: Severity,
     code: Code,
     location: Location,
     message: str,
@@ -97,25 +99,13 @@ def error(
     *,
     schedules: Iterable[str] = (),
 ) -> Diagnostic:
-    """A problem that ends the command with exit code 1."""
-    return Diagnostic(
-        Severity.ERROR, code, message, location, hint, tuple(related), schedules=tuple(schedules)
-    )
+    return Diagnostic(severity, code, message, location, hint, tuple(related), schedules=tuple(schedules))
 
 
-def warning(
-    code: Code,
-    location: Location,
-    message: str,
-    hint: str | None = None,
-    related: Iterable[Related] = (),
-    *,
-    schedules: Iterable[str] = (),
-) -> Diagnostic:
-    """A problem that stops nothing and that somebody should know of."""
-    return Diagnostic(
-        Severity.WARNING, code, message, location, hint, tuple(related), schedules=tuple(schedules)
-    )
+error = partial(_diagnostic, Severity.ERROR)
+"""A problem that ends the command with exit code 1."""
+warning = partial(_diagnostic, Severity.WARNING)
+"""A problem that stops nothing and that somebody should know of."""
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

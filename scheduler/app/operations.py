@@ -250,9 +250,7 @@ def show(repository: Repository, name: str) -> ShownSchedule:
         if view.state is None
         else key_of(view.state.lineage, row.record.first_id or row.schedule_id, row.record.resends),
         origin=None if place is None else writing.origin_of(repository.root, place.file, place.line),
-        unreadable=declared.files.get(owner)
-        if place is None and declared and declared.fault_of(*owner)
-        else None,
+        unreadable=declared.files.get(owner) if declared is not None and is_unreadable else None,
         lease=lease,
         repository=None if channel is None else channel.repository,
     )

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import msgspec
-
 from scheduler.reporting.findings import Finding, Verdict
-from scheduler.reporting.json_output import VERSION, encodable, safe
+from scheduler.reporting.json_output import document_json, encodable
 from scheduler.reporting.terminal import Paint, visible, width
 from scheduler.wording import count
 
@@ -63,4 +61,4 @@ def findings_json(findings: Sequence[Finding]) -> bytes:
         }
         for finding in findings
     ]
-    return safe(msgspec.json.encode({"version": VERSION, "checks": checks}))
+    return document_json(checks=checks)

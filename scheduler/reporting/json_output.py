@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from scheduler.diagnostics import Diagnostic, Related
-from scheduler.planning.plan import Change, Plan
+from scheduler.diagnostics import Diagnostic, Location
+from scheduler.planning.plan import Plan
 from scheduler.planning.rows import Result, Row, in_order, is_dead_letter
 from scheduler.times import instant_text
 
@@ -32,48 +32,14 @@ _AT_ONCE = 500
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-class _Place(msgspec.Struct, frozen=True):
-    """The other place of a problem; one that is only recorded has no file, and so no line and no column."""
-
-    file: str | None
-    line: int | None
-    column: int | None
-    message: str
-
-
-class _Fault(msgspec.Struct, frozen=True):
-    severity: str
-    code: str
-    message: str
-    file: str
-    line: int | None
-    column: int | None
-    hint: str | None
-    related: Sequence[_Place]
-
-
-class _Document(msgspec.Struct, frozen=True, kw_only=True):
-    version: int = VERSION
-
-
-class _Validation(_Document, frozen=True, kw_only=True):
-    diagnostics: Sequence[_Fault]
-
-
-class _Plan(_Document, frozen=True, kw_only=True):
-    now: str
-    changes: Sequence[Change]
-    diagnostics: Sequence[_Fault]
-
-
-class _Run(_Document, frozen=True, kw_only=True):
-    results: Sequence[Result]
-    diagnostics: Sequence[_Fault]
+def document_json(**values: object) -> bytes:
+    """A document: its version, then the values in the order given."""
+    return safe(msgspec.json.encode({"version": VERSION, **values}))
 
 
 def validation_json(diagnostics: Sequence[Diagnostic]) -> bytes:
     """The document of `validate`."""
-    return _encode(_Validation(diagnostics=list(map(fault_document, diagnostics))))
+    return document_json(diagnostics=list(map(fault_document, diagnostics)))
 
 
 def plan_json(plan: Plan, diagnostics: Sequence[Diagnostic]) -> Iterator[bytes]:
@@ -82,10 +48,9 @@ def plan_json(plan: Plan, diagnostics: Sequence[Diagnostic]) -> Iterator[bytes]:
     100,000 changes are 63 MB: parts that fit the processor's cache take half the time of one piece, and
     none of its memory.
     """
-    outline = _Plan(
-        now=instant_text(plan.now), changes=(), diagnostics=list(map(fault_document, diagnostics))
-    )
-    before, separator, after = _encode(outline).partition(b'"changes":[')
+    faults = list(map(fault_document, diagnostics))
+    outline = document_json(now=instant_text(plan.now), changes=(), diagnostics=faults)
+    before, separator, after = outline.partition(b'"changes":[')
     yield before + separator
     for start in range(0, len(plan.changes), _AT_ONCE):
         some = _encoder.encode(plan.changes[start : start + _AT_ONCE])
@@ -95,7 +60,7 @@ def plan_json(plan: Plan, diagnostics: Sequence[Diagnostic]) -> Iterator[bytes]:
 
 def results_json(results: Sequence[Result], diagnostics: Sequence[Diagnostic]) -> bytes:
     """The document of `run`."""
-    return _encode(_Run(results=results, diagnostics=list(map(fault_document, diagnostics))))
+    return document_json(results=results, diagnostics=list(map(fault_document, diagnostics)))
 
 
 def listing_json(rows: Iterable[Row]) -> bytes:
@@ -118,35 +83,28 @@ def listing_json(rows: Iterable[Row]) -> bytes:
     return safe(b'{"version":%d,"schedules":[%b]}' % (VERSION, b",".join(lines)))
 
 
-def fault_document(fault: Diagnostic) -> _Fault:
-    """A diagnostic as it is in every document; line and column are null where it is about no single line."""
-    place = fault.location
-    return _Fault(
-        severity=fault.severity.value,
-        code=fault.code,
-        message=encodable(fault.message),
-        file=encodable(place.file),
-        line=place.line or None,
-        column=place.column or None,
-        hint=None if fault.hint is None else encodable(fault.hint),
-        related=list(map(_place, fault.related)),
-    )
+def fault_document(fault: Diagnostic) -> dict[str, object]:
+    """A diagnostic as it is in every document."""
+    return {
+        "severity": fault.severity,
+        "code": fault.code,
+        "message": encodable(fault.message),
+        **place_document(fault.location),
+        "hint": None if fault.hint is None else encodable(fault.hint),
+        "related": [{**place_document(r.location), "message": encodable(r.message)} for r in fault.related],
+    }
 
 
-def _place(related: Related) -> _Place:
-    message, place = encodable(related.message), related.location
+def place_document(place: Location | None) -> dict[str, str | int | None]:
+    """A place; line and column are null for a file as a whole, and the file for what is only recorded."""
     if place is None:
-        return _Place(None, None, None, message)
-    return _Place(encodable(place.file), place.line or None, place.column or None, message)
+        return {"file": None, "line": None, "column": None}
+    return {"file": encodable(place.file), "line": place.line or None, "column": place.column or None}
 
 
 def encodable(text: str) -> str:
     """The text, with lone surrogates (from file names that are not UTF-8) as escapes."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-def _encode(document: _Document) -> bytes:
-    return safe(_encoder.encode(document))
 
 
 def safe(document: bytes) -> bytes:

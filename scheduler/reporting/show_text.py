@@ -8,7 +8,7 @@ import msgspec
 
 from scheduler.planning.rows import is_dead_letter
 from scheduler.reporting.explain import ShownSchedule
-from scheduler.reporting.json_output import VERSION, encodable, safe
+from scheduler.reporting.json_output import VERSION, encodable, place_document, safe
 from scheduler.reporting.list_text import status_text
 from scheduler.reporting.terminal import Paint, pad, visible
 from scheduler.reporting.time_format import moment
@@ -76,15 +76,6 @@ def _declared(shown: ShownSchedule) -> str:
 # --- for programs -----------------------------------------------------------------------------------
 
 
-class _Place(msgspec.Struct, frozen=True):
-    file: str
-    line: int
-    column: int
-    commit: str | None
-    author: str | None
-    committed_at: str | None
-
-
 def show_json(shown: ShownSchedule) -> bytes:
     """`{"version": 1, "schedule": {…as in `list`, with its history…}, "declared": {…}, "key", "why"}`."""
     row = shown.row
@@ -101,7 +92,7 @@ def show_json(shown: ShownSchedule) -> bytes:
         % (
             VERSION,
             schedule,
-            _encoder.encode(_place(shown)),
+            msgspec.json.encode(_place(shown)),
             _encoder.encode(shown.key),
             _encoder.encode(shown.lease),
             _encoder.encode(encodable(shown.why)),
@@ -109,16 +100,15 @@ def show_json(shown: ShownSchedule) -> bytes:
     )
 
 
-def _place(shown: ShownSchedule) -> _Place | None:
+def _place(shown: ShownSchedule) -> dict[str, object] | None:
     place, origin = shown.row.location, shown.origin
     if place is None:
         return None
-    committed = origin is not None and origin.commit is not None
-    return _Place(
-        encodable(place.file),
-        place.line,
-        place.column,
-        origin.commit if origin is not None else None,
-        encodable(origin.author) if origin is not None and committed else None,
-        instant_text(origin.at) if origin is not None and committed else None,
-    )
+    if origin is None or origin.commit is None:
+        return {**place_document(place), "commit": None, "author": None, "committed_at": None}
+    return {
+        **place_document(place),
+        "commit": origin.commit,
+        "author": encodable(origin.author),
+        "committed_at": instant_text(origin.at),
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from scheduler.reporting.json_output import VERSION, fault_document, safe
+from scheduler.reporting.json_output import document_json, fault_document
 from scheduler.reporting.terminal import Paint, pad, visible, width
 from scheduler.reporting.time_format import moment
 from scheduler.simulation.conditions import Conditions
@@ -141,8 +141,7 @@ def _setting(name: str, seconds: int | None) -> str:
 def simulation_json(study: Study) -> bytes:
     """The document of `simulate`: durations in seconds, shares from 0 to 1. It ends without a line break."""
     stage = study.stage
-    document = {
-        "version": VERSION,
+    return document_json(**{
         "from": instant_text(stage.start),
         "to": instant_text(stage.end),
         "runs": study.runs,
@@ -168,8 +167,7 @@ def simulation_json(study: Study) -> bytes:
             },
         },
         "diagnostics": list(map(fault_document, study.diagnostics)),
-    }
-    return safe(msgspec.json.encode(document))
+    })  # fmt: skip
 
 
 def _figures(figures: Figures) -> dict[str, Any]:

@@ -18,9 +18,9 @@ MARK = b"wave-scheduler calendar"
 
 def files(calendar: Calendar) -> dict[str, bytes]:
     """The content of each file, by its name."""
-    from scheduler.reporting.calendar.document import document_json
+    from scheduler.reporting.calendar.document import calendar_json
     from scheduler.reporting.calendar.feed import feed_text
     from scheduler.reporting.calendar.page import page_html
 
-    contents = (feed_text(calendar), document_json(calendar), page_html(calendar))
+    contents = (feed_text(calendar), calendar_json(calendar), page_html(calendar))
     return dict(zip(NAMES, contents, strict=True))
