@@ -73,7 +73,7 @@ class Diagnostic:
     location: Location
     hint: str | None = None
     related: tuple[Related, ...] = ()
-    untold: int = 0
+    not_shown: int = 0
     """For a line that stands for others: how many more problems of this code its file has."""
     schedules: tuple[str, ...] = field(default=(), compare=False)
     """The ids of the schedules it is about, so that no one searches for an id in a sentence.
@@ -105,7 +105,7 @@ def _diagnostic(
 error = partial(_diagnostic, Severity.ERROR)
 """A problem that ends the command with exit code 1."""
 warning = partial(_diagnostic, Severity.WARNING)
-"""A problem that stops nothing and that somebody should know of."""
+"""A problem that stops nothing and that should be known."""
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -119,11 +119,11 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     return sorted(unique.values(), key=lambda d: (d.location, d.code, d.message))
 
 
-def and_more(last: Diagnostic, untold: int) -> Diagnostic:
+def and_more(last: Diagnostic, not_shown: int) -> Diagnostic:
     """The line that stands for the problems of a file that are not shown; `last` is the last that is."""
-    message = f"…and {untold:,} more in this file {'is' if untold == 1 else 'are'} not shown"
+    message = f"…and {not_shown:,} more in this file {'is' if not_shown == 1 else 'are'} not shown"
     hint = "fix those that are shown, then validate again: one cause often makes many"
-    return replace(last, message=message, hint=hint, related=(), untold=untold, schedules=())
+    return replace(last, message=message, hint=hint, related=(), not_shown=not_shown, schedules=())
 
 
 class Tally:
@@ -133,7 +133,7 @@ class Tally:
     """
 
     def __init__(self) -> None:
-        self._told: dict[tuple[Code, str], list[Diagnostic]] = {}
+        self._kept: dict[tuple[Code, str], list[Diagnostic]] = {}
         self._found: Counter[tuple[Code, str]] = Counter()
 
     def __len__(self) -> int:
@@ -142,13 +142,13 @@ class Tally:
 
     def add(self, fault: Diagnostic) -> None:
         """Count one that is described already."""
-        self.tell(fault.code, fault.location.file, lambda: fault)
+        self.report(fault.code, fault.location.file, lambda: fault)
 
-    def tell(self, code: Code, file: str, word: Callable[[], Diagnostic]) -> None:
+    def report(self, code: Code, file: str, describe: Callable[[], Diagnostic]) -> None:
         """Count one of `code` in `file`; it is described if it is among the first."""
         self._found[code, file] += 1
         if self._found[code, file] <= MOST:
-            self._told.setdefault((code, file), []).append(word())
+            self._kept.setdefault((code, file), []).append(describe())
 
     @classmethod
     def joined(cls, parts: Iterable[Tally]) -> Tally:
@@ -156,15 +156,15 @@ class Tally:
         whole = cls()
         for part in parts:
             whole._found += part._found
-            for kind, told in part._told.items():
-                known = whole._told.setdefault(kind, [])
-                known += told[: MOST - len(known)]
+            for kind, kept in part._kept.items():
+                known = whole._kept.setdefault(kind, [])
+                known += kept[: MOST - len(known)]
         return whole
 
     def all(self) -> list[Diagnostic]:
         """Those kept, and for each file and code the line that stands for the rest."""
-        found = [fault for told in self._told.values() for fault in told]
-        for kind, told in self._told.items():
-            if (untold := self._found[kind] - len(told)) > 0:
-                found.append(and_more(max(told, key=lambda fault: fault.location), untold))
+        found = [fault for kept in self._kept.values() for fault in kept]
+        for kind, kept in self._kept.items():
+            if (not_shown := self._found[kind] - len(kept)) > 0:
+                found.append(and_more(max(kept, key=lambda fault: fault.location), not_shown))
         return found

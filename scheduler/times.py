@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from scheduler.wording import closest, quoted
 
-if TYPE_CHECKING:  # the idle tick imports this room, and needs no zone
+if TYPE_CHECKING:  # the idle run imports this module, and needs no zone
     from zoneinfo import ZoneInfo
 
 Instant = int

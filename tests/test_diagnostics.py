@@ -18,5 +18,5 @@ def test_the_line_that_counts_the_rest_is_about_no_schedule() -> None:
     for line in range(MOST + 1):
         tally.add(error("past", Location("waves/a.yaml", line + 1), "it is over", schedules=[f"a/b/{line}"]))
     found = tally.all()
-    assert [fault.schedules for fault in found if fault.untold] == [()]
-    assert [fault.schedules for fault in found if not fault.untold] == [(f"a/b/{i}",) for i in range(MOST)]
+    assert [fault.schedules for fault in found if fault.not_shown] == [()]
+    assert [fault.schedules for fault in found if not fault.not_shown] == [(f"a/b/{i}",) for i in range(MOST)]

@@ -289,9 +289,9 @@ class _Reading:
         """Duplicate keys and hidden characters in values, in the order of the text."""
         found = Tally()
         for key, second, first in self._duplicates:
-            found.tell("duplicate-key", file, partial(_duplicate, file, key, second, first))
+            found.report("duplicate-key", file, partial(_duplicate, file, key, second, first))
         for mark, character in self._in_values:
-            found.tell("invalid-value", file, partial(_hidden, file, mark, character))
+            found.report("invalid-value", file, partial(_hidden, file, mark, character))
         return sorted(found.all(), key=lambda problem: problem.location)
 
     def _value(self, event: Any, depth: int) -> tuple[Any, _Node | Mark]:

@@ -163,7 +163,7 @@ def _kinds(diagnostics: Iterable[Diagnostic]) -> Counter[tuple[str, str]]:
     """How many there are of each code in each file, shown or not."""
     counts: Counter[tuple[str, str]] = Counter()
     for fault in diagnostics:
-        counts[fault.code, fault.location.file] += fault.untold or 1
+        counts[fault.code, fault.location.file] += fault.not_shown or 1
     return counts
 
 

@@ -26,7 +26,8 @@ from scheduler.errors import Error
 from scheduler.github_actions import issues, run_output
 from scheduler.github_actions import tick_gap as ticks
 from scheduler.github_actions.client import ApiError, GitHubClient, asking
-from scheduler.github_actions.markdown import SUMMARY_LIMIT, command, fit
+from scheduler.github_actions.markdown import SUMMARY_LIMIT, fit
+from scheduler.reporting.annotations import command
 from scheduler.times import Instant, TimeError, duration_text, instant, read_duration
 
 if TYPE_CHECKING:

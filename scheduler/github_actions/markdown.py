@@ -32,24 +32,6 @@ def code(text: str) -> str:
     return f"{fence}{space}{clean}{space}{fence}"
 
 
-def command(name: str, message: str, **properties: str | int) -> str:
-    """A workflow command, such as `::error file=…::…`. No value can end it or start another one.
-
-    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
-    """
-    said = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    pairs = ",".join(
-        f"{key}={_escape_command(str(value))}" for key, value in properties.items() if value != ""
-    )
-    return f"::{name}{' ' if pairs else ''}{pairs}::{said}"
-
-
-def _escape_command(value: str) -> str:
-    for character, escaped in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), (":", "%3A"), (",", "%2C")):
-        value = value.replace(character, escaped)
-    return value
-
-
 def fit(markdown: str, limit: int, note: str, *, in_bytes: bool = False) -> str:
     """The Markdown itself where it fits, else as many whole lines as fit, and the note.
 

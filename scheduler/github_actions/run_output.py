@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scheduler.github_actions.issues import Topic
-from scheduler.github_actions.markdown import code, command, plain
-from scheduler.reporting.annotations import path_below
+from scheduler.github_actions.markdown import code, plain
+from scheduler.reporting.annotations import command, path_below
 
 BROKEN = Topic(
     "scheduler",
@@ -98,12 +98,8 @@ def _diagnostic_line(problem: Mapping[str, Any], folder: str) -> str:
     if problem.get("hint"):
         message += f"\n{problem['hint']}"
     file = problem.get("file")
-    places = {
-        "file": file and path_below(folder, file),
-        "line": problem.get("line"),
-        "col": problem.get("column"),
-    }
-    return command(problem["severity"], message, **{key: place for key, place in places.items() if place})
+    path, line, column = file and path_below(folder, file), problem.get("line"), problem.get("column")
+    return command(problem["severity"], message, file=path, line=line, col=column)
 
 
 def summary(printed: Printed, exit_code: int) -> str:

@@ -1,7 +1,7 @@
 """Waves and channels become schedules: one value for each publication that is declared.
 
 Instants are whole seconds since 1970-01-01T00:00:00Z; the publish time is `at`, and `at - lead` is when
-it falls due. Names and places travel along, so that every later room can say where a schedule is from.
+it falls due. Names and places travel along, so that every later step can say where a schedule is from.
 The slots of channels are the business of `scheduler.planning.lineup`.
 """
 
@@ -243,10 +243,10 @@ def _expand_wave(declared: Declarations, wave_id: str, recorded: _Recorded, resu
         first = entries.setdefault(entry_spec.group, index)
         for schedule in _timed(entry):
             if result.schedules.setdefault(schedule.id, schedule) is not schedule:
-                _choose(declared, schedule, recorded.by_id, result, told=first != index)
+                _choose(declared, schedule, recorded.by_id, result, reported=first != index)
         if first != index:
             held = entry.hold_back("duplicate-id")
-            result.faults.tell("duplicate-id", file, partial(_group_twice, entry, first, held))
+            result.faults.report("duplicate-id", file, partial(_group_twice, entry, first, held))
         elif entry.misnamed:
             held = entry.hold_back("unknown-channel")
             for fault in entry.misnamed:
@@ -259,12 +259,12 @@ def _choose(
     records: Mapping[str, Record],
     result: Expansion,
     *,
-    told: bool = False,
+    reported: bool = False,
 ) -> None:
     """Of two schedules with one id the recorded one stays, or neither."""
     twin = result.schedules[schedule.id]
-    if not told:
-        result.faults.tell("duplicate-id", schedule.file, lambda: _twice(declared, schedule, twin))
+    if not reported:
+        result.faults.report("duplicate-id", schedule.file, lambda: _twice(declared, schedule, twin))
     record = records.get(schedule.id)
     same = [s for s in (twin, schedule) if record and (s.at, s.video) == (record.at, record.video_id)]
     if same:
@@ -370,9 +370,9 @@ def _tagged(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
 def _stays(declared: Declarations, record: Record, wanted: set[str]) -> bool:
     """Whether a recorded member waits although its channel is not chosen now.
 
-    So it is while the channel's file cannot be read, and when the channel became inactive: that is told
-    as an error, and nothing is cancelled silently. What is over by then, failed or cancelled, keeps its
-    place as well: others must neither move up in a stagger nor be let go after a failure.
+    So it is while the channel's file cannot be read, and when the channel became inactive: that is
+    an error, and nothing is cancelled silently. What is over by then, failed or cancelled, keeps its place
+    as well: others must neither move up in a stagger nor be sent after a failure.
     """
     if declared.fault_of("channel", record.channel_id):
         return True
@@ -523,10 +523,10 @@ def _local_time(entry: _Entry, member: desired.MemberSpec, loc: Loc, text: str) 
     channel = entry.declared.channels.get(member.id)
     if channel is None and entry.declared.fault_of("channel", member.id):
         return None
-    zone = "UTC" if channel is None else channel.timezone  # an unknown channel is told of later
+    zone = "UTC" if channel is None else channel.timezone  # an unknown channel is reported later
     try:
         return read_time(text, read_zone(zone))
-    except TimeError as problem:  # told once for all channels of that zone
+    except TimeError as problem:  # reported once for all channels of that zone
         where = (*loc, "at") if member.at is not None else (*entry.route, "at")
         hint = problem.hint
         if member.at is None:  # its own time may have an offset, where the entry's may not

@@ -2,8 +2,8 @@
 
 A slot becomes a schedule only while its instant is ahead and a video is left for it. One that is
 recorded and was not sent follows the lineup. Each slot that was sent uses up one occurrence of its
-video; whatever else happened to it, its video returns to the head. A one-off at a slot's instant stands
-for that slot, and takes its video out of the lineup as the slot would.
+video; whatever else happened to it, its video returns to the head. A one-off at a slot's instant takes
+the place of that slot, and its video out of the lineup as the slot would.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SlotCalendar(msgspec.Struct, kw_only=True):
 
 
 class _Channel:
-    """One channel's calendar, and what stands in it."""
+    """One channel's calendar, and what is in it."""
 
     def __init__(self, declared: Declarations, name: str) -> None:
         self.id = name
@@ -113,7 +113,7 @@ def fill(
 ) -> SlotCalendar:
     """Fill the slots of every channel, and find those that stay open. `schedules` are those of files.
 
-    `as_recorded` are live records that go on though nothing that can be read declares them.
+    `as_recorded` are live records that continue, although no readable file declares them.
     """
     calendar = SlotCalendar(filled={}, open_slots=[], next_slot=None, skipped=[])
     channels = {name: _Channel(declared, name) for name in sorted(declared.channels)
@@ -269,23 +269,23 @@ def _is_skipped(channel: _Channel, at: Instant, last: Instant | None) -> bool:
 
 
 class _Filling(NamedTuple):
-    """What comes into a slot."""
+    """What a slot is filled with."""
 
     video: str | None
     place: int | None
-    """Where it stands in the lineup; None for a slot that was retried, whose video is its own."""
+    """Its place in the lineup; None for a slot that was retried, whose video is its own."""
     repeat: bool
 
 
 class _Lineup:
-    """The lineup entries that are not used up, in their order, and where each stands in the file."""
+    """The lineup entries that are not used up, in their order, with the place of each in the file."""
 
     def __init__(self, channel: _Channel) -> None:
         used = Counter(
             record.video_id
             for record in channel.slots.values()
             if record.was_sent
-            or record.resends > 0  # it may have been published before somebody had it sent again
+            or record.resends > 0  # it may have been published before it was sent again
             or record.reason == "before_init"
             or (record.is_unsent_live and record.retried_at)  # `retry` took its video back
         )

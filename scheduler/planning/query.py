@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from scheduler.planning.expand import member_place
-from scheduler.planning.plan import new_record
+from scheduler.planning.plan import new_record, pauses_text
 from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rows import Row
 from scheduler.state.record import Record, State
@@ -51,13 +51,13 @@ def rows(reconciled: Reconciled, state: State | None, wanted: Filter | None = No
 
 
 def unknown_names(wanted: Filter, reconciled: Reconciled, every: Collection[Row]) -> list[str]:
-    """About each name in a filter that neither a file nor a row has: that, and a likely one."""
+    """A message for each name in a filter that no file and no row has, with a likely one."""
     files = reconciled.declared.files if reconciled.declared is not None else ()
     records = [row.record for row in every]
     channels = {name for kind, name in files if kind == "channel"}.union(r.channel_id for r in records)
     waves = {name for kind, name in files if kind == "wave"}.union(r.wave_id for r in records if r.wave_id)
     groups = {r.coordination_group_id for r in records if r.coordination_group_id is not None}
-    told = []
+    found = []
     for noun, names, there in (
         ("channel", wanted.channels, channels),
         ("wave", wanted.waves, waves),
@@ -65,8 +65,8 @@ def unknown_names(wanted: Filter, reconciled: Reconciled, every: Collection[Row]
     ):
         for name in sorted(names - there):
             likely = did_you_mean(name, sorted(there))
-            told.append(f"there is no {noun} {name!r}" + (f"; {likely}" if likely else ""))
-    return told
+            found.append(f"there is no {noun} {name!r}" + (f"; {likely}" if likely else ""))
+    return found
 
 
 def _all_rows(reconciled: Reconciled, state: State | None) -> Iterator[Row]:
@@ -96,14 +96,15 @@ def _all_rows(reconciled: Reconciled, state: State | None) -> Iterator[Row]:
 
 
 def _as_stopped(recorded: Record | None, record: Record) -> tuple[Record, str | None]:
-    """The record under the operator's pause where runs run, which need not be set where somebody looks.
+    """The record with the operator's pause that a run recorded, and when. The pause need not be set here.
 
-    And when a run recorded that pause; None where there is none, or it is set here too.
+    The time is None where there is no such pause, or where it is set here too.
     """
     held = () if recorded is None else tuple(pause for pause in recorded.pauses if pause.by == "operator")
     if recorded is None or not held or any(pause.by == "operator" for pause in record.pauses):
         return record, None
-    since = next((event.at for event in reversed(recorded.history) if "operator" in event.why), "")
+    why = pauses_text(held).removeprefix("paused by ")
+    since = next((event.at for event in reversed(recorded.history) if why in event.why), "")
     if record.is_unsent_live:
         pauses = (*record.pauses, *held)
         return replace(record, is_paused=True, pauses=pauses, history=recorded.history), since

@@ -22,20 +22,20 @@ class Bucket:
             self._theoretical = max(self._theoretical, moment) + self.interval
 
     def take(self, wanted: float) -> float:
-        """When the next request may leave that is wanted at `wanted` (epoch seconds)."""
+        """When a request that is wanted at `wanted` (epoch seconds) may leave."""
         granted = max(wanted, self._theoretical - self.tolerance)
         self._theoretical = max(self._theoretical, granted) + self.interval
         return granted
 
     def take_many(self, wanted: float, count: int) -> float:
-        """When the last of `count` requests may leave that are all wanted at `wanted`."""
+        """When the last of `count` requests that are all wanted at `wanted` may leave."""
         begun = max(self._theoretical, wanted)
         self._theoretical = begun + count * self.interval
         return max(wanted, begun + (count - 1) * self.interval - self.tolerance)
 
 
 class Sent:
-    """What one run really sent, to the fraction of a second: the record keeps whole ones."""
+    """What one run really sent, to the fraction of a second: records have whole seconds."""
 
     def __init__(self) -> None:
         self._moments: dict[str, list[float]] = {}

@@ -72,9 +72,9 @@ def rename(
 
 
 def _claim(candidate: tuple[str, Record]) -> tuple[bool, bool, str]:
-    """Of two records that one new id was given to, the lesser gets it; the other keeps its former id.
+    """Of two records that get one new id, the lesser keeps it; the other keeps its former id.
 
-    What was sent comes first: as somebody else's record it would be forgotten, and sent again.
+    What was sent comes first: under another record's id it would be forgotten, and sent again.
     """
     schedule_id, record = candidate
     return (not record.was_sent, not record.is_live, schedule_id)
@@ -179,7 +179,7 @@ def former_id(schedule: Schedule, refused: Names) -> str | None:
 
 
 def without_former(archive: Mapping[str, Record], records: Mapping[str, Record]) -> Mapping[str, Record]:
-    """The archive without what stands there under an id that it had before it was renamed."""
+    """The archive without the records whose id there is one from before they were renamed."""
     former = {
         old
         for known in (archive, records)

@@ -7,6 +7,7 @@ toolkit (`actions/toolkit`, packages/core/src/command.ts).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from scheduler.diagnostics import Diagnostic, Severity
@@ -40,31 +41,35 @@ def annotations_text(
     if hidden:
         note = f"GitHub shows {SHOWN} of each kind for a step; {' and '.join(hidden)} more are in the log."
         lines.append(f"::notice title=More problems::{note}")
-    return "\n".join([*lines, "", diagnostics_text(diagnostics, sources, colour=colour)])
+    text = diagnostics_text(diagnostics, sources, colour=colour)
+    # The place of a file whose name begins with `:` would begin a command; `./:` is the same file.
+    return "\n".join([*lines, "", re.sub(r"^(\s*)(?=::)", r"\1./", text, flags=re.MULTILINE)])
+
+
+def command(name: str, message: str, **properties: str | int | None) -> str:
+    """A workflow command, such as `::error file=…::…`. No value can end it or start another one.
+
+    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+    """
+    fields = ",".join(
+        f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items() if value
+    )
+    return f"::{name}{' ' if fields else ''}{fields}::{message.translate(_DATA)}"
 
 
 def _command(fault: Diagnostic, folder: str) -> str:
     place = fault.location
-    properties: dict[str, str] = {"title": fault.code}
-    if not place.is_whole:  # only files have lines to be shown at
-        properties = {
-            "file": path_below(folder, place.file),
-            "line": str(place.line),
-            "col": str(place.column),
-            **properties,
-        }
-    fields = ",".join(f"{name}={visible(text).translate(_PROPERTY)}" for name, text in properties.items())
-    return f"::{fault.severity} {fields}::{_message(fault).translate(_DATA)}"
-
-
-def _message(fault: Diagnostic) -> str:
     lines = [visible(fault.message)]
     if fault.hint is not None:
         lines.append(f"hint: {visible(fault.hint)}")
     for related in fault.related:
-        place = "see" if related.location is None else visible(str(related.location))
-        lines.append(f"{place}: {visible(related.message)}")
-    return "\n".join(lines)
+        where = "see" if related.location is None else visible(str(related.location))
+        lines.append(f"{where}: {visible(related.message)}")
+    message = "\n".join(lines)
+    if place.is_whole:  # only files have lines to be shown at
+        return command(fault.severity, message, title=fault.code)
+    file = visible(path_below(folder, place.file))
+    return command(fault.severity, message, file=file, line=place.line, col=place.column, title=fault.code)
 
 
 def path_below(folder: str, file: str) -> str:

@@ -53,8 +53,8 @@ def summary_text(
 
 def weights(diagnostics: Sequence[Diagnostic]) -> str:
     """`2 errors, 1 warning in 2 files`."""
-    errors = sum(fault.untold or 1 for fault in diagnostics if fault.is_error)
-    warnings = sum(fault.untold or 1 for fault in diagnostics if not fault.is_error)
+    errors = sum(fault.not_shown or 1 for fault in diagnostics if fault.is_error)
+    warnings = sum(fault.not_shown or 1 for fault in diagnostics if not fault.is_error)
     parts = [count(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
     return f"{', '.join(parts)} in {count(len({fault.location.file for fault in diagnostics}), 'file')}"
 

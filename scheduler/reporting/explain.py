@@ -87,7 +87,7 @@ class Explainer:
     def before(self) -> dict[str, str]:
         """For each member of a group under `after_success`: the last one before it that is not cancelled.
 
-        As `Situation.predecessor` (`scheduler.planning.plan.deadlines`) has it, for declared members.
+        As `Situation.predecessor` (`scheduler.planning.plan.situation`) has it, for declared members.
         """
         found: dict[str, str] = {}
         last: dict[str | None, str] = {}
@@ -188,7 +188,7 @@ class _Case:
 
 
 def _stopped(text: str) -> str:
-    """A sentence that ends with somebody else's text, with the full stop that text may lack."""
+    """A sentence that ends with another program's text, with the full stop that it may lack."""
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

@@ -1,4 +1,4 @@
-"""The first line of a recorded text: its facts, and the checksum that says our own hand wrote the rest.
+"""The first line of a state or an archive: its facts, and the checksum by which this program knows its own.
 
 A state or an archive begins with one line that can be read without reading the records:
 
@@ -9,7 +9,7 @@ member `checksum`, followed by the SHA-256 of all that comes after that line. A 
 is as this program wrote it; one whose checksum does not hold was edited by hand (or is damaged) and is
 read by the strict, slow reader of `scheduler.state`.
 
-The tick that finds nothing to do reads a state with this room alone: it needs only the standard library.
+A run that finds nothing to do reads a state with this module alone: it needs only the standard library.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ EDITED = "edited "
 OPENING = b'"schedules": {'
 """What a first line ends with: from the next line on, each line is one record."""
 _CHECKSUM = re.compile(rb', "checksum": "([0-9a-f]{64})"(?=, "schedules": \{$)')
-_LONGEST_HEAD = 1_048_576  # bytes: a text without line ends is no reason to search all of it
+_LONGEST_HEAD = 1_048_576  # bytes: of a text without line breaks not all is searched
 
 
 class Head(NamedTuple):
@@ -75,8 +75,8 @@ def own_checksum(text: bytes, rest: Iterable[bytes | memoryview] = ()) -> str | 
         return None
     bare = line[: found.start()] + line[found.end() :]
     body = body_digest(chain([memoryview(text)[len(line) + 1 :]], rest))
-    told = found[1].decode()
-    return told if checksum(bare, body) == told else None
+    carried = found[1].decode()
+    return carried if checksum(bare, body) == carried else None
 
 
 def fingerprint(text: bytes) -> str:

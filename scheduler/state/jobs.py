@@ -72,7 +72,7 @@ def report(records: Records, schedule_id: str, key: str, end: End, now: Instant)
 
 
 def find(records: Mapping[str, Record], schedule_id: str, key: str) -> str | None:
-    """The schedule whose job has this key, under whatever id it stands now."""
+    """The schedule whose job has this key, under whatever id it has now."""
     record = records.get(schedule_id)
     if record is not None and record.intent is not None and record.intent.key == key:
         return schedule_id
@@ -199,7 +199,7 @@ def _work(schedule_id: str, record: Record, intent: Intent, lease: Lease) -> Wor
 
 
 def renew(records: Records, held: Iterable[Work], now: Instant, lease: int) -> None:
-    """The workers of `held` are still at it."""
+    """The workers of `held` are still at work."""
     for work in held:
         found = _held(records, work)
         if found is not None:

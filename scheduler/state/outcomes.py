@@ -1,6 +1,6 @@
 """What an answer, or a lookup of the channel's runs, makes of a record.
 
-The table of contract and code is one: a complete yes completes (or waits for the run), a definite no
+One table: a complete yes completes (or waits for the run), a definite no
 fails, a definite not-now is pending again, and everything else stays executing until it is looked up.
 """
 
@@ -202,7 +202,7 @@ def after_found_run(
 
 
 def _not_answered(record: Record, error: str, now: Instant) -> Record:
-    """Asked in vain. Nobody asks for ever: after a day a person has to look."""
+    """Nothing answered. After a day the lookup is given up, and a person has to look."""
     intent = record.intent
     assert intent is not None
     checked = {"checked_at": instant_text(now)}
@@ -280,7 +280,7 @@ def _decisive(lookup: LookupResult) -> Run:
 
 
 def _after_failure(record: Record, lookup: LookupResult, now: Instant) -> Record:
-    """A failed run that was run again and succeeded completes the schedule after all.
+    """A failed run that was re-run and succeeded completes the schedule after all.
 
     So does, where an accepted dispatch is enough, any run that shows up after the search was given up.
     """

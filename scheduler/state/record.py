@@ -246,7 +246,7 @@ class Declared(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
 class Idle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a tick compares to know that there is nothing to do (see `scheduler.app.idle`).
 
-    That the text is as it was written, its own checksum says (`scheduler.state.header`).
+    Whether the text is as it was written is for its checksum (`scheduler.state.header`).
     """
 
     until: Annotated[str, _is("The next instant at which anything can change.")]

@@ -426,9 +426,9 @@ def test_every_duplicate_of_a_file_is_told_those_inside_a_duplicate_too() -> Non
 def test_of_very_many_problems_a_hundred_are_told_and_the_others_counted(text: str) -> None:
     problems = of(text).problems
     assert len(problems) == 101
-    untold = 29_900 - text.startswith("a")  # the first of many keys is none too many
-    assert problems[-1].message == f"…and {untold:,} more in this file are not shown"
-    assert problems[-1].untold == untold
+    not_shown = 29_900 - text.startswith("a")  # the first of many keys is none too many
+    assert problems[-1].message == f"…and {not_shown:,} more in this file are not shown"
+    assert problems[-1].not_shown == not_shown
 
 
 @pytest.mark.parametrize(

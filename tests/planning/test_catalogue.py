@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("still_clock")
 
 PACKAGE = Path(rules.__file__).parents[2]
 REPORTERS = {
-    "error", "warning", "report", "refuse", "hold_back", "tell", "_tell", "Violation", "Clash",
+    "error", "warning", "report", "refuse", "hold_back", "Violation", "Clash",
 }  # fmt: skip
 """What is called with a code, as its first or second argument or as `code=`."""
 

@@ -15,7 +15,7 @@ from simulated_time import Stage
 from scheduler.delivery import Report
 from scheduler.delivery.hold_and_watch import hold, watch
 from scheduler.errors import Error
-from scheduler.planning.plan.deadlines import free_from
+from scheduler.planning.plan.situation import free_from
 from scheduler.times import read_utc
 
 SETTINGS = "catch_up: 12h\nconflicts: { min_gap: 1h }\n"

@@ -63,8 +63,8 @@ def test_the_document_of_run() -> None:
         Result(schedule_id="b", status="failed", error="404"),
     ]
     assert results_json(results, []) == (
-        b'{"version":1,"results":[{"schedule_id":"a","status":"completed","error":null},'
-        b'{"schedule_id":"b","status":"failed","error":"404"}],"diagnostics":[]}'
+        b'{"version":1,"results":[{"schedule_id":"a","status":"completed","reason":null,"error":null},'
+        b'{"schedule_id":"b","status":"failed","reason":null,"error":"404"}],"diagnostics":[]}'
     )
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from scheduler.planning.plan import in_flight, pending
 from scheduler.planning.plan.catch_up import take_turns
-from scheduler.planning.plan.deadlines import Situation
 from scheduler.planning.plan.diff import book, new_record
 from scheduler.planning.plan.halts import find_halts
 from scheduler.planning.plan.not_yet_due import without_far_ahead
@@ -37,6 +36,7 @@ from scheduler.planning.plan.plan import (
     Waiting,
     is_allowed,
 )
+from scheduler.planning.plan.situation import Situation
 from scheduler.state.record import Record
 
 __all__ = [

@@ -13,8 +13,8 @@ from itertools import groupby
 
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Location, warning
-from scheduler.planning.plan.deadlines import Situation, free_from
 from scheduler.planning.plan.plan import PutOff
+from scheduler.planning.plan.situation import Situation, free_from
 from scheduler.state.record import Record
 from scheduler.times import duration_text, instant_text, read_utc
 from scheduler.wording import count

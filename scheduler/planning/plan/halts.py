@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from scheduler.planning.plan.deadlines import Situation
+from scheduler.planning.plan.situation import Situation
 from scheduler.state.record import Pause, Record
 from scheduler.times import Instant
 
@@ -66,7 +66,7 @@ def _halting(situation: Situation) -> Iterator[tuple[str, Record]]:
 
 
 def _has_failed(record: Record) -> bool:
-    """It failed, and whoever retried it has not seen it succeed yet."""
+    """It failed, and no retry of it has succeeded yet."""
     return record.status == "failed" or (record.retried_at is not None and record.status != "completed")
 
 

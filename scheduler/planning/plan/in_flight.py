@@ -1,10 +1,10 @@
-"""What is to come of a record that was sent, or may have been, and of one that is finished. Pure."""
+"""What happens next to a record that was sent or may have been, and to one that is finished. Pure."""
 
 from __future__ import annotations
 
-from scheduler.planning.plan.deadlines import Due, Situation
 from scheduler.planning.plan.pauses import pauses_text
 from scheduler.planning.plan.pending import may_ask_for
+from scheduler.planning.plan.situation import Due, Situation
 from scheduler.state.jobs import overdue
 from scheduler.state.outcomes import IN_FLIGHT, LOOKUP_WINDOW, RUN_WINDOW, awaited
 from scheduler.state.record import Intent, Record, advance
@@ -13,7 +13,7 @@ from scheduler.times import duration_text, read_utc
 LOOK_AGAIN = 60
 """Seconds between two lookups of one key."""
 LOOK_BACK = 15 * 60
-"""Seconds between two looks at a failed run that may be run again."""
+"""Seconds between two lookups of a failed run that may be re-run."""
 ARCHIVE_AFTER = 90 * 24 * 3600
 """Seconds after which what is finished moves to the archive."""
 
@@ -58,7 +58,7 @@ def _not_to_begin(situation: Situation, schedule_id: str, record: Record) -> str
 
 
 def _proceed_claimed(situation: Situation, schedule_id: str, record: Record) -> bool:
-    """Leave a job to the worker that has it and tells the record itself; fail it where that one is lost."""
+    """Leave a job to the worker that has it, which records its outcome; fail it if that worker is lost."""
     if record.lease is None or record.lease.state == "ended":
         return False
     after = overdue(record, situation.now, situation.subject.declared.settings.retry.attempts)
@@ -121,7 +121,7 @@ def _give_up(situation: Situation, schedule_id: str, record: Record) -> None:
 
 
 def proceed_finished(situation: Situation, schedule_id: str, record: Record) -> None:
-    """Look back at a run that may be run again; archive what has been over for long."""
+    """Look again at a run that may be re-run; archive what has been over for a long time."""
     draft, now = situation.draft, situation.now
     if record.status == "completed" and _proceed_claimed(situation, schedule_id, record):
         return
@@ -148,7 +148,7 @@ def _is_ahead(situation: Situation, schedule_id: str) -> bool:
 
 
 def _may_still_complete(situation: Situation, record: Record) -> bool:
-    """A failed run may be run again, and one that was not found may show up, for a day."""
+    """For a day, a failed run may be re-run, and one that was not found may show up."""
     return (
         record.status == "failed"
         and record.was_sent

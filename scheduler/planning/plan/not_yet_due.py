@@ -7,8 +7,8 @@ the same of them one by one, at ten times the cost (this takes 0.3 us a record).
 
 from __future__ import annotations
 
-from scheduler.planning.plan.deadlines import Situation
 from scheduler.planning.plan.pending import CONFIRM_AHEAD
+from scheduler.planning.plan.situation import Situation
 from scheduler.times import Instant
 
 

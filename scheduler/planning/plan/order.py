@@ -6,8 +6,8 @@ from itertools import groupby
 
 import msgspec
 
-from scheduler.planning.plan.deadlines import Due, Situation
 from scheduler.planning.plan.plan import PlannedSend
+from scheduler.planning.plan.situation import Due, Situation
 from scheduler.planning.rate_limit import Bucket
 from scheduler.times import duration_text, instant_text, read_utc
 
@@ -78,7 +78,7 @@ def _turns(situation: Situation) -> dict[str, str]:
 
 
 def _buckets(situation: Situation) -> dict[str, Bucket]:
-    """One bucket a token, as the recorded sends left it."""
+    """A bucket for each token, as the recorded sends left it."""
     pace = situation.subject.declared.settings.pace
     since = instant_text(max(0, situation.now - max(FAR_BACK, pace.seconds)))
     sent: dict[str, list[float]] = {due.token: [] for due in situation.due if due.token is not None}

@@ -1,11 +1,11 @@
-"""What is to come of a record that was not sent yet: it waits, is missed, or falls due. Pure."""
+"""What happens next to a record that was not sent yet: it waits, is missed, or falls due. Pure."""
 
 from __future__ import annotations
 
-from scheduler.planning.plan.deadlines import Due, Situation, Timing
 from scheduler.planning.plan.halts import Halts
 from scheduler.planning.plan.pauses import pauses_text, until_when
 from scheduler.planning.plan.plan import Waiting
+from scheduler.planning.plan.situation import Due, Situation, Timing
 from scheduler.state.record import Pause, Record, advance, note
 from scheduler.times import duration_text, instant_text, read_utc
 

@@ -153,7 +153,7 @@ class Subject(msgspec.Struct, kw_only=True):
     kept: Mapping[str, str]
     """Ids of undeclared live records that are neither cancelled nor sent, with the reason."""
     as_recorded: frozenset[str]
-    """Ids of live records whose file cannot be read: they go on as they are recorded."""
+    """Ids of live records whose file cannot be read: they continue as they are recorded."""
     surroundings: Surroundings
     now: Instant
     why_blocked: Callable[[str], str] | None = None
@@ -206,7 +206,7 @@ class PlanDraft:
     def note(
         self, action: Action, schedule_id: str, before: Record | None, after: Record | None, reason: str
     ) -> None:
-        """Decide a step whose outcome is not known yet, or that needs no more than to be told."""
+        """Decide a step whose outcome is not known yet, or that is only reported."""
         self.changes.append(
             Change(action=action, schedule_id=schedule_id, before=before, after=after, reason=reason)
         )
@@ -223,7 +223,7 @@ class PlanDraft:
             self.next_due = at
 
     def finished(self) -> Plan:
-        """The plan as it stands."""
+        """The plan, as far as it is made."""
         return Plan(
             now=self.now,
             changes=self.changes,

@@ -66,7 +66,7 @@ def check(inquiry: Inquiry) -> tuple[dict[str, Code], Tally]:
             for schedule_id in violation.blocks:
                 blocked.setdefault(schedule_id, violation.code)
             if violation.describe is not None:
-                faults.tell(violation.code, violation.file, violation.describe)
+                faults.report(violation.code, violation.file, violation.describe)
 
     for rule in RULES:
         if rule.check is not None:

@@ -21,7 +21,7 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
 def _copies(inquiry: Inquiry) -> Iterator[Violation]:
     """What says that it was renamed from something that is still declared.
 
-    It is either a copy, which would publish the same once more, or the original: a person has to say.
+    It is either a copy, which would publish the same once more, or the original: only its author knows.
     """
     renaming, records, schedules = inquiry.renaming, inquiry.records, inquiry.schedules
     if not renaming.faults:

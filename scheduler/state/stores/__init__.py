@@ -1,10 +1,10 @@
 """Where the state lives. A store loads a snapshot and saves against exactly that snapshot.
 
 `save` is a compare-and-swap: it succeeds only where what is stored is still what the snapshot was read
-from, and raises `LostRace` otherwise. Nothing is ever merged: whoever loses reads again and decides
+from, and raises `LostRace` otherwise. Nothing is ever merged: the run that loses reads again and decides
 again.
 
-The records are decoded where they are needed and not on import, because the tick that finds nothing to
+The records are decoded where they are needed and not on import, because a run that finds nothing to
 do reads a state's first line alone (`scheduler.state.header`).
 """
 

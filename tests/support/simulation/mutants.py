@@ -19,7 +19,6 @@ from scheduler.clock import SteadyClock
 from scheduler.delivery import Runner, hold_and_watch, lookups, run
 from scheduler.delivery.github import responses
 from scheduler.errors import LostRace
-from scheduler.planning.plan.deadlines import Situation
 from scheduler.planning.plan.pauses import Pauses
 from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Record, State, advance

@@ -1,4 +1,4 @@
-"""How things stand at one instant: deadlines, who waits for whom, which tokens must wait. Pure."""
+"""What decisions look at, at one instant: deadlines, predecessors, tokens that must wait. Pure."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _ordered_groups(draft: PlanDraft) -> dict[str, list[tuple[int, str]]]:
 
 
 def _limited_tokens(records: Mapping[str, Record]) -> dict[str, Instant]:
-    """Tokens that a server asked to wait, and until when."""
+    """Tokens for which a server asked to wait, and until when."""
     limited: dict[str, Instant] = {}
     for record in records.values():
         if record.limited and record.next_attempt_at and record.intent and record.intent.token:
