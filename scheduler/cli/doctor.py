@@ -24,8 +24,7 @@ def doctor(context: Context, form: str, hold: int | None) -> None:
     is written or sent. Exits with 1 if something will not work, and with 3 if the state cannot be reached.
     """
     from scheduler.app.doctor import examine
-    from scheduler.reporting.doctor_text import findings_json, findings_text
-    from scheduler.reporting.findings import has_failed
+    from scheduler.reporting.doctor_text import findings_json, findings_text, has_failed
 
     try:
         examination = examine(context.repository, hold=hold)

@@ -65,6 +65,15 @@ class Declarations(msgspec.Struct, kw_only=True):
         """The file of a wave or a channel, where it cannot be read; the id, where its name is not known."""
         return self.files.get((kind, name), name) if self.fault_of(kind, name) else None
 
+    def lead(self, channel: str) -> int:
+        """Seconds that a channel wants its dispatch ahead of the publish time; 0 for an unknown one."""
+        found = self.channels.get(channel)
+        return 0 if found is None else found.lead
+
+    def catch_up(self, own: int | None) -> int:
+        """Seconds after its time until which a publication may be sent: its wave's own, or the setting."""
+        return self.settings.catch_up if own is None else own
+
     def can_send(self, channel: str) -> bool:
         """Whether the channel is readable, active, and allowed."""
         found = self.channels.get(channel)

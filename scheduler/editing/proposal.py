@@ -237,8 +237,7 @@ def _is_outlasted(view: View, record: Record | None) -> bool:
     if len(ends) < len(record.pauses):
         return False
     base = max(record.at, read_utc(record.retried_at)) if record.retried_at else record.at
-    catch_up = view.declared.settings.catch_up if record.catch_up is None else record.catch_up
-    return max(map(read_utc, ends)) > base + catch_up
+    return max(map(read_utc, ends)) > base + view.declared.catch_up(record.catch_up)
 
 
 def _lifted_by(pause: Pause, row: Row) -> str | None:

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 from scheduler.delivery.github.proxy import canonical
 from scheduler.errors import Error
 from scheduler.github_actions import issues, run_output
-from scheduler.github_actions import tick_gap as ticks
 from scheduler.github_actions.client import ApiError, GitHubClient, asking
 from scheduler.github_actions.markdown import SUMMARY_LIMIT, fit
 from scheduler.reporting.annotations import command
@@ -204,8 +203,8 @@ def _tick_gap(limit: int) -> tuple[dict[str, str], list[str]]:
     with asking(f"list the runs of {workflow}"):
         # A run is 10 kB of JSON, so the page is small and the only one.
         listed = _client(page=_TICKS).api.get_workflow(workflow).get_runs().get_page(0)
-        runs = [ticks.Tick(run.id, run.conclusion, _started(run)) for run in listed]
-    gap = ticks.gap_before(int(os.environ["GITHUB_RUN_ID"]), runs)
+        runs = [run_output.Tick(run.id, run.conclusion, _started(run)) for run in listed]
+    gap = run_output.gap_before(int(os.environ["GITHUB_RUN_ID"]), runs)
     if gap is None:
         return {}, []
     before, own = gap

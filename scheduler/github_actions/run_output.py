@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from scheduler.github_actions.issues import Topic
 from scheduler.github_actions.markdown import code, plain
 from scheduler.reporting.annotations import command, path_below
+from scheduler.times import Instant
 
 BROKEN = Topic(
     "scheduler",
@@ -121,3 +122,31 @@ def summary(printed: Printed, exit_code: int) -> str:
             what = code(f"{problem['message']} [{problem['code']}]")
             lines.append(f"| {problem['severity']} | {code(place) if place else ''} | {what} |")
     return "\n".join(lines) + "\n"
+
+
+# --- how long the scheduler was away: the time between this tick and the previous one ----------------
+
+_NO_TICK = frozenset({"cancelled", "skipped", "action_required", "startup_failure", "stale"})
+"""Conclusions of runs that did not reconcile: replaced while they waited, or never started."""
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A run of the workflow that reconciles. `conclusion` is how GitHub says it ended, None until then."""
+
+    id: int
+    conclusion: str | None
+    started: Instant
+
+
+def gap_before(run_id: int, runs: Iterable[Tick]) -> tuple[Instant, Instant] | None:
+    """The start of the tick before the run `run_id`, and that run's own; None where either is unknown.
+
+    The runs may come in any order. A tick that failed was a tick all the same.
+    """
+    begun = {run.id: run.started for run in runs if run.conclusion not in _NO_TICK or run.id == run_id}
+    own = begun.pop(run_id, None)
+    earlier = [start for start in begun.values() if own is not None and start < own]
+    if own is None or not earlier:
+        return None
+    return max(earlier), own

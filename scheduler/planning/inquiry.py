@@ -117,7 +117,8 @@ It is asked only about channels on which two publications are near each other or
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """One fault that a rule found."""
 
-    code: Code
+    code: Code = ""
+    """Where it is not that of the rule."""
     file: str = ""
     describe: Callable[[], Diagnostic] | None = None
     """Called for the first faults of a file only; None where the fault is already reported elsewhere."""

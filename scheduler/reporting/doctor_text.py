@@ -9,12 +9,45 @@ alpha: a workflow listens to process-video ............................. failed
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from scheduler.reporting.findings import Finding, Verdict
+import msgspec
+
 from scheduler.reporting.json_output import document_json, encodable
 from scheduler.reporting.terminal import Paint, visible, width
 from scheduler.wording import count
+
+Verdict = Literal["ok", "warning", "failed", "unknown", "skipped"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """The outcome of one check.
+
+    ok        as it should be
+    warning   it works, but could be better or safer
+    failed    it will not work
+    unknown   it cannot be determined from here
+    skipped   it was not checked; `message` says why
+
+    `about` is a channel, or a part of the installation (`state`); `check` is the name of the check for
+    programs.
+    """
+
+    kind: Literal["installation", "channel"]
+    about: str
+    check: str
+    title: str
+    """What should be, in a few words: `a workflow listens to process-video`."""
+    verdict: Verdict
+    message: str
+    hint: str | None = None
+
+
+def has_failed(findings: Iterable[Finding]) -> bool:
+    """Whether anything will not work."""
+    return any(finding.verdict == "failed" for finding in findings)
+
 
 _LINE = 79
 """Cells of a line; a longer title still gets three dots."""

@@ -183,8 +183,7 @@ class _Case:
     @cached_property
     def deadline(self) -> str:
         """Until when it may be sent (RFC 3339, UTC)."""
-        catch_up = self.record.catch_up
-        return instant_text(self.base + (self.declared.settings.catch_up if catch_up is None else catch_up))
+        return instant_text(self.base + self.declared.catch_up(self.record.catch_up))
 
 
 def _stopped(text: str) -> str:
@@ -459,8 +458,7 @@ def _between_attempts(case: _Case) -> Explanation | None:
 def _to_come(case: _Case) -> Explanation:
     """Nothing keeps it back."""
     record = case.record
-    channel = case.declared.channels.get(record.channel_id)
-    lead = 0 if channel is None else channel.lead
+    lead = case.declared.lead(record.channel_id)
     due = case.base if record.retried_at else case.base - lead
     if record.video_id is None:
         return Explanation(

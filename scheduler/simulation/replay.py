@@ -210,8 +210,8 @@ class _Machine:
                 wave=schedule.group.wave,
                 channel=schedule.channel,
                 at=schedule.at,
-                lead=_lead(last.declared, schedule.channel),
-                catch_up=_catch_up(last.declared, schedule.group.catch_up),
+                lead=last.declared.lead(schedule.channel),
+                catch_up=last.declared.catch_up(schedule.group.catch_up),
                 kind="held",
                 why=last.blocked[schedule_id],
             )
@@ -224,16 +224,16 @@ class _Machine:
 
     def _is_over(self, record: Record, now: Instant) -> bool:
         assert self.last is not None and self.last.declared is not None
-        return now > record.at + _catch_up(self.last.declared, record.catch_up)
+        return now > record.at + self.last.declared.catch_up(record.catch_up)
 
     def _fate(self, last: Reconciled, declared: Declarations, schedule_id: str, record: Record) -> Fate:
-        catch_up = _catch_up(declared, record.catch_up)
+        catch_up = declared.catch_up(record.catch_up)
         fate = Fate(
             schedule_id=schedule_id,
             wave=record.wave_id,
             channel=record.channel_id,
             at=record.at,
-            lead=_lead(declared, record.channel_id),
+            lead=declared.lead(record.channel_id),
             catch_up=catch_up,
             kind="sent",
         )
@@ -269,15 +269,6 @@ class _Machine:
 
 def _give_up(problem: Error) -> NoReturn:
     raise problem  # the state in memory has no trouble that passes
-
-
-def _lead(declared: Declarations, channel: str) -> int:
-    found = declared.channels.get(channel)
-    return 0 if found is None else found.lead
-
-
-def _catch_up(declared: Declarations, own: int | None) -> int:
-    return declared.settings.catch_up if own is None else own
 
 
 class _Store(SimulatedStore):

@@ -12,7 +12,7 @@ from loopback_github import LoopbackGitHub, Repository
 from scheduler.github_actions.__main__ import main
 from scheduler.github_actions.client import ApiError, GitHubClient, asking
 from scheduler.github_actions.markdown import COMMENT_LIMIT, code, fit, plain
-from scheduler.github_actions.tick_gap import Tick, gap_before
+from scheduler.github_actions.run_output import Tick, gap_before
 from scheduler.reporting.annotations import command
 from scheduler.reporting.pull_request.comment import MARKER as PLAN_MARKER
 from scheduler.times import read_utc

@@ -14,7 +14,7 @@ from scheduler.app.doctor import channel_checks, queue_checks, setup_checks
 from scheduler.app.doctor.installation import Installation, read_state
 from scheduler.app.repository import Repository
 from scheduler.planning.reconcile import reconcile
-from scheduler.reporting.findings import Finding
+from scheduler.reporting.doctor_text import Finding
 
 CHECKS: tuple[Callable[[Installation], Iterable[Finding]], ...] = (
     setup_checks.zone_data,

@@ -8,7 +8,7 @@ from scheduler.app.doctor.installation import Installation, finding
 from scheduler.delivery import CLOCK_TOLERANCE
 from scheduler.delivery.dispatcher import Check
 from scheduler.errors import Error
-from scheduler.reporting.findings import Finding, Verdict
+from scheduler.reporting.doctor_text import Finding, Verdict
 from scheduler.state.record import Intent
 from scheduler.times import Instant, duration_text, instant_text
 

@@ -11,7 +11,7 @@ from scheduler.desired import SettingsSpec
 from scheduler.desired.declarations import Declarations
 from scheduler.errors import StateError, StateMissing
 from scheduler.planning.plan import Surroundings
-from scheduler.reporting.findings import Finding, Verdict
+from scheduler.reporting.doctor_text import Finding, Verdict
 from scheduler.state.record import Record, State
 
 MOST_NAMED = 5

@@ -9,7 +9,7 @@ from scheduler.delivery.queue.celery import Broker
 from scheduler.delivery.queue.sqlite import SqliteQueue
 from scheduler.errors import Error
 from scheduler.planning.rows import is_dead_letter, waits_for_worker
-from scheduler.reporting.findings import Finding
+from scheduler.reporting.doctor_text import Finding
 from scheduler.state.record import State
 from scheduler.times import Instant, duration_text, instant_text, read_utc
 from scheduler.wording import and_more, count

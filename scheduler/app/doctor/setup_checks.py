@@ -12,7 +12,7 @@ from scheduler.delivery.github.proxy import canonical, proxy_for
 from scheduler.diagnostics import Diagnostic
 from scheduler.errors import Error, StateError
 from scheduler.planning.plan import APP_TOKEN_LIFE, DEFAULT_TOKENS
-from scheduler.reporting.findings import Finding
+from scheduler.reporting.doctor_text import Finding
 from scheduler.state.stores.git_branch import GitBranchStore
 from scheduler.times import duration_text, zone_release
 from scheduler.wording import and_more, count

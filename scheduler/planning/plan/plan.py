@@ -170,12 +170,11 @@ class Subject(msgspec.Struct, kw_only=True):
 
     def lead(self, channel_id: str) -> int:
         """Seconds that a channel wants its dispatch ahead of the publish time."""
-        channel = self.declared.channels.get(channel_id)
-        return channel.lead if channel is not None else 0
+        return self.declared.lead(channel_id)
 
     def catch_up(self, record: Record) -> int:
         """Seconds after the publish time until which a record may be sent."""
-        return record.catch_up if record.catch_up is not None else self.declared.settings.catch_up
+        return self.declared.catch_up(record.catch_up)
 
     def is_held(self, schedule_id: str, channel_id: str) -> bool:
         """A rule keeps it back, or its channel cannot be used: it waits, and later is missed."""

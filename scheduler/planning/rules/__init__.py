@@ -61,15 +61,15 @@ def check(inquiry: Inquiry) -> tuple[dict[str, Code], Tally]:
     blocked, faults = dict(inquiry.blocked), Tally()
     inquiry = msgspec.structs.replace(inquiry, blocked=blocked)
 
-    def enter(violations: Iterable[Violation]) -> None:
+    def enter(violations: Iterable[Violation], code: Code = "") -> None:
         for violation in violations:
             for schedule_id in violation.blocks:
-                blocked.setdefault(schedule_id, violation.code)
+                blocked.setdefault(schedule_id, violation.code or code)
             if violation.describe is not None:
-                faults.report(violation.code, violation.file, violation.describe)
+                faults.report(violation.code or code, violation.file, violation.describe)
 
     for rule in RULES:
         if rule.check is not None:
-            enter(rule.check(inquiry))
+            enter(rule.check(inquiry), rule.code)
     enter(spacing.clashes(inquiry, [rule.pairs for rule in RULES if rule.pairs is not None]))
     return blocked, faults

@@ -43,7 +43,7 @@ def _is_sent_slot(record: Record) -> bool:
 def check(inquiry: Inquiry) -> Iterator[Violation]:
     if inquiry.withheld:
         place = partial(_describe, inquiry, inquiry.withheld)
-        yield Violation(code=RULE.code, file=inquiry.declared.settings_file, describe=place)
+        yield Violation(file=inquiry.declared.settings_file, describe=place)
 
 
 def _describe(inquiry: Inquiry, gone: Sequence[str]) -> Diagnostic:

@@ -36,7 +36,6 @@ def _copies(inquiry: Inquiry) -> Iterator[Violation]:
     for kind, name, fault in renaming.faults:
         ids = tuple(held[kind, name])
         yield Violation(
-            code=RULE.code,
             file=fault.location.file,
             describe=partial(replace, fault, schedules=ids),
             blocks=ids,
@@ -61,7 +60,6 @@ def _former_ids(inquiry: Inquiry) -> Iterator[Violation]:
                 if old in inquiry.blocked:
                     continue
             yield Violation(
-                code=RULE.code,
                 file=schedule.file,
                 describe=partial(_describe, inquiry, schedule, new),
                 blocks=[old],

@@ -46,14 +46,14 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
     for group in by_cause(declared, moved):
         sent = f"to publish at {inquiry.records[group[0].id].scheduled_at}"
         describe = partial(_edited, partial(time_place, declared, group[0]), group, sent)
-        yield Violation(code=RULE.code, file=group[0].file, describe=describe)
+        yield Violation(file=group[0].file, describe=describe)
     for group in replaced.values():
         sent = f"with the video {quoted(inquiry.records[group[0].id].video_id or '')}"
         describe = partial(_edited, partial(video_place, declared, group[0]), group, sent)
-        yield Violation(code=RULE.code, file=group[0].file, describe=describe)
+        yield Violation(file=group[0].file, describe=describe)
     for (file, route), group in cancelled.items():
         describe = partial(_cancelled_too_late, inquiry, group, route)
-        yield Violation(code=RULE.code, file=file, describe=describe)
+        yield Violation(file=file, describe=describe)
 
 
 def _edited(place: partial[Location], group: Sequence[Schedule], sent: str) -> Diagnostic:

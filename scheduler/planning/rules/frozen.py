@@ -33,10 +33,10 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
                 waiting.append(schedule)
         for group in by_cause(inquiry.declared, refused):
             describe = partial(_refused, inquiry, freeze, index, group)
-            yield Violation(code=RULE.code, file=group[0].file, describe=describe, blocks=ids(group))
+            yield Violation(file=group[0].file, describe=describe, blocks=ids(group))
         for group in by_cause(inquiry.declared, waiting):
             describe = partial(_waits, inquiry, freeze, group)
-            yield Violation(code=RULE.code, file=group[0].file, describe=describe)
+            yield Violation(file=group[0].file, describe=describe)
 
 
 def _is_inside(schedule: Schedule, freeze: desired.Freeze) -> bool:

@@ -27,14 +27,12 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
         if record is not None and not record.is_unsent_live and not may_revive(schedule, record):
             continue
         yield Violation(
-            code=RULE.code,
             file=schedule.file,
             describe=partial(_describe, declared, schedule),
             blocks=[schedule.id],
         )
     for channel, ids in slots.items():
         yield Violation(
-            code=RULE.code,
             file=declared.files["channel", channel],
             describe=partial(_describe_slots, declared, channel, ids),
             blocks=ids,

@@ -25,7 +25,6 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
             refused.setdefault(group, []).append(schedule)
     for group, schedules in refused.items():
         yield Violation(
-            code=RULE.code,
             file=schedules[0].file,
             describe=partial(_describe, inquiry, schedules, problems[group] or ""),
             blocks=[schedule.id for schedule in schedules],

@@ -25,11 +25,10 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
         for schedule in line:
             late = bucket.take(float(schedule.at - leads[schedule.channel])) - schedule.at
             wave = schedule.group.wave or schedule.file
-            own = schedule.group.catch_up
-            if late > (declared.settings.catch_up if own is None else own) and wave not in seen:
+            if late > declared.catch_up(schedule.group.catch_up) and wave not in seen:
                 seen.add(wave)
                 describe = partial(_describe, declared, schedule, token, round(late))
-                yield Violation(code=RULE.code, file=schedule.file, describe=describe)
+                yield Violation(file=schedule.file, describe=describe)
 
 
 def _lines(inquiry: Inquiry) -> dict[str, list[Schedule]]:

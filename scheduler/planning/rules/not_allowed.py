@@ -40,7 +40,6 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
             held[schedule.channel].append(schedule_id)
     for name, (origin, patterns) in found.items():
         yield Violation(
-            code=RULE.code,
             file=inquiry.declared.files["channel", name],
             describe=partial(_describe, inquiry.declared, name, origin, patterns, held[name]),
             blocks=held[name],

@@ -34,9 +34,9 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
             key = (schedule.file, time_route(inquiry.declared, schedule), record.status)
             revived.setdefault(key, []).append(schedule)
     for group in by_cause(inquiry.declared, found):
-        yield Violation(code=RULE.code, file=group[0].file, describe=partial(_describe, inquiry, group))
+        yield Violation(file=group[0].file, describe=partial(_describe, inquiry, group))
     for (file, _, _), group in revived.items():
-        yield Violation(code=RULE.code, file=file, describe=partial(_stays_over, inquiry, group))
+        yield Violation(file=file, describe=partial(_stays_over, inquiry, group))
 
 
 def _describe(inquiry: Inquiry, group: Sequence[Schedule]) -> Diagnostic:

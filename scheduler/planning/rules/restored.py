@@ -24,12 +24,11 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
     for name, schedules in found.items():
         for group in by_cause(inquiry.declared, schedules):
             describe = partial(_describe, inquiry, group, name == "late")
-            yield Violation(code=RULE.code, file=group[0].file, describe=describe)
+            yield Violation(file=group[0].file, describe=describe)
 
 
 def _describe(inquiry: Inquiry, group: Sequence[Schedule], is_sent: bool) -> Diagnostic:
-    own = group[0].group.catch_up
-    catch_up = f"{duration_text(inquiry.declared.settings.catch_up if own is None else own)} (catch_up)"
+    catch_up = f"{duration_text(inquiry.declared.catch_up(group[0].group.catch_up))} (catch_up)"
     then = (
         f"within {catch_up}, so it is sent late" if is_sent else f"by more than {catch_up}, so it is missed"
     )

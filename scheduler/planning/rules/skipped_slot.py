@@ -13,7 +13,6 @@ from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
 def check(inquiry: Inquiry) -> Iterator[Violation]:
     for channel, gone in inquiry.calendar.skipped:
         yield Violation(
-            code=RULE.code,
             file=inquiry.declared.files["channel", channel],
             describe=partial(_describe, inquiry, channel, gone),
         )

@@ -35,7 +35,6 @@ def _schedules(inquiry: Inquiry) -> Iterator[Violation]:
             continue
         place = partial(member_place, declared, schedule)
         yield Violation(
-            code=RULE.code,
             file=schedule.file,
             describe=partial(_describe, declared, schedule.channel, place, schedule.id),
             blocks=[schedule.id],
@@ -48,9 +47,7 @@ def _freezes(declared: Declarations) -> Iterator[Violation]:
             if ("channel", channel) not in declared.files and "channel" not in declared.hidden:
                 file = declared.settings_file
                 place = partial(declared.place, file, ("freezes", index, "channels", i))
-                yield Violation(
-                    code=RULE.code, file=file, describe=partial(_describe, declared, channel, place)
-                )
+                yield Violation(file=file, describe=partial(_describe, declared, channel, place))
 
 
 def _unreadable_waves(declared: Declarations) -> Iterator[Violation]:
@@ -73,7 +70,6 @@ def _unreadable_waves(declared: Declarations) -> Iterator[Violation]:
                     loc: Loc = ("schedules", index, "channels", i)
                     place = partial(declared.place, document.file, (*loc, "id") if is_mapping else loc)
                     yield Violation(
-                        code=RULE.code,
                         file=document.file,
                         describe=partial(_describe, declared, channel, place),
                     )

@@ -9,7 +9,6 @@ import msgspec
 from scheduler import desired
 from scheduler.desired.declarations import Declarations
 from scheduler.planning.plan import Change
-from scheduler.state.record import Record
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +34,7 @@ def frozen(changes: Sequence[Change], declared: Declarations) -> list[Frozen]:
     found = []
     for freeze in sorted(declared.settings.freezes, key=lambda one: (one.from_, one.until)):
         spans = [
-            (schedule_id, *_span(record, declared))
+            (schedule_id, record.at - declared.lead(record.channel_id), record.at)
             for schedule_id, record in live
             if freeze.channels is None or record.channel_id in freeze.channels
         ]
@@ -51,9 +50,3 @@ def frozen(changes: Sequence[Change], declared: Declarations) -> list[Frozen]:
         missed = [i for i in waiting if freeze.until > deadlines[i] and not records[i].after_success]
         found.append(Frozen(freeze=freeze, waiting=waiting, missed=missed))
     return found
-
-
-def _span(record: Record, declared: Declarations) -> tuple[int, int]:
-    """From when a dispatch may be sent to the publish time."""
-    channel = declared.channels.get(record.channel_id)
-    return record.at - (0 if channel is None else channel.lead), record.at

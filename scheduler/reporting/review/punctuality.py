@@ -74,10 +74,9 @@ def needs_of(changes: Sequence[Change], proposal: Reconciled, surroundings: Surr
     for schedule in touched:
         wave = schedule.group.wave
         name = f"wave {wave}" if wave is not None else f"channel {schedule.channel}"
-        own = schedule.group.catch_up
         need = Need(
             declared.channels[schedule.channel].lead,
-            declared.settings.catch_up if own is None else own,
+            declared.catch_up(schedule.group.catch_up),
             waits.get(schedule.id, 0),
         )
         known = needs.get(name, need)
