@@ -305,7 +305,8 @@ def read_duration(text: str) -> int:
                 number = abs(int(text))
                 hint = f"write {number}s for seconds or {number}m for minutes"
                 raise TimeError(f"{text!r} has no unit", hint)
-            hint = _meant_duration(text) or "write 90s, 45m, 1h30m, 2d or PT1H30M"
+            meant = _IN_WORDS.fullmatch(text)  # `1 hour`, `90 min`, `2 days`
+            hint = f"write {meant[1]}{meant[2]}" if meant else "write 90s, 45m, 1h30m, 2d or PT1H30M"
             raise TimeError(f"{quoted(text)} is not a duration", hint)
     total = sum(int(part) * unit for part, unit in zip(match.groups(), scale, strict=True) if part)
     if total > LONGEST_DURATION:
@@ -319,12 +320,6 @@ def read_shift(text: str) -> int:
 
 
 _IN_WORDS = re.compile(r"(\d{1,9}) ?(s|m|h|d)(?:ec|econd|in|inute|our|r|ay)?s?", re.ASCII)
-
-
-def _meant_duration(text: str) -> str | None:
-    """The hint for `1 hour`, `90 min`, `2 days`."""
-    match = _IN_WORDS.fullmatch(text)
-    return None if match is None else f"write {match[1]}{match[2]}"
 
 
 def duration_text(seconds: int) -> str:

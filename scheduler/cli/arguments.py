@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from scheduler.times import Instant, TimeError, read_duration, read_shift, read_time
+from scheduler.times import TimeError, read_duration, read_shift, read_time
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -32,10 +32,6 @@ class Argument(click.ParamType[T]):
             self.fail(f"{problem}; {problem.hint}", param, ctx)
 
 
-def _day_or_time(text: str) -> Instant:
-    return read_time(f"{text}T00:00:00Z" if len(text) == len("2026-03-01") else text)
-
-
 def _pair(text: str) -> tuple[str, str]:
     key, separator, value = text.partition("=")
     if not separator or not key:
@@ -45,7 +41,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 TIME = Argument("time", read_time)
 """A time with an offset."""
-DAY_OR_TIME = Argument("time", _day_or_time)
+DAY_OR_TIME = Argument(
+    "time", lambda text: read_time(f"{text}T00:00:00Z" if len(text) == len("2026-03-01") else text)
+)
 """A time with an offset, or a date: its beginning in UTC."""
 DURATION = Argument("duration", read_duration)
 """Seconds: `90s`, `10m`, `1h30m`."""

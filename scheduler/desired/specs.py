@@ -75,14 +75,13 @@ class PauseSpec(Spec, frozen=True):
     ] = None
 
 
-def _read_flag_of_pause(value: object) -> PauseSpec | None:
-    return PauseSpec() if fields.read_flag(value) else None
-
-
 _Paused = Annotated[
     PauseSpec | None,
     OneOf({
-        "scalar": Annotated[PauseSpec | None, Read(_read_flag_of_pause, {"type": "boolean"})],
+        "scalar": Annotated[
+            PauseSpec | None,
+            Read(lambda value: PauseSpec() if fields.read_flag(value) else None, {"type": "boolean"}),
+        ],
         "mapping": PauseSpec,
     }),
 ]  # fmt: skip
@@ -376,16 +375,16 @@ class LineupEntry(Spec, frozen=True, kw_only=True):
     repeat: Annotated[fields.Flag, _REPEAT] = False
 
 
-def _read_bare_video(value: object) -> LineupEntry:
-    return LineupEntry(video=fields.read_text(value, fields.LONGEST_VIDEO))
-
-
 _LineupItem = Annotated[
     LineupEntry,
     OneOf(
         {
             "scalar": Annotated[
-                LineupEntry, Read(_read_bare_video, fields.text_schema(longest=fields.LONGEST_VIDEO))
+                LineupEntry,
+                Read(
+                    lambda value: LineupEntry(video=fields.read_text(value, fields.LONGEST_VIDEO)),
+                    fields.text_schema(longest=fields.LONGEST_VIDEO),
+                ),
             ],
             "mapping": LineupEntry,
         },

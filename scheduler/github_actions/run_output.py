@@ -99,7 +99,8 @@ def _diagnostic_line(problem: Mapping[str, Any], folder: str) -> str:
     if problem.get("hint"):
         message += f"\n{problem['hint']}"
     file = problem.get("file")
-    path, line, column = file and path_below(folder, file), problem.get("line"), problem.get("column")
+    path = path_below(folder, file) if file else None
+    line, column = problem.get("line") or None, problem.get("column") or None
     return command(problem["severity"], message, file=path, line=line, col=column)
 
 

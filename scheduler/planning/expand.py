@@ -334,12 +334,13 @@ def _chosen(
 ) -> Iterator[Member]:
     """The members of a group by tags."""
     names = _tagged(entry, channels.tags)
-    if not names and not _is_any_channel_unreadable(entry.declared):
+    unread = {kind for kind, _ in entry.declared.unreadable} | entry.declared.hidden
+    if not names and "channel" not in unread:
         names = _tags_match_nothing(entry, channels.tags)
     else:
         for member, loc in overrides.values():
             if member.id not in names and entry.declared.fault_of("channel", member.id) is None:
-                _tell_not_tagged(entry, channels.tags, names, member.id, loc)
+                _refuse_untagged(entry, channels.tags, names, member.id, loc)
     for name in names:
         yield overrides.get(name) or (desired.MemberSpec(id=name), (*entry.route, "channels"))
 
@@ -382,12 +383,8 @@ def _stays(declared: Declarations, record: Record, wanted: set[str]) -> bool:
     return record.reason != "before_init"
 
 
-def _is_any_channel_unreadable(declared: Declarations) -> bool:
-    return "channel" in declared.hidden or any(kind == "channel" for kind, _ in declared.unreadable)
-
-
 def _tags_match_nothing(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
-    """Tell it; what is recorded of the group waits: a typing error in a tag cancels nothing."""
+    """An error; what is recorded of the group waits: a typing error in a tag cancels nothing."""
     in_use = sorted({tag for channel in entry.declared.channels.values() for tag in channel.tags})
     unused = next((tag for tag in tags if tag not in in_use), None)
     waiting = sorted(
@@ -406,7 +403,7 @@ def _tags_match_nothing(entry: _Entry, tags: tuple[str, ...]) -> list[str]:
     return waiting
 
 
-def _tell_not_tagged(entry: _Entry, tags: tuple[str, ...], names: list[str], channel: str, loc: Loc) -> None:
+def _refuse_untagged(entry: _Entry, tags: tuple[str, ...], names: list[str], channel: str, loc: Loc) -> None:
     """A line in `members` about a channel that the tags do not choose."""
     known = entry.declared.channels.get(channel)
     hint = did_you_mean(channel, names) or f"channels of this group: {', '.join(names) or 'none'}"

@@ -51,9 +51,8 @@ def command(name: str, message: str, **properties: str | int | None) -> str:
 
     https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     """
-    fields = ",".join(
-        f"{key}={str(value).translate(_PROPERTY)}" for key, value in properties.items() if value
-    )
+    given = {key: value for key, value in properties.items() if value is not None}
+    fields = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in given.items())
     return f"::{name}{' ' if fields else ''}{fields}::{message.translate(_DATA)}"
 
 

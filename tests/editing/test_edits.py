@@ -443,7 +443,9 @@ def test_a_new_key_stands_behind_the_last_value(before: str, after: str) -> None
     ],
 )
 def test_a_key_goes_with_its_lines_and_the_comments_of_others_stay(before: str, after: str) -> None:
-    assert edits.remove_key(before, ("b",)) == after
+    draft = edits.Draft(before)
+    draft.remove(("b",))
+    assert draft.finish() == after
 
 
 def test_a_file_that_cannot_be_read_is_not_edited_and_the_reason_is_told() -> None:

@@ -25,7 +25,7 @@ from scheduler.editing.yaml.places import (
     WavePlace,
 )
 from scheduler.editing.yaml.spans import Loc
-from scheduler.editing.yaml.splice import Draft, remove_key, set_value
+from scheduler.editing.yaml.splice import Draft, set_value
 from scheduler.editing.yaml.style import Value
 
 __all__ = [
@@ -44,7 +44,6 @@ __all__ = [
     "create_one_off",
     "move",
     "pause",
-    "remove_key",
     "resume",
     "set_value",
     "shift",

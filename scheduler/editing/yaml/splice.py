@@ -518,10 +518,3 @@ def set_value(text: str, loc: Loc, value: Value, *, file: str = "the file") -> s
     else:
         draft.set(loc, value)
     return draft.finish()
-
-
-def remove_key(text: str, loc: Loc, *, file: str = "the file") -> str:
-    """The text without one key, its lines and the comment after it. Raises ScheduleError like `set_value`."""
-    draft = Draft(text, file)
-    draft.remove(loc)
-    return draft.finish()
