@@ -613,8 +613,9 @@ def return_of(
         return None
     if now <= schedule.at + (catch_up if schedule.group.catch_up is None else schedule.group.catch_up):
         return "late"
-    passed_unseen = now <= schedule.at + RESTORED and read_utc(record.history[-1].at) < schedule.at
-    return "missed" if passed_unseen else None
+    if not record.history or now > schedule.at + RESTORED:
+        return None
+    return "missed" if read_utc(record.history[-1].at) < schedule.at else None
 
 
 def occupied_instant(

@@ -178,7 +178,9 @@ def test_one_that_cannot_get_its_turn_in_time_is_missed_and_says_why(live: Minia
 def test_a_queue_gets_its_late_jobs_apart_as_well(mini: Miniature) -> None:
     at = ("2026-03-01T10:00:00Z", "2026-03-01T12:00:00Z")
     one_offs = ", ".join(f"{{ video: v{number}, at: {when} }}" for number, when in enumerate(at))
-    mini.write({"scheduler.yaml": SETTINGS, "channels/lobby.yaml": f"schedules: [{one_offs}]\n"})
+    mini.write(
+        {"scheduler.yaml": SETTINGS, "channels/lobby.yaml": f"queue: publications\nschedules: [{one_offs}]\n"}
+    )
     mini.run("state", "init", now="2026-01-01T00:00:00Z")
     mini.run("run", now="2026-03-01T09:00:00Z")
     assert list(mini.json("run", now="2026-03-01T13:30:00Z").results) == [f"lobby/{at[0]}"]
