@@ -20,6 +20,7 @@ from scheduler.delivery import Runner, hold_and_watch, lookups, run
 from scheduler.delivery.github import responses
 from scheduler.errors import LostRace
 from scheduler.planning.plan.pauses import Pauses
+from scheduler.planning.plan.situation import Situation
 from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Record, State, advance
 from scheduler.state.stores import Snapshot
