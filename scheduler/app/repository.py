@@ -377,7 +377,8 @@ class Repository:
             committed = reading.ask_git(self.root, "log", "-1", "--format=%ct", "HEAD")
         except StateError:
             committed = None
-        newest = max((r.history[-1].at for r in state.schedules.values()), default="") if state else ""
+        records = state.schedules.values() if state else ()
+        newest = max((record.history[-1].at for record in records if record.history), default="")
         return max(since, read_utc(newest) if newest else 0, int(committed or 0) - 1) + 1
 
     def _channels(self) -> Mapping[str, ChannelSpec]:

@@ -139,7 +139,7 @@ class _Changes:
         self._common = max(declared_since, self._last(ends))
         recorded: dict[str, str] = {}
         for record in () if state is None else state.schedules.values():
-            for of in _groups(record):
+            for of in _groups(record) if record.history else ():
                 recorded[of] = max(recorded.get(of, ""), record.history[-1].at)
         for of, text in recorded.items():
             self._note(of, read_utc(text))
@@ -158,7 +158,7 @@ class _Changes:
             self._note(f"channel {name}", *instants_of(rules, zone, self._now - _SLOTS_AGO, self._now)[0])
 
     def of(self, row: Row, recorded: Record | None, lease: Lease | None) -> Instant:
-        texts = [*([] if recorded is None else [recorded.history[-1].at])]
+        texts = [] if recorded is None else [event.at for event in recorded.history[-1:]]
         texts += [] if lease is None else [lease.at, lease.until]
         newest = [self._newest.get(of, 0) for of in _groups(row.record)]
         return max(self._common, *newest, self._last(map(read_utc, texts)))
