@@ -32,6 +32,8 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     problem: str | None = None
     hint: str | None = None
+    is_put_off: bool = False
+    """There was no time for the answer: it is asked again."""
     is_keyless: bool = False
     """Its run name does not contain the key, so no run of it can be found."""
 
@@ -79,6 +81,14 @@ class HasFile(Protocol):
 
     def take_back(self, intents: Mapping[str, Intent], reasons: Mapping[str, str]) -> None:
         """Take back the jobs that no worker has begun, with the reasons by schedule. Never raises."""
+
+
+@runtime_checkable
+class HasPatience(Protocol):
+    """A dispatcher whose answers may take long."""
+
+    def allow(self, seconds: float) -> None:
+        """The seconds that the next lookup or confirmation may take in all; then the rest is put off."""
 
 
 @runtime_checkable

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from scheduler.delivery.dispatcher import Dispatcher, HasFile, Readiness
+from scheduler.delivery.dispatcher import Dispatcher, HasFile, HasPatience, Readiness
 from scheduler.delivery.routes import Routes
 from scheduler.diagnostics import Diagnostic, Location, error, warning
 from scheduler.errors import Error
@@ -22,6 +22,8 @@ from scheduler.state.record import Intent, Record, advance
 from scheduler.times import Instant, instant_text
 
 A = TypeVar("A")
+QUESTIONS = 60.0
+"""Seconds that the questions of one round may take in all, where nothing is waited for."""
 _SET_BACK = "check the history of the state: it was probably reset to an older version"
 
 
@@ -41,7 +43,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         """Update `schedules` with the answers, where the record is unchanged since the query."""
         for schedule_id, lookup in self.lookups.items():
             record = schedules.get(schedule_id)
-            if record is None or record.intent != self.about[schedule_id].intent:
+            if lookup.is_put_off or record is None or record.intent != self.about[schedule_id].intent:
                 continue
             if record.status in ("executing", "failed"):  # another runner may have settled it meanwhile
                 after = after_lookup(record, lookup, now, self.taken_back.get(schedule_id))
@@ -50,7 +52,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
                     report(schedule_id, after)
         for schedule_id, answer in self.readiness.items():
             record = schedules.get(schedule_id)
-            if record is not None and record.status == "pending":
+            if record is not None and record.status == "pending" and not answer.is_put_off:
                 schedules[schedule_id] = _after_asking(record, answer, now)
 
     def warnings(self, reconciled: Reconciled) -> Iterator[Diagnostic]:
@@ -60,7 +62,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         for schedule_id, answer in self.readiness.items():
             record = reconciled.booked[schedule_id]
             problem = _unready(record, answer)
-            if problem is None or declared is None or (record.channel_id, problem) in reported:
+            if answer.is_put_off or problem is None or declared is None:
+                continue
+            if (record.channel_id, problem) in reported:
                 continue
             reported.add((record.channel_id, problem))
             where = declared.place(declared.files["channel", record.channel_id])
@@ -97,6 +101,34 @@ class Lookups:
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
         self._faults: dict[str, str] = {}
+        self.time_left: Callable[[], float] = lambda: QUESTIONS
+        """Seconds that what is asked next may take in all."""
+
+    def leaves_first(
+        self, sends: Sequence[PlannedSend], reconciled: Reconciled, asked: set[str]
+    ) -> list[PlannedSend]:
+        """What does not wait until it is known whether others, which are late, were sent before.
+
+        Nothing of the same wave or channel leaves ahead of those. Empty where all have to wait.
+        """
+        waves: set[str | None] = set()
+        channels: set[str] = set()
+        first: list[PlannedSend] = []
+        for send in sends:
+            record = reconciled.booked[send.schedule_id]
+            is_behind = record.channel_id in channels or record.wave_id in waves
+            if is_behind or self._is_late(send, reconciled, asked):
+                channels.add(record.channel_id)
+                waves |= {record.wave_id} - {None}
+            else:
+                first.append(send)
+        return first if len(first) < len(sends) else []
+
+    def _is_late(self, send: PlannedSend, reconciled: Reconciled, asked: set[str]) -> bool:
+        record = reconciled.booked[send.schedule_id]
+        due = record.at if send.due is None else send.due
+        is_asked = f"before {send.schedule_id}" in asked or record.status == "executing"
+        return not is_asked and reconciled.plan.now - due > LATE
 
     def faults(self, reconciled: Reconciled) -> Iterator[Diagnostic]:
         """An error for each publication about which asking failed as it never should, each told once."""
@@ -163,10 +195,10 @@ class Lookups:
         dues: dict[str, Instant] = {}
         intents: dict[str, Intent] = {}
         for send in sends:
-            record, mark = reconciled.booked[send.schedule_id], f"before {send.schedule_id}"
-            due = record.at if send.due is None else send.due
-            if mark in asked or record.status == "executing" or reconciled.plan.now - due <= LATE:
+            if not self._is_late(send, reconciled, asked):
                 continue
+            record = reconciled.booked[send.schedule_id]
+            due = record.at if send.due is None else send.due
             intent = intended(send)
             if intent.traits.has_runs:
                 dues[send.schedule_id] = due
@@ -207,6 +239,8 @@ class Lookups:
         answers = {schedule_id: broken(fault, False) for schedule_id, fault in faults.items()}
         open_ones = ((i, intent) for i, intent in intents.items() if i not in faults)
         for dispatcher, ids in self._routes.group(open_ones):
+            if isinstance(dispatcher, HasPatience):
+                dispatcher.allow(self.time_left())
             answers |= _asked(dispatcher, {i: intents[i] for i in ids}, ask, broken)
         return answers
 

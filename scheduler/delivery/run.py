@@ -11,7 +11,7 @@ from scheduler.delivery import commit_messages
 from scheduler.delivery.clock_skew import CLOCK_TRUST, clock_problem
 from scheduler.delivery.dispatcher import Request
 from scheduler.delivery.fan_out import exchange
-from scheduler.delivery.lookups import Lookups, forgotten
+from scheduler.delivery.lookups import QUESTIONS, Lookups, forgotten
 from scheduler.delivery.ports import Observation, Ports
 from scheduler.delivery.report import Report
 from scheduler.delivery.routes import Routes
@@ -40,6 +40,8 @@ LAST_SAVES = 6
 """Attempts to save outcomes that the store would not take."""
 NOW = 0.05
 """Seconds: what the pace allows within this is sent at once."""
+SHORTLY = 3.0
+"""Seconds that questions about what is late may take at least: without an answer it is sent unseen."""
 BATCH = 100
 """Requests of one intent commit: all of them are begun at once, so none begins late."""
 NAMED = 5
@@ -121,7 +123,10 @@ class Runner:
         if self._has_wrong_clock():
             return True
         ready, wait = self._ready(reconciled.declared.settings.pace, reconciled.plan.sends, attempted)
-        if self._look_back(observed, ready, attempted):
+        first = self._lookups.leaves_first(ready, reconciled, attempted)
+        if first:
+            ready = first
+        elif self._look_back(observed, ready, attempted):
             return False
         snapshot, requests = self._book(observed, ready, attempted)
         self.report.note_observation(reconciled)
@@ -452,6 +457,7 @@ class Runner:
         def intended(schedule_id: str, record: Record) -> Intent | None:
             return self._intent_now(snapshot.state, reconciled, schedule_id, record)
 
+        self._give_time(reconciled.plan.next_due)
         answers = self._lookups.look_up_and_confirm(snapshot.state.schedules, reconciled, asked, intended)
         self._remarks += self._lookups.faults(reconciled)
         if answers.lookups or answers.readiness:
@@ -463,6 +469,14 @@ class Runner:
             self._remarks += answers.warnings(reconciled)
         return bool(answers.lookups)
 
+    def _give_time(self, due: Instant | None, *, at_least: float = 0.0) -> None:
+        """Bound what is asked next: a run that stays gives way to what falls due."""
+        clock, seconds = self.ports.clock, QUESTIONS
+        if due is not None and self.ports.tip is not None:
+            seconds = min(seconds, due - clock.moment() - self.margin - 1.0)
+        until = clock.monotonic() + max(seconds, at_least)
+        self._lookups.time_left = lambda: max(0.0, until - clock.monotonic())
+
     def _look_back(self, observed: Observation, sends: Sequence[PlannedSend], asked: set[str]) -> bool:
         """Record what is late but was sent before. True where something was queried."""
         state, booked = observed.snapshot.state, observed.reconciled.booked
@@ -470,6 +484,7 @@ class Runner:
         def intended(send: PlannedSend) -> Intent:
             return self._intend(state, observed.reconciled, booked[send.schedule_id], send)[1].intent
 
+        self._give_time(observed.reconciled.plan.next_due, at_least=SHORTLY)
         found = self._lookups.look_back(sends, observed.reconciled, asked, intended)
         self._remarks += self._lookups.faults(observed.reconciled)
         if found:

@@ -69,6 +69,8 @@ class LookupResult(msgspec.Struct, frozen=True, kw_only=True):
     is_fault: bool = False
     """Asking failed as it never should: that is reported, too."""
     server_time: Instant | None = None
+    is_put_off: bool = False
+    """There was no time for the answer: it is asked again."""
     is_keyless: bool = False
     """The channel's run name does not contain the key, so no run could be found."""
     by_record: bool = False

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from due import DUE, at, run, sent
-from github_stand_in import GitHub
+from github_stand_in import Fault, GitHub
 from miniature import Miniature
+from simulated_time import Stage
 
 from scheduler.delivery.dispatcher import Request
 from scheduler.delivery.github import github_dispatcher
 from scheduler.delivery.github.github_dispatcher import GitHubDispatcher
+from scheduler.delivery.hold_and_watch import hold
 from scheduler.delivery.queue.dispatchers import SqliteDispatcher
 from scheduler.state.record import Intent
 
@@ -100,6 +102,68 @@ def test_a_dispatcher_that_breaks_while_it_sends_leaves_what_it_had_in_doubt(
     assert outcome.results == {ALPHA: "completed", BETA: "executing", GAMMA: "executing"}
     errors = {result["error"] for result in outcome.json["results"] if result["error"]}
     assert errors == {"it may have been sent: sending failed unexpectedly (AttributeError)"}
+
+
+def test_questions_without_an_answer_in_time_are_put_off_and_the_others_answered(github: GitHub) -> None:
+    for name in ("alpha", "beta"):
+        github.repository(f"acme/{name}")
+    github.repository("acme/alpha").faults = [Fault("hang", method="GET", times=None)]
+    github.tokens = None
+    dispatcher = GitHubDispatcher(github.url, lambda _: "token")
+    asked = {
+        name: Intent(
+            owner="run", at=DUE, key="gs1-a", not_after=DUE, transport="repository_dispatch",
+            repository=f"acme/{name}", event_type="process-video",
+        )
+        for name in ("alpha", "beta")
+    }  # fmt: skip
+    dispatcher.allow(0.5)
+    ready = dispatcher.ask_ready(asked)
+    assert [(one.is_put_off, one.ready) for one in ready.values()] == [(True, False), (False, True)]
+    dispatcher.allow(0.5)
+    found = dispatcher.look_up(asked)
+    assert [(one.is_put_off, one.error is None) for one in found.values()] == [(True, False), (False, True)]
+    dispatcher.allow(0.0)
+    begun = len(github.requests)
+    assert all(one.is_put_off for one in dispatcher.look_up(asked).values())
+    assert len(github.requests) == begun
+    dispatcher.close()
+
+
+def test_in_a_hold_a_question_gives_way_to_what_falls_due_and_is_asked_again(
+    live: Miniature, github: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alpha is asked about what it publishes in two hours, and has not answered when beta falls due."""
+    allowed: list[float] = []
+
+    def allow(self: GitHubDispatcher, seconds: float) -> None:
+        allowed.append(seconds)
+        self._patience = 0.2 if alpha.faults else seconds
+
+    monkeypatch.setattr(GitHubDispatcher, "allow", allow)
+    alpha = github.repository("acme/alpha")
+    alpha.faults = [Fault("hang", method="GET", times=None)]
+    later = wave("alpha").replace("18:00", "20:00")
+    live.write({"waves/spring.yaml": wave("beta"), "waves/later.yaml": later})
+    with Stage(live, github, "2026-03-01T17:59:50Z") as stage:
+        stage.clock.at(DUE, alpha.faults.clear)
+        report = hold(stage.runner(), 60, lambda problem: None)
+        assert stage.arrivals == [(DUE, BETA)]
+    assert allowed[0] == 10 - 1 - 1
+    assert allowed[-1] == 60
+    assert list(report.diagnostics) == []
+    assert live.statuses == {BETA: "completed", "later/teaser/alpha": "scheduled"}
+
+
+def test_what_is_in_time_leaves_before_anything_is_asked_about_what_is_late(
+    live: Miniature, github: GitHub
+) -> None:
+    late = wave("alpha").replace("18:00", "17:30")
+    live.write({"waves/spring.yaml": wave("beta"), "waves/late.yaml": late})
+    outcome = run(live, github, 0)
+    assert outcome.results == {"late/teaser/alpha": "completed", BETA: "completed"}
+    order = [f"{seen.method} {seen.path.removeprefix('/repos/acme/')}" for seen in github.requests]
+    assert order == ["POST beta/dispatches", "GET alpha/actions/runs", "POST alpha/dispatches"]
 
 
 def test_a_queue_that_cannot_be_asked_about_one_job_answers_for_the_others(

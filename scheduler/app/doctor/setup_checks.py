@@ -120,7 +120,9 @@ def proxy(installation: Installation) -> Iterator[Finding]:
     except Error as problem:
         yield finding("environment", "proxy", title, "failed", str(problem), problem.hint)
         return
-    way = "directly: NO_PROXY exempts it" if found is None else f"through {found} ({found.variable})"
+    way = (
+        "directly, as NO_PROXY or plain http says" if found is None else f"through {found} ({found.variable})"
+    )
     yield finding("environment", "proxy", title, "ok", f"{url.host} is reached {way}")
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -122,6 +123,7 @@ class GitHubDispatcher:
         self._branches: dict[Branch, str] = {}
         self._keyless: dict[tuple[str | None, ...], bool] = {}
         self._run_details = True
+        self._patience = float("inf")
 
     # --- sending ---
 
@@ -309,17 +311,27 @@ class GitHubDispatcher:
             lambda intent: (intent.repository, intent.transport, intent.token),
             look_up_group,
             lambda problem, is_fault: LookupResult(error=problem, is_fault=is_fault),
+            lambda: LookupResult(error="there was no time to ask", is_put_off=True),
         )
 
     def ask_ready(self, intents: Mapping[str, Intent]) -> Mapping[str, Readiness]:
         """Whether each channel could take what these intents describe. Never raises."""
         return {
             schedule_id: readiness(intents[schedule_id], checks)
+            if checks
+            else Readiness(ready=False, problem="there was no time to ask", is_put_off=True)
             for schedule_id, checks in self.inspect(intents).items()
         }
 
+    def allow(self, seconds: float) -> None:
+        """The seconds that the next queries may take in all."""
+        self._patience = seconds
+
     def inspect(self, intents: Mapping[str, Intent]) -> Mapping[str, Sequence[Check]]:
-        """Every check of each intent's channel, for `doctor`. Channels are queried concurrently."""
+        """Every check of each intent's channel, for `doctor`; none where there was no time to ask.
+
+        Channels are queried concurrently.
+        """
 
         def inspect_group(query: Query, group: Mapping[str, Intent]) -> Mapping[str, Sequence[Check]]:
             checks = inspect(query, next(iter(group.values())), self._scrub())
@@ -330,6 +342,7 @@ class GitHubDispatcher:
             lambda intent: (intent.repository, intent.transport, intent.token, *_listener(intent)),
             inspect_group,
             lambda problem, is_fault: [Check("repository" if is_fault else "token", False, problem)],
+            lambda: (),
         )  # fmt: skip
 
     def _is_keyless(self, query: Query, intent: Intent) -> bool:
@@ -345,12 +358,15 @@ class GitHubDispatcher:
         key: Callable[[Intent], tuple[str | None, ...]],
         query_group: Callable[[Query, Mapping[str, Intent]], Mapping[str, A]],
         failed: Callable[[str, bool], A],
+        put_off: Callable[[], A],
     ) -> dict[str, A]:
         """The results for all intents, those with the same `key` queried together, the groups concurrently.
 
         `failed` makes the result of an intent that cannot be asked about, from the reason, and whether that
-        is an error of this program: it is then the trouble of its channel alone.
+        is an error of this program: it is then the trouble of its channel alone. `put_off` makes the result
+        of what there was no time for.
         """
+        until, self._patience = time.monotonic() + self._patience, float("inf")
         groups: dict[tuple[str | None, ...], dict[str, Intent]] = {}
         for name, intent in intents.items():
             groups.setdefault(key(intent), {})[name] = intent
@@ -369,9 +385,12 @@ class GitHubDispatcher:
         def query_in_thread(group: dict[str, Intent]) -> Mapping[str, A]:
             intent = next(iter(group.values()))
             with closing(self._new_burst()) as burst:  # an HttpBurst serves one thread
-                reader = ApiReader(burst, partial(self._headers, intent), partial(self._note_token, intent))
+                reader = ApiReader(
+                    burst, partial(self._headers, intent), partial(self._note_token, intent), until=until
+                )
                 try:
-                    return query_group(reader, group)
+                    answers = query_group(reader, group)
+                    return {name: put_off() for name in group} if reader.is_cut else answers
                 except Exception as fault:  # noqa: BLE001 - whatever it is, the other channels go on
                     message = f"asking {intent.repository} failed unexpectedly ({type(fault).__name__})"
                     return {name: failed(message, True) for name in group}

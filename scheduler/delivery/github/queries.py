@@ -6,6 +6,7 @@ is an answer; everything else is a `QueryError`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -52,13 +53,20 @@ class ApiReader:
     """A `Query` with one token. One thread may use `http` at a time.
 
     `headers` makes those of one request (raises ValueError where none may be made), `refused` gets each
-    answer that is not a 200, with its request.
+    answer that is not a 200, with its request. Nothing is waited for after `until`, on the monotonic clock.
     """
 
     def __init__(
-        self, http: HttpBurst, headers: Callable[[], Headers], refused: Callable[[Outgoing, Outcome], object]
+        self,
+        http: HttpBurst,
+        headers: Callable[[], Headers],
+        refused: Callable[[Outgoing, Outcome], object],
+        *,
+        until: float = float("inf"),
     ) -> None:
-        self._http, self._headers, self._refused = http, headers, refused
+        self._http, self._headers, self._refused, self._until = http, headers, refused, until
+        self.is_cut = False
+        """A request was not made, or its answer not waited for, because of `until`."""
 
     def __call__(
         self, path: str, expected: type[T], parameters: Mapping[str, str] | None = None, /
@@ -68,8 +76,15 @@ class ApiReader:
             request = Outgoing(method="GET", target=target, headers=self._headers())
         except ValueError as problem:
             raise QueryError(str(problem)) from None
-        ((_, outcome),) = self._http.exchange([request], largest=LARGEST_ANSWER)
+        left = self._until - time.monotonic()
+        if left <= 0:
+            self.is_cut = True
+            raise QueryError("there was no time to ask")
+        self._http.connect_timeout = min(self._http.connect_timeout, left)
+        patience = min(self._http.answer_timeout, left)
+        ((_, outcome),) = self._http.exchange([request], largest=LARGEST_ANSWER, answer_timeout=patience)
         if not isinstance(outcome, Reply):
+            self.is_cut = time.monotonic() >= self._until
             raise QueryError(outcome.why)
         if outcome.status != 200:
             self._refused(request, outcome)
