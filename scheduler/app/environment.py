@@ -25,6 +25,7 @@ def surroundings_of(environ: Mapping[str, str]) -> Surroundings:
         # an empty list counts as not set: CI passes unset variables as empty ones
         allow=tuple(filter(None, re.split(r"[,\s]+", environ.get("SCHEDULER_ALLOW", "")))) or None,
         tokens=frozenset(_token_names(environ)),
+        unusable=frozenset(n for n, v in environ.items() if v.strip() and not _is_sendable(v.strip())),
         app_tokens=frozenset(_app_tokens(environ)),
         server=server_of(environ),
     )

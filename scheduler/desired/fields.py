@@ -157,6 +157,10 @@ def read_channel_id(value: object) -> str:
     text = read_text(value, 1_000)
     if _ID.fullmatch(text) is None and text.strip():
         likely = re.sub(r"[^a-z0-9._]+", "-", text.rpartition("/")[2].lower()).strip("-._")
+        words = text.split()
+        if len(words) > 1 and text.islower() and all(map(_ID.fullmatch, words)):
+            hint = f"write {', '.join(words)} for {len(words)} channels, or {likely} for one"
+            raise fault(f"{quoted(text)} is not an id", hint)
         example = f": {likely}?" if _ID.fullmatch(likely) else ""
         hint = f"write the name of its file in channels/, without `.yaml`{example}"
         raise fault(f"{quoted(text)} is not an id", hint)

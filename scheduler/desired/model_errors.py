@@ -6,13 +6,16 @@ where the fault is in the line of that zone.
 
 from __future__ import annotations
 
+import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from pydantic import ValidationError
 
+from scheduler.desired.fields import ID
 from scheduler.desired.keys import ROOTS, DeclaredKey, Kind, keys_of, spec_at
 from scheduler.desired.markers import TAGS
 from scheduler.desired.plain import Plain, is_nothing
@@ -20,8 +23,8 @@ from scheduler.desired.secrets import without_secrets
 from scheduler.desired.yaml_errors import tight_dash
 from scheduler.desired.yaml_reader import Document, Route
 from scheduler.diagnostics import MOST, Code, Diagnostic, Location, and_more, error, in_order
-from scheduler.times import TimeError, read_zone
-from scheduler.wording import closest, did_you_mean, quoted
+from scheduler.times import TimeError, instant_text, read_time, read_zone
+from scheduler.wording import closest, did_you_mean, listed, quoted
 
 # Other names that people use for our keys, which no similar spelling would find.
 _OTHER_NAMES: Mapping[str, Sequence[str]] = {
@@ -63,6 +66,7 @@ class _Fault(msgspec.Struct, kw_only=True):
         return f"`{self.key}`" if isinstance(self.route[-1], str) else f"an item of `{self.key}`"
 
 
+_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2022\u2212"
 _CURLY = frozenset("“”„‟‘’‚‛«»‹›")
 
 
@@ -83,11 +87,17 @@ def translate(kind: Kind, document: Document, problem: ValidationError) -> list[
         )
         for item in errors[:MOST]
     ]
+    if (misplaced := _in_the_wrong_folder(kind, document)) is not None:
+        return [misplaced]
+    missing = [fault.route for fault in found if fault.code == "missing" and len(fault.route) > 2]
+    lists = {route[:-2] for route in missing if isinstance(route[-2], int)}
+    dashed = [route for route in sorted(lists, key=str) if _has_dashed_keys(kind, document, route)]
+    found = [fault for fault in found if not any(fault.route[: len(route)] == route for route in dashed)]
     meant = _meant_keys(kind, document, found)
     claimed = {(*route[:-1], name) for route, name in meant.items() if name}
     claimed |= {(*home, route[-1]) for route in meant if (home := _home(kind, document, route))}
     faulty = {fault.route for fault in found if fault.code != "no-zone"} | claimed
-    reported: list[Diagnostic] = []
+    reported: list[Diagnostic] = [_dashed_keys(document, route) for route in dashed]
     for fault in found:
         if fault.code in ("missing", "missing-key") and not claimed.isdisjoint(_missing_routes(fault)):
             continue
@@ -98,6 +108,50 @@ def translate(kind: Kind, document: Document, problem: ValidationError) -> list[
     if len(errors) > MOST and reported:
         reported.append(and_more(reported[-1], len(errors) - MOST))
     return reported
+
+
+def _in_the_wrong_folder(kind: Kind, document: Document) -> Diagnostic | None:
+    """A channel in `waves/`, or a wave in `channels/`: one fault, whatever else does not fit."""
+    data = document.data
+    if not isinstance(data, dict) or kind == "scheduler":
+        return None
+    entries = data.get("schedules")
+    in_entries = [
+        i for i, e in enumerate(entries or ()) if isinstance(e, dict) and {"type", "channels"} & {*e}
+    ]
+    of_channels = [key for key in _CHANNEL_ALONE if key in data]
+    if kind == "wave" and of_channels and not (isinstance(entries, list) and in_entries):
+        route: Route = (of_channels[0],)
+        other, folder = "channel", "channels"
+    elif kind == "channel" and isinstance(entries, list) and in_entries and not of_channels:
+        route, other, folder = ("schedules", in_entries[0]), "wave", "waves"
+    else:
+        return None
+    name = document.file.rpartition("/")[2]
+    message = f"this file describes a {other}, and is in the folder of {kind}s"
+    return _diagnostic("unknown-key", document.key_place(route), message, f"move it to {folder}/{name}")
+
+
+_CHANNEL_ALONE = ("repository", "command", "queue", "slots", "lineup", "token", "transport", "workflow")
+
+
+def _has_dashed_keys(kind: Kind, document: Document, route: Route) -> bool:
+    """Whether the items of a list are the keys of one mapping, each with a dash of its own."""
+    items = _value_at(document.data, route)
+    if not isinstance(items, list) or len(items) < 2 or not all(isinstance(i, dict) and i for i in items):
+        return False
+    keys = keys_of(spec_at(ROOTS[kind], (*route, 0)))
+    known, required = {key.name for key in keys}, {key.name for key in keys if key.is_required}
+    first, second = ({*items[0]}, {*items[1]})
+    return not any(required <= {*i} for i in items) and first.isdisjoint(second) and first | second <= known
+
+
+def _dashed_keys(document: Document, route: Route) -> Diagnostic:
+    first, second = (next(iter(item)) for item in _value_at(document.data, route)[:2])
+    place = document.place((*route, 1))
+    message = f"`{second}` begins a new item of `{route[-1]}` because of the dash before it"
+    hint = f"keep the dash before `{first}` alone, and write `{second}` and the other keys below `{first}`"
+    return _diagnostic("missing-key", place, message, hint)
 
 
 def _without_tags(loc: tuple[str | int, ...], code: str) -> Route:
@@ -133,7 +187,14 @@ def _meant_keys(kind: Kind, document: Document, found: Iterable[_Fault]) -> dict
     return meant
 
 
+_NO_COLON = re.compile(r"([^:=]*)([:=]?)\s*(.*)", re.DOTALL)
+"""`id:beta` inside of braces: a key without a value, to YAML."""
+
+
 def _guess(name: str, known: Sequence[str]) -> str | None:
+    before, _, value = _NO_COLON.match(name).groups()  # type: ignore[union-attr]  # it matches all
+    if value and before.strip() in known:
+        return before.strip()
     plain = re.sub(r"[\s-]+", "_", name.strip().strip("".join(_CURLY)).lower())
     if close := closest(plain, known, cutoff=0.7):
         return close
@@ -186,6 +247,12 @@ def _word(kind: Kind, document: Document, fault: _Fault, meant: Mapping[Route, s
         if not guess and _home(kind, document, route):
             hint = "it belongs to an entry of `schedules`: indent it like the `type` of that entry"
         message = f"unknown key `{_inner(str(route[-1]))}`{question}"
+        name, mark, value = _NO_COLON.match(str(route[-1])).groups()  # type: ignore[union-attr]  # it matches all
+        if guess and mark and name == guess and is_nothing(fault.value):
+            message = f"missing space after `:` in `{_inner(str(route[-1]))}`"
+            if mark == "=":
+                message = f"`=` is used in place of `:` in `{_inner(str(route[-1]))}`"
+            hint = f"write `{name}: {_inner(value)}`"
         return _diagnostic("unknown-key", document.key_place(route), message, hint)
     if fault.code == "missing":
         place = document.place(route[:-1])
@@ -202,28 +269,63 @@ def _word(kind: Kind, document: Document, fault: _Fault, meant: Mapping[Route, s
     if fault.context.get("missing"):
         place, hint = document.place(route[:-1]), fault.context["hint"]
         if fault.context["missing"] == ("group",):  # the video's id would have been its name
-            hint = _curly_hint(_value_at(document.data, route[:-1])["video"]) or hint
+            video = _value_at(document.data, route[:-1])["video"]
+            hint = _typed_hint(msgspec.structs.replace(fault, value=video)) or hint
         return _diagnostic("missing-key", place, fault.context["message"], hint)
     message, hint = _words(fault)
-    hint = _dash_hint(fault) or _curly_hint(fault.value) or hint
+    hint = _list_hint(fault) or _typed_hint(fault) or _pause_hint(fault) or hint
     code: Code = "duplicate-id" if fault.code == "duplicate-id" else "invalid-value"
     return _diagnostic(code, document.place(route), message, hint)
 
 
-def _curly_hint(value: Any) -> str | None:
-    """About quotes that a word processor made: YAML does not treat them as quotes."""
+def _typed_hint(fault: _Fault) -> str | None:
+    """About what a word processor or another keyboard made of quotes, dashes, spaces and letters."""
+    value = fault.value
+    if not isinstance(value, str) or value.isascii():
+        return None
     if isinstance(value, Plain) and (value[:1] in _CURLY or value[-1:] in _CURLY):
         return 'curly quotes are part of the text: write straight quotes ("), or none'
-    return None
+    odd = next((c for c in value if unicodedata.category(c) in ("Zs", "Cf", "Pd") and not c.isascii()), None)
+    plain = "".join(
+        {"Zs": " ", "Cf": "", "Pd": "-"}.get(unicodedata.category(c), c)
+        for c in unicodedata.normalize("NFKC", value)
+    ).strip()
+    if odd is not None and plain.isascii():
+        name = unicodedata.name(odd, "a hidden character").lower()
+        return f"it contains U+{ord(odd):04X} ({name}): write {plain}"
+    return f"it contains full-width characters: write {plain}" if plain.isascii() else None
 
 
-def _dash_hint(fault: _Fault) -> str | None:
+def _list_hint(fault: _Fault) -> str | None:
     """About text that was meant as a list."""
+    value = fault.value
     is_no_list = fault.code == "tuple_type" or fault.route[-1:] == ("channels",)
-    if is_no_list and isinstance(fault.value, Plain) and tight_dash(fault.value) is not None:
-        first = re.split(r" -", fault.value[1:])[0]
+    if not is_no_list or not isinstance(value, Plain):
+        return None
+    if tight_dash(value) is not None:
+        first = re.split(r" -", value[1:])[0]
         return f"a list item needs a space after its dash: write `- {_inner(first)}`"
+    if value[0] in _DASHES:
+        return f"`{value[0]}` is not a hyphen: write `- {_inner(re.split(f'[{_DASHES}]', value)[1].strip())}`"
+    words = re.split(r"[,;\s]+", value.strip())
+    if fault.key == "channels" and all(re.fullmatch(ID, word) and word != "all" for word in words):
+        return f"write channels: [{', '.join(words)}]"
     return None
+
+
+def _pause_hint(fault: _Fault) -> str | None:
+    """About a pause whose reason or end was written in place of `true`."""
+    if fault.key != "paused" or not isinstance(fault.value, str) or len(fault.value) < 4:
+        return None
+    if fault.value.lower() in ("true", "false"):
+        return None
+    try:
+        return f"write paused: {{ until: {instant_text(read_time(fault.value.removeprefix('until ')))} }}"
+    except TimeError:
+        pass
+    is_plain = re.fullmatch(r"[^\W\d_][\w .()'-]*", fault.value) is not None
+    reason = fault.value if is_plain else json.dumps(fault.value, ensure_ascii=False)
+    return f"write paused: {{ reason: {reason} }}"
 
 
 def _words(fault: _Fault) -> tuple[str, str | None]:
@@ -246,6 +348,9 @@ def _words(fault: _Fault) -> tuple[str, str | None]:
         return f"{fault.subject} must be a list, not {form}", hint
     if fault.code == "dict_type":
         hint = "write one `key: value` per line"
+        items = value if isinstance(value, list) else []
+        if keys := [f"`{_inner(next(iter(item)))}`" for item in items[:3] if isinstance(item, dict) and item]:
+            hint = f"remove the dash before {listed(keys)}"
         return f"{fault.subject} must be a mapping of keys and values, not {form}", hint
     message, _, hint = fault.words.partition("; ")  # of a union, where there is room for one text
     return message, hint or None

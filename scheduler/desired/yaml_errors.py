@@ -73,6 +73,10 @@ _COMMENT = re.compile(r"[ \t]#.*")
 
 def explain(failure: Failure) -> Fault:
     """The fault that libyaml's failure most likely is."""
+    opened = failure.opened[0] if failure.opened else 0
+    for number in (failure.line, _previous(failure.lines, failure.line), opened):
+        if number and (odd := odd_start(number, failure.at(number))) is not None:
+            return odd
     explanation = _BY_PROBLEM.get(failure.problem)
     if explanation is None:
         explanation = next((found for part, found in _BY_CONTEXT if part in failure.context), _anything)
@@ -162,6 +166,25 @@ def shortened(text: str, most: int = 60) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
+_ODD_SPACE = re.compile(r"[ \t]*(?:- *)*([\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000])")
+_ODD_DASH = re.compile(r"[ ]*([\u2010-\u2015\u2022\u2212\ufe58\ufe63\uff0d])\s*(\S.*)")
+_EQUALS = re.compile(r"(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>\S.*)")
+
+
+def odd_start(number: int, line: str) -> Fault | None:
+    """A line that begins with what only looks like spaces or a hyphen; None for any other."""
+    if (space := _ODD_SPACE.match(line)) is not None:
+        name = "a no-break space" if space[1] == "\xa0" else "not an ordinary space"
+        message = f"the indentation contains U+{ord(space[1]):04X}, {name}, which YAML does not take for one"
+        hint = f"retype the spaces before `{shortened(line.strip(' -' + space[1]), 30)}`"
+        return Fault(number, space.start(1) + 1, message, hint)
+    if (dash := _ODD_DASH.fullmatch(line.rstrip("\r"))) is not None:
+        name = {"\u2013": "an en dash", "\u2014": "an em dash", "\u2022": "a bullet"}.get(dash[1], "a dash")
+        message = f"`{dash[1]}` is {name}, not a hyphen"
+        return Fault(number, dash.start(1) + 1, message, f"write `- {shortened(_without_comment(dash[2]))}`")
+    return None
+
+
 def _value_with_colon(failure: Failure) -> Fault:
     """`mapping values are not allowed in this context`: the place is a colon."""
     before = failure.before()
@@ -242,6 +265,9 @@ def _missing_colon_in(number: int, column: int, line: str) -> Fault:
             "this is a full-width colon, not `:`",
             f"write `{shortened(key.strip())}: {shortened(value.strip())}`",
         )
+    if (equals := _EQUALS.fullmatch(text)) is not None:
+        message = f"`=` is used in place of `:` in `{shortened(text)}`"
+        return Fault(number, column, message, f"write `{equals['key']}: {shortened(equals['value'])}`")
     if text[:1] in ("'", '"') and text.count(text[0]) == 1:
         hint = "write the key on one line, with a quote at its end"
         return Fault(

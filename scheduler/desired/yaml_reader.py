@@ -375,6 +375,12 @@ class _Reading:
                 "a key contains a control character or a line break",
                 "write the key on one line, without escapes",
             )
+        if not key[:1].isascii():
+            mark = event.start_mark
+            start = mark.index - mark.column
+            odd = yaml_errors.odd_start(mark.line + 1, self._text[start : start + 200].split("\n", 1)[0])
+            if odd is not None and odd.column == mark.column + 1:
+                raise _RefusedError(odd)
         if self._question_marks and self._text[event.start_mark.index - 1] == "?" and event.start_mark.index:
             raise _refused(
                 event.start_mark,

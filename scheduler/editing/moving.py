@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from scheduler.editing import yaml as edits
 from scheduler.editing.preview import View
 from scheduler.editing.proposal import Proposal, propose
 from scheduler.editing.targets import Target, demand_unsent, resolve
 from scheduler.errors import ScheduleError
+from scheduler.times import TimeError, duration_text, read_shift
+from scheduler.wording import quoted
 
 
 def move(view: View, name: str, time: str) -> Proposal:
@@ -17,6 +21,11 @@ def move(view: View, name: str, time: str) -> Proposal:
     for what is not a time; Refused where the new time breaks a rule.
     """
     target = _movable(view, name)
+    with suppress(TimeError):
+        distance = duration_text(read_shift(time))
+        sign = "" if distance.startswith("-") else "+"
+        hint = f"run `scheduler move {name} --shift {sign}{distance}`"
+        raise ScheduleError(f"{quoted(time)} is a duration, not a time", hint=hint)
     return _proposal(view, target, edits.move(target.text, target.place, time, file=target.file))
 
 

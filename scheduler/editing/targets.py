@@ -5,6 +5,7 @@ A name of something that does not exist is refused with a suggestion.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,11 +18,12 @@ from scheduler.editing.preview import View
 from scheduler.errors import ScheduleError
 from scheduler.planning.expand import Schedule
 from scheduler.planning.rows import Row, is_queued
-from scheduler.times import Instant, TimeError, instant_text, read_time, read_zone
+from scheduler.times import Instant, TimeError, in_zone, instant_text, read_time, read_zone
 from scheduler.wording import and_more, did_you_mean, listed, quoted
 
 FORMS = "write `channel:ID`, `wave:ID`, the id of a group (`wave/group`) or the id of a schedule"
 TargetKind = Literal["channel", "wave", "group", "schedule"]
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _NEAREST = 3
 _LISTED = 10
 
@@ -67,7 +69,7 @@ def resolve(view: View, text: str) -> Target:
     parts = text.split("/")
     if len(parts) == 3:
         return _member(view, *parts)
-    if len(parts) == 2 and ":" in parts[1]:
+    if len(parts) == 2 and (":" in parts[1] or _DAY.match(parts[1])):
         return _single(view, *parts)
     if len(parts) == 2:
         return _group(view, *parts)
@@ -104,12 +106,17 @@ def find_schedule(view: View, text: str) -> Row:
     heir = next((i for i, row in view.rows.items() if text in row.record.former_ids), None)
     if heir is not None:
         raise ScheduleError(f"{text} was renamed", hint=f"its id is now {heir}")
-    target = resolve(view, text)  # raises where there is nothing of that name
-    if target.kind == "schedule":
-        raise _no_publication(view, target.id)
+    kinds = [kind for kind in ("wave", "channel") if (kind, text) in view.declared.files]
+    if kinds:
+        kind, name = kinds[0], text
+    else:
+        target = resolve(view, text)  # raises where there is nothing of that name
+        if target.kind == "schedule":
+            raise _no_publication(view, target.id)
+        kind, name = target.kind, target.id
     raise ScheduleError(
-        f"{text} is a {target.kind}, not a single schedule",
-        hint=f"run `scheduler list --{target.kind} {target.id}` to see its schedules",
+        f"{text} is a {kind}, not a single publication",
+        hint=f"run `scheduler list --{kind} {name}` to see its publications",
     )
 
 
@@ -229,11 +236,21 @@ def _suggestion(name: str, known: Sequence[str], these_are: str) -> str | None:
 def _single(view: View, channel: str, time: str) -> Target:
     file = _file(view, "channel", channel)
     at = _instant(time)
-    if at is None:
-        raise ScheduleError(
-            f"{quoted(time)} is not a time", hint=f"write the id as {channel}/2026-03-02T17:00:00Z"
-        )
     spec = view.declared.channels[channel]
+    if at is None:
+        zone = read_zone(spec.timezone)
+        rows = [r for r in view.rows.values() if r.record.channel_id == channel and r.record.wave_id is None]
+        days = [(in_zone(row.record.at, zone), row.schedule_id) for row in rows]
+        wanted = time.replace(" ", "T")
+        there = [name for local, name in sorted(days) if wanted and local.startswith(wanted)]
+        there = there or [name for local, name in sorted(days) if local[:10] == time[:10]]
+        hint = f"write {listed(there, 'or')}" if there else f"write the id as {channel}/2026-03-02T17:00:00Z"
+        what = (
+            "is a day, not the id of a publication"
+            if _DAY.fullmatch(time)
+            else "is not a time with an offset"
+        )
+        raise ScheduleError(f"{quoted(time)} {what}", hint=hint)
     is_slot = calendar_expressions.is_instant(
         [calendar_expressions.read_slot(rule) for rule in spec.slots], read_zone(spec.timezone), at
     )

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from functools import partial
 from operator import sub
+from pathlib import PurePosixPath
 
 import msgspec
 
@@ -177,14 +178,51 @@ def _violations(inquiry: Inquiry, found: Iterable[Clash]) -> list[Violation]:
         Violation(code=clash.code, blocks=[b.id for b in (clash.first, clash.second) if b.changeable])
         for clash in found
     ]
+    copies = _copies(inquiry, found)
     pairs: dict[tuple[str, _Source, _Source], list[Clash]] = {}
     for clash in found:
+        if (_source(clash.at_fault)[0], _source(clash.other)[0]) in copies:
+            continue
         pairs.setdefault((clash.code, _source(clash.at_fault), _source(clash.other)), []).append(clash)
     reports = [
         Violation(code=code, file=file, describe=partial(_describe, inquiry, group))
         for (code, (file, _), _), group in pairs.items()
     ]
+    reports += [
+        Violation(code="repeat-video", file=copy, describe=partial(_describe_copy, inquiry, copy, original))
+        for copy, original in sorted(copies)
+    ]
     return blocks + reports
+
+
+def _copies(inquiry: Inquiry, found: Sequence[Clash]) -> set[tuple[str, str]]:
+    """Wave files all of whose publications are those of another one, with that one: one fault each."""
+    repeated = [clash for clash in found if clash.code == "repeat-video"]
+    wanted = {(_source(clash.at_fault)[0], _source(clash.other)[0]) for clash in repeated}
+    files = {file for pair in wanted for file in pair}
+    content: dict[str, set[tuple[str, str | None, Instant]]] = defaultdict(set)
+    for schedule in inquiry.distinct() if len(files) > 1 else ():
+        if schedule.group.wave is not None and schedule.file in files:
+            content[schedule.file].add((schedule.channel, schedule.video, schedule.at))
+    return {
+        (copy, of) for copy, of in wanted if copy != of and content[copy] and content[copy] == content[of]
+    }
+
+
+def _describe_copy(inquiry: Inquiry, copy: str, original: str) -> Diagnostic:
+    ids = [schedule.id for schedule in inquiry.distinct() if schedule.file == copy]
+    wave, other = (PurePosixPath(file).stem for file in (copy, original))
+    message = (
+        f"wave {wave} is copied from {original}: it publishes the same videos on the same channels "
+        f"at the same times ({count(len(ids), 'publication')})"
+    )
+    hint = (
+        f"change `video` and `at` in {copy}; if it is to replace {original}, "
+        f"add `renamed_from: {other}` to it and delete {original}"
+    )
+    related = Related("the original", inquiry.declared.place(original, ("schedules",), key=True))
+    place = inquiry.declared.place(copy, ("schedules",), key=True)
+    return error("repeat-video", place, message, hint, [related], schedules=ids)
 
 
 def _source(booking: Booking) -> _Source:

@@ -26,7 +26,9 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _TAB = 4
 _WIDEST = 120
 """Characters of a source line that are shown around a fault."""
-_WORD = re.compile(r"[^\s,\]}]*")
+_KEY = re.compile(r"[^\s'\"\[{][^:]*?(?=:(?:\s|$))")
+_COMMENT = re.compile(r"\s+#.*")
+_PART = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[\[{]|[\]}]|,|[^'"\[\]{},]+|['"]""")
 _STYLE = {"error": "alarm", "warning": "yellow"}
 
 
@@ -121,8 +123,7 @@ def plain_path(file: str) -> str:
 def _cut(source: str, at: int) -> tuple[str, str, str]:
     """A source line before, at and after a column (from 0): safe to print, tabs spread, and not too long."""
     at = min(at, len(source))
-    match = _WORD.match(source, at)
-    end = match.end() if match else at
+    end = _end_of_value(source, at)
     first = 0 if len(source) <= _WIDEST else max(0, at - _WIDEST // 2)
     last = min(len(source), first + _WIDEST)
     end = min(end, last)
@@ -130,6 +131,28 @@ def _cut(source: str, at: int) -> tuple[str, str, str]:
     marked = _spread(source[at:end], "")
     after = _spread(source[end:last], "") + ("…" if last < len(source) else "")
     return before, marked, after
+
+
+def _end_of_value(source: str, at: int) -> int:
+    """Where the key or value that begins at a column ends on its line, as far as it is shown."""
+    rest = _COMMENT.sub("", source[at : at + _WIDEST])
+    if (key := _KEY.match(rest)) is not None:
+        return at + key.end()
+    before = source[:at]
+    in_brackets = before.count("[") + before.count("{") > before.count("]") + before.count("}")
+    depth = 0
+    for part in _PART.finditer(rest):
+        if part[0] in ("[", "{"):
+            depth += 1
+        elif part[0] in ("]", "}"):
+            depth -= 1
+        if depth < 0 or (in_brackets and depth == 0 and part[0] == ","):
+            return at + len(rest[: part.start()].rstrip())
+        if depth == 0 and (
+            part[0] in ("]", "}") or (part[0][0] in "'\"" and part.start() == 0 and len(part[0]) > 1)
+        ):
+            return at + part.end()
+    return at + len(rest.rstrip())
 
 
 def _spread(text: str, start: str) -> str:

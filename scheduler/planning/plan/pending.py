@@ -129,7 +129,11 @@ def may_ask_for(
     limited_until = situation.limited.get(token, situation.now)
     if token not in surroundings.tokens:
         draft.wake_at(situation.now + 1)
-        why = f"no token: {token} is not set, and {token}_FILE does not name a file that holds one"
+        why = (
+            f"no token: {token} does not look like one: it contains whitespace or an unexpected character"
+            if token in surroundings.unusable
+            else f"no token: {token} is not set, and {token}_FILE does not name a file that holds one"
+        )
         draft.waiting.append(Waiting(schedule_id=schedule_id, why=why))
     elif (ended := surroundings.why_ended(token, repository)) is not None:
         draft.wake_at(situation.now + 1)

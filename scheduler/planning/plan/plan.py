@@ -114,6 +114,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """SCHEDULER_ALLOW: patterns that narrow the repositories a channel may point at."""
     tokens: frozenset[str] = frozenset()
     """The names of the environment variables in question that are set."""
+    unusable: frozenset[str] = frozenset()
+    """The names of variables that are set and are not tokens: with a space or a line break inside."""
     app_tokens: frozenset[str] = frozenset()
     """Those that a GitHub App minted before this process began: they live for `APP_TOKEN_LIFE`."""
     ended: Mapping[tuple[str, str | None], str] = {}

@@ -163,6 +163,12 @@ class GitBranchStore:
         try:
             self._push(commit, "")
         except LostRace:
+            there = self._fetch()
+            if there is not None and STATE_FILE not in self._entries(there):
+                raise StateError(
+                    f"{self.name} of {self._remote} exists and holds no state: other files are on it",
+                    hint="name a branch of its own in scheduler.yaml: `state: branch:scheduler-state`",
+                ) from None
             raise StateError(
                 f"a state already exists: {self.name} of {self._remote}",
                 hint="for a second scheduler, name a branch of its own in `state:`; to start over, rename "
