@@ -212,6 +212,17 @@ def test_a_lease_that_ran_out_while_its_worker_lives_is_renewed(queue: SqliteQue
     assert queue.finish(job, LATER)
 
 
+def test_the_last_attempt_of_a_lost_worker_may_have_been_done_however_late_that_is_seen(
+    queue: SqliteQueue,
+) -> None:
+    queue.enqueue([request(delivery="at-least-once")])
+    job = taken(queue)
+    queue.reap(NOW + 4000)
+    assert state_of(queue) == "lost"
+    assert queue.finish(job, NOW + 4001)
+    assert state_of(queue) == "success"
+
+
 def test_once_it_was_reported_that_a_worker_is_lost_its_lease_is_over(queue: SqliteQueue) -> None:
     queue.enqueue([request()])
     job = taken(queue)

@@ -312,7 +312,9 @@ class SqliteQueue(QueueFile):
         for job in _select(db, f"state = 'waiting' AND not_after < ? AND {_OURS}", (now, *ours)):
             late = f"no attempt starts after {instant_text(job.not_after)}"
             never = f"no worker began its job by {instant_text(job.not_after)}"
-            state, message = ("failure", f"{job.message}; {late}") if job.attempts else ("expired", never)
+            state, message = ("expired", never)
+            if job.attempts:  # of a worker that is still named the attempt may have been done
+                state, message = "failure" if job.worker is None else "lost", f"{job.message}; {late}"
             db.execute(
                 "UPDATE jobs SET state = ?, finished_at = ?, words = ? WHERE number = ?",
                 (state, now, message, job.number),
