@@ -34,7 +34,7 @@ CAUGHT = {
     "send_what_is_late_at_once": (72, "apart"),
     "wait_for_no_answer": (35, "order"),
     "wait_for_no_success": (9, "order"),
-    "find_halts_too_early": (232, "order"),
+    "find_halts_too_early": (232, "plan applied"),
     "read_what_is_declared_once": (76, "as declared"),
     "pause_nothing": (2, "as declared"),
     "drop_what_is_finished": (2, "never forgotten"),
