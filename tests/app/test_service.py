@@ -362,7 +362,7 @@ def test_a_slot_and_a_one_off_get_their_video_and_a_member_gets_another_time(
     assert (moved.id, moved.scheduled_at) == ("spring/teaser/alpha", AT + HOUR)
     with pytest.raises(ScheduleError, match="is not a slot or a one-off of a channel"):
         spring.assign_video("spring/teaser/alpha", "outro")
-    with pytest.raises(ScheduleError, match="is a wave, not a single schedule"):
+    with pytest.raises(ScheduleError, match="is a wave, not a single publication"):
         spring.move_schedule("wave:spring", AT)
 
 

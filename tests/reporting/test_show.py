@@ -251,8 +251,8 @@ def test_an_open_slot_and_one_without_a_video_say_how_to_fill_them(desk: Miniatu
         ("spring/teaser/alhpa", "did you mean alpha?"),
         ("spring/taeser/alpha", "did you mean teaser?"),
         ("sprnig/teaser/alpha", "did you mean spring?"),
-        ("spring", "did you mean wave:spring?"),
-        ("spring/teaser", "run `scheduler list --group spring/teaser` to see its schedules"),
+        ("spring", "run `scheduler list --wave spring` to see its publications"),
+        ("spring/teaser", "run `scheduler list --group spring/teaser` to see its publications"),
     ],
 )
 def test_an_unknown_id_gets_a_suggestion(desk: Miniature, wanted: str, hint: str) -> None:
