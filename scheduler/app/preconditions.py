@@ -170,9 +170,9 @@ class Guard:
         """
         before, digest = state.declared, reading.digest(sources)
         try:
-            head = self._commit()
-        except StateError:  # `check` refused or warned; a commit that is recorded is never forgotten
-            head = None
+            head, branch = self._commit(), self._branch()
+        except StateError:  # `check` refused or warned; what is recorded is never forgotten
+            head = branch = None
         recorded = None if before is None else before.commit
         is_kept = before is not None and before.digest == digest and not self._adopts
         if head is None or (is_kept and recorded and self._standing(recorded, head) != "contained"):
@@ -180,8 +180,9 @@ class Guard:
         is_new = before is None or before.digest != digest
         since = instant_text(now) if is_new or before is None else before.since
         declared = Declared(digest=digest, commit=head, since=since)
-        branch = self._branch() or state.branch
-        return msgspec.structs.replace(state, declared=declared, folder=self._folder, branch=branch)
+        return msgspec.structs.replace(
+            state, declared=declared, folder=self._folder, branch=branch or state.branch
+        )
 
     def _standing(self, recorded: str, head: str, *, again: bool = False) -> Standing | StateError:
         """What the recorded commit is for this checkout; `again`: ask anew where nobody could say."""

@@ -423,8 +423,10 @@ def test_the_json_of_a_run_has_a_result_a_schedule_with_its_error(live: Miniatur
     assert document["version"] == 1
     assert document["diagnostics"] == []
     alpha, beta = document["results"]
-    assert alpha == {"schedule_id": "spring/teaser/alpha", "status": "completed", "error": None}
+    completed = {"status": "completed", "reason": None, "error": None}
+    assert alpha == {"schedule_id": "spring/teaser/alpha", **completed}
     assert (beta["schedule_id"], beta["status"]) == ("spring/teaser/beta", "failed")
+    assert beta["reason"] == "rejected"
     assert beta["error"].startswith("HTTP 404: Not Found")
 
 
