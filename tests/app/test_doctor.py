@@ -538,7 +538,7 @@ HOURLY = """
 
 def test_dead_letters_are_named_the_latest_first_until_they_are_sent_again(lobby: Miniature) -> None:
     lobby.write({"channels/lobby.yaml": HOURLY.format(command="'false'")})
-    for now in ("2026-03-01T17:00:00Z", "2026-03-01T19:00:00Z", "2026-03-01T18:00:00Z"):
+    for now in ("2026-03-01T17:00:00Z", "2026-03-01T18:00:00Z", "2026-03-01T19:00:00Z"):
         assert lobby.run("run", now=now).code == 0
         lobby.run("worker", "--once", now=now, SCHEDULER_ALLOW_COMMANDS="1")
     outcome = lobby.json("doctor")
@@ -547,8 +547,8 @@ def test_dead_letters_are_named_the_latest_first_until_they_are_sent_again(lobby
     assert (found["verdict"], found["message"], found["hint"]) == (
         "warning",
         "2 jobs given up, latest first: "
-        "lobby/2026-03-01T18:00:00Z (run_failed), lobby/2026-03-01T19:00:00Z (run_failed)",
-        "run `scheduler show lobby/2026-03-01T18:00:00Z` to see what happened and what to do",
+        "lobby/2026-03-01T19:00:00Z (run_failed), lobby/2026-03-01T18:00:00Z (run_failed)",
+        "run `scheduler show lobby/2026-03-01T19:00:00Z` to see what happened and what to do",
     )
     assert "no job is a dead letter" in lobby.run("doctor").out
     late = "2026-03-02T19:05:00Z"
