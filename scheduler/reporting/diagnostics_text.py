@@ -27,8 +27,8 @@ _TAB = 4
 _WIDEST = 120
 """Characters of a source line that are shown around a fault."""
 _KEY = re.compile(r"[^\s'\"\[{][^:]*?(?=:(?:\s|$))")
-_COMMENT = re.compile(r"\s+#.*")
-_PART = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|[\[{]|[\]}]|,|[^'"\[\]{},]+|['"]""")
+_COMMENT = re.compile(r"(?<!\s)\s++#.*")
+_PART = re.compile(r"""'(?:[^']|'')*+'?|"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]|,|[^'"\[\]{},]+|['"]""")
 _STYLE = {"error": "alarm", "warning": "yellow"}
 
 

@@ -42,7 +42,15 @@ REASONS: Mapping[Status, tuple[Reason | None, ...]] = {
     "scheduled": (None,),
     "executing": (None,),
     "completed": (None,),
-    "failed": ("missed", "no_video", "rejected", "retries_exhausted", "unknown_outcome", "run_failed"),
+    "failed": (
+        "missed",
+        "blocked",
+        "no_video",
+        "rejected",
+        "retries_exhausted",
+        "unknown_outcome",
+        "run_failed",
+    ),
     "cancelled": ("declared", "withdrawn", "before_init"),
 }
 PAUSERS: tuple[Pauser | None, ...] = (None, *get_args(Pauser))
@@ -177,6 +185,7 @@ def intent(circumstance: str, name: str) -> Intent:
 def plain_words(text: str) -> set[str]:
     """Our own words: without commands, the messages of rules, ids, times and places."""
     text = re.sub(r"It is not sent: .* (?=\[[a-z-]+, )", "It is not sent: ", text)
+    text = re.sub(r"\(blocked\)(?: and was not sent)?: .* (?=\[[a-z-]+\])", "(blocked): ", text)
     plain = re.sub(r"`[^`]*`|\[[^]]*\]|\([^)]*\)", " ", text)
     tokens = (token.strip(".,:;") for token in plain.split())
     return {token for token in tokens if re.fullmatch(r"[A-Za-z']+", token)}
