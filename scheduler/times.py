@@ -221,21 +221,28 @@ def installed_zones() -> ZoneData:
         assert found is not None  # None is for loaders that cannot read data
         return found
 
-    names = frozenset(data("zones").decode().split()) - {"Factory", "localtime", "posixrules"}
-    return ZoneData(zone_release(), names, lambda name: data(f"zoneinfo/{name}"))
+    names = frozenset(data("zones").decode().split()) - NOT_ZONES
+    return ZoneData(_installed_release(), names, lambda name: data(f"zoneinfo/{name}"))
 
 
+NOT_ZONES = frozenset({"Factory", "localtime", "posixrules"})
+"""Files beside those of zones, in their form, that nobody means."""
 _in_use: ContextVar[ZoneData | None] = ContextVar("zones", default=None)
 
 
 @contextmanager
 def using_zones(zones: ZoneData) -> Iterator[None]:
-    """Compute local times with other zone data than the installed, to see what they would move."""
+    """Compute local times with this zone data, to see what another release would move."""
     token = _in_use.set(zones)
     try:
         yield
     finally:
         _in_use.reset(token)
+
+
+def other_zones() -> ZoneData | None:
+    """The zone data of `using_zones`, None for the installed: a part of the key of whatever is cached."""
+    return _in_use.get()
 
 
 def read_zone(name: str) -> ZoneInfo:
@@ -253,21 +260,26 @@ def _zone(zones: ZoneData, name: str) -> ZoneInfo:
     raise TimeError(f"{quoted(name)} is not a time zone", _zone_hint(name))
 
 
-@cache
 def zones_by_rules() -> tuple[tuple[str, ...], ...]:
     """All zones; the names of one zone (Asia/Kolkata, Asia/Calcutta), which share its rules, together."""
-    import pkgutil
+    return _by_rules(_in_use.get() or installed_zones())
 
-    found: dict[bytes | None, list[str]] = {}
-    for name in sorted(available_zones()):
-        found.setdefault(pkgutil.get_data("tzdata", f"zoneinfo/{name}"), []).append(name)
+
+@cache
+def _by_rules(zones: ZoneData) -> tuple[tuple[str, ...], ...]:
+    found: dict[bytes, list[str]] = {}
+    for name in sorted(zones.names):
+        found.setdefault(zones.read(name), []).append(name)
     return tuple(map(tuple, found.values()))
 
 
 def zone_release() -> str:
-    """The release of the zone data in use, such as `2026f`: that of the installed `tzdata` package."""
-    if (zones := _in_use.get()) is not None:
-        return zones.release
+    """The release of the zone data in use, such as `2026f`."""
+    zones = _in_use.get()
+    return _installed_release() if zones is None else zones.release
+
+
+def _installed_release() -> str:
     import tzdata  # a module of two strings
 
     release: str = tzdata.IANA_VERSION

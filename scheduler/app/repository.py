@@ -31,7 +31,7 @@ from scheduler.diagnostics import Diagnostic, Location, warning
 from scheduler.errors import Error, QueueError, RunRefused, StateError, StateMissing
 from scheduler.planning.plan import DEFAULT_TOKENS, Surroundings
 from scheduler.state.record import Idle, Intent, Record, State
-from scheduler.times import LAST, Instant, instant_text, read_utc
+from scheduler.times import LAST, Instant, installed_zones, instant_text, read_utc, using_zones
 
 if TYPE_CHECKING:
     from scheduler.checkout.remote import RemoteTip
@@ -169,8 +169,9 @@ class Repository:
     def compare(self, revision: str) -> tuple[Reconciled, Reconciled]:
         """What is declared here, a proposal, and what `revision` declares without it, at one instant.
 
-        Both are compared with one state: that of the settings without the proposal. Raises Error where
-        there is no such commit.
+        Both are compared with one state: that of the settings without the proposal. The zone data in use is
+        a part of the proposal; without it, local times follow the installed. Raises Error where there is no
+        such commit.
         """
         from scheduler.checkout.remote import sources_at
         from scheduler.planning.reconcile import reconcile
@@ -178,9 +179,9 @@ class Repository:
         sources, base = self.sources(), sources_at(self.root, revision)
         state, archive = self._recorded_for(base, sources)
         now, surroundings = self.clock.now(), self.surroundings()
-        proposal, without = (
-            reconcile(read, state, archive, now, surroundings, proposal=True) for read in (sources, base)
-        )
+        proposal = reconcile(sources, state, archive, now, surroundings, proposal=True)
+        with using_zones(installed_zones()):
+            without = reconcile(base, state, archive, now, surroundings, proposal=True)
         return self._with_ignored_files(proposal), without
 
     def _recorded_for(self, *choices: Sequence[Source]) -> tuple[State | None, dict[str, Record]]:

@@ -32,7 +32,7 @@ from scheduler.errors import (
     StateError,
     StateMissing,
 )
-from scheduler.times import Instant, instant_text, zone_release
+from scheduler.times import Instant, instant_text, using_zones, zone_release
 from scheduler.wording import count
 
 if TYPE_CHECKING:
@@ -171,6 +171,10 @@ def cli(context: click.Context, directory: str, now: Instant | None) -> None:
 
 # --- reading ---------------------------------------------------------------------------------------
 
+zones_option = click.option(
+    "--zones", metavar="DIR", help="Zone data for local times: a folder with an unpacked `tzdata` wheel."
+)
+
 
 @cli.command()
 @click.option(
@@ -179,14 +183,17 @@ def cli(context: click.Context, directory: str, now: Instant | None) -> None:
     type=click.Choice(["text", "json", "github", "sarif"]),
     help="Output format; default: text (github on GitHub Actions).",
 )
+@zones_option
 @with_context
-def validate(context: Context, form: str | None) -> None:
+def validate(context: Context, form: str | None, zones: str | None) -> None:
     """Check every file against every rule.
 
     Nothing is written or sent.
     """
     from scheduler.app.rules_page import rules_page
     from scheduler.reporting.render import for_validate
+
+    _use(zones)
 
     try:
         reconciled = context.repository.proposed(only_check=True)
@@ -219,6 +226,7 @@ def validate(context: Context, form: str | None) -> None:
     metavar="BYTES",
     help="For markdown: maximum size; default: what a comment can hold.",
 )
+@zones_option
 @with_context
 def plan(
     context: Context,
@@ -227,8 +235,10 @@ def plan(
     base: str | None,
     hold: int | None,
     limit: int | None,
+    zones: str | None,
 ) -> None:
     """Show what `run` would do now, and why."""
+    _use(zones)
     repository = context.repository
     if form != "markdown":
         if (base, hold, limit) != (None, None, None):
@@ -243,6 +253,16 @@ def plan(
     write(for_plan("markdown", reconciled, texts, colour=False, review=found, limit=limit))
     changes = bool(reconciled.plan.changes) if without is None else found.changes_anything
     sys.exit(PROBLEMS if reconciled.is_red else CHANGES if detailed_exitcode and changes else FINE)
+
+
+def _use(zones: str | None) -> None:
+    """Compute local times with the zone data of that folder until the command ends. Raises Error."""
+    if zones is not None:
+        from pathlib import Path
+
+        from scheduler.checkout.zone_files import read_zones
+
+        click.get_current_context().with_resource(using_zones(read_zones(Path(zones))))
 
 
 def _end_with_plan(

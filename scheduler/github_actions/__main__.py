@@ -3,6 +3,7 @@
     summary FILE                               append the Markdown to the job's summary
     comment -C DIR --pull-request N FILE       put the Markdown into the pull request's one comment
     report -C DIR --exit-code N FILE           log, summary and issues of a run's JSON
+    zones -C DIR FILE                          write to FILE what pip is to download for `plan --zones`
     new-wave -C DIR                            turn a form into a pull request, or comment why not
 
 Exit codes: 0, also where GitHub could not be reached (a warning says so); 2 for wrong usage. Only `new-wave`
@@ -83,7 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("-C", dest="directory", default=".", help="the folder that the run was about")
     report.add_argument("--exit-code", type=int, required=True, help="how the run ended")
     report.add_argument("--tick-gap", type=_duration, default=7_200, help="the longest time without a tick")
-    for one in (summary, comment, report):
+    zones = commands.add_parser("zones")
+    zones.set_defaults(run=_zones)
+    zones.add_argument(
+        "-C", dest="directory", default=".", help="the folder with the lock file of the proposal"
+    )
+    for one in (summary, comment, report, zones):
         one.add_argument("file", type=Path)
     new_wave = commands.add_parser("new-wave")
     new_wave.set_defaults(run=_new_wave)
@@ -130,6 +136,19 @@ def _comment(asked: argparse.Namespace) -> None:
         folder=_waves(asked.directory).folder_below_top(),
     )
     _say(f"comment: {done}")
+
+
+def _zones(asked: argparse.Namespace) -> None:
+    """Write the requirement of the proposal's `tzdata`, or nothing where it is the installed one."""
+    from importlib.metadata import version
+
+    from scheduler.github_actions.locked_zones import locked_zones
+
+    asked.file.write_text("")
+    locked = locked_zones(Path(asked.directory))
+    if locked is not None and locked[0] != version("tzdata"):
+        asked.file.write_text(locked[1] + "\n")
+        _say(f"zones: the proposal installs tzdata {locked[0]}")
 
 
 def _new_wave(asked: argparse.Namespace) -> None:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, wraps
+from typing import ParamSpec
 
-from scheduler.times import Instant, in_zone, instant_text, read_zone
+from scheduler.times import Instant, in_zone, instant_text, other_zones, read_zone
 
+P = ParamSpec("P")
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-@lru_cache(maxsize=65_536)
+def _cached(function: Callable[P, str]) -> Callable[P, str]:
+    """Each text once, apart for each zone data in use: `plan --zones` has other local times."""
+
+    @lru_cache(maxsize=65_536)
+    def known(_: object, *arguments: P.args, **options: P.kwargs) -> str:
+        return function(*arguments, **options)
+
+    @wraps(function)
+    def cached(*arguments: P.args, **options: P.kwargs) -> str:
+        return known(other_zones(), *arguments, **options)  # type: ignore[arg-type]
+
+    return cached
+
+
+@_cached
 def moment(at: Instant, zone: str = "UTC") -> str:
     """`2026-03-01 18:00 UTC (19:00 Europe/Berlin)`; the local date too where it is another day."""
     day, clock = _utc(at)
@@ -21,13 +38,13 @@ def moment(at: Instant, zone: str = "UTC") -> str:
     return f"{day} {clock} UTC ({inside} {zone})"
 
 
-@lru_cache(maxsize=65_536)
+@_cached
 def local_moment(at: Instant, zone: str) -> str:
     """`2026-03-01 19:00 Europe/Berlin`."""
     return f"{' '.join(_local(at, zone))} {zone}"
 
 
-@lru_cache(maxsize=65_536)
+@_cached
 def local_time(at: Instant, zone: str) -> str:
     """`2026-03-01T19:00:00+01:00`: the same for programs."""
     return in_zone(at, read_zone(zone))
@@ -45,20 +62,20 @@ def day_and_time(at: Instant) -> str:
     return _with_weekday(*_utc(at))
 
 
-@lru_cache(maxsize=65_536)
+@_cached
 def local_day_and_time(at: Instant, zone: str) -> str:
     """`Sun 2026-03-01 19:00`, as the clocks of a zone show it."""
     return _with_weekday(*_local(at, zone))
 
 
-@lru_cache(maxsize=65_536)
+@_cached
 def local_clock(at: Instant, zone: str) -> str:
     """`19:00`, as the clocks of a zone show it; with the day where it is not the day in UTC."""
     day, clock = _local(at, zone)
     return clock if day == _utc(at)[0] else _with_weekday(day, clock)
 
 
-@lru_cache(maxsize=65_536)
+@_cached
 def local_moment_with_utc(at: Instant, zone: str) -> str:
     """`Sun 2026-03-01 19:00 Europe/Berlin (18:00 UTC)`; the date in UTC too where it is another day."""
     if zone == "UTC":

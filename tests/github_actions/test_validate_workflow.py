@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from acting import PROJECT, Outcome, git
 from waves_home import CHANNEL, NAME, Home, in_minutes, wave
+from zone_data import zone_package
 
+from scheduler.errors import Error
+from scheduler.github_actions.locked_zones import locked_zones
 from scheduler.reporting.pull_request.comment import MARKER
+from scheduler.times import zone_release
 
 TOMORROW = 24 * 60
 
@@ -230,3 +237,74 @@ def test_an_unreadable_file_is_a_red_check_with_a_place(fault: str, home: Home) 
     run = propose(home, {fault: "a: [\n"})
     assert run.conclusion == "failure"
     assert run.said(f"file={fault},line=")
+
+
+# --- zone data ----------------------------------------------------------------------------------------
+
+
+def locked(version: str, digest: str, more: str = "") -> str:
+    """A requirements.txt as `init` writes it."""
+    pins = {"click==8.2.1": "0" * 64, f"tzdata=={version}": digest}
+    return "".join(f"{pin} \\\n    --hash=sha256:{found}\n" for pin, found in pins.items()) + more
+
+
+def index_with(folder: Path, version: str, rules: dict[str, str]) -> tuple[dict[str, str], str]:
+    """What makes pip take wheels from a folder alone; and the hash of the tzdata there."""
+    package = Path(zone_package(folder / "source", "2099a", rules))
+    folder.joinpath("wheels").mkdir()
+    wheel = folder / f"wheels/tzdata-{version}-py2.py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for file in sorted(package.rglob("*")):
+            archive.write(file, file.relative_to(package))
+        info = f"tzdata-{version}.dist-info"
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tzdata\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    environ = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheel.parent)}
+    return environ, hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+def at_a_local_time(home: Home) -> None:
+    """A publication at a local time, recorded with the zone data that is installed."""
+    assert home.tick("workflow_dispatch", given={"inputs": {"begin": "true"}}).conclusion == "success"
+    day = in_minutes(3 * TOMORROW)[:10]
+    entry = {"type": "simultaneous", "group": "g", "video": "v", "at": f"{day}T18:00",
+             "timezone": "America/Vancouver", "channels": ["tech-daily"]}  # fmt: skip
+    home.commit({"waves/evening.yaml": json.dumps({"schedules": [entry]})}, "Add a wave")
+    assert home.tick().conclusion == "success"
+
+
+def test_a_proposal_that_updates_tzdata_shows_what_moves(home: Home, tmp_path: Path) -> None:
+    at_a_local_time(home)
+    index, digest = index_with(tmp_path / "index", "2099.1", {"America/Vancouver": "<-02>2"})
+    home.environment |= index
+    run = propose(home, {"requirements.txt": locked("2099.1", digest, "--index-url https://evil.invalid/\n")})
+    assert run.conclusion == "success", run.log
+    (comment,) = home.api.comments
+    assert "moves 1" in comment["body"]
+    assert f"America/Vancouver: tzdata {zone_release()} -> 2099a" in unescape(comment["body"])
+
+
+def test_zone_data_with_another_hash_than_the_locked_is_refused(home: Home, tmp_path: Path) -> None:
+    home.environment |= index_with(tmp_path / "index", "2099.1", {})[0]
+    run = propose(home, {"requirements.txt": locked("2099.1", "1" * 64)})
+    assert run.conclusion == "failure"
+    assert run.said("DO NOT MATCH THE HASHES")
+
+
+def test_a_lock_that_is_a_link_or_has_no_hash_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("tzdata==2099.1\n")
+    with pytest.raises(Error, match="without a hash"):
+        locked_zones(tmp_path)
+    (tmp_path / "requirements.txt").unlink()
+    (tmp_path / "requirements.txt").symlink_to("/dev/zero")
+    with pytest.raises(Error, match="symbolic link"):
+        locked_zones(tmp_path)
+
+
+def test_the_lock_of_init_and_that_of_this_project_name_one_release() -> None:
+    version, requirement = locked_zones(PROJECT) or ("", "")
+    in_init = locked_zones(PROJECT / "scheduler/app/init/files")
+    assert in_init is not None
+    assert in_init[0] == version
+    assert sorted(in_init[1].split()) == sorted(requirement.split())

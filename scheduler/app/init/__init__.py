@@ -120,6 +120,7 @@ def _within(folder: str, texts: Mapping[str, str]) -> dict[str, str]:
     said = {
         ".venv/bin/scheduler -C proposal": f".venv/bin/scheduler -C proposal/{folder}",
         "scheduler.actions comment": f"scheduler.actions comment -C proposal/{folder}",
+        "scheduler.actions zones -C proposal": f"scheduler.actions zones -C proposal/{folder}",
         "scheduler.actions report": f"scheduler.actions report -C {folder}",
         "./.github/actions/scheduler ": f"./.github/actions/scheduler-{slug} ",
         "group: reconcile-": f"group: reconcile-{slug}-",

@@ -14,7 +14,15 @@ import msgspec
 from scheduler.planning.plan import APP_TOKEN_LIFE, Change, Plan, Surroundings
 from scheduler.planning.reconcile import Reconciled
 from scheduler.reporting.review.clocks import ClockChange, clock_changes
-from scheduler.reporting.review.comparison import BOOKINGS, anyway, effects, refused, steps, waiting
+from scheduler.reporting.review.comparison import (
+    BOOKINGS,
+    anyway,
+    effects,
+    handed_over,
+    refused,
+    steps,
+    waiting,
+)
 from scheduler.reporting.review.freezes import Frozen, frozen
 from scheduler.reporting.review.neighbours import Neighbour, near, span_of
 from scheduler.reporting.review.punctuality import Need, Sample, needs_of, sample_of
@@ -50,6 +58,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     """How many changes the base declares as well, so that a run records them in any case."""
     refused: Sequence[str] = ()
     """Ids that a rule blocks here and not with the base."""
+    handed_over: Sequence[str] = ()
+    """Ids that the proposal's zone data gives another time than the one they were handed over with."""
     titles: Mapping[str, str] = {}
     """Wave -> its title."""
     leads: Mapping[str, int] = {}
@@ -76,7 +86,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def changes_anything(self) -> bool:
         """Whether a merge makes any difference that the scheduler sees."""
-        return bool(self.changes or self.settings or self.refused) or not self.is_planned
+        return bool(self.changes or self.settings or self.refused or self.handed_over) or not self.is_planned
 
 
 def review_of_plan(plan: Plan) -> Review:
@@ -108,6 +118,7 @@ def review(
         has_base=base is not None,
         anyway=anyway(base, proposal),
         refused=refused(base, proposal),
+        handed_over=handed_over(base, proposal),
         titles={name: wave.title for name, wave in declared.waves.items() if wave.title is not None},
         leads={name: channel.lead for name, channel in declared.channels.items() if channel.lead},
         settings=settings_changed(base, proposal),

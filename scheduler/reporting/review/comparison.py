@@ -142,3 +142,14 @@ def refused(base: Reconciled | None, proposal: Reconciled) -> list[str]:
         return sorted(proposal.blocked)
     held = (schedule_id for schedule_id in proposal.blocked if schedule_id not in base.blocked)
     return sorted({*held, *_held(base, proposal)})
+
+
+def handed_over(base: Reconciled | None, proposal: Reconciled) -> list[str]:
+    """Ids of what was sent, and has another time by the zone data of the proposal alone."""
+    before, after = (
+        {name for fault in found.diagnostics if fault.code == "zone-data" for name in fault.schedules}
+        if found is not None
+        else set()
+        for found in (base, proposal)
+    )
+    return sorted(after - before)
