@@ -65,6 +65,8 @@ class Booking(msgspec.Struct, kw_only=True):
     """One publication on a channel's time line."""
 
     at: Instant
+    today: Instant
+    """Where the zone data in use has its local time: of what was sent, that may be another instant."""
     video: str | None
     id: str
     schedule: Schedule | None

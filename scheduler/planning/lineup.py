@@ -21,7 +21,7 @@ from scheduler import desired
 from scheduler.desired import calendar_expressions
 from scheduler.desired.declarations import Declarations
 from scheduler.planning.expand import Group, Schedule, occupied_instant
-from scheduler.planning.local_times import Identified, Zones
+from scheduler.planning.local_times import Identified, Zones, by_zones_in_use
 from scheduler.state.record import Record
 from scheduler.times import Instant, instant_text, moment_of, read_zone
 
@@ -67,7 +67,14 @@ class _Channel:
         """Publish times of everything else on the channel."""
 
         self.replaced: set[str] = set()
-        """The local times of slots that one-offs replace."""
+        """The local times of slots that one-offs replace, in the channel's zone."""
+
+    def is_replaced(self, schedules: Mapping[str, Schedule], at: Instant, local_time: str | None) -> bool:
+        """Whether a one-off is at a slot's local time; not one that other zone data put there."""
+        one = schedules.get(self.slot_id(at))
+        return (local_time or self.wall(at)) in self.replaced or (
+            one is not None and one.at == at and one.timezone not in (None, self.spec.timezone)
+        )
 
     def is_taken(self, schedule_id: str, at: Instant) -> bool:
         """Whether an id belongs to a slot that has its place at another instant by now."""
@@ -144,7 +151,7 @@ def _enter_records(
             channel.slots[schedule_id] = record
         is_declared = schedule_id in schedules
         if schedule_id in as_recorded or (record.was_sent and (record.slot or not is_declared)):
-            channel.elsewhere.append(record.at)
+            channel.elsewhere.append(by_zones_in_use(record.local_time, record.timezone, record.at))
         is_sent_one_off = record.was_sent and record.wave_id is None and not record.slot
         if (
             is_sent_one_off
@@ -185,7 +192,7 @@ def _enter_schedules(
         at = occupied_instant(schedule, record, now, catch_up)
         if at is None:
             continue
-        channel.elsewhere.append(at)
+        channel.elsewhere.append(by_zones_in_use(schedule.local_time, schedule.timezone, at))
         is_one_off = schedule.group.wave is None and not (record is not None and record.was_sent)
         if (
             is_one_off
@@ -214,20 +221,23 @@ def _fill_one(
         if record.is_unsent_live and (schedule_id in placed or (not record.slot and channel.names(record.at)))
     }
     over = [record for record in channel.slots.values() if record.was_sent or record.status == "failed"]
-    done = {record.at for record in over}
+    done = {(record.at, record.local_time) for record in over}
+    # What new zone data moves to the instant of another local time that was sent stays.
+    kept = {at: i for at, i in kept.items() if (at, channel.slots[i].local_time) not in done}
     # A slot that was sent covers every instant of its local time, a one-off that of the slot it replaces.
     covered = {record.local_time for record in over}.union(channel.replaced)
     lineup = _Lineup(channel)
     last: Instant | None = None
-    for at in sorted({*kept, *(() if holds else _ahead(channel, now))} - done):
+    for at in sorted({*kept, *(() if holds else {*_ahead(channel, now)} - {at for at, _ in done})}):
         schedule_id = kept.get(at) or channel.slot_id(at)
-        if channel.slot_id(at) in schedules or schedule_id in schedules:
+        local_time = channel.slots[schedule_id].local_time if at in kept else None
+        if schedule_id in schedules or channel.is_replaced(schedules, at, local_time):
             continue  # a one-off replaces the slot, even a cancelled one
         if at not in kept and (channel.wall(at) in covered or channel.is_taken(schedule_id, at)):
             continue
         record = channel.slots.get(schedule_id)
         filling = lineup.take_back(record)
-        if filling is None and not _is_skipped(channel, at, last):
+        if filling is None and ((holds and at in kept) or not _is_skipped(channel, at, last)):
             filling = lineup.take(at)
             if filling is None and at > now and channel.spec.active:
                 last = at

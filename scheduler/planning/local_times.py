@@ -19,7 +19,15 @@ from scheduler.desired import calendar_expressions
 from scheduler.desired.calendar_expressions import SlotRule
 from scheduler.desired.declarations import Declarations
 from scheduler.state.record import Record
-from scheduler.times import Instant, instant_text, local_time, moment_of, read_zone, zone_release
+from scheduler.times import (
+    Instant,
+    instant_text,
+    local_time,
+    moment_of,
+    read_duration,
+    read_zone,
+    zone_release,
+)
 
 _DAY = 86_400
 _CLOCK_CHANGE = 3_600
@@ -74,6 +82,18 @@ def declared_wall(text: object, timezone: object) -> Wall | None:
 def wall_text(at: Instant, timezone: str) -> str:
     """`2026-03-01T18:00:00`: what the clocks of a zone show at an instant."""
     return moment_of(at).astimezone(read_zone(timezone)).replace(tzinfo=None).isoformat()
+
+
+def by_zones_in_use(local_time: str | None, timezone: str | None, at: Instant) -> Instant:
+    """Where what was sent, or is recorded, at `at` would be by the zone data in use.
+
+    New zone data moves neighbours together: those that met an instant at different times are not near.
+    """
+    if local_time is None or timezone is None:
+        return at
+    time, _, delay = local_time.partition("+")
+    first, _ = calendar_expressions.first_reading(datetime.fromisoformat(time), read_zone(timezone))
+    return first + (read_duration(delay) if delay else 0)
 
 
 def was_never_requested(record: Record) -> bool:

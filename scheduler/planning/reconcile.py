@@ -163,9 +163,16 @@ def _with_failures_known(decided: _Decided) -> Given | None:
     sake of a publication that will not be. What was kept back stays so.
     """
     given, blocked = decided.facts.given, decided.facts.blocked
+    # A slot that new zone data moves so far back that it is missed is missed at its new instant.
+    moved = {
+        change.schedule_id: msgspec.structs.replace(record, scheduled_at=change.after.scheduled_at)
+        for change in decided.plan.changes
+        if change.action == "miss" and change.after is not None
+        if (record := given.records.get(change.schedule_id)) is not None and record.slot
+    }
     failing = {
         change.schedule_id: msgspec.structs.replace(
-            given.records.get(change.schedule_id, change.after),
+            moved.get(change.schedule_id) or given.records.get(change.schedule_id, change.after),
             status="failed",
             reason=change.after.reason,
         )
@@ -176,7 +183,13 @@ def _with_failures_known(decided: _Decided) -> Given | None:
         return None
     failing = {**given.failing, **failing}
     kept_blocked = {i: blocked[i] for i in failing if i in blocked}
-    return msgspec.structs.replace(given, failing=failing, kept_blocked=kept_blocked)
+    return msgspec.structs.replace(
+        given,
+        records={**given.records, **moved},
+        known={**given.known, **moved},
+        failing=failing,
+        kept_blocked=kept_blocked,
+    )
 
 
 def _may_fail(declared: Declarations, records: Mapping[str, Record], now: Instant) -> bool:

@@ -17,6 +17,7 @@ import msgspec
 from scheduler.diagnostics import Diagnostic, Related, error
 from scheduler.planning.expand import Loc, Schedule, may_revive, member_place, occupied_instant
 from scheduler.planning.inquiry import Booking, Clash, Inquiry, PairRule, Violation
+from scheduler.planning.local_times import by_zones_in_use
 from scheduler.state.record import Record
 from scheduler.times import Instant, instant_text
 from scheduler.wording import count
@@ -141,6 +142,7 @@ def _time_lines(inquiry: Inquiry, suspicious: Set[str], held: Set[str]) -> dict[
 def _recorded_booking(schedule_id: str, record: Record) -> Booking:
     return Booking(
         at=record.at,
+        today=by_zones_in_use(record.local_time, record.timezone, record.at),
         video=record.video_id,
         id=schedule_id,
         schedule=None,
@@ -156,6 +158,7 @@ def _declared_booking(schedule: Schedule, record: Record | None, at: Instant) ->
     revived = record is not None and may_revive(schedule, record)
     return Booking(
         at=at,
+        today=by_zones_in_use(schedule.local_time, schedule.timezone, at),
         video=record.video_id if sent and record is not None else schedule.video,
         id=schedule.id,
         schedule=schedule,

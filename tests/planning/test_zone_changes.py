@@ -214,6 +214,42 @@ def test_a_slot_for_which_a_request_was_made_moves_and_keeps_its_id() -> None:
     assert world.sent[-1] == ("van", "v1", "2030-01-07T18:00:00")
 
 
+@pytest.mark.parametrize("first", ["slots: ['18:00', '19:00']", "slots: ['19:00']", "a wave"])
+def test_a_slot_that_new_zone_data_moves_to_the_instant_of_another_that_was_sent_is_sent_too(
+    first: str,
+) -> None:
+    """19:00 by the newer data is the instant that 18:00 was by the older."""
+    slots = first if first.startswith("slots") else "slots: ['19:00']"
+    files = {"channels/van.yaml": CHANNEL + f"{slots}\nlineup: [v1, v2, v3, v4, v5, v6, v7, v8, v9]\n"}
+    if first == "a wave":
+        files |= {"channels/two.yaml": CHANNEL, "waves/w.yaml": WAVE}
+    elif "18:00" not in first:
+        files["channels/van.yaml"] += "schedules:\n  - { video: o, at: '2030-01-08T18:00' }\n"
+    world = World(files)
+    world.run(OLD, START)
+    world.run(OLD, read_time("2030-01-08T12:00:00Z"))
+    world.run(OLD, read_time("2030-01-09T02:00:00Z"))
+    assert world.sent[-1][2] == "2030-01-08T18:00:00"
+    for zones in (NEW, OLD):
+        found = world.run(zones, read_time("2030-01-09T02:05:00Z"))
+        assert errors(found)[: zones is NEW] == []
+    assert [change.action for change in found.plan.changes if change.action == "cancel"] == []
+    assert world.sent[-1][2] == "2030-01-08T19:00:00"
+
+
+def test_a_slot_that_new_zone_data_moves_too_far_back_is_missed_and_its_video_is_not_used_twice() -> None:
+    world = World({"channels/van.yaml": SLOTS, "scheduler.yaml": SETTINGS + "catch_up: 30m\n"})
+    world.run(OLD, START)
+    found = world.run(NEW, read_time("2030-01-08T01:45:00Z"))
+    assert errors(found) == []
+    assert ("miss", "van/2030-01-08T01:00:00Z") in [(c.action, c.schedule_id) for c in found.plan.changes]
+    again = world.run(NEW, read_time("2030-01-08T01:46:00Z"))
+    assert [change for change in again.plan.changes if change.action != "confirm"] == []
+    missed, following = (record for _, record in sorted(world.state.schedules.items())[:2])
+    assert (missed.status, missed.scheduled_at) == ("failed", "2030-01-08T01:00:00Z")
+    assert following.video_id == "v1"
+
+
 def test_a_one_off_that_replaces_a_slot_replaces_it_after_the_zone_changed() -> None:
     world = World(
         {"channels/van.yaml": SLOTS + "schedules:\n  - { at: '2030-01-09T02:00:00Z', paused: true }\n"}

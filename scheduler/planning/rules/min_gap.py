@@ -13,12 +13,18 @@ from scheduler.times import duration_text
 
 
 def pairs(settings: SettingsSpec, channel: str, line: Sequence[Booking]) -> Iterator[Clash]:
-    """Neighbours on the time line; exactly `min_gap` is allowed."""
+    """Neighbours on the time line; exactly `min_gap` is allowed.
+
+    What was sent is no neighbour of a local time that only new zone data moved to its instant.
+    """
+    gap = settings.conflicts.min_gap
     for before, after in pairwise(line):
         apart = after.at - before.at
-        if apart >= settings.conflicts.min_gap or (before.settled and after.settled) or before.id == after.id:
+        if apart >= gap or (before.settled and after.settled) or before.id == after.id:
             continue
-        describe = partial(_describe, channel, apart, settings.conflicts.min_gap)
+        if (before.settled or after.settled) and abs(after.today - before.today) >= gap:
+            continue
+        describe = partial(_describe, channel, apart, gap)
         yield Clash(code=RULE.code, first=before, second=after, describe=describe)
 
 
