@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 
 import pytest
 from simulation.driver import Violation, play, simulated
-from simulation.mutants import MUTANTS, WAITING_MUTANTS
+from simulation.mutants import MUTANTS, WAITING_MUTANTS, ZONE_MUTANTS
 from simulation.waiting import play_waiting
+from simulation.zoned import play_zoned
 
 SEEDS = 2_500
 BLOCK = 250
@@ -58,6 +59,16 @@ CAUGHT_WHILE_WAITING = {
     "ask_nobody_which_time_is_right": (2, "in time"),
 }
 
+CAUGHT_WITH_ZONES = {
+    "recognize_slots_by_their_instant": (1, "monotone"),
+    "let_any_zone_data_decide": (2, "as declared"),
+    "record_the_zone_data_of_the_last_run": (4, "monotone"),
+    "move_what_was_sent": (2, "as declared"),
+    "take_zone_data_for_an_edit": (10, "as declared"),
+    "give_what_was_requested_a_new_id": (28, "monotone"),
+    "take_what_was_sent_for_a_neighbour": (4, "as declared"),
+}
+
 
 @pytest.mark.parametrize("first", range(1, SEEDS, BLOCK))
 def test_nothing_is_published_twice_and_nothing_is_lost(first: int) -> None:
@@ -99,6 +110,20 @@ def test_a_run_that_waits_without_this_protection_is_late_or_early(
     mutant: Callable[[], AbstractContextManager[None]],
 ) -> None:
     demand_caught(mutant, play_waiting, *CAUGHT_WHILE_WAITING[mutant.__name__])
+
+
+@pytest.mark.parametrize("first", (1, 151))
+def test_two_machines_with_different_zone_data_publish_each_local_time_once(first: int) -> None:
+    with simulated():
+        for seed in range(first, first + 150):
+            play_zoned(seed)
+
+
+@pytest.mark.parametrize("mutant", ZONE_MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_two_machines_with_different_zone_data_need_this_protection(
+    mutant: Callable[[], AbstractContextManager[None]],
+) -> None:
+    demand_caught(mutant, play_zoned, *CAUGHT_WITH_ZONES[mutant.__name__])
 
 
 def test_the_same_seed_is_the_same_history() -> None:

@@ -5,14 +5,15 @@ The facts are worked out here by themselves, so that a mistake of the reader sho
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
 from scheduler.checkout.source import Source
-from scheduler.desired.declarations import declare
-from scheduler.times import instant_text, read_utc
+from scheduler.desired.declarations import Declarations, declare
+from scheduler.diagnostics import Diagnostic
+from scheduler.times import instant_text, read_utc, zone_release
 
 START = read_utc("2026-03-01T12:00:00Z")
 NAMES = ("alpha", "beta", "gamma", "delta")
@@ -20,8 +21,15 @@ TOKENS = ("ACME_TOKEN", "OTHER_TOKEN")
 FOLDER = "media"
 """The folder of the repository whose state it is."""
 
-declare_once = lru_cache(maxsize=256)(declare)
-"""Equal files are parsed once; the sources must be a tuple."""
+
+def declare_once(sources: Iterable[Source]) -> tuple[Declarations | None, list[Diagnostic]]:
+    """Equal files are parsed once for each release of the zone data; the sources must be a tuple."""
+    return _declare(sources, zone_release())
+
+
+@lru_cache(maxsize=256)
+def _declare(sources: Iterable[Source], release: str) -> tuple[Declarations | None, list[Diagnostic]]:
+    return declare(sources)
 
 
 @dataclass(frozen=True, kw_only=True)

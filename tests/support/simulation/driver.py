@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain
@@ -29,7 +29,7 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.editing import MayBePublished
 from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.state.record import Record, State
-from scheduler.times import read_utc
+from scheduler.times import ZoneData, installed_zones, read_utc, using_zones
 
 from .declared import FOLDER, NAMES, START, Channel, Wave, declare_once, version_of
 from .invariants import Violation
@@ -199,6 +199,9 @@ class History(ABC):
     lives: Random | None = None
     """How long the tokens of processes live; None: longer than all of them."""
 
+    zones: ZoneData = installed_zones()
+    """The zone data of the machine on which the next process starts."""
+
     def __init__(
         self, faults: Faults, channels: Sequence[Channel], waves: Sequence[Wave], settings: str
     ) -> None:
@@ -220,7 +223,9 @@ class History(ABC):
         self.started += 1
         is_person = work is not run
         name = f"{'person' if is_person else 'runner'}-{self.started}"
-        process = Process(self.world, name, work, skew=skew, is_person=is_person, folder=folder)
+        process = Process(
+            self.world, name, work, skew=skew, is_person=is_person, folder=folder, zones=self.zones
+        )
         if self.lives is not None and self.world.has_trouble:
             process.token_ends = self.world.now + self.lives.choice((30, 600, 3600, 36_000))
         self.processes.append(process)
@@ -329,10 +334,11 @@ class History(ABC):
     def look(self) -> Reconciled:
         """What a run would decide now."""
         world = self.world
-        return reconcile(
-            world.versions[-1].sources, world.state, world.archive, int(world.now), world.surroundings,
-            declare=declare_once,
-        )  # fmt: skip
+        with using_zones(self.zones):
+            return reconcile(
+                world.versions[-1].sources, world.state, world.archive, int(world.now), world.surroundings,
+                declare=declare_once,
+            )  # fmt: skip
 
     # --- what must hold at the end --------------------------------------------------------------------
 
@@ -383,26 +389,29 @@ class History(ABC):
         )
 
 
-class RandomHistory(History):
-    """One seed."""
+class DisturbedHistory(History):
+    """Runners that start, go on, stall and die by chance, while the world goes on by chance."""
 
-    def __init__(self, seed: int) -> None:
-        self.random = random = Random(seed)  # the same seed, the same history
-        self.lives = Random(seed)  # of its own: what else happens stays as it was
-        channels = [Channel.by_chance(name, random) for name in NAMES]
-        waves = [Wave.by_chance(f"wave-{number}", random) for number in range(random.randrange(1, 4))]
-        attempts, pace = random.choice((1, 3, 3, 4)), random.choice(("60/min", "60/min", "1/min"))
-        self.batch = random.choice((100, 100, 2, 1))
-        self.grows_old = random.random() < 0.1
-        self.edits, self.operations = random.choice(((0.005, 0.01), (0.01, 0.06), (0.03, 0.06)))
-        settings = f"retry: {{ attempts: {attempts}, backoff: 1m }}\npace: {pace}\n"
-        super().__init__(Chance(random), channels, waves, settings + "brake: { cancel_percent: 100 }\n")
+    random: Random
+    edits = 0.0
+    operations = 0.0
+    """How likely the next thing is one that editors do, or operators."""
+
+    @abstractmethod
+    def edit(self) -> None:
+        """What editors do."""
+
+    @abstractmethod
+    def operate(self) -> None:
+        """What people do beside editing."""
+
+    @abstractmethod
+    def dues(self) -> Iterable[int]:
+        """When something leaves."""
 
     def trouble(self) -> None:
         for _ in range(STEPS):
             self._something()
-        if self.grows_old:
-            self._grow_old()
 
     def _something(self) -> None:
         random, world = self.random, self.world
@@ -418,10 +427,9 @@ class RandomHistory(History):
         elif chance < 1 - self.edits - self.operations:
             world.now = self._later()
         elif chance < 1 - self.operations:
-            random.choice(self.waves).edit(random, world.now)
-            self.publish()
+            self.edit()
         else:
-            self._operate()
+            self.operate()
 
     def _go_on(self, process: Process) -> None:
         """Let one go on for some points: often for few, sometimes through to its end."""
@@ -433,8 +441,7 @@ class RandomHistory(History):
     def _later(self) -> float:
         """A while later, or just when something falls due."""
         now = self.world.now
-        dues = [member.at - member.lead for member in self.world.versions[-1].members.values()]
-        ahead = [due for due in dues if now < due <= now + 1800]
+        ahead = [due for due in self.dues() if now < due <= now + 1800]
         if ahead and self.random.random() < 0.5:
             return float(min(ahead))
         return now + self.random.choice((1, 20, 90, 300, 900))
@@ -451,8 +458,35 @@ class RandomHistory(History):
             process.wake = max(process.wake, self.world.now + away)
             process.suspended += away if chance < 0.7 else 0
 
-    def _operate(self) -> None:
-        """What people do beside editing waves."""
+
+class RandomHistory(DisturbedHistory):
+    """One seed."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random = Random(seed)  # the same seed, the same history
+        self.lives = Random(seed)  # of its own: what else happens stays as it was
+        channels = [Channel.by_chance(name, random) for name in NAMES]
+        waves = [Wave.by_chance(f"wave-{number}", random) for number in range(random.randrange(1, 4))]
+        attempts, pace = random.choice((1, 3, 3, 4)), random.choice(("60/min", "60/min", "1/min"))
+        self.batch = random.choice((100, 100, 2, 1))
+        self.grows_old = random.random() < 0.1
+        self.edits, self.operations = random.choice(((0.005, 0.01), (0.01, 0.06), (0.03, 0.06)))
+        settings = f"retry: {{ attempts: {attempts}, backoff: 1m }}\npace: {pace}\n"
+        super().__init__(Chance(random), channels, waves, settings + "brake: { cancel_percent: 100 }\n")
+
+    def trouble(self) -> None:
+        super().trouble()
+        if self.grows_old:
+            self._grow_old()
+
+    def edit(self) -> None:
+        self.random.choice(self.waves).edit(self.random, self.world.now)
+        self.publish()
+
+    def dues(self) -> Iterable[int]:
+        return [member.at - member.lead for member in self.world.versions[-1].members.values()]
+
+    def operate(self) -> None:
         random, world = self.random, self.world
         chance = random.random()
         failed = [i for i, record in world.state.schedules.items() if record.status == "failed"]
@@ -503,11 +537,12 @@ def play(seed: int) -> History:
 
 def main() -> None:
     if sys.argv[1:] == ["--mutants"]:
-        from .mutants import WAITING_MUTANTS, first_seeds
+        from .mutants import WAITING_MUTANTS, ZONE_MUTANTS, first_seeds
         from .waiting import play_waiting
+        from .zoned import play_zoned
 
         with simulated():
-            found = [*first_seeds(play_waiting, WAITING_MUTANTS)]
+            found = [*first_seeds(play_waiting, WAITING_MUTANTS), *first_seeds(play_zoned, ZONE_MUTANTS)]
             for name, seed, rule in chain(found, first_seeds(play)):
                 print(f'    "{name}": ({seed}, "{rule}"),', flush=True)
         return

@@ -119,7 +119,7 @@ class Judge:
         changed = {i: record for i, record in new_ones.items() if old_ones.get(i) is not record}
         intents: dict[str, Record] = {}
         for schedule_id, record in changed.items():
-            old = old_ones.get(schedule_id) or self.world.archive.get(schedule_id)
+            old = self._before_save(before, schedule_id, record)
             self.see_text(msgspec.json.encode(record).decode())
             if old is None:
                 if record.status == "completed" or (record.was_sent and record.intent is None):
@@ -134,6 +134,10 @@ class Judge:
                 self.doubts.add(intent.key)
         self._see_order(process, intents, after)
         self.text = encode(after)
+
+    def _before_save(self, before: State, schedule_id: str, record: Record) -> Record | None:
+        """What a record was until now."""
+        return before.schedules.get(schedule_id) or self.world.archive.get(schedule_id)
 
     def see_ids(self, state: State, archive: Mapping[str, Record]) -> None:
         """No id is ever forgotten."""
@@ -178,7 +182,7 @@ class Judge:
         is_edited = member is not None and not member.is_cancelled and member.at == new.at
         fine = {
             "executing": True,
-            "scheduled": new.at != old.at,
+            "scheduled": (new.at, new.video_id) != (old.at, old.video_id),
             "failed": process.is_person or (not old.was_sent and is_edited and new.at != old.at),
             "cancelled": is_edited,
         }

@@ -19,11 +19,14 @@ from scheduler.clock import SteadyClock
 from scheduler.delivery import Runner, hold_and_watch, lookups, run
 from scheduler.delivery.github import responses
 from scheduler.errors import LostRace
+from scheduler.planning import expand, lineup, local_times, reconcile, spacing
+from scheduler.planning.local_times import Identified, Zones
 from scheduler.planning.plan.pauses import Pauses
 from scheduler.planning.plan.situation import Situation
 from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Record, State, advance
 from scheduler.state.stores import Snapshot
+from scheduler.times import zone_release
 
 from . import driver
 from .invariants import Rule, Violation
@@ -397,6 +400,82 @@ def forget_what_is_restored() -> Iterator[None]:
     with mock.patch.object(diff, "return_of", return_of):
         yield
 
+
+@contextmanager
+def recognize_slots_by_their_instant() -> Iterator[None]:
+    """A slot or a one-off is recognized by its instant, as it was once."""
+
+    def identify(_: object, records: Any, *__: object) -> Identified:
+        return Identified(records=records)
+
+    with mock.patch.object(reconcile, "identify", identify):
+        yield
+
+
+@contextmanager
+def let_any_zone_data_decide() -> Iterator[None]:
+    """A machine with older zone data than the state's adds and moves local times by it."""
+    with mock.patch.object(Zones, "is_older", False):
+        yield
+
+
+@contextmanager
+def record_the_zone_data_of_the_last_run() -> Iterator[None]:
+    """The state names the zone data of the run that saved last, and not the newest."""
+    plain = Runner._save
+
+    def save(self: Any, state: State, *rest: Any) -> Snapshot:
+        return plain(self, msgspec.structs.replace(state, zone_release=zone_release()), *rest)
+
+    with mock.patch.object(Runner, "_save", save):
+        yield
+
+
+@contextmanager
+def move_what_was_sent() -> Iterator[None]:
+    """New zone data moves what was sent, too."""
+    with mock.patch.object(expand, "_keep_recorded_times", lambda *_: None):
+        yield
+
+
+@contextmanager
+def take_zone_data_for_an_edit() -> Iterator[None]:
+    """A local time with another instant counts as edited, whatever moved it."""
+    with mock.patch.object(expand, "is_same_declaration", lambda *_: False):
+        yield
+
+
+@contextmanager
+def give_what_was_requested_a_new_id() -> Iterator[None]:
+    """An id moves with its instant even if a request was made under it."""
+    with mock.patch.object(local_times, "was_never_requested", lambda record: True):
+        yield
+
+
+@contextmanager
+def take_what_was_sent_for_a_neighbour() -> Iterator[None]:
+    """What was sent keeps a local time away that only zone data moved to its instant."""
+
+    def by_instant(_: object, __: object, at: int) -> int:
+        return at
+
+    with (
+        mock.patch.object(spacing, "by_zones_in_use", by_instant),
+        mock.patch.object(lineup, "by_zones_in_use", by_instant),
+    ):
+        yield
+
+
+ZONE_MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
+    recognize_slots_by_their_instant,
+    let_any_zone_data_decide,
+    record_the_zone_data_of_the_last_run,
+    move_what_was_sent,
+    take_zone_data_for_an_edit,
+    give_what_was_requested_a_new_id,
+    take_what_was_sent_for_a_neighbour,
+)
+"""Those that only two releases of the zone data can miss: `simulation/zoned.py` plays them."""
 
 WAITING_MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     sleep_past_what_is_merged,

@@ -25,7 +25,7 @@ from scheduler.planning.plan import Surroundings
 from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.record import Intent, Record, State
 from scheduler.state.stores import Snapshot
-from scheduler.times import read_utc
+from scheduler.times import ZoneData, installed_zones, read_utc, using_zones
 
 from .declared import FOLDER, TOKENS, Version
 from .invariants import SECRET, Judge, Violation
@@ -145,8 +145,11 @@ class Process:
         skew: float = 0.0,
         is_person: bool = False,
         folder: str = FOLDER,
+        zones: ZoneData | None = None,
     ) -> None:
         self.world = world
+        self.zones = zones or installed_zones()
+        """The zone data of its machine."""
         self.folder = folder
         """Of the repository, whose files it reads."""
         self.name = name
@@ -181,7 +184,8 @@ class Process:
 
     def _live(self, work: Callable[[Process], None]) -> None:
         try:
-            work(self)
+            with using_zones(self.zones):
+                work(self)
         except Killed:
             pass
         except (StateError, LostRace, ScheduleError) as fault:
