@@ -244,6 +244,7 @@ def _zone_of(info: ValidationInfo) -> str | None:
 
 
 def _read_time(value: object, info: ValidationInfo) -> Instant:
+    _demand_scalar(value, "a time such as 2030-03-01T18:00:00Z")
     text = read_text(value, 1_000)
     zone = _zone_of(info)
     if zone == CHANNEL_ZONE:
@@ -258,6 +259,7 @@ def _read_time_or_local(value: object, info: ValidationInfo) -> Instant | str:
     """An instant; where every channel's own zone is meant, the text of a local time."""
     if _zone_of(info) != CHANNEL_ZONE:
         return _read_time(value, info)
+    _demand_scalar(value, "a time such as 2030-03-01T18:00")
     text = read_text(value, 1_000)
     instant = _in_zone(text, "UTC")  # whether it exists in each zone is checked where the zones are known
     return text if _LOCAL.fullmatch(text) else instant

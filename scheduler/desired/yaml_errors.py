@@ -115,19 +115,21 @@ def _of_reference(rest: str) -> str:
         return f"{_in_quotes(rest)}; an anchor or alias is to be written out"
     hint = (
         "write the value out in both places; to have a program do that, set `ignore_aliases` (PyYAML, "
-        "ruamel.yaml), `noRefs: true` (js-yaml) or `aliasDuplicateObjects: false` (npm yaml)"
+        "ruamel.yaml), `noRefs: true` (js-yaml) or `aliasDuplicateObjects: false` (npm yaml), or give each "
+        "place a copy of its own (Ruby, Perl)"
     )
     is_text = rest[0] == "*" or reference.end() < len(_without_comment(rest))
     return f"{hint}; if it is text, {_in_quotes(rest)}" if is_text else hint
 
 
 def tag(line: int, column: int, rest: str) -> Fault:
-    """A value that begins with `!`."""
+    """A value that begins with `!`. Ruby, Perl and Python write their objects so, with a `/` in the tag."""
+    of_program = ", and have the program write the value as text" if "/" in rest.split()[0] else ""
     return Fault(
         line,
         column,
         "a value that begins with `!` is a YAML tag, and tags are not supported",
-        f"{_in_quotes(rest)}; if it is meant as a tag, delete it",
+        f"{_in_quotes(rest)}; if it is meant as a tag, delete it{of_program}",
     )
 
 

@@ -112,7 +112,9 @@ schedules:
         severity=Severity.WARNING,
         meaning="""\
 A time with an offset, `Z` or a zone of its own does not use the `timezone:` beside it. Programs write such
-times for local ones: js-yaml 4 reads `2026-03-05T18:00:00` and writes `2026-03-05T18:00:00.000Z`.""",
+times for local ones: js-yaml 4 reads `2026-03-05T18:00:00` and writes `2026-03-05T18:00:00.000Z`. Under the
+`timezone:` of a channel's file an offset is allowed; only one with a fraction, as such programs write it, is
+reported.""",
         remedy="Remove the offset if the time is local in that zone, otherwise remove the `timezone`.",
         bad=Example(
             files="""\
