@@ -176,6 +176,7 @@ def test_nothing_of_the_folder_is_imported(mini: Miniature, tmp_path: Path) -> N
         ("rm {zone} && mkfifo {zone}", "is not a zone file"),
         ("rm {zone} && ln -s /dev/zero {zone}", "is not a zone file"),
         ("truncate --size 0 {zone}", "is not a zone file"),
+        ("truncate --size -1 {zone}", "is not a zone file"),
         ("truncate --size 60 {zone}", "is not a zone file"),
         ("truncate --size 1G {zone}", "is not a zone file"),
         (

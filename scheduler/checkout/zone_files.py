@@ -69,12 +69,22 @@ def _zones(zoneinfo: str, top: str) -> Iterator[tuple[str, bytes]]:
             yield name, data
 
 
+class _Ending(io.BytesIO):
+    """A file whose end is an error: `zoneinfo` looks for the last line of a shortened one for ever."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        found = super().read(size)
+        if size and not found:
+            raise EOFError
+        return found
+
+
 def _is_zone(data: bytes) -> bool:
     try:
-        zone = ZoneInfo.from_file(io.BytesIO(data))
+        zone = ZoneInfo.from_file(_Ending(data))
         for month in (1, 7):  # an offset of a day or more is noticed when it is used
             datetime(2030, month, 1, tzinfo=zone).utcoffset()
-    except (ValueError, LookupError, OverflowError, struct.error):
+    except (ValueError, LookupError, OverflowError, AssertionError, EOFError, struct.error):
         return False
     return len(data) <= LARGEST
 
