@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import time
 from html import unescape
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -197,6 +199,32 @@ def test_a_folder_without_sound_zone_files_is_an_error_with_a_hint(
         assert (told.code, told.out) == (2, "")
         assert message in told.err
         assert "hint: " in told.err
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("transition", b"\xff"),  # of a type that is not there
+        ("type", b"\x00\x01\x51\x80"),  # an offset of a day
+        ("flag", b"\x07"),  # neither summer time nor not
+        ("text", b"\xff"),  # an abbreviation after the last one
+        ("count", b"\x00\x00\x10\x00"),  # more transitions than there are
+    ],
+)
+def test_a_zone_file_whose_numbers_do_not_fit_is_refused(
+    mini: Miniature, tmp_path: Path, part: str, value: bytes
+) -> None:
+    new = recorded(mini, tmp_path)
+    data = bytearray(files("tzdata").joinpath("zoneinfo", "Europe", "Berlin").read_bytes())
+    second = data.index(b"TZif", 4)
+    *_, times, _types, _chars = struct.unpack_from(">6I", data, second + 20)
+    kinds = second + 44 + 9 * times
+    at = {"transition": kinds - 1, "type": kinds, "flag": kinds + 4, "text": kinds + 5, "count": second + 32}
+    data[at[part] : at[part] + len(value)] = value
+    (Path(new) / "tzdata/zoneinfo/America/Vancouver").write_bytes(data)
+    refused = mini.run("plan", "--zones", new, now=DECEMBER)
+    assert (refused.code, refused.out) == (2, "")
+    assert "America/Vancouver is not a zone file" in refused.err
 
 
 def test_the_comment_shows_what_the_proposals_zone_data_moves(mini: Miniature, tmp_path: Path) -> None:

@@ -79,14 +79,42 @@ class _Ending(io.BytesIO):
         return found
 
 
+def _is_sound(data: bytes) -> bool:
+    """Whether the counts, indexes and flags of a TZif file (RFC 8536) fit it: `zoneinfo` trusts them.
+
+    Raises struct.error where it is too short.
+    """
+    at = 0
+    for size in (4, 8):  # bytes of an instant: in the part for old readers, which may be empty, and after it
+        magic, version, *counts = struct.unpack_from(">4sc15x6I", data, at)
+        isut, isstd, leap, times, types, chars = counts
+        indexes = at + 44 + times * size
+        texts = indexes + times + types * 6
+        at = texts + chars + leap * (size + 4) + isstd + isut
+        if (
+            magic != b"TZif"
+            or at > len(data)
+            or max(data[indexes : indexes + times], default=0) > max(types, 1) - 1
+        ):
+            return False
+        for offset, is_dst, text in struct.iter_unpack(">iBB", data[indexes + times : texts]):
+            if abs(offset) >= 24 * 3600 or is_dst > 1 or b"\0" not in data[texts + text : texts + chars]:
+                return False
+        if version == b"\0" or size == 8:
+            return bool(types)
+    return False
+
+
 def _is_zone(data: bytes) -> bool:
     try:
+        if len(data) > LARGEST or not _is_sound(data):
+            return False
         zone = ZoneInfo.from_file(_Ending(data))
         for month in (1, 7):  # an offset of a day or more is noticed when it is used
             datetime(2030, month, 1, tzinfo=zone).utcoffset()
     except (ValueError, LookupError, OverflowError, AssertionError, EOFError, struct.error):
         return False
-    return len(data) <= LARGEST
+    return True
 
 
 def _content(file: str, top: str) -> bytes | None:
