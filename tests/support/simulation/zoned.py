@@ -80,7 +80,7 @@ class ZonedJudge(Judge):
     def see_save(self, process: Process, before: State, after: State, message: str) -> None:
         super().see_save(process, before, after, message)
         for record in before.schedules.values():
-            if record.status != "executing" and not process.is_person:
+            if record.status not in ("executing", "failed") and not process.is_person:
                 known = self.known_by.get(local_of(record), "")
                 self.known_by[local_of(record)] = max(known, process.zones.release)
         if (after.zone_release or "") < max(before.zone_release or "", process.zones.release):
