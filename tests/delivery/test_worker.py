@@ -281,12 +281,13 @@ def test_a_worker_takes_only_the_queues_it_is_told(mini: Miniature) -> None:
 
 def test_as_many_jobs_run_at_one_time_as_were_asked_for(mini: Miniature) -> None:
     meet = 'touch "here-$SCHEDULER_VIDEO_ID"; while [ "$(ls here-* | wc -l)" -lt 3 ]; do sleep 0.02; done'
-    times = [f"2030-03-01T12:0{n}:00Z" for n in range(3)]
-    schedules = [{"video": f"v{n}", "at": at} for n, at in enumerate(times)]
-    lines = f"queue: q\ncommand: {json.dumps(meet)}\nschedules: {json.dumps(schedules)}\n"
-    mini.write({"channels/lobby.yaml": lines})
+    at = "2030-03-01T12:00:00Z"
+    for n in range(3):
+        schedules = f'[{{ video: v{n}, at: "{at}" }}]'
+        lines = f"queue: q\ncommand: {json.dumps(meet)}\nschedules: {schedules}\n"
+        mini.write({f"channels/lobby-{n}.yaml": lines})
     mini.run("state", "init", now=BEFORE)
-    mini.run("run", now=times[-1])
+    mini.run("run", now=at)
     assert work(mini, "2030-03-01T12:03:00Z", "--jobs", "3").code == 0
     assert {record["evidence"] for record in mini.records.values()} == {"run"}
 
