@@ -28,6 +28,13 @@ def open_dispatcher(package: str, opening: Opening) -> Dispatcher:
     return opened
 
 
+def said(fault: Exception) -> str:
+    """What is wrong with the way to a receiver, and what to do about it."""
+    if not isinstance(fault, Error):
+        return f"its dispatcher failed unexpectedly ({type(fault).__name__})"
+    return fault.message if fault.hint is None else f"{fault.message}; {fault.hint}"
+
+
 class Routes:
     """Dispatchers by intent. `dispatcher` returns the same object for the same transport, or raises Error."""
 
@@ -38,10 +45,8 @@ class Routes:
         """Why the intent cannot be sent now; None where it can."""
         try:
             self._dispatcher(intent)
-        except Error as fault:
-            return str(fault) if fault.hint is None else f"{fault}; {fault.hint}"
         except Exception as fault:  # noqa: BLE001 - a broken package of one transport is not everybody's
-            return f"its dispatcher failed unexpectedly ({type(fault).__name__})"
+            return said(fault)
         return None
 
     def marked(self, intent: Intent) -> Intent:

@@ -14,10 +14,10 @@ from scheduler.delivery.fan_out import exchange
 from scheduler.delivery.lookups import QUESTIONS, Lookups, forgotten
 from scheduler.delivery.ports import Observation, Ports
 from scheduler.delivery.report import Report
-from scheduler.delivery.routes import Routes
+from scheduler.delivery.routes import Routes, said
 from scheduler.desired.transports import TRANSPORTS, transport_of
 from scheduler.diagnostics import Diagnostic, Location, error, warning
-from scheduler.errors import Error, LostRace, StateError
+from scheduler.errors import LostRace, StateError
 from scheduler.failpoints import failpoint
 from scheduler.planning.plan import PlannedSend
 from scheduler.planning.rate_limit import Sent
@@ -204,9 +204,9 @@ class Runner:
             record, request = self._intend(snapshot.state, reconciled, schedules[send.schedule_id], send)
             try:
                 intent = self._routes.marked(request.intent)
-            except Error as fault:
+            except Exception as fault:  # noqa: BLE001 - one transport's trouble is not everybody's
                 attempted.add(send.schedule_id)
-                self._unroutable[send.schedule_id] = str(fault)
+                self._unroutable[send.schedule_id] = said(fault)
             else:
                 schedules[send.schedule_id] = msgspec.structs.replace(record, intent=intent)
                 requests.append(msgspec.structs.replace(request, intent=intent))

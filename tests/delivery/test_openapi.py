@@ -90,7 +90,7 @@ def test_dispatches_that_are_refused(github: GitHub, dispatcher: GitHubDispatche
     github.rename("acme/alpha", "acme/beta")
     assert send(dispatcher, by_workflow())[0] == "refused"
     github.tokens = {"another"}
-    assert send(dispatcher, by_event())[0] == "refused"
+    assert send(dispatcher, by_event())[0] == "not-now"
 
 
 def test_looking_up_a_run_by_its_key_by_its_id_and_in_vain(dispatcher: GitHubDispatcher) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scheduler.checkout.source import Source
@@ -194,6 +194,29 @@ def test_every_id_is_sent_at_most_once_whatever_is_declared_later(life: list[Day
         assert not [name for name in sent if name in after.schedules and after.schedules[name].is_unsent_live]
 
 
+def edited(*slots_and_lineup: tuple[str, str]) -> list[Day]:
+    """A channel whose slots and lineup are edited, under a brake that keeps what no slot is left for."""
+    brake = b"brake: { cancel_percent: 1, at_least: 1 }\n"
+    return [
+        Day(
+            sources=(
+                Source(
+                    kind="channel",
+                    file="channels/beta.yaml",
+                    content=f"repository: acme/any\nslots: ['{slots}']\nlineup: [{lineup}]\n".encode(),
+                ),
+                Source(kind="scheduler", file="scheduler.yaml", content=brake),
+            ),
+            hours=0,
+            stopped=True,
+            answers=("yes",) * 4,
+        )
+        for slots, lineup in slots_and_lineup
+    ]
+
+
+@example(edited(("*-*-* 13:00", "u"), ("*-*-* 18:00", "")))  # moved, and then kept by the brake
+@example(edited(("*-*-* 18:00", "u, u"), ("*-*-* 13,15:00", ""), ("*-*-* 18:00", "u")))  # and back again
 @given(lives)
 def test_nothing_recorded_is_forgotten_and_what_was_sent_stays_so(life: list[Day]) -> None:
     for _, found, before, after, archive in steps(life):

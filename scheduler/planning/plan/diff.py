@@ -38,8 +38,9 @@ def book(draft: PlanDraft, pauses: Pauses) -> None:
         draft.note("update", schedule_id, renamed, renamed, f"renamed from {former}")
     blocked, archive = subject.blocked, subject.archive
     catch_up = subject.declared.settings.catch_up
-    for schedule_id, former in subject.moved.items():
-        if schedule_id in blocked:
+    for schedule_id, former in subject.moved.items():  # else what updates or withdraws it says so
+        is_kept = schedule_id in subject.kept and schedule_id not in subject.schedules
+        if schedule_id in blocked or is_kept:
             waiting = draft.records[schedule_id]
             why = f"belongs to the slot at {schedule_id.partition('/')[2]}, was {former}"
             draft.note("update", schedule_id, waiting, waiting, why)
@@ -172,7 +173,8 @@ def _update(draft: PlanDraft, schedule: Schedule, record: Record) -> None:
     if record.slot and record.retried_at:
         del wanted["video_id"]  # it keeps the video that it failed with
     changed = {name: value for name, value in wanted.items() if getattr(record, name) != value}
-    if changed.keys() <= {"local_time", "timezone"}:  # the same instant, in other words
+    if changed.keys() <= {"local_time", "timezone"} and schedule.id not in draft.subject.moved:
+        # the same instant, in other words
         if changed:
             draft.records[schedule.id] = replace(record, **changed)
         return
@@ -193,8 +195,8 @@ def _what_changed(subject: Subject, schedule: Schedule, record: Record, changed:
             zones = subject.zones.step(schedule.timezone)
             is_data = record.timezone == schedule.timezone
             words[-1] += f" ({zones if is_data else f'{record.timezone} -> {schedule.timezone}'})"
-        if schedule.id in subject.moved:
-            words.append(f"was {subject.moved[schedule.id]}")
+    if schedule.id in subject.moved:
+        words.append(f"{'' if words else 'moved, '}was {subject.moved[schedule.id]}")
     if "video_id" in changed:
         words.append(f"video {record.video_id or 'none'} -> {changed['video_id'] or 'none'}")
     if "metadata" in changed:
