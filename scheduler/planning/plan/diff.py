@@ -39,10 +39,12 @@ def book(draft: PlanDraft, pauses: Pauses) -> None:
     blocked, archive = subject.blocked, subject.archive
     catch_up = subject.declared.settings.catch_up
     for schedule_id, former in subject.moved.items():  # else what updates or withdraws it says so
-        is_kept = schedule_id in subject.kept and schedule_id not in subject.schedules
-        if schedule_id in blocked or is_kept:
-            waiting = draft.records[schedule_id]
-            why = f"belongs to the slot at {schedule_id.partition('/')[2]}, was {former}"
+        schedule, waiting = subject.schedules.get(schedule_id), draft.records[schedule_id]
+        why = f"belongs to the slot at {schedule_id.partition('/')[2]}, was {former}"
+        if schedule is not None and schedule_id in blocked:  # it is missed by its new time
+            at = {"scheduled_at": instant_text(schedule.at), "local_time": schedule.local_time}
+            draft.change("update", schedule_id, note(waiting, draft.now, why, **at), why)
+        elif schedule is None and schedule_id in subject.kept:
             draft.note("update", schedule_id, waiting, waiting, why)
     mint = _Mint(draft, pauses)
     for schedule_id, schedule in subject.schedules.items():
