@@ -31,6 +31,7 @@ MADE: Mapping[str, Callable[[Any], Iterable[str]]] = {
     "delivery.github.refusal_hints": lambda module: [row[0] for row in module._FORBIDDEN],
     "delivery.github.workflow_runs": lambda _: ["(?<![A-Za-z0-9])gs1-abc(?![A-Za-z0-9])"],
     "desired.fields": lambda module: [module._ALLOW, module._QUEUE_URL],
+    "github_actions.locked_zones": lambda module: [text for pair in module._FILES.values() for text in pair],
 }
 """By module: the patterns that it puts together while it runs."""
 _parser: Any = importlib.import_module("re._parser")
