@@ -15,7 +15,7 @@ LARGEST = 8 * 1024 * 1024
 """Bytes of a lock file that are read."""
 _FILES = {
     "requirements.txt": (r"\n(?=[^\s#])", r"tzdata==([0-9.]+)(?=[\s;\\])"),
-    "uv.lock": (r"\[\[package\]\]", r'\s*name = "tzdata"\s+version = "([0-9.]+)"'),
+    "uv.lock": (r"\[\[package\]\]", r'\s{0,9}name = "tzdata"\s{1,9}version = "([0-9.]+)"'),
 }
 """Lock file -> what separates its entries, and how that of tzdata begins."""
 
