@@ -30,6 +30,11 @@ class Error(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def with_hint(self) -> str:
+        """The message and the hint in one line, for places that have no other."""
+        return self.message if self.hint is None else f"{self.message}; {self.hint}"
+
 
 class StateError(Error):
     """The state cannot be trusted, reached or written. Nothing was sent without a record of it."""

@@ -312,13 +312,9 @@ class Repository:
         Raises StateError where git cannot say.
         """
         ref = self.environ.get("GITHUB_REF", "") if on_actions(self.environ) else ""
-        return (
-            ref.removeprefix("refs/heads/")
-            if ref.startswith("refs/heads/")
-            else None
-            if ref
-            else reading.branch_of(self.root)
-        )
+        if not ref:
+            return reading.branch_of(self.root)
+        return ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else None
 
     def _idle(self, settings: SettingsSpec, reconciled: Reconciled) -> Idle | None:
         """The mark by which the next run knows that there is nothing to do (`scheduler.app.idle`).

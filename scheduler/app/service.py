@@ -149,7 +149,7 @@ class ScheduleRepo:
         try:
             return self._service.retry_schedule(current.id)
         except ScheduleError as refusal:
-            _log.warning("%s", "; ".join(filter(None, (refusal.message, refusal.hint))))
+            _log.warning("%s", refusal.with_hint)
             return current
 
 

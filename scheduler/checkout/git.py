@@ -23,6 +23,8 @@ _QUIET = (
     "-c", "maintenance.auto=false",
     "-c", "i18n.commitEncoding=UTF-8",
 )  # fmt: skip
+OFFLINE = ("-c", "protocol.allow=never")
+"""Options before a command that must fetch nothing, not even into a partial clone."""
 LOCAL = 30.0
 """Seconds that any other command may take: in a partial clone, any of them may fetch what is missing."""
 _GRACE = 2  # seconds in which a git that was asked to stop can remove its lock files

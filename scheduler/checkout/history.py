@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from scheduler.checkout.git import Git, hint_for
+from scheduler.checkout.git import OFFLINE, Git, hint_for
 from scheduler.checkout.reading import top_of
 from scheduler.errors import StateError
 
@@ -23,7 +23,6 @@ TIMEOUT = 120.0
 """Seconds that the history of a branch may take, and less than a minute what is asked of a remote besides."""
 _DEPTHS = (200, 2**31 - 1)
 """Commits of history that are fetched: first what is recent, then (git's word for it) all."""
-_OFFLINE = ("-c", "protocol.allow=never")
 _CONNECTING = ("core.gitproxy", "core.sshcommand", "credential.", "http.", "remote.", "ssh.", "url.")
 _OF_THE_CLONE = (".fetch", ".mirror", ".partialclonefilter", ".promisor", ".prune", ".tagopt")
 
@@ -70,12 +69,12 @@ def remote_tip(root: Path, branch: str | None, remote: str = "origin") -> str | 
 
 def _has(git: Git, commit: str) -> bool:
     """Whether the clone has a commit, without fetching it."""
-    facts = git.demand(*_OFFLINE, "cat-file", "--batch-check", given=f"{commit}\n".encode())
+    facts = git.demand(*OFFLINE, "cat-file", "--batch-check", given=f"{commit}\n".encode())
     return not facts.endswith(b" missing\n")
 
 
 def _is_ancestor(git: Git, before: str, after: str) -> bool:
-    return git.ask(*_OFFLINE, "merge-base", "--is-ancestor", before, after) is not None
+    return git.ask(*OFFLINE, "merge-base", "--is-ancestor", before, after) is not None
 
 
 def _boundary(git: Git, top: Path, head: str) -> list[str]:
@@ -84,7 +83,7 @@ def _boundary(git: Git, top: Path, head: str) -> list[str]:
         cut = (top / git.line("rev-parse", "--git-path", "shallow")).read_text(encoding="ascii").split()
     except FileNotFoundError:
         return []
-    reached = set(git.demand(*_OFFLINE, "rev-list", head).decode("ascii").split())
+    reached = set(git.demand(*OFFLINE, "rev-list", head).decode("ascii").split())
     return [commit for commit in cut if commit in reached]
 
 
@@ -107,7 +106,7 @@ def _is_behind(git: Git, boundary: Sequence[str], commit: str) -> bool:
                     f"the history of this shallow clone cannot be fetched: {fetched.words}",
                     hint=hint_for(fetched.words) or "check the network, or run `git fetch --unshallow`",
                 )
-            if commit in git.demand(beside, *_OFFLINE, "rev-list", "--all").decode("ascii").split():
+            if commit in git.demand(beside, *OFFLINE, "rev-list", "--all").decode("ascii").split():
                 return True
             if not (Path(folder) / "shallow").exists():
                 break

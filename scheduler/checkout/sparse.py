@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from scheduler.checkout.git import LOCAL, Git
+from scheduler.checkout.git import LOCAL, OFFLINE, Git
 from scheduler.checkout.git_objects import (
     FOLDER,
     GitEntry,
@@ -22,9 +22,6 @@ from scheduler.checkout.git_objects import (
 from scheduler.checkout.reading import FOLDERS
 from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, Source
 from scheduler.errors import StateError
-
-_OFFLINE = ("-c", "protocol.allow=never")
-"""A partial clone would fetch what is missing over one connection an object; `_fetch` takes one for all."""
 
 
 def read_kept_off(root: str) -> list[Source]:
@@ -63,14 +60,17 @@ def _entry(line: bytes) -> GitEntry:
 
 
 def _contents(git: Git, entries: Sequence[GitEntry]) -> tuple[dict[str, bytes], str]:
-    """Object -> content, as far as they can be had; and git's words for the others."""
+    """Object -> content, as far as they can be had; and git's words for the others.
+
+    A partial clone would fetch what is missing over one connection an object; `_fetch` takes one for all.
+    """
     wanted = asked_for(entries)
-    output = git.run(*_OFFLINE, "cat-file", "--batch", given=wanted)
+    output = git.run(*OFFLINE, "cat-file", "--batch", given=wanted)
     contents = contents_of(output.out)
     words = "the object is missing"
     if any(entry.blob not in contents for entry in entries if has_text(entry)):
         words = _fetch(git, wanted) or words
-        contents = contents_of(git.run(*_OFFLINE, "cat-file", "--batch", given=wanted).out)
+        contents = contents_of(git.run(*OFFLINE, "cat-file", "--batch", given=wanted).out)
     return dict(contents), words
 
 

@@ -131,7 +131,7 @@ class Lookups:
         return not is_asked and reconciled.plan.now - due > LATE
 
     def faults(self, reconciled: Reconciled) -> Iterator[Diagnostic]:
-        """An error for each publication about which asking failed as it never should, each told once."""
+        """An error for each publication about which asking failed as it never should, each reported once."""
         faults, self._faults = self._faults, {}
         for schedule_id, message in faults.items():
             declared, channel = reconciled.declared, reconciled.booked[schedule_id].channel_id

@@ -32,7 +32,7 @@ def said(fault: Exception) -> str:
     """What is wrong with the way to a receiver, and what to do about it."""
     if not isinstance(fault, Error):
         return f"its dispatcher failed unexpectedly ({type(fault).__name__})"
-    return fault.message if fault.hint is None else f"{fault.message}; {fault.hint}"
+    return fault.with_hint
 
 
 class Routes:

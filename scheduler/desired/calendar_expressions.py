@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import field as member
 from datetime import date, datetime, timedelta
@@ -166,6 +166,11 @@ def first_reading(wall: datetime, zone: ZoneInfo) -> tuple[Instant, bool]:
 
 
 # --- text -> rule ---------------------------------------------------------------------------------
+
+
+def read_slots(texts: Iterable[str]) -> list[SlotRule]:
+    """The rules of a channel's `slots`. Raises TimeError as `read_slot`."""
+    return [read_slot(text) for text in texts]
 
 
 @lru_cache(maxsize=4_096)

@@ -28,8 +28,6 @@ class TransportTraits(msgspec.Struct, frozen=True, kw_only=True):
     """What a publication starts, in sentences."""
     worker: str = "the channel's run"
     """Who reports how that ended, in sentences."""
-    lost: str = "no run of the channel appeared within 15 minutes"
-    """What became of a request that was accepted and that nothing is found of, in sentences."""
     is_job: bool = False
     """A worker of ours takes it from a queue and writes the end into the state."""
     names_workflow: bool = False
@@ -53,7 +51,6 @@ TRANSPORTS: Final[Mapping[Transport, TransportTraits]] = {
     ),
     "queue": TransportTraits(
         package="queue", is_job=True, has_one_run=True, work="its job", worker="its worker",
-        lost="its job is no longer on the queue and no worker reported an end within 15 minutes",
         meaning="As a job for a worker: what channels without a `repository` do.",
     ),
 }  # fmt: skip

@@ -182,10 +182,7 @@ def _demand_slot(
     schedule_id: str, record: Record, channel: desired.ChannelSpec, known: Mapping[str, Record]
 ) -> None:
     """Refuse a slot that no longer exists, or whose video the lineup can no longer give it."""
-    rules, zone = (
-        [calendar_expressions.read_slot(text) for text in channel.slots],
-        read_zone(channel.timezone),
-    )
+    rules, zone = calendar_expressions.read_slots(channel.slots), read_zone(channel.timezone)
     if not calendar_expressions.is_instant(rules, zone, record.at):
         raise ScheduleError(
             f"{schedule_id} is no longer declared: channel {record.channel_id} has no slot at that time",

@@ -252,7 +252,7 @@ def _single(view: View, channel: str, time: str) -> Target:
         )
         raise ScheduleError(f"{quoted(time)} {what}", hint=hint)
     is_slot = calendar_expressions.is_instant(
-        [calendar_expressions.read_slot(rule) for rule in spec.slots], read_zone(spec.timezone), at
+        calendar_expressions.read_slots(spec.slots), read_zone(spec.timezone), at
     )
     schedule_id = f"{channel}/{instant_text(at)}"
     if not is_slot and all(one_off.at != at for one_off in spec.schedules):

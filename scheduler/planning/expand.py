@@ -577,7 +577,7 @@ def _slot_replaced(channel: desired.ChannelSpec, at: Instant, record: Record | N
     """The local time of the slot that a one-off with an offset replaces: new zone data may move the slot."""
     if record is not None and record.local_time is not None and record.timezone is None:
         return record.local_time
-    rules = [calendar_expressions.read_slot(text) for text in channel.slots]
+    rules = calendar_expressions.read_slots(channel.slots)
     if not calendar_expressions.is_instant(rules, read_zone(channel.timezone), at):
         return None
     return wall_text(at, channel.timezone)

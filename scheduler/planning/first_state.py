@@ -125,7 +125,7 @@ def _used_up(
 
 def _back(channel: desired.ChannelSpec, now: Instant) -> Iterator[Instant]:
     """Past slots, latest first; if the calendar has too few, the minutes before the first of them."""
-    rules = [calendar_expressions.read_slot(text) for text in channel.slots]
+    rules = calendar_expressions.read_slots(channel.slots)
     at = end = now
     span = NEAR
     while end > now - FAR_BACK:

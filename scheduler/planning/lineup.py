@@ -21,9 +21,9 @@ from scheduler import desired
 from scheduler.desired import calendar_expressions
 from scheduler.desired.declarations import Declarations
 from scheduler.planning.expand import Group, Schedule, occupied_instant
-from scheduler.planning.local_times import Identified, Zones, by_zones_in_use
+from scheduler.planning.local_times import Identified, Zones, by_zones_in_use, wall_text
 from scheduler.state.record import Record
-from scheduler.times import Instant, instant_text, moment_of, read_zone
+from scheduler.times import Instant, instant_text, read_zone
 
 
 class OpenSlot(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class _Channel:
         self.file = declared.files["channel", name]
         self.place = declared.place
         self.zone = read_zone(self.spec.timezone)
-        self.rules = [calendar_expressions.read_slot(text) for text in self.spec.slots]
+        self.rules = calendar_expressions.read_slots(self.spec.slots)
         self.min_gap = declared.settings.conflicts.min_gap
         self.horizon = declared.settings.horizon
         self.freezes = _freezes_of(declared, name)
@@ -98,7 +98,7 @@ class _Channel:
 
     def wall(self, at: Instant) -> str:
         """What the channel's clocks show at an instant."""
-        return moment_of(at).astimezone(self.zone).replace(tzinfo=None).isoformat()
+        return wall_text(at, self.spec.timezone)
 
     def slot_id(self, at: Instant) -> str:
         return f"{self.id}/{instant_text(at)}"

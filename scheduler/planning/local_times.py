@@ -16,7 +16,6 @@ import msgspec
 
 from scheduler import desired
 from scheduler.desired import calendar_expressions
-from scheduler.desired.calendar_expressions import SlotRule
 from scheduler.desired.declarations import Declarations
 from scheduler.state.record import Record
 from scheduler.times import (
@@ -236,16 +235,12 @@ def one_off_wall(declared: Declarations, name: str, index: int) -> Wall | None:
 # --- slots --------------------------------------------------------------------------------------------
 
 
-def _rules(channel: desired.ChannelSpec) -> list[SlotRule]:
-    return [calendar_expressions.read_slot(text) for text in channel.slots]
-
-
 def _wall_of(record: Record, channel: desired.ChannelSpec) -> datetime:
     return datetime.fromisoformat(record.local_time or wall_text(record.at, channel.timezone))
 
 
 def _unnamed(channel: desired.ChannelSpec, unsent: Mapping[str, Record]) -> Iterator[str]:
-    rules = _rules(channel)
+    rules = calendar_expressions.read_slots(channel.slots)
     for schedule_id, record in unsent.items():
         wall = _wall_of(record, channel)
         if not any(rule.shows(wall) for rule in rules):
@@ -260,7 +255,7 @@ def _placed(
     horizon: int,
 ) -> dict[str, Instant]:
     """The instant of each recorded, unsent slot: that of its local time, or of the slot it is paired with."""
-    zone, rules = read_zone(channel.timezone), _rules(channel)
+    zone, rules = read_zone(channel.timezone), calendar_expressions.read_slots(channel.slots)
     walls = {schedule_id: _wall_of(record, channel) for schedule_id, record in unsent.items()}
     placed: dict[str, Instant] = {}
     for schedule_id, wall in walls.items():

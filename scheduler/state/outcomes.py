@@ -315,7 +315,7 @@ def _nothing_found(record: Record, lookup: LookupResult, now: Instant) -> Record
     if now - since < LOOKUP_WINDOW:
         return msgspec.structs.replace(record, **seen)
     if record.accepted_at is not None:
-        message = f"accepted, but {intent.traits.lost}"
+        message = "accepted, but no run of the channel appeared within 15 minutes"
         return advance(
             record, "failed", now, message, reason="unknown_outcome", error_message=message, **seen
         )

@@ -17,6 +17,7 @@ from github_stand_in import GitHub
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from miniature import TOKEN, Miniature, Outcome
+from sealed import changed
 
 from scheduler.app import idle
 from scheduler.times import instant_text, read_utc
@@ -216,6 +217,15 @@ def test_a_state_that_was_touched_takes_the_long_way_at_every_byte(quiet: Miniat
             assert short_cut(quiet) is None, place
         path.write_bytes(whole)
         assert short_cut(quiet) is not None
+
+
+def test_a_state_of_a_newer_version_takes_the_long_way(quiet: Miniature) -> None:
+    path = quiet.root / "state.json"
+    path.write_bytes(changed(path.read_bytes(), (b'{"version": 2', b'{"version": 3')))
+    with time_machine.travel(BEGIN + 60, tick=True):
+        assert short_cut(quiet) is None
+        refused = long_way(quiet)
+        assert (refused.code, "was written by a newer version" in refused.err) == (3, True)
 
 
 def test_another_commit_takes_the_long_way_once(live: Miniature) -> None:

@@ -503,6 +503,7 @@ def test_absence_from_another_file_than_the_one_that_was_to_get_it_proves_nothin
     assert mini.statuses == {JOB: "executing"}
     assert mini.run("run", now="2030-03-01T12:20:00Z").code == 1
     assert mini.statuses == {JOB: "failed (unknown_outcome)"}
+    assert why(mini) == "the queue that had its job is gone", "and no word of a run, which a job has not"
 
 
 def test_a_queue_that_is_restored_from_before_a_job_proves_nothing_of_it(mini: Miniature) -> None:

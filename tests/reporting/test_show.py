@@ -136,6 +136,9 @@ def test_what_is_due_is_sent_by_the_next_run(desk: Miniature) -> None:
 
 def test_a_missing_token_is_named(desk: Miniature) -> None:
     assert "It is due but not sent: no token: ACME_TOKEN is not set" in why(desk, now=DUE, ACME_TOKEN="")
+    broken = why(desk, now=DUE, ACME_TOKEN="ghp_one two")
+    assert "no token: ACME_TOKEN does not look like one: it contains whitespace or an unexpected" in broken
+    assert "is not set" not in broken
 
 
 def test_whoever_holds_it_back_is_named_with_what_follows(desk: Miniature) -> None:

@@ -142,6 +142,23 @@ def test_the_history_reads_as_a_log(over_file: Remote) -> None:
     assert changed == ["3", "2", "state.json"], "the first line, the line before, and the new one"
 
 
+def test_a_branch_of_code_is_not_taken_for_a_state_that_exists(mini: Miniature) -> None:
+    mini.write({"scheduler.yaml": "state: branch:main\n"})
+    git("init", "-q", "-b", "main", cwd=mini.root)
+    git("init", "-q", "--bare", "-b", "main", "origin.git", cwd=mini.root)
+    git("remote", "add", "origin", str(mini.root / "origin.git"), cwd=mini.root)
+    git("add", "scheduler.yaml", cwd=mini.root)
+    ada = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    git(*ada, "commit", "-q", "-m", "Begin", cwd=mini.root)
+    git("push", "-q", "origin", "main", cwd=mini.root)
+    tip = git("rev-parse", "main", cwd=mini.root / "origin.git")
+    refused = mini.run("state", "init", now="2026-01-01T00:00:00Z")
+    assert refused.code == 3
+    assert "exists and holds no state: other files are on it" in refused.err
+    assert "name a branch of its own in scheduler.yaml: `state: branch:scheduler-state`" in refused.err
+    assert git("rev-parse", "main", cwd=mini.root / "origin.git") == tip
+
+
 def test_the_history_says_what_made_a_run_on_github_actions_and_who(mini: Miniature) -> None:
     mini.write({"scheduler.yaml": f"state: branch:{BRANCH}\n"})
     git("init", "-q", "-b", "main", cwd=mini.root)

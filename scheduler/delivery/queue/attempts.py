@@ -6,7 +6,6 @@ more jobs and finishes those it holds.
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -119,8 +118,9 @@ class AttemptRunner:
 
         Raises the last error where the worker was asked to end, half a minute after that.
         """
-        last, end, pause = "", None, threading.Event()
-        for attempt in itertools.count(1):
+        last, end, pause, attempt = "", None, threading.Event(), 0
+        while True:
+            attempt += 1
             try:
                 return act()
             except (StateError, QueueError) as problem:
@@ -132,7 +132,6 @@ class AttemptRunner:
                     self.log(f"{failure}: {problem}; trying again until it is")
                 last = str(problem)
                 pause.wait(min(0.05 * 2**attempt, 3.0))  # the clock of a worker that is to end waits no more
-        raise AssertionError("unreachable")
 
 
 @contextmanager

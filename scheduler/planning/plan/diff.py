@@ -72,8 +72,8 @@ def _fail_in_time(draft: PlanDraft, pauses: Pauses, mint: _Mint, schedule: Sched
 
     What shares its id with another declaration has no record of its own to fail.
     """
-    subject, own = draft.subject, schedule.group.catch_up
-    deadline = schedule.at + (subject.declared.settings.catch_up if own is None else own)
+    subject = draft.subject
+    deadline = schedule.at + subject.declared.catch_up(schedule.group.catch_up)
     draft.wake_at(deadline + 1)
     if draft.now <= deadline or subject.why_blocked is None or pauses.of(schedule.id, new_record(schedule)):
         return

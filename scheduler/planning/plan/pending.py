@@ -58,12 +58,8 @@ def _note_pauses(situation: Situation, schedule_id: str, record: Record, pauses:
 def _miss(situation: Situation, schedule_id: str, record: Record, timing: Timing) -> None:
     catch_up = duration_text(situation.subject.catch_up(record))
     why = f"more than {catch_up} (catch_up) after {instant_text(timing.base)}"
-    if (
-        record.at
-        < situation.freed(record.channel_id) - situation.gap
-        < timing.deadline
-        < situation.freed(record.channel_id)
-    ):
+    freed = situation.freed(record.channel_id)
+    if record.at < freed - situation.gap < timing.deadline < freed:
         why += f"; until then, `min_gap` kept it apart from what {record.channel_id} sent late"
     if record.error_message:
         why += f"; {'the last attempt' if record.counted_attempts else 'it waited'}: {record.error_message}"

@@ -50,7 +50,7 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
                 found[hold, _is_new(inquiry, schedule, record, hold)].append(schedule)
     for (hold, is_new), group in found.items():
         describe = partial(_describe, inquiry, hold, group, is_new)
-        yield Violation(code=RULE.code, file=hold.file, describe=describe)
+        yield Violation(file=hold.file, describe=describe)
 
 
 def _held_channels(inquiry: Inquiry) -> set[str]:
@@ -79,8 +79,7 @@ def is_too_late(inquiry: Inquiry, schedule: Schedule, until: Instant) -> bool:
 
 def _deadline(inquiry: Inquiry, schedule: Schedule) -> Instant:
     """Until when a schedule may be sent."""
-    own = schedule.group.catch_up
-    return schedule.at + (inquiry.declared.settings.catch_up if own is None else own)
+    return schedule.at + inquiry.declared.catch_up(schedule.group.catch_up)
 
 
 def _holds(inquiry: Inquiry, schedule: Schedule) -> Iterator[_Hold]:

@@ -23,10 +23,10 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
         )
     ):
         held = [schedule_id for schedule_id, code in inquiry.blocked.items() if code == RULE.code]
-        yield Violation(code=RULE.code, describe=partial(too_old, zones, held))
+        yield Violation(describe=partial(too_old, zones, held))
     for schedule_id, at in _handed_over(inquiry).items():
         record = inquiry.records[schedule_id]
-        yield Violation(code=RULE.code, describe=partial(_at_another_time, inquiry, schedule_id, record, at))
+        yield Violation(describe=partial(_at_another_time, inquiry, schedule_id, record, at))
 
 
 def _handed_over(inquiry: Inquiry) -> Mapping[str, Instant]:

@@ -9,7 +9,7 @@ import msgspec
 
 from scheduler.desired import BareMembers, Freeze, SettingsSpec, TagSelector
 from scheduler.desired.calendar_expressions import instants as instants_of
-from scheduler.desired.calendar_expressions import read_slot
+from scheduler.desired.calendar_expressions import read_slots
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic
 from scheduler.planning import query
@@ -154,7 +154,7 @@ class _Changes:
             for of in _groups(record):
                 self._note(of, *instants)
         for name, channel in channels.items():
-            rules, zone = [read_slot(rule) for rule in channel.slots], read_zone(channel.timezone)
+            rules, zone = read_slots(channel.slots), read_zone(channel.timezone)
             self._note(f"channel {name}", *instants_of(rules, zone, self._now - _SLOTS_AGO, self._now)[0])
 
     def of(self, row: Row, recorded: Record | None, lease: Lease | None) -> Instant:

@@ -29,8 +29,7 @@ def frozen(changes: Sequence[Change], declared: Declarations) -> list[Frozen]:
         if change.after is not None and change.after.is_unsent_live
     ]
     records = dict(live)
-    catch_up = declared.settings.catch_up
-    deadlines = {i: r.at + (catch_up if r.catch_up is None else r.catch_up) for i, r in live}
+    deadlines = {i: r.at + declared.catch_up(r.catch_up) for i, r in live}
     found = []
     for freeze in sorted(declared.settings.freezes, key=lambda one: (one.from_, one.until)):
         spans = [
