@@ -1,6 +1,6 @@
 """Two runners over one due schedule: every place at which one may be left, with every fault.
 
-All cases with a second switch, and with groups: `cd tests && python -m simulation.exhaustive`.
+All cases with a second switch, and with groups: `cd tests/support && python -m simulation.exhaustive`.
 """
 
 from __future__ import annotations

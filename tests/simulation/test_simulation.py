@@ -1,6 +1,7 @@
 """Runners that crash between any two effects: a few thousand seeds, and each protection switched off.
 
-More of them: `cd tests && python -m simulation.driver 1 100000`; the rules: `simulation/invariants.py`.
+More of them: `cd tests/support && python -m simulation.driver 1 100000`; the rules:
+`simulation/invariants.py` there.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ CAUGHT = {
 """Mutant -> the first seed that catches it, and the rule that is broken there.
 
 A seed plays another history once a run passes other points than it did. Then the table is searched anew:
-`cd tests && python -m simulation.driver --mutants`.
+`cd tests/support && python -m simulation.driver --mutants`.
 """
 
 CAUGHT_WHILE_WAITING = {
