@@ -326,6 +326,16 @@ def read_duration(text: str) -> int:
     return total
 
 
+def read_elapsed(text: str) -> int:
+    """Seconds of what `duration_text` wrote, however long: `30m`, `-1h30m`. Raises TimeError."""
+    match = _SHORT.fullmatch(text.removeprefix("-"))
+    if match is None or not any(match.groups()):
+        raise TimeError(f"{quoted(text)} is not a duration", "write 90s, 45m, 1h30m or 2d")
+    scale = (86_400, 3_600, 60, 1)
+    seconds = sum(int(part) * unit for part, unit in zip(match.groups(), scale, strict=True) if part)
+    return -seconds if text.startswith("-") else seconds
+
+
 def read_shift(text: str) -> int:
     """Seconds of a duration with or without a sign: `30m`, `+30m`, `-30m`. Raises TimeError."""
     return -read_duration(text[1:]) if text.startswith("-") else read_duration(text.removeprefix("+"))

@@ -26,6 +26,7 @@ from scheduler.planning.local_times import (
     Zones,
     declared_wall,
     is_same_declaration,
+    later,
     one_off_wall,
     wall_text,
 )
@@ -34,7 +35,6 @@ from scheduler.times import (
     LAST,
     Instant,
     TimeError,
-    duration_text,
     instant_text,
     read_time,
     read_utc,
@@ -453,16 +453,11 @@ def _timed_at_once(entry: _Entry, channels: desired.BareMembers, start: Instant)
             loc=routes[position],
             position=position,
             cancelled=cancelled,
-            local_time=None if wall is None else _later(wall.time, delay * position),
+            local_time=None if wall is None else later(wall.time, delay * position),
             timezone=zone,
         )
         for position, member in enumerate(channels)
     ]
-
-
-def _later(wall: str, seconds: int) -> str:
-    """A local time and how much elapsed time after it: a stagger counts in that, over clock changes too."""
-    return f"{wall}{'+' if seconds > 0 else ''}{duration_text(seconds)}" if seconds else wall
 
 
 def _timed_one_by_one(entry: _Entry) -> Iterator[Schedule]:
@@ -490,7 +485,7 @@ def _timed_one_by_one(entry: _Entry) -> Iterator[Schedule]:
         wall = entry.wall(member.id, text if member.at is None else entry.written(loc)["at"])
         if wall is not None:
             after = delay * position + shift if member.at is None else 0
-            schedule.local_time, schedule.timezone = _later(wall.time, after), wall.zone
+            schedule.local_time, schedule.timezone = later(wall.time, after), wall.zone
         if member.paused is not None:
             schedule.paused = pause_of("schedule", member.paused)
         if member.cancelled or group.cancelled:

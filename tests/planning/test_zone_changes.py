@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from zone_data import release
 
 from scheduler.checkout.source import Source
+from scheduler.planning.local_times import by_zones_in_use, later
 from scheduler.planning.plan import Surroundings
 from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.state.codec import decode, encode
@@ -334,3 +335,25 @@ def test_whenever_a_rule_changes_nothing_is_published_twice_forgotten_or_red(
     last = max(visits, key=lambda visit: visit[0])[0]
     for record in world.state.schedules.values():
         assert not (record.is_unsent_live and record.at + 2 * HOUR < last and record.attempts == 0)
+
+
+@pytest.mark.parametrize("seconds", [0, 1, -900, 5_400, -5_400, 86_400, -90_061, 40 * 366 * 86_400])
+def test_a_stagger_s_time_before_or_after_its_local_time_is_read_as_it_was_written(seconds: int) -> None:
+    declared = read_time("2030-03-01T17:00:00Z")
+    text = later("2030-03-01T18:00:00", seconds)
+    assert by_zones_in_use(text, "Europe/Berlin", 0) == declared + seconds
+
+
+def test_a_member_may_be_earlier_than_its_group_s_local_time() -> None:
+    wave = WAVE.replace("channels: [van, two]", "channels: [{ id: van, shift: -15m }, two]")
+    files = {"channels/van.yaml": CHANNEL, "channels/two.yaml": CHANNEL, "waves/w.yaml": wave}
+    world = World(files)
+    assert errors(world.look(OLD, START)) == []
+    world.run(OLD, START)
+    found = world.state.schedules
+    times = {name: (one.scheduled_at, one.local_time) for name, one in found.items()}
+    assert times == {
+        "w/g/van": ("2030-01-09T01:45:00Z", "2030-01-08T18:00:00-15m"),
+        "w/g/two": ("2030-01-09T02:15:00Z", "2030-01-08T18:00:00+15m"),
+    }
+    assert errors(world.look(NEW, START + HOUR)) == [], "and recorded, by other zone data too"
