@@ -33,6 +33,7 @@ _TIME = re.compile(
 )
 # Editors check durations by `desired.fields.DURATION`: the same two forms, as a JSON Schema writes them.
 _SHORT = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+_DHMS: tuple[int, ...] = (86_400, 3_600, 60, 1)
 _ISO = re.compile(
     r"P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?", re.ASCII
 )
@@ -308,10 +309,10 @@ def available_zones() -> frozenset[str]:
 def read_duration(text: str) -> int:
     """Seconds of `90s`, `45m`, `1h30m`, `2d`, `0s` or ISO 8601 (`PT1H30M`). Raises TimeError."""
     match = _SHORT.fullmatch(text)
-    scale: tuple[int, ...] = (86_400, 3_600, 60, 1)
+    scale = _DHMS
     if match is None or not text:
         match = _ISO.fullmatch(text)
-        scale = (604_800, 86_400, 3_600, 60, 1)
+        scale = (604_800, *_DHMS)
         if match is None or text.endswith(("P", "T")):
             if re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
                 number = abs(int(text))
@@ -320,20 +321,14 @@ def read_duration(text: str) -> int:
             meant = _IN_WORDS.fullmatch(text)  # `1 hour`, `90 min`, `2 days`
             hint = f"write {meant[1]}{meant[2]}" if meant else "write 90s, 45m, 1h30m, 2d or PT1H30M"
             raise TimeError(f"{quoted(text)} is not a duration", hint)
-    total = sum(int(part) * unit for part, unit in zip(match.groups(), scale, strict=True) if part)
+    total = _total(match, scale)
     if total > LONGEST_DURATION:
         raise TimeError(f"{text!r} is longer than ten years", "write 90s, 45m, 1h30m, 2d or PT1H30M")
     return total
 
 
-def read_elapsed(text: str) -> int:
-    """Seconds of what `duration_text` wrote, however long: `30m`, `-1h30m`. Raises TimeError."""
-    match = _SHORT.fullmatch(text.removeprefix("-"))
-    if match is None or not any(match.groups()):
-        raise TimeError(f"{quoted(text)} is not a duration", "write 90s, 45m, 1h30m or 2d")
-    scale = (86_400, 3_600, 60, 1)
-    seconds = sum(int(part) * unit for part, unit in zip(match.groups(), scale, strict=True) if part)
-    return -seconds if text.startswith("-") else seconds
+def _total(match: re.Match[str], scale: tuple[int, ...]) -> int:
+    return sum(int(part) * unit for part, unit in zip(match.groups(), scale, strict=True) if part)
 
 
 def read_shift(text: str) -> int:
@@ -354,3 +349,22 @@ def duration_text(seconds: int) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def later(wall: str, seconds: int) -> str:
+    """A local time, and how much elapsed time after or before it: `2026-03-01T18:00:00+1h`, or `...-15m`.
+
+    A stagger counts in elapsed time, over clock changes too.
+    """
+    return f"{wall}{'+' if seconds > 0 else ''}{duration_text(seconds)}" if seconds else wall
+
+
+@lru_cache(maxsize=65_536)
+def read_later(text: str) -> tuple[datetime, int]:
+    """The local time, and the seconds after it, of what `later` wrote. Raises ValueError for any other."""
+    wall, sign, elapsed = text[:19], text[19:20], _SHORT.fullmatch(text[20:])
+    seconds = 0 if elapsed is None else _total(elapsed, _DHMS)
+    is_ours = wall[4:19:3] == "--T::" and wall.isascii() and sign in (("+", "-") if seconds else ("",))
+    if elapsed is None or not is_ours:
+        raise ValueError(f"not a local time of this form: {quoted(text)}")
+    return datetime.fromisoformat(wall), -seconds if sign == "-" else seconds

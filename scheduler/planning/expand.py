@@ -26,7 +26,6 @@ from scheduler.planning.local_times import (
     Zones,
     declared_wall,
     is_same_declaration,
-    later,
     one_off_wall,
     wall_text,
 )
@@ -36,6 +35,7 @@ from scheduler.times import (
     Instant,
     TimeError,
     instant_text,
+    later,
     read_time,
     read_utc,
     read_zone,

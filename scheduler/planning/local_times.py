@@ -20,17 +20,16 @@ from scheduler.desired.declarations import Declarations
 from scheduler.state.record import Record
 from scheduler.times import (
     Instant,
-    duration_text,
+    available_zones,
     instant_text,
     local_time,
     moment_of,
-    read_elapsed,
+    read_later,
     read_zone,
     zone_release,
 )
 
 _DAY = 86_400
-_WALL = len("2026-03-01T18:00:00")
 _CLOCK_CHANGE = 3_600
 """Seconds that clock changes move nearly everywhere: of a record without a local time no more is known."""
 
@@ -85,24 +84,16 @@ def wall_text(at: Instant, timezone: str) -> str:
     return moment_of(at).astimezone(read_zone(timezone)).replace(tzinfo=None).isoformat()
 
 
-def later(wall: str, seconds: int) -> str:
-    """A local time and how much elapsed time after it, or before: `2026-03-01T18:00:00+1h`, `...-15m`.
-
-    A stagger counts in elapsed time, over clock changes too.
-    """
-    return f"{wall}{'+' if seconds > 0 else ''}{duration_text(seconds)}" if seconds else wall
-
-
 def by_zones_in_use(local_time: str | None, timezone: str | None, at: Instant) -> Instant:
     """Where what was sent, or is recorded, at `at` would be by the zone data in use.
 
     New zone data moves neighbours together: those that met an instant at different times are not near.
+    Of a zone that the data does not have, such as one that newer data added, it moves nothing.
     """
-    if local_time is None or timezone is None:
+    if local_time is None or timezone is None or timezone not in available_zones():
         return at
-    time, elapsed = local_time[:_WALL], local_time[_WALL:].removeprefix("+")
-    first, _ = calendar_expressions.first_reading(datetime.fromisoformat(time), read_zone(timezone))
-    return first + (read_elapsed(elapsed) if elapsed else 0)
+    wall, elapsed = read_later(local_time)
+    return calendar_expressions.first_reading(wall, read_zone(timezone))[0] + elapsed
 
 
 def was_never_requested(record: Record) -> bool:

@@ -13,7 +13,7 @@ from scheduler.errors import StateError
 from scheduler.state import header
 from scheduler.state.header import VERSION
 from scheduler.state.record import Record, State
-from scheduler.times import read_utc
+from scheduler.times import read_later, read_utc
 
 # --- text <-> State -------------------------------------------------------------------------------
 
@@ -284,6 +284,8 @@ def _nonsense(schedule_id: str, record: Record) -> str | None:
             read_utc(moment)
         except ValueError:
             return f"has an invalid time {moment!r}"
+    if record.local_time is not None and not _is_local(record, record.local_time):
+        return f"has an invalid local_time {record.local_time!r}"
     for field in _COUNTS:
         if not 0 <= getattr(record, field) <= _LARGEST:
             return f"has an invalid value for {field}: {getattr(record, field)}"
@@ -293,6 +295,15 @@ def _nonsense(schedule_id: str, record: Record) -> str | None:
     if needed is not None and getattr(record, needed) is None:
         return f"is {record.status} but has no {needed}"
     return None
+
+
+def _is_local(record: Record, text: str) -> bool:
+    """Whether it is a local time; only what belongs to a group is some time after one."""
+    try:
+        _, elapsed = read_later(text)
+    except ValueError:
+        return False
+    return not elapsed or record.wave_id is not None
 
 
 def _names(schedule_id: str, record: Record) -> bool:

@@ -137,8 +137,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     local_time: Annotated[
         str | None,
         _is(
-            "The local time it was declared for, such as 2026-03-01T18:00:00; `+1h` after it is the delay of "
-            "a stagger. Null for a time with an offset."
+            "The local time it was declared for, such as 2026-03-01T18:00:00; `+1h` or `-15m` after it is "
+            "the delay of a stagger. Null for a time with an offset."
         ),
     ] = None
     """What a slot or a one-off is recognized by when new zone data moves its instant."""

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from zone_data import release
 
 from scheduler.checkout.source import Source
-from scheduler.planning.local_times import by_zones_in_use, later
+from scheduler.planning.local_times import by_zones_in_use
 from scheduler.planning.plan import Surroundings
 from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.state.codec import decode, encode
 from scheduler.state.record import Intent, Record, State, advance, note
-from scheduler.times import Instant, ZoneData, instant_text, read_time, using_zones
+from scheduler.times import Instant, ZoneData, installed_zones, instant_text, later, read_time, using_zones
 
 ZONE = "America/Vancouver"
 OLD, NEW, NEWER = (
@@ -338,22 +338,29 @@ def test_whenever_a_rule_changes_nothing_is_published_twice_forgotten_or_red(
 
 
 @pytest.mark.parametrize("seconds", [0, 1, -900, 5_400, -5_400, 86_400, -90_061, 40 * 366 * 86_400])
-def test_a_stagger_s_time_before_or_after_its_local_time_is_read_as_it_was_written(seconds: int) -> None:
+def test_a_time_before_or_after_a_local_time_is_read_as_it_was_written(seconds: int) -> None:
     declared = read_time("2030-03-01T17:00:00Z")
     text = later("2030-03-01T18:00:00", seconds)
     assert by_zones_in_use(text, "Europe/Berlin", 0) == declared + seconds
 
 
-def test_a_member_may_be_earlier_than_its_group_s_local_time() -> None:
-    wave = WAVE.replace("channels: [van, two]", "channels: [{ id: van, shift: -15m }, two]")
-    files = {"channels/van.yaml": CHANNEL, "channels/two.yaml": CHANNEL, "waves/w.yaml": wave}
-    world = World(files)
-    assert errors(world.look(OLD, START)) == []
+NEAR = WAVE + "  - { type: simultaneous, video: n, at: '2030-01-09T01:45:30Z', channels: [van] }\n"
+"""It has a publication half a minute from where `van` is at a shift of -15 minutes."""
+
+
+def test_a_member_earlier_than_its_group_s_local_time_is_compared_with_its_neighbours() -> None:
+    wave = NEAR.replace("channels: [van, two]", "channels: [{ id: van, shift: -15m }, two]")
+    world = World({"channels/van.yaml": CHANNEL, "channels/two.yaml": CHANNEL, "waves/w.yaml": wave})
+    (clash,) = errors(world.look(OLD, START))
+    assert "w/n/van (2030-01-09T01:45:30Z) and w/g/van (2030-01-09T01:45:00Z) are only 30s apart" in clash
     world.run(OLD, START)
-    found = world.state.schedules
-    times = {name: (one.scheduled_at, one.local_time) for name, one in found.items()}
-    assert times == {
-        "w/g/van": ("2030-01-09T01:45:00Z", "2030-01-08T18:00:00-15m"),
-        "w/g/two": ("2030-01-09T02:15:00Z", "2030-01-08T18:00:00+15m"),
+    assert {name: record.local_time for name, record in world.state.schedules.items()} == {
+        "w/g/two": "2030-01-08T18:00:00+15m"
     }
-    assert errors(world.look(NEW, START + HOUR)) == [], "and recorded, by other zone data too"
+
+
+def test_a_local_time_in_a_zone_that_the_data_does_not_have_stays_where_it_is() -> None:
+    assert by_zones_in_use("2030-03-01T18:00:00", "America/Coyhaique", 7) != 7
+    newest = installed_zones()
+    with using_zones(ZoneData("2025a", newest.names - {"America/Coyhaique"}, newest.read)):
+        assert by_zones_in_use("2030-03-01T18:00:00", "America/Coyhaique", 7) == 7

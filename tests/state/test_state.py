@@ -221,6 +221,16 @@ def test_an_edit_in_place_that_leaves_the_old_checksum_is_taken() -> None:
     assert decode(text, "state.json").schedules["spring/teaser/alpha"].video_id == "teaser-8k"
 
 
+@pytest.mark.parametrize(
+    "local", ["2026-03-01T18:00:00", "2026-03-01T18:00:00+1h", "2026-03-01T18:00:00-15m"]
+)
+def test_an_edit_of_a_local_time_that_makes_sense_is_taken(local: str) -> None:
+    assert (
+        decode(record_changed(local_time=local), "state.json").schedules["spring/teaser/beta"].local_time
+        == local
+    )
+
+
 def test_an_edited_text_is_written_as_our_own_the_next_time() -> None:
     assert encode(decode(by_hand(plain()), "state.json")) == TEXT
 
@@ -245,6 +255,12 @@ def test_an_edit_by_hand_needs_no_final_line_end() -> None:
 def record_changed(**fields: object) -> bytes:
     data = plain()
     data["schedules"]["spring/teaser/beta"].update(fields)
+    return by_hand(data)
+
+
+def slot_changed(**fields: object) -> bytes:
+    data = plain()
+    data["schedules"][f"alpha/{AT}"].update(fields)
     return by_hand(data)
 
 
@@ -315,6 +331,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "attempts below 0": (record_changed(attempts=-1), "attempts: -1"),
     "a local time": (record_changed(scheduled_at="2026-03-01T18:00:00"), "time '2026-03-01T18:00:00'"),
     "a time that is none": (record_changed(executed_at="2026-02-30T18:00:00Z"), "2026-02-30"),
+    "a local_time in words": (record_changed(local_time="soon"), "an invalid local_time 'soon'"),
+    "a local_time of no day": (record_changed(local_time="2026-02-30T18:00:00"), "local_time '2026-02-30"),
+    "a local_time with half a delay": (record_changed(local_time="2026-03-01T18:00:00-15"), "local_time"),
+    "a local_time with an offset": (record_changed(local_time="2026-03-01T18:00:00+01:00"), "local_time"),
+    "a slot at a delay": (slot_changed(local_time="2026-03-01T18:00:00+1h"), "invalid local_time"),
     "a history without a time": (record_changed(history=[{"at": "", "status": "failed", "why": ""}]), "time"),
     "failed without a reason": (record_changed(status="failed"), "is failed but has no reason"),
     "executing without an intent": (record_changed(intent=None), "is executing but has no intent"),
