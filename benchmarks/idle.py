@@ -36,7 +36,7 @@ def tick(folder: Path, *, waves: int, channels: int, rounds: int, apart: float) 
     once(scheduler(folder, "run"))  # finds nothing to do, and leaves the mark
     found = _unwanted(folder)
     if found:
-        raise RuntimeError(f"an idle tick imports {', '.join(found)}")
+        raise RuntimeError(f"an idle run imports {', '.join(found)}")
     time.sleep(apart)
     best = in_turns(
         {

@@ -441,7 +441,7 @@ def test_a_quoted_text_is_whole_up_to_80_characters_and_has_no_control_character
 
 
 def test_importing_times_brings_neither_zones_nor_difflib() -> None:
-    """The idle tick imports this room: what only an editor's text needs is imported where it is read."""
+    """Every idle run imports `times`: what only an editor's text needs is imported where it is read."""
     late = {"zoneinfo", "difflib", "pkgutil", "tzdata"}
     code = f"import sys, scheduler.times; print(*({late} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

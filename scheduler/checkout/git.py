@@ -152,7 +152,7 @@ def hint_for(words: str) -> str | None:
     if "dubious ownership" in words and (path := _DUBIOUS.search(words)) is not None:
         return f"run as the owner of the folder, or run `git config --global --add safe.directory {path[1]}`"
     if "promisor" in words or "time limit" in words:
-        return "this clone fetches files when they are needed: check the network and `git remote -v`"
+        return "this clone fetches files as they are needed: check the network and `git remote -v`"
     if "CONNECT" in words or "proxy" in words.lower():
         return "git goes through the proxy in HTTPS_PROXY: check it, its user name and password, and NO_PROXY"
     if "certificate" in words:
@@ -160,7 +160,7 @@ def hint_for(words: str) -> str | None:
     if "not a git repository" in words:
         return "a state on a branch needs a git work tree at -C; a state in a file needs none"
     if "No space left" in words:
-        return "make room on the disk; what was stored before is still there"
+        return "free some disk space; what was stored before is unchanged"
     if ".lock" in words:
-        return "if no other git runs here, remove the lock file that git names"
+        return "if no other git command is running here, remove the lock file that git names"
     return None

@@ -1,7 +1,7 @@
 """The repository on disk: its YAML files as bytes, and what git says of the commit. Effects: files, git.
 
 Regular files are read and nothing else: a link, a pipe or a device in their place is a fault with a name.
-The idle tick reads through this room, so it imports next to nothing.
+Every idle run imports this module, so it imports almost nothing itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST = 1024 * 1024
-"""Bytes of the largest file that is read; `documents.read` refuses one byte more."""
+"""Bytes of the largest file that is read; `desired.yaml_reader` refuses one byte more."""
 FOLDERS: tuple[tuple[Kind, str], ...] = (("wave", "waves"), ("channel", "channels"))
 
 
@@ -70,7 +70,7 @@ def read_once(top: str) -> list[Source]:
         by_file = {source.file: source for source in [*kept_off, *sources]}
         sources = sorted(by_file.values(), key=lambda source: place(source.file))
     if [source.file for source in sources[-2:]] == [SETTINGS, SETTINGS_TOO]:
-        fault = f"{SETTINGS} and {SETTINGS_TOO} are both there: keep one of them"
+        fault = f"both {SETTINGS} and {SETTINGS_TOO} exist: keep one of them"
         return [*sources[:-2], Source("scheduler", SETTINGS_TOO, fault=fault)]
     return sources
 
@@ -269,7 +269,7 @@ def environment_for_git() -> dict[str, str]:
 
 def git(root: Path | str, *arguments: str, timeout: float = 30.0) -> subprocess.CompletedProcess[str]:
     """Run git in `root`, quietly and without prompts. Raises OSError where there is no git."""
-    import subprocess  # late: an idle tick does without
+    import subprocess  # late: an idle run does without
 
     environment = environment_for_git() | {"GIT_OPTIONAL_LOCKS": "0"}
     return subprocess.run(  # noqa: S603 - a fixed program, arguments never from a shell
@@ -289,7 +289,7 @@ def ask_git(root: Path | str, *arguments: str) -> str | None:
     Raises StateError where git cannot say: it is missing, it does not trust the owner of the folder, its
     files are damaged, or it does not answer in time.
     """
-    import subprocess  # late: an idle tick does without
+    import subprocess  # late: an idle run does without
 
     try:
         answer = git(root, *arguments)

@@ -1,7 +1,7 @@
 """What is declared at the tip of a remote branch: for a run that stays, in a job of GitHub Actions.
 
 The work tree there stays as it was checked out, so a cancel that is merged while the run waits can only be
-seen on the remote. Its tip is fetched into a ref of this room's own; files are read from git's objects, and
+seen on the remote. Its tip is fetched into a ref of its own; files are read from git's objects, and
 neither the work tree nor the index nor a branch of this clone is touched. Effects: git, network.
 
 A tip that cannot be fetched stops nothing: the run continues with what was read last, and says so.
@@ -38,7 +38,7 @@ def remote_tips(root: Path, refs: Sequence[str], remote: str = "origin") -> byte
     """What a remote has at each of some refs, as one answer to compare. Raises StateError without one."""
     output = Git(root, TIMEOUT).run("ls-remote", "--quiet", "--", remote, *refs, network=True)
     if output.code != 0:
-        raise StateError(f"{remote} cannot be asked for its branches: {output.words}")
+        raise StateError(f"the branches of {remote} cannot be read: {output.words}")
     return output.out
 
 
@@ -101,7 +101,7 @@ class RemoteTip:
         if not any(entry.file.startswith(tuple(f"{folder}/" for _, folder in FOLDERS)) for entry in entries):
             raise RunRefused(
                 f"the commit {commit[:12]} of {self.ref} has neither a folder waves/ nor a folder channels/",
-                hint="put them back on that branch",
+                hint="restore them on that branch",
             )
         return sources_of(self._git, commit, entries)
 
@@ -119,7 +119,7 @@ class RemoteTip:
             )
         if found.code == 1:
             raise Error(
-                f"git does not know the commit {revision!r} here",
+                f"this clone does not have the commit {revision!r}",
                 hint="name a commit or a branch that this clone has, such as origin/main",
             )
         commit = found.out.decode("ascii").strip()

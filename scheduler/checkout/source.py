@@ -1,4 +1,4 @@
-"""One declared file as it was found. Nothing but the standard library: the idle tick comes through here."""
+"""One declared file as it was found. Nothing but the standard library: every idle run imports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of the repository written, and what git says of a line: the writing side of `workspace`.
+"""Files of the repository edited and committed, and the commit that a line came with.
 
 Effects: files, git. A file is replaced whole or not at all, and only where it still is what the edit was
 computed from. A commit takes exactly that file; whatever else is staged stays staged.
@@ -51,7 +51,9 @@ def replace(root: Path, file: str, before: bytes | None, after: bytes) -> None:
             hint=f"if this is a sparse checkout, run `git sparse-checkout add {folder}`",
         )
     if found != before:
-        raise ScheduleError(f"{file} was changed meanwhile; nothing was written", hint="try it again")
+        raise ScheduleError(
+            f"{file} was changed meanwhile; nothing was written", hint="run the command again"
+        )
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ def read_zones(folder: Path) -> ZoneData:
         raise Error(
             f"{problem.filename} cannot be read: {problem.strerror}", hint=f"run `chmod -R a+rX {folder}`"
         ) from None
-    raise Error(f"{folder} has no zone data: zone files, and what says of which release they are", hint=_HINT)
+    raise Error(f"{folder} does not contain zone files and the release they belong to", hint=_HINT)
 
 
 def _zones(zoneinfo: str, top: str) -> Iterator[tuple[str, bytes]]:
@@ -58,7 +58,9 @@ def _zones(zoneinfo: str, top: str) -> Iterator[tuple[str, bytes]]:
             folders[:] = [name for name in folders if name not in ("posix", "right")]
         seen += len(files) + len(folders)
         if seen > MOST:
-            raise Error(f"{zoneinfo} has more than {MOST:,} files, so it is not zone data alone", hint=_HINT)
+            raise Error(
+                f"{zoneinfo} has more than {MOST:,} files, so it contains more than zone data", hint=_HINT
+            )
         for file in files:
             name = os.path.relpath(f"{path}/{file}", zoneinfo)
             data = _content(f"{path}/{file}", top)

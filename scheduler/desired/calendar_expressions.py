@@ -4,7 +4,7 @@ A slot is a systemd calendar expression (systemd.time(7), "Calendar Events"), su
 `*-*~1 09:30`, without a zone: it is read as the wall clock of the channel's zone shows it. A wall-clock
 time that a clock change skips is skipped and reported; one that is repeated happens once, the first time.
 
-The reader is this room's own. The libraries for the format name no faulty part in their errors and
+The reader is our own. The libraries for the format name no faulty part in their errors and
 read some expressions other than systemd does (`10..10/7` as 10, 17, 24); the tests hold this one against
 systemd itself.
 """

@@ -442,5 +442,5 @@ def test_a_commit_that_declares_nothing_has_no_files_and_one_that_is_not_there_i
     git(scene.editor, "commit", "--quiet", "--message", "Remove everything")
     assert sources_at(scene.editor, "HEAD") == []
     for absent in ("no-such-branch", "--all", "HEAD:waves", ""):
-        with pytest.raises(Error, match="git does not know the commit"):
+        with pytest.raises(Error, match="this clone does not have the commit"):
             sources_at(scene.editor, absent)

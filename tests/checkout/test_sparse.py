@@ -136,7 +136,7 @@ def test_two_files_of_settings_are_a_fault_though_one_is_left_out(clone: Path) -
     by_patterns(clone)
     (clone / "scheduler.yml").write_text("")
     (fault,) = [source.fault for source in read_sources(clone) if source.kind == "scheduler"]
-    assert fault == "scheduler.yaml and scheduler.yml are both there: keep one of them"
+    assert fault == "both scheduler.yaml and scheduler.yml exist: keep one of them"
 
 
 # --- the fast path, and the idle run ----------------------------------------------------------------

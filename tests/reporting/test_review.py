@@ -269,7 +269,7 @@ def test_without_a_readable_base_the_record_is_what_it_is_compared_with(home: Mi
 def test_a_commit_that_is_not_there_is_a_wrong_use(home: Miniature) -> None:
     told = home.run("plan", "--format", "markdown", "--base", "--help", now=NOW)
     assert (told.code, told.out) == (2, "")
-    assert told.err.startswith("error: git does not know the commit '--help' here")
+    assert told.err.startswith("error: this clone does not have the commit '--help'")
     assert home.run("plan", "--base", "HEAD", now=NOW).code == 2, "text has no such comparison"
 
 
