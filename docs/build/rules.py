@@ -138,7 +138,10 @@ def _of_runs() -> dict[str, str]:
         forgotten(name),
         zone_data.too_old(Zones(recorded="2026f", used="2025b"), ()),
         not_ready(
-            name, Location("channels/alpha.yaml"), "no workflow of acme/alpha listens to process-video", None
+            [name],
+            Location("channels/alpha.yaml"),
+            "no workflow of acme/alpha listens to process-video",
+            None,
         ),
         ignored("waves/spring.yaml.txt", "rename it to spring.yaml to have it read"),
     ]

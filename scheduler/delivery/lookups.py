@@ -34,6 +34,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """The records that were queried."""
     lookups: Mapping[str, LookupResult]
     readiness: Mapping[str, Readiness]
+    asked_about: Mapping[str, str | None]
+    """What the channels were like whose readiness was asked."""
     taken_back: Mapping[str, str]
     """Why the jobs of some were taken back, unless a worker had begun them."""
 
@@ -52,23 +54,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
                     report(schedule_id, after)
         for schedule_id, answer in self.readiness.items():
             record = schedules.get(schedule_id)
-            if record is not None and record.status == "pending" and not answer.is_put_off:
-                schedules[schedule_id] = _after_asking(record, answer, now)
-
-    def warnings(self, reconciled: Reconciled) -> Iterator[Diagnostic]:
-        """A warning, a day ahead, for what cannot be confirmed: one a channel and problem."""
-        reported: set[tuple[str, str]] = set()
-        declared = reconciled.declared
-        for schedule_id, answer in self.readiness.items():
-            record = reconciled.booked[schedule_id]
-            problem = _unready(record, answer)
-            if answer.is_put_off or problem is None or declared is None:
-                continue
-            if (record.channel_id, problem) in reported:
-                continue
-            reported.add((record.channel_id, problem))
-            where = declared.place(declared.files["channel", record.channel_id])
-            yield not_ready(schedule_id, where, problem, answer.hint)
+            if record is not None and record.is_unsent_live and not answer.is_put_off:
+                schedules[schedule_id] = _after_asking(
+                    schedule_id, record, answer, now, self.asked_about[schedule_id]
+                )
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,10 +72,25 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         return after_found_run(self.record, self.intent, self.lookup, self.due, now)
 
 
-def not_ready(schedule_id: str, where: Location, problem: str, hint: str | None) -> Diagnostic:
+def not_ready(schedules: Sequence[str], where: Location, problem: str, hint: str | None) -> Diagnostic:
     """The warning about a channel that is not ready for what is due on it within a day."""
-    message = f"{schedule_id} is due within 24 h and is not ready: {problem}"
-    return warning("unreachable", where, message, hint, schedules=[schedule_id])
+    message = f"{schedules[0]} is due within 24 h and is not ready: {problem}"
+    return warning("unreachable", where, message, hint, schedules=schedules)
+
+
+def unready(reconciled: Reconciled, records: Mapping[str, Record]) -> Iterator[Diagnostic]:
+    """A warning, a day ahead, for what is not confirmed: one a channel and problem, as long as it is so."""
+    declared = reconciled.declared
+    assert declared is not None, "nothing is asked while the settings cannot be read"
+    found: dict[tuple[str, str], list[str]] = {}
+    for schedule_id, record in records.items():
+        if record.unconfirmed and record.is_unsent_live and not record.is_paused:
+            is_held = schedule_id in reconciled.blocked or not declared.can_send(record.channel_id)
+            if not is_held:
+                found.setdefault((record.channel_id, record.unconfirmed), []).append(schedule_id)
+    for (channel, problem), some in found.items():
+        where = declared.place(declared.files["channel", channel])
+        yield not_ready(some, where, problem, records[some[0]].unconfirmed_hint)
 
 
 def forgotten(schedule_id: str) -> Diagnostic:
@@ -153,6 +157,7 @@ class Lookups:
         `intended` makes the intent that would be sent now.
         """
         wanted: dict[str, dict[str, Intent]] = {"lookup": {}, "confirm": {}}
+        asked_about: dict[str, str | None] = {}
         for change in reconciled.plan.changes:
             mark = f"{change.action} {change.schedule_id}"
             if change.action in wanted and mark not in asked and change.before is not None:
@@ -161,6 +166,7 @@ class Lookups:
                 intent = _sent(change.before) if is_lookup else intended(change.schedule_id, change.before)
                 if intent is not None:
                     wanted[change.action][change.schedule_id] = intent
+                    asked_about[change.schedule_id] = change.after.asked_about if change.after else None
         run_ids, taken_back = _known_runs(records, wanted["lookup"]), reconciled.plan.taken_back
 
         def look_up(dispatcher: Dispatcher, some: Mapping[str, Intent]) -> Mapping[str, LookupResult]:
@@ -171,6 +177,7 @@ class Lookups:
         return Asked(
             about=records,
             lookups=self._look_up(wanted["lookup"], look_up),
+            asked_about=asked_about,
             taken_back=taken_back,
             readiness=self._ask_all(
                 wanted["confirm"],
@@ -281,17 +288,21 @@ def _known_runs(records: Mapping[str, Record], wanted: Mapping[str, Intent]) -> 
     }
 
 
-def _after_asking(record: Record, answer: Readiness, now: Instant) -> Record:
+def _after_asking(
+    schedule_id: str, record: Record, answer: Readiness, now: Instant, asked_about: str | None
+) -> Record:
     """`scheduled` means confirmed; otherwise the problem is recorded and the channel queried again."""
-    seen = {"checked_at": instant_text(now), "keyless": answer.is_keyless}
-    problem = _unready(record, answer)
-    if problem is None:
-        return advance(record, "scheduled", now, "its channel is ready", unconfirmed=None, **seen)
-    return msgspec.structs.replace(record, unconfirmed=problem, **seen)
-
-
-def _unready(record: Record, answer: Readiness) -> str | None:
-    """Why a publication cannot be confirmed; None where it can."""
+    problem, hint = None, None
     if not answer.ready:
-        return answer.problem or "its channel is not ready"
-    return "no video is assigned" if record.video_id is None else None
+        problem, hint = answer.problem or "its channel is not ready", answer.hint
+    elif record.video_id is None:
+        problem, hint = "no video is assigned", f"run `scheduler assign {schedule_id} VIDEO`"
+    seen = {
+        "checked_at": instant_text(now), "keyless": answer.is_keyless, "asked_about": asked_about,
+        "unconfirmed": problem, "unconfirmed_hint": hint,
+    }  # fmt: skip
+    if problem is None and record.status == "pending":
+        return advance(record, "scheduled", now, "its channel is ready", **seen)
+    if problem is not None and record.status == "scheduled":
+        return advance(record, "pending", now, f"its channel is not ready any more: {problem}", **seen)
+    return msgspec.structs.replace(record, **seen)

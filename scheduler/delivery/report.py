@@ -21,6 +21,8 @@ class Report(msgspec.Struct, kw_only=True):
     diagnostics: Sequence[Diagnostic]
     changes: list[Change]
     last: Reconciled | None = None
+    records: Mapping[str, Record] = {}
+    """What is recorded, as far as this run knows."""
     saves: int = 0
     put_off: set[str] = msgspec.field(default_factory=set)
     """Schedules whose request will be repeated automatically, which is not a failure of this run."""

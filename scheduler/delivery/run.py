@@ -11,7 +11,7 @@ from scheduler.delivery import commit_messages
 from scheduler.delivery.clock_skew import CLOCK_TRUST, clock_problem
 from scheduler.delivery.dispatcher import Request
 from scheduler.delivery.fan_out import exchange
-from scheduler.delivery.lookups import QUESTIONS, Lookups, forgotten
+from scheduler.delivery.lookups import QUESTIONS, Lookups, forgotten, unready
 from scheduler.delivery.ports import Observation, Ports
 from scheduler.delivery.report import Report
 from scheduler.delivery.routes import Routes, said
@@ -143,6 +143,7 @@ class Runner:
             return not self.ports.clock.sleep(wait)
         if self._ask(snapshot, reconciled, attempted):
             return False
+        self._remarks += unready(reconciled, self.report.records)
         if not reconciled.plan.changes and not reconciled.diagnostics and not self._remarks:
             self._leave_mark(snapshot, reconciled)
         return True
@@ -151,6 +152,7 @@ class Runner:
         """Read everything and decide, without doing anything."""
         begun, begun_at = self.ports.clock.monotonic(), self.ports.clock.moment()
         snapshot = self.ports.store.load()
+        self.report.records = snapshot.state.schedules
         sources = self.ports.sources()
         remarks = self.ports.guard(snapshot.state, sources)
         if snapshot.mark != self._archive_mark:
@@ -275,6 +277,7 @@ class Runner:
             if self._archive_mark == snapshot.mark:  # our own save did not touch the archive
                 self._archive_mark = saved.mark
         self.report.saves += 1
+        self.report.records = saved.state.schedules
         return saved
 
     # --- sending ------------------------------------------------------------------------------------
@@ -466,7 +469,6 @@ class Runner:
             for lookup in answers.lookups.values():
                 self._compare_clocks(lookup.server_time, now)
             self._amend(snapshot, lambda schedules: answers.settle(schedules, now, self.report.note))
-            self._remarks += answers.warnings(reconciled)
         return bool(answers.lookups)
 
     def _give_time(self, due: Instant | None, *, at_least: float = 0.0) -> None:

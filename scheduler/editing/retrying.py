@@ -116,6 +116,8 @@ def _pending(schedule_id: str, record: Record, reconciled: Reconciled, now: Inst
         checked_at=None,
         not_found_at=None,
         unconfirmed=None,
+        unconfirmed_hint=None,
+        asked_about=None,
         resends=record.resends + 1 if record.was_sent else record.resends,
     )
     if took_over and schedule is not None:  # a one-off has taken the slot, with a video of its own

@@ -207,7 +207,8 @@ leaves the rest to the next. Otherwise lower `min_gap`, raise `catch_up`, or can
         severity=Severity.WARNING,
         meaning="""\
 A server or a remote did not answer, or the channel's repository is not ready for a publication that
-falls due within 24 h. The run continues with what it has; the next run asks again.""",
+falls due within 24 h. The run continues with what it has. A channel is asked
+again hourly, and at once when its file changes or its token is set or missing.""",
         remedy="Look at the reason in the message: the token, the repository, the workflow, or the network.",
     ),
 )

@@ -126,6 +126,8 @@ def intend(record: Record, intent: Intent, *, now: Instant, due: Instant) -> Rec
         checked_at=None,
         not_found_at=None,
         unconfirmed=None,
+        unconfirmed_hint=None,
+        asked_about=None,
     )
 
 

@@ -196,7 +196,7 @@ def after_found_run(
         record, "executing", now, "it was sent before, but not recorded: a run carries its key",
         intent=intent, attempts=max(1, record.attempts), executed_at=instant_text(begun),
         lateness_seconds=max(0, begun - due), error_message=None, next_attempt_at=None, limited=False,
-        unconfirmed=None,
+        unconfirmed=None, unconfirmed_hint=None, asked_about=None,
     )  # fmt: skip
     return after_lookup(sent, lookup, now)
 

@@ -198,6 +198,14 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     """The last lookup that answered and knew no run of the key."""
     unconfirmed: Annotated[str | None, _is("Why the channel could not be confirmed.")] = None
     """Why the channel could not be confirmed, in words."""
+    unconfirmed_hint: Annotated[str | None, _is("What to do about that.")] = None
+    asked_about: Annotated[
+        str | None,
+        _is(
+            "A digest of what its channel and token were like when it was asked; it is asked again at once "
+            "when they change."
+        ),
+    ] = None
     history: Annotated[tuple[Event, ...], _is("What happened to it, oldest first.")] = ()
 
     @property

@@ -86,8 +86,11 @@ def confirmed(reconciled: Reconciled, now: Instant, chance: random.Random) -> di
     for change in reconciled.plan.changes:
         if change.action == "confirm" and change.before is not None:
             checked = instant_text(now)
-            asked = msgspec.structs.replace(change.before, checked_at=checked, unconfirmed="no workflow")
-            ready = advance(change.before, "scheduled", now, "its channel is ready", checked_at=checked)
+            was = change.before
+            asked = msgspec.structs.replace(was, checked_at=checked, unconfirmed="no workflow")
+            ready = msgspec.structs.replace(was, checked_at=checked)
+            if was.status == "pending":
+                ready = advance(was, "scheduled", now, "its channel is ready", checked_at=checked)
             records[change.schedule_id] = chance.choice([asked, ready])
     return records
 

@@ -23,6 +23,8 @@ UNSENT: Mapping[str, Any] = {
     "limited": False,
     "checked_at": None,
     "unconfirmed": None,
+    "unconfirmed_hint": None,
+    "asked_about": None,
     "executed_at": None,
     "lateness_seconds": None,
     "intent": None,
@@ -182,7 +184,7 @@ def _update(draft: PlanDraft, schedule: Schedule, record: Record) -> None:
         return
     why = _what_changed(draft.subject, schedule, record, changed)
     if "scheduled_at" in changed or "video_id" in changed:
-        changed |= {"checked_at": None, "unconfirmed": None}
+        changed |= {"checked_at": None, "unconfirmed": None, "unconfirmed_hint": None, "asked_about": None}
         if record.status == "scheduled":
             draft.change("update", schedule.id, advance(record, "pending", draft.now, why, **changed), why)
             return

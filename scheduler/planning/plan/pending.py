@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from scheduler.planning.plan.halts import Halts
 from scheduler.planning.plan.pauses import pauses_text, until_when
 from scheduler.planning.plan.plan import Waiting
@@ -12,7 +14,7 @@ from scheduler.times import duration_text, instant_text, read_utc
 CONFIRM_AHEAD = 24 * 3600
 """Seconds before a schedule falls due within which its channel is asked whether it is ready."""
 ASK_AGAIN = 3600
-"""Seconds after which a channel that was not ready is asked again."""
+"""Seconds after which a channel is asked again, if nothing about it changed in the meantime."""
 
 
 def proceed(situation: Situation, schedule_id: str, record: Record, halts: Halts | None) -> None:
@@ -81,17 +83,22 @@ def _approach(situation: Situation, schedule_id: str, record: Record, timing: Ti
 
 
 def _confirm_ahead(situation: Situation, schedule_id: str, record: Record) -> None:
-    """Ask within the last 24 h whether its channel is ready; hourly while it is not."""
-    if record.status != "pending" or situation.subject.is_held(schedule_id, record.channel_id):
+    """Ask within the last 24 h whether its channel is ready: hourly, and at once when anything about it
+    changed, such as whether its token is set. A yes may end as well as a no."""
+    if situation.subject.is_held(schedule_id, record.channel_id):
         return
     begins = record.at - situation.subject.lead(record.channel_id) - CONFIRM_AHEAD
-    if record.checked_at is not None:
+    asked_about = situation.about_channel(record.channel_id)
+    if record.checked_at is not None and record.asked_about in (None, asked_about):
+        if record.status == "scheduled" and record.at <= situation.now:
+            return  # it waits for the one before it, which may take for ever
         begins = max(begins, read_utc(record.checked_at) + ASK_AGAIN)
     if begins > situation.now:
         situation.draft.wake_at(begins)
         return
     why = "due within 24 h: asking whether its channel is ready"
-    situation.draft.note("confirm", schedule_id, record, record, why)
+    after = msgspec.structs.replace(record, asked_about=asked_about)
+    situation.draft.note("confirm", schedule_id, record, after, why)
 
 
 def _fall_due(situation: Situation, schedule_id: str, record: Record, timing: Timing) -> None:

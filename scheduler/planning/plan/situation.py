@@ -5,11 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 import msgspec
 
 from scheduler.planning.plan.pauses import Pauses
 from scheduler.planning.plan.plan import PlanDraft
+from scheduler.state.intent import intent_for
 from scheduler.state.record import Record
 from scheduler.times import Instant, read_utc
 
@@ -52,6 +54,7 @@ class Situation:
         """Due ones that must wait a little before a request is made for them (again)."""
         self.gap: int = self.subject.declared.settings.conflicts.min_gap
         self._groups = _ordered_groups(draft)
+        self._about: dict[str, str] = {}
         self._bookings: tuple[dict[str, list[Instant]], dict[str, list[Instant]]] | None = None
 
     def timing(self, schedule_id: str, record: Record) -> Timing | None:
@@ -68,6 +71,21 @@ class Situation:
                     return None
                 base, due = max(base, released), max(due, released)
         return Timing(base, due, base + self.subject.catch_up(record))
+
+    def about_channel(self, channel_id: str) -> str:
+        """A digest of all that decides whether a declared channel is ready, as far as it is known here."""
+        if channel_id not in self._about:
+            declared, surroundings = self.subject.declared, self.subject.surroundings
+            channel = declared.channels[channel_id]
+            token = surroundings.token_for(channel)
+            facts = (
+                intent_for(channel, declared.settings, owner="", at="", key="", not_after="", token=token),
+                declared.settings.queue, surroundings.server,
+                token in surroundings.tokens, token in surroundings.unusable,
+                token and surroundings.why_ended(token, channel.repository),
+            )  # fmt: skip
+            self._about[channel_id] = sha256(repr(facts).encode("utf-8", "backslashreplace")).hexdigest()[:12]
+        return self._about[channel_id]
 
     def is_too_late(self, record: Record, timing: Timing) -> bool:
         """Whether it is missed. A retried one is not while its channel cannot take it."""
