@@ -38,7 +38,7 @@ from miniature import Miniature
 from scheduler.app.repository import Repository
 from scheduler.clock import Clock
 from scheduler.delivery.dispatcher import Request
-from scheduler.delivery.queue.celery import Broker, broker_url
+from scheduler.delivery.queue.celery import Broker, broker_url, messages_on
 from scheduler.delivery.queue.dispatchers import open_queue
 from scheduler.errors import Error, QueueError
 from scheduler.state.codec import decode
@@ -415,6 +415,28 @@ def test_a_job_that_takes_several_leases_stays_its_workers_and_is_not_held_unack
         by_broker.stop(one)
         by_broker.stop(other)
     assert by_broker.played == {"waits": 1}
+
+
+def test_jobs_that_wait_keep_no_worker_from_the_others(by_broker: Screens, broker: str) -> None:
+    """The messages of a job wait for the lease of its killed worker; RabbitMQ 4 lets a worker have two."""
+    by_broker.declare("hangs")
+    with by_broker.worker("--lease", "10m") as lost:
+        eventually((by_broker.root / "hanging").exists, "the job hangs")
+        by_broker.kill(lost)
+    by_broker.send_again(by_broker.requests() * 3)
+    counts: list[int] = []
+    with by_broker.worker("--lease", "10m") as other, Broker(broker).app() as app, app.connection() as line:
+
+        def is_settled() -> bool:
+            counts.append(messages_on(line, f"scheduler.{by_broker.mini.state['lineage']}.screens"))
+            return len(counts) > 20 and len({*counts[-20:]}) == 1
+
+        eventually(lambda: "waiting for jobs" in by_broker.log, "it works")
+        eventually(is_settled, "every message has been looked at")
+        by_broker.declare("hangs", "teaser", is_new=False)
+        eventually(lambda: by_broker.outcomes["teaser"] == "completed (run)", "the other job is done")
+        by_broker.stop(other)
+    assert by_broker.played == {"hangs": 1, "teaser": 1}
 
 
 def test_a_lease_that_is_longer_than_a_broker_waits_is_refused(by_broker: Screens) -> None:

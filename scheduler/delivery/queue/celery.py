@@ -22,6 +22,8 @@ TASK = "scheduler.publish"
 _VERIFIED = (("ssl_cert_reqs", "required"), ("ssl_check_hostname", "true"))
 CONNECT = 5
 """Seconds within which a broker has to accept a connection, and answer on it."""
+KEPT_UNUSED = 300
+"""Seconds after its last message has left that RabbitMQ keeps a queue of waiting messages."""
 LONGEST_DEAD_LETTER = 10_000
 """Characters that are kept of an unusable message."""
 
@@ -137,6 +139,26 @@ class Broker:
                     app.amqp.queues[self.add_queue(app, lineage, name)](connection.default_channel).declare()
 
         self.guarded(declare)
+
+    def destination(self, lineage: str, full: str, seconds: int) -> dict[str, Any]:
+        """Where a message is sent to be on one of our queues (its name there) after so many seconds.
+
+        RabbitMQ itself keeps it meanwhile, on a queue for each number of seconds, which it deletes once that
+        is no longer used. Celery would have a worker hold it, and then RabbitMQ 4 gives this worker no other:
+        kombu cannot raise the number of messages that a worker may have there.
+        """
+        if self._is_redis or not seconds:
+            return {"queue": full, "countdown": seconds or None}
+        name = full.removeprefix(queue_name(lineage, ""))
+        arguments = {
+            "x-queue-type": "classic",
+            "x-message-ttl": seconds * 1000,
+            "x-expires": (seconds + KEPT_UNUSED) * 1000,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": full,
+        }
+        queue_class = importlib.import_module("kombu").Queue
+        return {"queue": queue_class(waiting_queue(lineage, name, seconds), queue_arguments=arguments)}
 
     @property
     def keeps_rejected(self) -> bool:
@@ -271,3 +293,8 @@ def queue_name(lineage: str, name: str) -> str:
 def dead_letters(lineage: str) -> str:
     """The queue of messages set aside. No channel's queue has this name, because of the two dots."""
     return f"scheduler.{lineage}..dead"
+
+
+def waiting_queue(lineage: str, name: str, seconds: int) -> str:
+    """The queue on which RabbitMQ keeps what comes to another one after so many seconds."""
+    return f"scheduler.{lineage}..wait.{seconds}.{name}"

@@ -111,7 +111,7 @@ class CeleryConsumer:
         def publish(task: Any, **named: Any) -> None:
             wait = self._deliver(task, named)
             if wait is not None:
-                raise task.retry(countdown=min(wait, self._lease) + 1, queue=_queue_of(task))
+                self._give_back(task, min(wait, self._lease) + 1)
 
         self._broker.declare(app, self._lineage, self._names())
         platforms: Any = importlib.import_module("celery.platforms")
@@ -252,23 +252,35 @@ class CeleryConsumer:
         state: Any = importlib.import_module("celery.worker.state")
         return self._is_ended() or (state.should_stop is not None and state.should_stop is not False)
 
-    def _give_back(self, task: Any) -> None:
+    def _copying(self, task: Any) -> Callable[[int], None]:
+        """How to put a copy of the message that this thread handles on its queue, after so many seconds."""
+        copy = task.signature_from_request(headers=None)  # RabbitMQ's own headers are of this message alone
+        queue = task.request.delivery_info["routing_key"]
+
+        def put(seconds: int) -> None:
+            to = self._broker.destination(self._lineage, queue, seconds)
+            self._broker.guarded(lambda: copy.apply_async(**to))
+
+        return put
+
+    def _give_back(self, task: Any, seconds: int = 0) -> None:
         """Put a copy on the queue, and have the message acknowledged: brokers count returns, and drop what is
         returned too often. Raises what Celery returns a message for, where that cannot be done now."""
-        copy = task.signature_from_request(retries=task.request.retries, queue=_queue_of(task))
         try:
-            self._broker.guarded(copy.apply_async)
-        except QueueError:
+            self._copying(task)(seconds)
+        except QueueError as problem:
+            if seconds:
+                self._log(f"a job that has to wait goes back to the queue: {problem}")
+                self._over.wait(TROUBLE_PAUSE)
             raise importlib.import_module("celery.exceptions").Reject(requeue=True) from None
 
     def _passing_on(self, task: Any) -> Callable[[int], None]:
         """How to release the message that this thread handles; may be called from another thread."""
         state: Any = importlib.import_module("celery.worker.state")
-        copy = task.signature_from_request(retries=task.request.retries, queue=_queue_of(task))
-        name = task.request.id
+        put, name = self._copying(task), task.request.id
 
         def pass_on(seconds: int) -> None:
-            self._broker.guarded(lambda: copy.apply_async(countdown=min(seconds, self._lease) + 1))
+            put(min(seconds, self._lease) + 1)
             for message in list(state.active_requests):
                 if message.id == name:
                     message.acknowledge()
@@ -288,12 +300,6 @@ class CeleryConsumer:
                 quiet = quiet + 1 if idle else 0
         state: Any = importlib.import_module("celery.worker.state")
         state.should_stop = 0
-
-
-def _queue_of(task: Any) -> str:
-    """The queue that a message came from."""
-    found: str = task.request.delivery_info["routing_key"]
-    return found
 
 
 class _CeleryLog(logging.Handler):
