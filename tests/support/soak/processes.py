@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+PROJECT = Path(__file__).resolve().parents[3]
 CHANNELS = {
     "alpha": "repository: acme/alpha\ntoken: ACME_TOKEN\n",
     "beta": "repository: acme/beta\ntoken: ACME_TOKEN\nlead: 20m\ndelivery: at-least-once\n",
@@ -103,7 +104,7 @@ class Ground:
             name: os.environ[name] for name in ("PATH", "LD_PRELOAD", "SOAK_CLOCK")
         } | dict.fromkeys(names, "editor@example.org") | {
             "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1", "ACME_TOKEN": "a-token-of-the-soak",
-            "RECEIVED": str(self.received), "SCHEDULER_ALLOW_COMMANDS": "1",
+            "RECEIVED": str(self.received), "SCHEDULER_ALLOW_COMMANDS": "1", "PYTHONPATH": str(PROJECT),
             "SCHEDULER_COMMAND_ENV": "LD_PRELOAD,SOAK_CLOCK,RECEIVED",
         }  # fmt: skip
         self.services: dict[str, Service] = {}
