@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from json_documents import SAMPLE
+from json_documents import INTENT, SAMPLE
 from keys import MADE
 
 from scheduler.delivery.queue.commands import PASSED
@@ -90,7 +90,7 @@ def page() -> str:
     """docs/reference/environment.md. Raises AssertionError where the code and this page differ."""
     payload = {
         f"SCHEDULER_{name.upper()}": f"`{name}` of the payload ([JSON documents](json.md#the-payload))."
-        for name in payload_of("", SAMPLE, "", "")
+        for name in payload_of("", SAMPLE, INTENT)
     }
     groups = (
         (

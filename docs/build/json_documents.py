@@ -21,7 +21,7 @@ from keys import MADE
 from scheduler.app.schemas import schema_files
 from scheduler.cli.main import cli
 from scheduler.state.intent import payload_of
-from scheduler.state.record import Record
+from scheduler.state.record import Intent, Record
 
 _FILES = {
     "scheduler.yaml": "state: state.json\n",
@@ -44,6 +44,10 @@ SAMPLE = Record(
     video_id="teaser-4k",
     metadata={"campaign": "spring"},
 )
+INTENT = Intent(
+    owner="", at="2030-03-01T18:00:00Z", key="gs1-l5tq3dd2kmtxgrz3dkqqrbsdoi", not_after="2030-03-01T19:00:00Z",
+    transport="repository_dispatch",
+)  # fmt: skip
 _BEFORE, _DUE = "2030-03-01T09:00:00Z", "2030-03-01T18:00:05Z"
 
 _DIAGNOSTICS = {
@@ -124,8 +128,8 @@ def _documents(publication: dict[str, str]) -> Iterator[tuple[str, str, Any, dic
         | {
             "now": "The instant at which everything was decided.",
             "changes": "In the order in which a run would make them.",
-            "changes[].action": "`create`, `update`, `cancel`, `pause`, `resume`, `reopen`, `send`, `miss`, `confirm`, "
-            "`lookup`, `complete`, `fail` or `archive`.",
+            "changes[].action": "`create`, `update`, `cancel`, `pause`, `resume`, `reopen`, `send`, `retract`, `miss`, "
+            "`confirm`, `lookup`, `complete`, `fail` or `archive`.",
             "changes[].schedule_id": "The publication.",
             "changes[].before": "The record before; null where there is none.",
             "changes[].after": "The record after; null where it is not yet known.",
@@ -373,9 +377,7 @@ def _shown(document: Any) -> str:
 
 
 def _payload() -> list[str]:
-    made = payload_of(
-        "spring/teaser-4k/lobby", SAMPLE, "gs1-l5tq3dd2kmtxgrz3dkqqrbsdoi", "2030-03-01T19:00:00Z"
-    )
+    made = payload_of("spring/teaser-4k/lobby", SAMPLE, INTENT)
     meanings = {
         "video_id": "The video.",
         "schedule_id": "The publication.",
@@ -385,7 +387,8 @@ def _payload() -> list[str]:
         "channel_id": "The channel.",
         "schedule_type": "`simultaneous`, `staggered` or `independent`.",
         "scheduled_at": "The publish time.",
-        "not_after": "After this time the receiver should refuse.",
+        "not_after": "After this time the receiver should refuse. An event that takes a publication back has "
+        "`retract` in its place, which is true: the receiver refuses it from `scheduled_at` on.",
         "metadata": "What the wave or the one-off says; null where it says nothing.",
     }
     assert made.keys() == meanings.keys()

@@ -13,15 +13,14 @@ LINES = 50
 """Lines of detail in one message, which has to stay readable in a log."""
 
 
-def diff(changes: Sequence[Change], sending: Sequence[str]) -> str:
-    """`Send 2, create 3`, and a line for each with its reason."""
+def diff(changes: Sequence[Change], requests: Sequence[tuple[str, str]]) -> str:
+    """`Send 2, create 3`, and a line for each with its reason. `requests`: what is done with which."""
     counts = Counter(change.action for change in changes)
-    title = [f"{action} {number}" for action, number in counts.items()]
-    if sending:
-        title.insert(0, f"send {len(sending)}")
+    made = Counter(verb for verb, _ in requests)
+    title = [f"{action} {number}" for action, number in (*made.items(), *counts.items())]
     if not title:
         return _message("Record what is declared now", [])
-    lines = [f"send {schedule_id}" for schedule_id in sending]
+    lines = [f"{verb} {schedule_id}" for verb, schedule_id in requests]
     lines += [f"{change.action} {change.schedule_id}: {change.reason}" for change in changes]
     return _message(", ".join([title[0].capitalize(), *title[1:]]), lines)
 

@@ -25,6 +25,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     intent: Intent
     payload: Mapping[str, Any]
 
+    @property
+    def verb(self) -> str:
+        """What it does, as in the actions of a plan."""
+        return "retract" if self.intent.retracts else "send"
+
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a channel can be expected to publish, as far as can be found out without sending."""

@@ -19,6 +19,7 @@ from scheduler.planning.reconcile import Reconciled
 from scheduler.state.answers import LookupResult
 from scheduler.state.outcomes import LATE, after_found_run, after_lookup
 from scheduler.state.record import Intent, Record, advance
+from scheduler.state.retraction import after_retraction_lookup
 from scheduler.times import Instant, instant_text
 
 A = TypeVar("A")
@@ -45,9 +46,16 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         """Update `schedules` with the answers, where the record is unchanged since the query."""
         for schedule_id, lookup in self.lookups.items():
             record = schedules.get(schedule_id)
-            if lookup.is_put_off or record is None or record.intent != self.about[schedule_id].intent:
+            about = self.about[schedule_id].intent_to_look_up
+            if lookup.is_put_off or record is None or record.intent_to_look_up != about:
                 continue
-            if record.status in ("executing", "failed"):  # another runner may have settled it meanwhile
+            if about is not None and about.retracts:
+                if record.status in ("executing", "completed"):
+                    after = after_retraction_lookup(record, lookup, now)
+                    schedules[schedule_id] = after
+                    if after.history is not record.history:
+                        report(schedule_id, after)
+            elif record.status in ("executing", "failed"):  # another runner may have settled it meanwhile
                 after = after_lookup(record, lookup, now, self.taken_back.get(schedule_id))
                 schedules[schedule_id] = after
                 if after.status != record.status:
@@ -271,8 +279,8 @@ def _asked(
 
 def _sent(record: Record) -> Intent | None:
     """The recorded intent. The runs of all attempts carry the key, so the search begins with the first."""
-    intent = record.intent
-    if intent is None or record.executed_at is None:
+    intent = record.intent_to_look_up
+    if intent is None or intent.retracts or record.executed_at is None:
         return intent
     return msgspec.structs.replace(intent, at=min(intent.at, record.executed_at))
 

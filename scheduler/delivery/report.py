@@ -10,7 +10,8 @@ from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Change
 from scheduler.planning.reconcile import Reconciled
 from scheduler.planning.rows import Result
-from scheduler.state.record import Record
+from scheduler.state.record import Record, Retraction
+from scheduler.state.retraction import MAY_BE_PUBLIC
 from scheduler.state.statuses import Status
 
 
@@ -44,6 +45,10 @@ class Report(msgspec.Struct, kw_only=True):
         if record.status == "pending" and may_repeat:
             self.put_off.add(schedule_id)
         problem = record.error_message if record.status != "completed" else None
+        if record.retraction is not None and record.was_sent:
+            problem = _retraction_problem(record.retraction) or problem
+            if record.retraction.next_attempt_at is not None:
+                self.put_off.add(schedule_id)
         self.results[schedule_id] = Result(
             schedule_id=schedule_id, status=record.status, reason=record.reason, error=problem
         )
@@ -54,14 +59,19 @@ class Report(msgspec.Struct, kw_only=True):
             self.results.pop(schedule_id, None)
         self.waiting.clear()
         for change in reconciled.plan.changes:
-            if change.action in ("miss", "fail") and change.after is not None:
+            is_over = change.after is not None and change.after.reason == "retracted"
+            if (change.action in ("miss", "fail") or is_over) and change.after is not None:
                 self.note(change.schedule_id, change.after)
         for waiting in reconciled.plan.waiting:
-            is_sent = reconciled.booked[waiting.schedule_id].status == "executing"
-            self._wait(waiting.schedule_id, "executing" if is_sent else "pending", waiting.why)
+            record = reconciled.booked[waiting.schedule_id]
+            self._wait(waiting.schedule_id, record.status if record.was_sent else "pending", waiting.why)
         for schedule_id in reconciled.plan.unknown:
-            problem = reconciled.booked[schedule_id].error_message
-            if schedule_id not in self.results and reconciled.booked[schedule_id].status == "executing":
+            record = reconciled.booked[schedule_id]
+            problem = record.error_message
+            if record.retraction is not None:
+                why = _retraction_problem(record.retraction)
+                self._wait(schedule_id, record.status, why or "it is unknown whether it is taken back")
+            elif schedule_id not in self.results and record.status == "executing":
                 why = f"its outcome is unknown: {problem or 'the runner stopped before the answer'}"
                 self._wait(schedule_id, "executing", why)
 
@@ -74,3 +84,12 @@ class Report(msgspec.Struct, kw_only=True):
         self.waiting.add(schedule_id)
         self.put_off.discard(schedule_id)
         self.results[schedule_id] = Result(schedule_id=schedule_id, status=status, error=why)
+
+
+def _retraction_problem(retraction: Retraction) -> str | None:
+    """What is wrong with taking a publication back, as far as it is known."""
+    if retraction.error is None:
+        return None
+    if retraction.status == "failed":
+        return f"not taken back, {MAY_BE_PUBLIC}: {retraction.error}"
+    return f"not taken back yet: {retraction.error}"

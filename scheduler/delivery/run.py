@@ -26,6 +26,7 @@ from scheduler.state.answers import Answer
 from scheduler.state.intent import intend, intend_again, intent_of, payload_of
 from scheduler.state.outcomes import IN_FLIGHT, after_answer, after_nothing_left
 from scheduler.state.record import Intent, Record, State
+from scheduler.state.retraction import after_none_left, after_retraction_answer, intend_retraction
 from scheduler.state.stores import Snapshot
 from scheduler.times import Instant, duration_text, read_utc, zone_release
 from scheduler.wording import and_more
@@ -133,7 +134,7 @@ class Runner:
         self.report.note_unroutable(self._unroutable)
         if requests:
             if self._send(snapshot, requests, at, observed):
-                attempted |= {request.schedule_id for request in requests}
+                attempted |= {_mark(send) for send in ready}
             elif self._was_held_up:
                 return True  # twice is enough: the next run may get a faster machine
             else:
@@ -178,7 +179,7 @@ class Runner:
         self, pace: Pace, sends: Sequence[PlannedSend], attempted: set[str]
     ) -> tuple[list[PlannedSend], float | None]:
         """What the pace allows now, and the seconds until it allows more."""
-        free = [s for s in sends if s.waits_for is None and s.schedule_id not in attempted]
+        free = [s for s in sends if s.waits_for is None and _mark(s) not in attempted]
         own = self._sent.waits(pace, (send.token for send in free), self.ports.clock.moment())
         waits = [max(send.offset_seconds, wait) for send, wait in zip(free, own, strict=True)]
         ready = [send for send, wait in zip(free, waits, strict=True) if wait <= NOW]
@@ -207,10 +208,12 @@ class Runner:
             try:
                 intent = self._routes.marked(request.intent)
             except Exception as fault:  # noqa: BLE001 - one transport's trouble is not everybody's
-                attempted.add(send.schedule_id)
+                attempted.add(_mark(send))
                 self._unroutable[send.schedule_id] = said(fault)
             else:
-                schedules[send.schedule_id] = msgspec.structs.replace(record, intent=intent)
+                if not intent.retracts:
+                    record = msgspec.structs.replace(record, intent=intent)
+                schedules[send.schedule_id] = record
                 requests.append(msgspec.structs.replace(request, intent=intent))
         archived: dict[str, dict[str, Record]] = {}
         for change in reconciled.plan.changes:
@@ -224,8 +227,10 @@ class Runner:
         )
         if state == snapshot.state:
             return snapshot, requests
-        booked = [c for c in reconciled.plan.changes if c.action not in ("send", "lookup", "confirm")]
-        message = commit_messages.diff(booked, [request.schedule_id for request in requests])
+        booked = [
+            c for c in reconciled.plan.changes if c.action not in ("send", "retract", "lookup", "confirm")
+        ]
+        message = commit_messages.diff(booked, [(r.verb, r.schedule_id) for r in requests])
         try:
             saved = self._save(state, snapshot, message, archived)
         except LostRace:
@@ -242,7 +247,11 @@ class Runner:
         """The record with its intent, and the request for it."""
         declared, now = reconciled.declared, reconciled.plan.now
         assert declared is not None, "nothing is sent while the settings cannot be read"
-        if record.status == "executing":
+        if send.event_type is not None:
+            after = intend_retraction(
+                record, event_type=send.event_type, token=send.token, owner=self._owner, now=now, why=send.why
+            )
+        elif record.status == "executing":
             after = intend_again(record, owner=self._owner, now=now)
         else:
             intent = intent_of(
@@ -257,9 +266,9 @@ class Runner:
                 token=send.token,
             )
             after = intend(record, intent, now=now, due=record.at if send.due is None else send.due)
-        saved = after.intent
+        saved = _intent_in(after, retracts=send.event_type is not None)
         assert saved is not None, "intend() has just set it"
-        payload = payload_of(send.schedule_id, after, saved.key, saved.not_after)
+        payload = payload_of(send.schedule_id, after, saved)
         return after, Request(schedule_id=send.schedule_id, intent=saved, payload=payload)
 
     def _save(
@@ -334,8 +343,9 @@ class Runner:
         def settle(schedules: dict[str, Record]) -> None:
             for request in requests:
                 record = schedules.get(request.schedule_id)
-                if record is not None and record.status == "executing" and record.intent == request.intent:
-                    schedules[request.schedule_id] = after_nothing_left(record, why, now)
+                if record is not None and _is_awaited(record, request.intent):
+                    undo = after_none_left if request.intent.retracts else after_nothing_left
+                    schedules[request.schedule_id] = undo(record, why, now)
 
         self._amend(snapshot, settle)
 
@@ -349,9 +359,10 @@ class Runner:
         def settle(schedules: dict[str, Record]) -> None:
             for request, answer in outcomes:
                 record = schedules.get(request.schedule_id)
-                if record is None or record.status != "executing" or record.intent != request.intent:
+                if record is None or not _is_awaited(record, request.intent):
                     continue
-                after = after_answer(record, answer, now, settings)
+                judge = after_retraction_answer if request.intent.retracts else after_answer
+                after = judge(record, answer, now, settings)
                 schedules[request.schedule_id] = after
                 self.report.note(request.schedule_id, after, may_repeat=not answer.token_ended)
 
@@ -519,6 +530,24 @@ class Runner:
             not_after=reconciled.plan.now,
             token=self.ports.surroundings().token_for(channel),
         )
+
+
+def _mark(send: PlannedSend) -> str:
+    """What a run remembers of a request that it has made."""
+    return send.schedule_id if send.event_type is None else f"retract {send.schedule_id}"
+
+
+def _intent_in(record: Record, *, retracts: bool) -> Intent | None:
+    """The saved intent of its publication, or that of taking it back."""
+    if not retracts:
+        return record.intent
+    return None if record.retraction is None else record.retraction.intent
+
+
+def _is_awaited(record: Record, intent: Intent) -> bool:
+    """Whether the record still waits for the answer to the request that this run made for it."""
+    is_open = record.status == "executing" or (intent.retracts and record.status == "completed")
+    return is_open and _intent_in(record, retracts=intent.retracts) == intent
 
 
 def _unrecorded(outcomes: Sequence[tuple[Request, Answer]], problem: StateError) -> StateError:

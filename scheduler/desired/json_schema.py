@@ -226,6 +226,19 @@ _RULES: Mapping[str, list[Schema]] = {
             {"properties": {"workflow": _without("`workflow` needs `transport: workflow_dispatch`.")}},
         ),
         _rule(
+            {
+                "properties": {
+                    "transport": {"enum": [n for n, t in TRANSPORTS.items() if not t.can_retract]}
+                },
+                "required": ["transport"],
+            },
+            {"properties": {"retract": _without("`retract` needs `transport: repository_dispatch`.")}},
+            _rule(
+                {"not": _has("repository")},
+                {"properties": {"retract": _without("`retract` needs a `repository`.")}},
+            ),
+        ),
+        _rule(
             _has("repository"),
             {
                 "properties": dict.fromkeys(

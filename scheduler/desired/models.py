@@ -239,6 +239,23 @@ def _workflow_to_start(workflow: str | None, info: ValidationInfo) -> str | None
     return workflow
 
 
+@rule(specs.ChannelSpec, "retract")
+def _another_event(retract: str, info: ValidationInfo) -> str:
+    transport = info.data.get("transport")  # not in the data where it is faulty
+    by_event = next(name for name, traits in TRANSPORTS.items() if traits.can_retract)
+    if info.data.get("repository", "faulty") is None:
+        raise fault(
+            "`retract` needs a `repository`: a job on a queue is taken back by itself", "remove the line"
+        )
+    if transport is not None and not TRANSPORTS[transport].can_retract:
+        message = f"`retract` needs `transport: {by_event}`; with {transport} nothing can be taken back"
+        raise fault(message, f"remove the line, or write `transport: {by_event}`")
+    if retract == info.data.get("event_type"):
+        message = f"`retract` is the same as `event_type`: {retract} would publish what it is to take back"
+        raise fault(message, "write another event type, such as `retract: retract-video`")
+    return retract
+
+
 @rule(specs.ChannelSpec, "queue")
 def _repository_or_queue(queue: str | None, info: ValidationInfo) -> str | None:
     if info.data.get("repository") is not None:

@@ -486,6 +486,15 @@ class ChannelSpec(Spec, frozen=True, kw_only=True):
             decides_sending=True,
         ),
     ] = None
+    retract: Annotated[
+        fields.EventType | None,
+        Key(
+            "With `transport: repository_dispatch`: the event type that takes a publication back which was "
+            "handed over and is not public yet. Without it, nothing can be taken back.",
+            "retract-video",
+            decides_sending=True,
+        ),
+    ] = None
     confirm: Annotated[
         Literal["accepted", "run"],
         Key(

@@ -36,13 +36,15 @@ class TransportTraits(msgspec.Struct, frozen=True, kw_only=True):
     """A request starts one run at most, so that the known run can be looked up by its id."""
     has_runs: bool = False
     """The server keeps runs that carry the key: a lost record can be found, and a failed run be run again."""
+    can_retract: bool = False
+    """What was handed over can be taken back by another event, which reaches the same workflows."""
     has_clock: bool = False
     """The server's `Date` can be compared with this machine's clock."""
 
 
 TRANSPORTS: Final[Mapping[Transport, TransportTraits]] = {
     "repository_dispatch": TransportTraits(
-        package="github", has_runs=True, has_clock=True,
+        package="github", has_runs=True, has_clock=True, can_retract=True,
         meaning="By an event that all workflows listening to `event_type` get.",
     ),
     "workflow_dispatch": TransportTraits(

@@ -13,7 +13,7 @@ from scheduler.diagnostics import Code, Diagnostic, Severity
 from scheduler.planning.expand import Schedule, may_revive
 from scheduler.planning.lineup import SlotCalendar
 from scheduler.planning.local_times import Zones
-from scheduler.planning.plan import Surroundings
+from scheduler.planning.plan import Surroundings, Withdrawal
 from scheduler.planning.rename import Renaming
 from scheduler.state.record import Record
 from scheduler.times import Instant
@@ -39,6 +39,8 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
     zones: Zones
     elsewhere: Mapping[str, Instant]
     """Ids of what was sent, where the zone data in use gives another publish time: that one."""
+    withdrawals: Mapping[str, Withdrawal]
+    """What was handed over and is to be taken back, or is being taken back."""
     surroundings: Surroundings
     now: Instant
     proposal: bool
@@ -51,6 +53,11 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
             return schedules.values()
         return [s for schedule_id, s in schedules.items() if blocked.get(schedule_id) != "duplicate-id"]
 
+    def is_edited(self, schedule_id: str) -> bool:
+        """Whether it was handed over, and has another time or video by the time it is taken back."""
+        found = self.withdrawals.get(schedule_id)
+        return found is not None and found.kind == "edited"
+
     def is_new_or_moved(self, schedule: Schedule, record: Record | None) -> bool:
         """Whether the declaration asks for an instant that the record does not have, or no longer has."""
         if schedule.cancelled:
@@ -58,7 +65,7 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
         if record is None:
             return True
         revived = schedule.at > self.now and may_revive(schedule, record)
-        return not record.was_sent and (schedule.at != record.at or revived)
+        return (not record.was_sent or self.is_edited(schedule.id)) and (schedule.at != record.at or revived)
 
 
 class Booking(msgspec.Struct, kw_only=True):
@@ -79,6 +86,8 @@ class Booking(msgspec.Struct, kw_only=True):
     """It was sent: it can no longer be changed."""
     vanished: bool = False
     """It was sent as a one-off or group that is no longer declared."""
+    leaves: bool = False
+    """It is being taken back: what is in its way waits, and is not at fault."""
 
     @property
     def may_repeat(self) -> bool:

@@ -295,7 +295,7 @@ class _Lineup:
             record.video_id
             for record in channel.slots.values()
             if record.was_sent
-            or record.resends > 0  # it may have been published before it was sent again
+            or record.resends > record.retractions  # it may have been published before it was sent again
             or record.reason == "before_init"
             or (record.is_unsent_live and record.retried_at)  # `retry` took its video back
         )

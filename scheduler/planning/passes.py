@@ -18,8 +18,9 @@ from scheduler.planning import expand, lineup, rename, rules
 from scheduler.planning.expand import Schedule
 from scheduler.planning.inquiry import Inquiry
 from scheduler.planning.local_times import Identified, Zones
-from scheduler.planning.plan import Surroundings
+from scheduler.planning.plan import Surroundings, Withdrawal
 from scheduler.planning.rules import brake, not_allowed
+from scheduler.planning.taking_back import can_be_taken_back, withdrawals
 from scheduler.state.record import Record
 from scheduler.times import Instant
 
@@ -65,6 +66,8 @@ class PassResult(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of live records that nothing readable declares, and that stay as they are recorded."""
     withheld: Sequence[str] = ()
     """Ids that are no longer declared, and are too many to cancel at once."""
+    withdrawals: Mapping[str, Withdrawal] = {}
+    """What was handed over and is to be taken back, or is being taken back."""
     undeclared: Mapping[str, Record] = {}
     """Records that count in the rules though nothing declares them."""
     calendar: lineup.SlotCalendar | None = None
@@ -82,6 +85,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Tally, ...] = ()
     as_recorded: Set[str] = frozenset()
     withheld: Sequence[str] = ()
+    withdrawals: Mapping[str, Withdrawal] = {}
     undeclared: Mapping[str, Record] = {}
     calendar: lineup.SlotCalendar
     elsewhere: Mapping[str, Instant] = {}
@@ -91,6 +95,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         """Ids of undeclared live records that are neither cancelled nor sent, with the reason."""
         records = self.given.records
         return {schedule_id: "brake" for schedule_id in self.withheld if records[schedule_id].is_unsent_live}
+
+    @property
+    def allowed_withdrawals(self) -> dict[str, Withdrawal]:
+        """The withdrawals without those that the brake keeps, and those whose edit breaks a rule."""
+        return {
+            schedule_id: found
+            for schedule_id, found in self.withdrawals.items()
+            if schedule_id not in self.withheld
+            and not (schedule_id in self.blocked and found.kind == "edited")
+            and self.blocked.get(schedule_id) != "duplicate-id"
+        }
 
 
 class Pass(NamedTuple):
@@ -119,6 +134,7 @@ def _with(facts: Facts, found: PassResult) -> Facts:
         faults=facts.faults if found.faults is None else (*facts.faults, found.faults),
         as_recorded=facts.as_recorded | found.as_recorded,
         withheld=found.withheld or facts.withheld,
+        withdrawals=found.withdrawals or facts.withdrawals,
         undeclared=found.undeclared or facts.undeclared,
         calendar=found.calendar or facts.calendar,
         elsewhere=found.elsewhere or facts.elsewhere,
@@ -196,9 +212,20 @@ def _brake(facts: Facts) -> PassResult:
     given = facts.given
     if given.force:
         return PassResult()
+    can_vanish = {
+        schedule_id
+        for schedule_id, record in given.records.items()
+        if record.is_live or can_be_taken_back(facts.declared, record, given.now)
+    }
     return PassResult(
-        withheld=brake.withheld(facts.declared, given.records, facts.schedules, facts.as_recorded)
+        withheld=brake.withheld(facts.declared, given.records, facts.schedules, facts.as_recorded, can_vanish)
     )
+
+
+def _withdrawals(facts: Facts) -> PassResult:
+    """What was handed over and is declared otherwise now: it is taken back where that is possible."""
+    given = facts.given
+    return PassResult(withdrawals=withdrawals(facts.declared, given.records, facts.schedules, given.now))
 
 
 def _refuse_channels(facts: Facts) -> PassResult:
@@ -235,6 +262,7 @@ def _check_rules(facts: Facts) -> PassResult:
             renaming=given.renaming,
             zones=given.zones,
             elsewhere=facts.elsewhere,
+            withdrawals=facts.withdrawals,
             surroundings=given.surroundings,
             now=given.now,
             proposal=given.proposal,
@@ -254,6 +282,7 @@ PASSES = (
     ),
     Pass(_brake, "After everything that accounts for a record: what is left has vanished."),
     Pass(_refuse_channels, "Before the rules and the plan, which both ask whether a channel can be used."),
+    Pass(_withdrawals, "Before the rules, which check the new time, and let wait what the old one is in."),
     Pass(_undeclared, "After the brake: what it keeps is in the way of others, as what was sent is."),
     Pass(_check_rules, "Last: rules look at all of the above, and what they block is not planned."),
 )

@@ -137,6 +137,7 @@ def _decide(given: Given, archive: Mapping[str, Record], *, only_check: bool) ->
         zones=given.zones,
         kept=facts.kept,
         as_recorded=frozenset(facts.as_recorded),
+        withdrawals=facts.allowed_withdrawals,
         surroundings=given.surroundings,
         now=given.now,
         why_blocked=None if given.proposal else partial(_why_blocked, facts),

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from scheduler.diagnostics import Diagnostic, Related, error
+from scheduler.diagnostics import Diagnostic, Related, error, warning
 from scheduler.planning.expand import Loc, Schedule, may_revive, member_place, occupied_instant
 from scheduler.planning.inquiry import Booking, Clash, Inquiry, PairRule, Violation
 from scheduler.planning.local_times import by_zones_in_use
@@ -37,13 +37,29 @@ def clashes(inquiry: Inquiry, rules: Sequence[PairRule]) -> list[Violation]:
     while True:
         held = {name for name in blocked if _is_moved(inquiry, name)}
         found: list[Clash] = []
+        waiting: list[Clash] = []
         for channel, line in _time_lines(inquiry, suspicious, held).items():
+            staying = [booking for booking in line if not booking.leaves]
             for rule in rules:
-                found += rule(settings, channel, line)
-        now_blocked = blocked | {b.id for c in found for b in (c.first, c.second) if b.changeable}
+                found += rule(settings, channel, staying)
+                if len(staying) < len(line):
+                    waiting += (clash for clash in rule(settings, channel, line) if _only_waits(clash))
+        now_blocked = blocked | {b.id for c in (*found, *waiting) for b in _blocked(inquiry, c)}
         if now_blocked == blocked:
-            return _violations(inquiry, found)
+            return _violations(inquiry, found) + _waits(inquiry, waiting)
         blocked = now_blocked
+
+
+def _only_waits(clash: Clash) -> bool:
+    """Whether one of the two is being taken back, and the other waits for that."""
+    return clash.first.leaves != clash.second.leaves
+
+
+def _blocked(inquiry: Inquiry, clash: Clash) -> list[Booking]:
+    """The bookings that a clash keeps back. Two that change places are both taken back first."""
+    if not _only_waits(clash):
+        return [b for b in (clash.first, clash.second) if b.changeable]
+    return [b for b in (clash.first, clash.second) if b.changeable and not inquiry.is_edited(b.id)]
 
 
 def _is_moved(inquiry: Inquiry, schedule_id: str) -> bool:
@@ -99,6 +115,8 @@ def _quick_lines(inquiry: Inquiry) -> dict[str, _Quick]:
             line.instants.append(record.at)
         if schedule.video is not None:
             line.videos.append(schedule.video)
+        if inquiry.is_edited(schedule.id):
+            line.instants.append(schedule.at)
         if record is not None and record.video_id is not None and record.video_id != schedule.video:
             line.videos.append(record.video_id)
     for record in inquiry.undeclared.values():
@@ -123,7 +141,12 @@ def _time_lines(inquiry: Inquiry, suspicious: Set[str], held: Set[str]) -> dict[
             record = inquiry.coming.get(schedule.id)
             catch_up = inquiry.declared.settings.catch_up
             at = occupied_instant(schedule, record, inquiry.now, catch_up)
-            if at is not None:
+            if record is not None and (found := inquiry.withdrawals.get(schedule.id)) and found.leaves:
+                leaving = msgspec.structs.replace(_recorded_booking(schedule.id, record), leaves=True)
+                lines[schedule.channel].append(leaving)
+                if found.kind == "edited":
+                    lines[schedule.channel].append(_edited_booking(schedule))
+            elif at is not None:
                 lines[schedule.channel].append(_declared_booking(schedule, record, at))
             if record is not None and schedule.id in held:
                 lines[schedule.channel].append(_recorded_booking(schedule.id, record))
@@ -133,7 +156,9 @@ def _time_lines(inquiry: Inquiry, suspicious: Set[str], held: Set[str]) -> dict[
             # What is declared in a file that cannot be read is not withdrawn.
             is_unreadable = inquiry.declared.fault_of(*record.declarer) is not None
             vanished = record.was_sent and not record.slot and not is_unreadable
-            lines[record.channel_id].append(msgspec.structs.replace(booking, vanished=vanished))
+            leaves = schedule_id in inquiry.withdrawals and inquiry.withdrawals[schedule_id].leaves
+            booking = msgspec.structs.replace(booking, vanished=vanished, leaves=leaves)
+            lines[record.channel_id].append(booking)
     for line in lines.values():
         line.sort(key=lambda booking: (booking.at, booking.id))
     return lines
@@ -150,6 +175,15 @@ def _recorded_booking(schedule_id: str, record: Record) -> Booking:
         fresh=False,
         settled=record.was_sent,
     )
+
+
+def _edited_booking(schedule: Schedule) -> Booking:
+    """Where a publication is to be that is to be taken back first."""
+    today = by_zones_in_use(schedule.local_time, schedule.timezone, schedule.at)
+    return Booking(
+        at=schedule.at, today=today, video=schedule.video, id=schedule.id, schedule=schedule,
+        changeable=True, fresh=True, settled=False,
+    )  # fmt: skip
 
 
 def _declared_booking(schedule: Schedule, record: Record | None, at: Instant) -> Booking:
@@ -177,10 +211,7 @@ _Source = tuple[str, Loc]
 def _violations(inquiry: Inquiry, found: Iterable[Clash]) -> list[Violation]:
     """One for each clash, which blocks what is new or moved; then one to report for each two places."""
     found = [clash for clash in found if clash.at_fault.schedule is not None]  # else nobody can edit it
-    blocks = [
-        Violation(code=clash.code, blocks=[b.id for b in (clash.first, clash.second) if b.changeable])
-        for clash in found
-    ]
+    blocks = [Violation(code=clash.code, blocks=[b.id for b in _blocked(inquiry, clash)]) for clash in found]
     copies = _copies(inquiry, found)
     pairs: dict[tuple[str, _Source, _Source], list[Clash]] = {}
     for clash in found:
@@ -196,6 +227,28 @@ def _violations(inquiry: Inquiry, found: Iterable[Clash]) -> list[Violation]:
         for copy, original in sorted(copies)
     ]
     return blocks + reports
+
+
+def _waits(inquiry: Inquiry, waiting: Iterable[Clash]) -> list[Violation]:
+    """What is kept back until another is taken back: a warning each, and no error."""
+    found = {b.id: (c, b) for c in waiting for b in _blocked(inquiry, c) if b.schedule is not None}
+    return [
+        Violation(
+            code=clash.code, blocks=[booking.id], describe=partial(_describe_wait, inquiry, clash, booking),
+            file="" if booking.schedule is None else booking.schedule.file,
+        )
+        for clash, booking in found.values()
+    ]  # fmt: skip
+
+
+def _describe_wait(inquiry: Inquiry, clash: Clash, booking: Booking) -> Diagnostic:
+    assert booking.schedule is not None, "what only the record knows waits for nothing"
+    other = clash.first if clash.second is booking else clash.second
+    message = (
+        f"{booked(booking)} waits until {booked(other)} is taken back from channel {booking.schedule.channel}"
+    )
+    place = member_place(inquiry.declared, booking.schedule)
+    return warning(clash.code, place, message, schedules=[booking.id, other.id])
 
 
 def _copies(inquiry: Inquiry, found: Sequence[Clash]) -> set[tuple[str, str]]:

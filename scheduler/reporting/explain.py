@@ -64,7 +64,8 @@ class Explainer:
                 facts=["scheduler.yaml is broken, so nothing is sent."],
                 remedy="Run `scheduler validate` to see what is wrong with it.",
             )
-        return _EXPLAIN[row.record.status](_Case(self, declared, row, recorded, lease))
+        case = _Case(self, declared, row, recorded, lease)
+        return _taken_back(case) or _EXPLAIN[row.record.status](case)
 
     @cached_property
     def open_slots(self) -> frozenset[str]:
@@ -194,6 +195,41 @@ def _stopped(text: str) -> str:
 # --- over, or on its way ------------------------------------------------------------------------------
 
 
+def _taken_back(case: _Case) -> Explanation | None:
+    """What was handed over and is to be taken back, is being taken back, or was not."""
+    record, send = case.record, case.explainer.sends.get(case.id)
+    if not record.was_sent:
+        return None
+    sent = f"{case.receiver} accepted it at {record.accepted_at}, to be public at {record.scheduled_at}."
+    if send is not None and send.event_type is not None:
+        return Explanation(facts=[sent], next=f"A run now takes it back: {send.why}.")
+    retraction = record.retraction
+    if retraction is None or retraction.status == "confirmed":
+        return None
+    error = f": {retraction.error}" if retraction.error else ""
+    if retraction.status == "failed":
+        return Explanation(
+            facts=[sent, _stopped(f"It was not taken back ({retraction.why}), it may be public{error}")],
+            next="No run tries that again.",
+            remedy=f"Check channel {record.channel_id}, and take it back there by hand.",
+        )
+    if retraction.intent is None:
+        again = retraction.next_attempt_at
+        return Explanation(
+            facts=[sent, _stopped(f"It is to be taken back ({retraction.why}){error}")],
+            next=f"The first run at or after {again} tries again." if again else "The next run tries again.",
+        )
+    if retraction.status == "accepted":
+        fact = f"The event that takes it back ({retraction.why}) was accepted at {retraction.accepted_at}."
+    else:
+        fact = _stopped(f"It is unknown whether the event of {retraction.at} takes it back{error}")
+    return Explanation(
+        facts=[sent, fact],
+        next="It is taken back once the run of that event has succeeded before the publish time; until then "
+        "nothing else is sent for it.",
+    )
+
+
 def _completed(case: _Case) -> Explanation:
     record = case.record
     late = f" ({duration_text(record.lateness_seconds)} late)" if record.lateness_seconds else ""
@@ -296,6 +332,8 @@ def _failed(case: _Case) -> Explanation:
 def _cancelled(case: _Case) -> Explanation:
     if case.record.reason == "before_init":
         return Explanation(facts=["Its time had passed when the state was created, so it is never sent."])
+    if case.record.reason == "retracted" and case.schedule is None:
+        return Explanation(facts=["It was taken back before it was public, as it is no longer declared."])
     if case.schedule is not None and case.schedule.cancelled:
         place = case.row.location or case.schedule.file
         facts = [f"It is declared cancelled in {place}, so it is not sent."]

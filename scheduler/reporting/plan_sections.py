@@ -26,6 +26,7 @@ SYMBOLS: Mapping[Action, str] = {
     "reopen": "~",
     "cancel": "-",
     "send": ">",
+    "retract": "<",
     "miss": "!",
     "fail": "!",
     "confirm": "?",
@@ -35,6 +36,7 @@ SYMBOLS: Mapping[Action, str] = {
 }
 _CHANGED: frozenset[Action] = frozenset({"update", "pause", "resume", "reopen"})
 _REST: Mapping[Action, str] = {
+    "retract": "to take back",
     "miss": "to miss",
     "fail": "to fail",
     "confirm": "to confirm",

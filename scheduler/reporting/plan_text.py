@@ -35,6 +35,7 @@ _STYLES = {
     "~": "yellow",
     "-": "red",
     ">": "cyan",
+    "<": "yellow",
     "!": "alarm",
     "?": "dim",
     "=": "green",

@@ -55,6 +55,9 @@ def _facts(shown: ShownSchedule) -> Iterator[tuple[str, str]]:
         yield "error", record.error_message
     if record.run_url is not None:
         yield "run", record.run_url
+    if (retraction := record.retraction) is not None:
+        where = f", {retraction.run_url}" if retraction.run_url else ""
+        yield "taken back", f"{retraction.status} ({retraction.why}){where}"
     if shown.key is not None:
         yield "key", shown.key + (f" (resend {record.resends})" if record.resends else "")
 

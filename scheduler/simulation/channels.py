@@ -62,7 +62,7 @@ class Channels(SimulatedDispatcher):
         is_known = share >= given.unknown
         if is_known or arrives < 0.5:
             lag = given.latency.most
-            self.world.start_run(request.intent.key, lag=lag, takes=RUN_TAKES)
+            self.world.start_run(request.intent.run_word, lag=lag, takes=RUN_TAKES)
         if not is_known:
             return Answer(verdict="unknown", error="timeout (simulated)")
         return Answer(verdict="accepted")

@@ -40,7 +40,7 @@ class World:
     version: int = 0
     """Rises with each save."""
     runs: defaultdict[str, list[SimulatedRun]] = field(default_factory=lambda: defaultdict(list))
-    """By key."""
+    """By the word in the title."""
 
     def overwrite(self, state: State) -> None:
         """Store a state without comparing."""
@@ -56,10 +56,12 @@ class World:
 
     def lookup_result(self, intent: Intent) -> LookupResult:
         """What a listing of the channel's runs shows for a key now."""
-        shown = [run for run in self.runs.get(intent.key, ()) if run.shows <= self.now]
+        shown = [run for run in self.runs.get(intent.run_word, ()) if run.shows <= self.now]
         return LookupResult(
             runs=[
-                Run(run_id=run.id, conclusion=run.conclusion if run.ends <= self.now else None)
+                Run(run_id=run.id, conclusion=run.conclusion, ended_at=int(run.ends))
+                if run.ends <= self.now
+                else Run(run_id=run.id)
                 for run in shown
             ]
         )

@@ -57,6 +57,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None = None
     conclusion: str | None = None
     started_at: Instant | None = None
+    ended_at: Instant | None = None
+    """When it ended; None where the server does not say, or it has not."""
     message: str | None = None
     """What the run itself says about its end, where it can (a job's error)."""
 

@@ -57,7 +57,7 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _WAVE_ID = re.compile(rf"(?P<group>(?P<wave>{_NAME})/{_NAME})/(?P<channel>{_NAME})")
 _INDEPENDENT_ID = re.compile(rf"(?P<channel>{_NAME})/(?P<at>[^/]+Z)")
 _TIMES = tuple(name for name in Record.__struct_fields__ if name.endswith("_at"))
-_COUNTS = ("attempts", "earlier_attempts", "position", "resends", "token_refusals")
+_COUNTS = ("attempts", "earlier_attempts", "position", "resends", "retractions", "token_refusals")
 _NUMBERED = re.compile(rb'\s*\{\s*"version":\s*([0-9]{1,9})\s*,')
 _LARGEST = 2**53 - 1  # larger numbers are not the same in every reader of JSON
 L = TypeVar("L", _StateText, _ArchiveText)
@@ -332,6 +332,9 @@ def _moments(record: Record) -> Iterator[str]:
     if record.intent is not None:
         yield record.intent.at
         yield record.intent.not_after
+    if (retraction := record.retraction) is not None:
+        moments = (retraction.at, retraction.accepted_at, retraction.checked_at, retraction.next_attempt_at)
+        yield from (moment for moment in moments if moment is not None)
     if record.lease is not None:
         yield record.lease.at
         yield record.lease.until

@@ -32,18 +32,19 @@ def key_of(lineage: str, first_id: str, resends: int) -> str:
     return "gs1-" + base64.b32encode(digest).decode().lower()[:26]
 
 
-def payload_of(schedule_id: str, record: Record, key: str, not_after: str) -> dict[str, Any]:
-    """The client payload; what does not apply is null."""
+def payload_of(schedule_id: str, record: Record, intent: Intent) -> dict[str, Any]:
+    """The client payload; what does not apply is null. A retraction's deadline is the publish time."""
+    last: dict[str, Any] = {"retract": True} if intent.retracts else {"not_after": intent.not_after}
     return {
         "video_id": record.video_id,
         "schedule_id": schedule_id,
-        "key": key,
+        "key": intent.key,
         "wave_id": record.wave_id,
         "coordination_group_id": record.coordination_group_id,
         "channel_id": record.channel_id,
         "schedule_type": record.schedule_type,
         "scheduled_at": record.scheduled_at,
-        "not_after": not_after,
+        **last,
         "metadata": record.metadata,
     }
 
@@ -128,6 +129,7 @@ def intend(record: Record, intent: Intent, *, now: Instant, due: Instant) -> Rec
         unconfirmed=None,
         unconfirmed_hint=None,
         asked_about=None,
+        retraction=None,
     )
 
 

@@ -191,7 +191,7 @@ def _work(schedule_id: str, record: Record, intent: Intent, lease: Lease) -> Wor
         job_id=intent.job_id or schedule_id,
         schedule_id=schedule_id,
         key=intent.key,
-        payload=payload_of(schedule_id, record, intent.key, intent.not_after),
+        payload=payload_of(schedule_id, record, intent),
         command=intent.command,
         attempt=lease.attempts,
         worker=lease.worker,

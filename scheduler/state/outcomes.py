@@ -154,7 +154,7 @@ def after_lookup(record: Record, lookup: LookupResult, now: Instant, taken_back:
         return _after_failure(record, lookup, now)
     if not lookup.runs:
         return _nothing_found(record, lookup, now)
-    run = _decisive(lookup)
+    run = decisive(lookup)
     seen = {
         "run_id": run.run_id,
         "run_url": run.url or record.run_url,
@@ -240,7 +240,7 @@ def _after_job(record: Record, intent: Intent, lookup: LookupResult, now: Instan
 
     That a job is absent is proof only in the file that was to get it, and only where it was not accepted.
     """
-    run = _decisive(lookup) if lookup.runs else None
+    run = decisive(lookup) if lookup.runs else None
     if run is None:
         since = read_utc(record.accepted_at or intent.at)
         if lookup.is_absent and record.accepted_at is None:
@@ -265,7 +265,7 @@ def _after_job(record: Record, intent: Intent, lookup: LookupResult, now: Instan
     return msgspec.structs.replace(record, checked_at=instant_text(now))
 
 
-def _decisive(lookup: LookupResult) -> Run:
+def decisive(lookup: LookupResult) -> Run:
     """Of several runs of one key, the one that says most: a success, one under way, then any other."""
 
     def weight(run: Run) -> tuple[bool, bool, bool, int]:

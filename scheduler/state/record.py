@@ -76,11 +76,47 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     command: Annotated[str | None, _is("What a worker runs.")] = None
     queue_file: Annotated[str | None, _is("The id of the queue's file, if the queue is embedded.")] = None
     """Only in the file that was to get the job is absence proof; another one at its path proves nothing."""
+    retract: Annotated[
+        str | None, _is("The type of the event that takes it back, if the channel has one.")
+    ] = None
+    retracts: Annotated[bool, _is("Whether this takes the publication of its key back.")] = False
 
     @property
     def traits(self) -> TransportTraits:
         """What its transport is like."""
         return TRANSPORTS[self.transport]
+
+    @property
+    def run_word(self) -> str:
+        """The word in the title of its run; a publication and its retraction share no word."""
+        return f"{self.key}retract" if self.retracts else self.key
+
+
+class Retraction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What became of taking a publication back that was handed over.
+
+    `sending` without an intent: nothing left, and the next attempt waits. `failed` without one: refused.
+    """
+
+    status: Annotated[
+        Literal["sending", "accepted", "confirmed", "failed"],
+        _is("About to leave, accepted, confirmed by the success of its own run, or in vain."),
+    ]
+    at: Annotated[str, _is("When the (last) request left.")]
+    why: Annotated[str, _is("Why it is taken back.")]
+    run_url: Annotated[str | None, _is("The run that takes it back.")] = None
+    error: Annotated[str | None, _is("What went wrong.")] = None
+    intent: Annotated[Intent | None, _is("What was to be sent.")] = None
+    attempts: Annotated[int, _is("How many requests were made that were not refused for their token.")] = 0
+    accepted_at: Annotated[str | None, _is("When the request was accepted.")] = None
+    checked_at: Annotated[str | None, _is("When the channel was last asked for the run.")] = None
+    next_attempt_at: Annotated[str | None, _is("Before this time no further request is made.")] = None
+    limited: Annotated[bool, _is("Whether it waits for a rate limit of its token.")] = False
+
+    @property
+    def is_under_way(self) -> bool:
+        """A request left, or may have, and how it ended is not known yet."""
+        return self.status == "accepted" or (self.status == "sending" and self.intent is not None)
 
 
 class Lease(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -206,6 +242,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
             "when they change."
         ),
     ] = None
+    retraction: Annotated[Retraction | None, _is("What became of taking it back.")] = None
+    retractions: Annotated[int, _is("How many of the resends follow a retraction.")] = 0
     history: Annotated[tuple[Event, ...], _is("What happened to it, oldest first.")] = ()
 
     @property
@@ -226,6 +264,20 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
     def was_sent(self) -> bool:
         """A request left, or may have."""
         return self.status in SENT or (self.status == "failed" and self.reason in MAYBE_SENT)
+
+    @property
+    def was_retracted(self) -> bool:
+        """It was taken back, and not sent again since."""
+        return self.retraction is not None and self.retraction.status == "confirmed"
+
+    @property
+    def intent_to_look_up(self) -> Intent | None:
+        """What a lookup asks for: its retraction, if that is under way or its failed run may be re-run."""
+        retraction = self.retraction
+        if retraction is None or retraction.intent is None or retraction.status == "confirmed":
+            return self.intent
+        is_first = retraction.is_under_way or self.status == "completed"
+        return retraction.intent if is_first else self.intent
 
     @property
     def declarer(self) -> tuple[Literal["wave", "channel"], str]:

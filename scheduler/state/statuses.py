@@ -24,6 +24,7 @@ Reason = Literal[
     "before_init",
     "declared",
     "withdrawn",
+    "retracted",
 ]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 """In the order of a life: the order of messages and of the calendar's legend."""
@@ -62,7 +63,7 @@ class StatusTraits(msgspec.Struct, frozen=True, kw_only=True):
 
 TRAITS: Final[Mapping[Status, StatusTraits]] = {
     "completed": StatusTraits(
-        next=frozenset({"failed"}),  # a job that a queue accepted, and whose worker then failed
+        next=frozenset({"failed", "pending"}),  # a job whose worker then failed; what was taken back
         was_sent=True,
         is_settled=True,
         is_certain=True,

@@ -166,7 +166,7 @@ class Screens:
         found = []
         for schedule_id, record in records.items():
             assert record.intent is not None
-            payload = payload_of(schedule_id, record, record.intent.key, record.intent.not_after)
+            payload = payload_of(schedule_id, record, record.intent)
             found.append(Request(schedule_id=schedule_id, intent=record.intent, payload=payload))
         return found
 

@@ -178,6 +178,7 @@ def test_what_the_program_takes_the_schema_takes(kind: str, text: str) -> None:
 
 
 BEYOND_A_SCHEMA = {
+    "a retraction that would publish",
     "a pause that ends on each channel's clock",
     "an unknown zone, with a local time beside it",
     "a time that a clock change skips",
@@ -280,6 +281,7 @@ _files = st.one_of(
             command_=_texts,
             transport_=["workflow_dispatch", "repository_dispatch"],
             workflow_=["p.yml", "p"],
+            retract_=["retract-video"],
             timezone_=_zones,
             lead_=_spans,
             active_=_flags,
@@ -379,6 +381,8 @@ def full_state() -> state.State:
         queue="q",
         job_id="w/g/a",
         command="c",
+        retract="r",
+        retracts=True,
     )
     values: dict[str, Any] = {
         "schedule_type": "simultaneous",
@@ -391,6 +395,19 @@ def full_state() -> state.State:
         "intent": intent,
         "lease": state.Lease("w1", NOON, "running", NOON),
         "metadata": {"a": ["b"]},
+        "retraction": state.Retraction(
+            status="accepted",
+            at=NOON,
+            why="cancelled",
+            run_url="u",
+            error="e",
+            intent=intent,
+            attempts=1,
+            accepted_at=NOON,
+            checked_at=NOON,
+            next_attempt_at=NOON,
+            limited=True,
+        ),
         "pauses": (state.Pause("freeze", "Holidays", NOON),),
         "history": (state.Event(NOON, "failed", "it did"),),
         "former_ids": ("w/h/a",),

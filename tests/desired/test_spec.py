@@ -744,6 +744,18 @@ BAD_CHANNELS = {
         "workflow: p.yml",
         "1:11 invalid-value `workflow` needs `transport: workflow",
     ),
+    "a retraction by name": (
+        "repository: a/b\ntransport: workflow_dispatch\nworkflow: p.yml\nretract: retract-video",
+        "4:10 invalid-value `retract` needs `transport: repository_dispatch`; with workflow_dispatch",
+    ),
+    "a retraction from a queue": (
+        "queue: q\nretract: retract-video",
+        "2:10 invalid-value `retract` needs a `repository`",
+    ),
+    "a retraction that would publish": (
+        "repository: a/b\nevent_type: go\nretract: go",
+        "3:10 invalid-value `retract` is the same as `event_type`",
+    ),
     "a workflow with its folder": (
         "repository: a/b\ntransport: workflow_dispatch\nworkflow: .github/workflows/p.yml",
         "3:11 invalid-value '.github/workflows/p.yml' is not the name of a workflow file",

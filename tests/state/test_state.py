@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scheduler.errors import StateError
 from scheduler.state import header
 from scheduler.state.codec import decode, decode_archive, encode, encode_archive
-from scheduler.state.record import Declared, Event, Idle, Intent, Pause, Record, State
+from scheduler.state.record import Declared, Event, Idle, Intent, Pause, Record, Retraction, State
 
 AT = "2026-03-01T18:00:00Z"
 CORPUS = json.loads((Path(__file__).parents[1] / "corpora/json_test_suite.json").read_text())["texts"]
@@ -54,6 +54,7 @@ SENT = in_wave(
     intent=Intent(
         owner="run-1", at=AT, key="k", not_after=AT, transport="repository_dispatch", repository="a/b"
     ),
+    retraction=Retraction(status="sending", at=AT, why="declared cancelled", attempts=1),
     history=(Event(AT, "pending", "declared"), Event(AT, "executing", "due")),
 )
 STATE = State(

@@ -66,6 +66,12 @@ jobs:
 """
 """The workflow that a repository has unless a test says otherwise."""
 
+RETRACTING = PUBLISH.replace("types: [process-video]", "types: [process-video, retract-video]").replace(
+    "inputs.payload).key }}",
+    "inputs.payload).key }}${{ github.event.client_payload.retract && 'retract' || '' }}",
+)
+"""One that also listens to the event that takes a publication back."""
+
 DOCUMENTATION = "https://docs.github.com/rest"
 Reply = tuple[int, Mapping[str, str], bytes]
 
@@ -115,6 +121,8 @@ class Run:
     status: str = "completed"
     conclusion: str | None = "success"
     attempt: int = 1
+    ended: float | None = None
+    """When it ended; None for when it began."""
 
     def conclude(self, conclusion: str) -> None:
         self.status, self.conclusion = "completed", conclusion
@@ -479,6 +487,8 @@ class GitHub:
             Dispatch(repo.name, "repository_dispatch", payload, token, seen.at, event_type=body["event_type"])
         )
         for file, text in repo.workflows.items():
+            if payload.get("retract") and body["event_type"] not in text:
+                continue
             if "repository_dispatch" in text and file not in repo.disabled:
                 carries = "client_payload.key" in text
                 self._start(repo, "repository_dispatch", file, payload if carries else {}, body["event_type"])
@@ -514,9 +524,10 @@ class GitHub:
 
     def _start(self, repo: Repository, event: str, file: str, payload: dict[str, Any], title: str) -> int:
         first = self._next_run
+        word = f"{payload.get('key')}{'retract' if payload.get('retract') else ''}"
         for _ in range(repo.runs_per_dispatch):
             run = Run(
-                self._next_run, repo.name, event, f"publish {payload['key']}" if "key" in payload else title,
+                self._next_run, repo.name, event, f"publish {word}" if "key" in payload else title,
                 f".github/workflows/{file}", self.now, self.now + repo.lag,
                 "in_progress" if repo.conclusion is None else "completed", repo.conclusion,
             )  # fmt: skip
@@ -530,6 +541,7 @@ class GitHub:
             "id": run.id, "name": "publish", "display_title": run.title, "event": run.event, "path": run.path,
             "status": run.status, "conclusion": run.conclusion, "run_attempt": run.attempt,
             "html_url": _page(run.repository, run.id), "created_at": created, "run_started_at": created,
+            "updated_at": created if run.ended is None else _moment(run.ended),
         }  # fmt: skip
         return complete("workflow-run", told)
 

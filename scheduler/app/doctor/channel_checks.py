@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
+
 from scheduler.app.doctor.installation import Installation, finding
 from scheduler.delivery import CLOCK_TOLERANCE
 from scheduler.delivery.dispatcher import Check
@@ -11,6 +13,9 @@ from scheduler.errors import Error
 from scheduler.reporting.doctor_text import Finding, Verdict
 from scheduler.state.record import Intent
 from scheduler.times import Instant, duration_text, instant_text
+
+_RETRACTS = " retract"
+"""After the name of a channel, which has no space in it: the event that takes a publication back."""
 
 
 def clock_and_channels(installation: Installation) -> Iterator[Finding]:
@@ -24,6 +29,10 @@ def clock_and_channels(installation: Installation) -> Iterator[Finding]:
             unasked[name] = Finding("channel", name, "channel", "it can be checked", *reason)
         elif declared.channels[name].repository is not None:
             intents[name] = _intent(installation, name)
+            if declared.channels[name].retract is not None:
+                intents[name + _RETRACTS] = msgspec.structs.replace(
+                    intents[name], event_type=declared.channels[name].retract, retracts=True, confirm="run"
+                )
     begun = clock.now()
     asked: dict[str, Sequence[Check]] = {}
     for package in dict.fromkeys(intent.traits.package for intent in intents.values()):
@@ -38,7 +47,10 @@ def clock_and_channels(installation: Installation) -> Iterator[Finding]:
         if name in unasked:
             yield unasked[name]
         else:
-            yield from (_finding(name, intents[name], check) for check in asked[name])
+            checks = asked[name]
+            if name.endswith(_RETRACTS):  # the rest is as for its publications
+                checks = [check for check in checks if check.name in ("workflow", "key")]
+            yield from (_finding(name.removesuffix(_RETRACTS), intents[name], check) for check in checks)
 
 
 def _why_not_asked(installation: Installation, name: str) -> tuple[Verdict, str, str | None] | None:
@@ -85,7 +97,7 @@ def _finding(name: str, intent: Intent, check: Check) -> Finding:
         "repository": f"{intent.repository} exists",
         "token": f"{intent.token} may dispatch",
         "workflow": f"a workflow listens to {trigger}",
-        "key": "its run name contains the key",
+        "key": f"its run name contains the key{' and `retract`' if intent.retracts else ''}",
         "claim": "it claims the key",
     }
     verdict: Verdict = "unknown" if check.ok is None else "ok" if check.ok else "failed"

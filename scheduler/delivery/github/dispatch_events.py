@@ -39,6 +39,17 @@ class DispatchEvent(ABC):
         Raises ValueError where the intent cannot be sent.
         """
 
+    def carries_key(self, run_name: str) -> bool:
+        """Whether the runs of a workflow with this `run-name` can be found by the word of the intent."""
+        is_marked = not self.intent.retracts or "retract" in run_name
+        return is_marked and self.key_in_run_name.search(run_name) is not None
+
+    @property
+    def run_name_to_add(self) -> str:
+        """The line of a workflow that makes its runs findable."""
+        mark = "${{ github.event.client_payload.retract && 'retract' || '' }}"
+        return self.run_name + (mark if self.intent.retracts else "")
+
     @abstractmethod
     def mismatch(self, file: str, settings: Mapping[str, Any]) -> str | None:
         """Why a workflow with these settings below the event would not take the intent."""

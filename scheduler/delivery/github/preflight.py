@@ -174,17 +174,18 @@ def _conclude(seen: WorkflowFile, name: str, intent: Intent, checks: list[Check]
     """A workflow was found: how certain that is, and whether its runs can be found."""
     event = event_of(intent)
     trigger = event.trigger
+    word = "the key and `retract`" if intent.retracts else "the key"
     if seen.listens:
         checks.append(Check("workflow", True, f"{name} listens to {trigger}"))
     else:
         checks.append(Check("workflow", None, f"cannot determine whether {name} listens to {trigger}"))
     if seen.carries_key:
-        checks.append(Check("key", True, f"the run name of {name} contains the key"))
+        checks.append(Check("key", True, f"the run name of {name} contains {word}"))
     elif seen.carries_key is None:
-        checks.append(Check("key", None, f"cannot determine whether the run name of {name} contains the key"))
+        checks.append(Check("key", None, f"cannot determine whether the run name of {name} contains {word}"))
     else:
-        message = f"the run name of {name} does not contain the key, so its runs cannot be found"
-        checks.append(Check("key", False, message, f"add `{event.run_name}` to {name}"))
+        message = f"the run name of {name} does not contain {word}, so its runs cannot be found"
+        checks.append(Check("key", False, message, f"add `{event.run_name_to_add}` to {name}"))
     if seen.claims:
         checks.append(Check("claim", True, f"{name} claims the key"))
     elif intent.delivery == "at-least-once":

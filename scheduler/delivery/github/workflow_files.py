@@ -55,7 +55,7 @@ def read_workflow(file: str, raw: bytes, intent: Intent) -> WorkflowFile:
 def _of_data(file: str, data: dict[str, Any], intent: Intent) -> WorkflowFile:
     event = event_of(intent)
     run_name = data.get("run-name")
-    carries = isinstance(run_name, str) and event.key_in_run_name.search(run_name) is not None
+    carries = isinstance(run_name, str) and event.carries_key(run_name)
     listens, settings = _settings(data.get("on"), event.name)
     mismatch = event.mismatch(file, settings) if listens else None
     return WorkflowFile(listens and mismatch is None, carries, mismatch)
@@ -74,5 +74,5 @@ def _settings(on: Any, event: str) -> tuple[bool, dict[str, Any]]:
 def _of_text(text: str, intent: Intent) -> WorkflowFile:
     event = event_of(intent)
     names = re.findall(r"^run-name:(.*)$", text, re.MULTILINE)
-    carries = any(event.key_in_run_name.search(name) for name in names)
+    carries = any(map(event.carries_key, names))
     return WorkflowFile(event.is_mentioned(_COMMENT.sub("", text)), carries)

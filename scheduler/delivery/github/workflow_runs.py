@@ -36,6 +36,7 @@ class _Run(msgspec.Struct):
     html_url: str | None = None
     run_started_at: str | None = None
     created_at: str | None = None
+    updated_at: str | None = None
 
 
 class _Page(msgspec.Struct):
@@ -80,7 +81,7 @@ def _by_key(
         return dict.fromkeys(intents, LookupResult(error=scrub(str(problem))))
     found: dict[str, LookupResult] = {}
     for schedule_id, intent in intents.items():
-        key = re.compile(rf"(?<![A-Za-z0-9]){re.escape(intent.key)}(?![A-Za-z0-9])")
+        key = re.compile(rf"(?<![A-Za-z0-9]){re.escape(intent.run_word)}(?![A-Za-z0-9])")
         mine = tuple(_as_run(run, scrub) for run in runs if key.search(run.display_title or ""))
         error = None
         if not mine and total > len(runs):
@@ -110,7 +111,10 @@ def _listing(
 def _as_run(run: _Run, scrub: Scrub) -> Run:
     conclusion = scrub(run.conclusion or "unknown") if run.status == "completed" else None
     started = _moment(run.run_started_at) or _moment(run.created_at)
-    return Run(run_id=run.id, url=page(run.html_url, scrub), conclusion=conclusion, started_at=started)
+    return Run(
+        run_id=run.id, url=page(run.html_url, scrub), conclusion=conclusion, started_at=started,
+        ended_at=None if conclusion is None else _moment(run.updated_at),
+    )  # fmt: skip
 
 
 def _moment(text: str | None) -> Instant | None:

@@ -34,6 +34,7 @@ from scheduler.planning.plan.plan import (
     Subject,
     Surroundings,
     Waiting,
+    Withdrawal,
     is_allowed,
 )
 from scheduler.planning.plan.situation import Situation
@@ -50,6 +51,7 @@ __all__ = [
     "Subject",
     "Surroundings",
     "Waiting",
+    "Withdrawal",
     "is_allowed",
     "make_plan",
     "new_record",

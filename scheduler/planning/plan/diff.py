@@ -165,7 +165,14 @@ def _cancel(
     draft: PlanDraft, schedule_id: str, record: Record, reason: Literal["declared", "withdrawn"], why: str
 ) -> None:
     after = advance(
-        record, "cancelled", draft.now, why, reason=reason, is_paused=False, pauses=(), retried_at=None
+        record,
+        "cancelled",
+        draft.now,
+        why,
+        reason="retracted" if record.was_retracted else reason,
+        is_paused=False,
+        pauses=(),
+        retried_at=None,
     )
     if not record.limited:  # a limit is about the token, whose other schedules still have to wait
         after.next_attempt_at = None

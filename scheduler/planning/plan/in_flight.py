@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from scheduler.planning.plan.pauses import pauses_text
 from scheduler.planning.plan.pending import may_ask_for
+from scheduler.planning.plan.retractions import LOOK_AGAIN, LOOK_BACK, proceed_retraction
 from scheduler.planning.plan.situation import Due, Situation
 from scheduler.state.jobs import overdue
 from scheduler.state.outcomes import IN_FLIGHT, LOOKUP_WINDOW, RUN_WINDOW, awaited
 from scheduler.state.record import Intent, Record, advance
 from scheduler.times import duration_text, read_utc
 
-LOOK_AGAIN = 60
-"""Seconds between two lookups of one key."""
-LOOK_BACK = 15 * 60
-"""Seconds between two lookups of a failed run that may be re-run."""
 ARCHIVE_AFTER = 90 * 24 * 3600
 """Seconds after which what is finished moves to the archive."""
 
@@ -22,8 +19,11 @@ def proceed_executing(situation: Situation, schedule_id: str, record: Record) ->
     """Look up what is not settled; under `at-least-once`, send again what was looked for in vain."""
     intent = record.intent
     assert intent is not None, "the reader of states refuses an executing record without an intent"
+    if proceed_retraction(situation, schedule_id, record):
+        return
     draft, now = situation.draft, situation.now
     draft.wake_at(now + 1)
+    record = draft.records[schedule_id]
     if _proceed_claimed(situation, schedule_id, record):
         return
     why = _not_to_begin(situation, schedule_id, record) if intent.traits.is_job else None
@@ -124,6 +124,8 @@ def proceed_finished(situation: Situation, schedule_id: str, record: Record) -> 
     """Look again at a run that may be re-run; archive what has been over for a long time."""
     draft, now = situation.draft, situation.now
     if record.status == "completed" and _proceed_claimed(situation, schedule_id, record):
+        return
+    if record.status == "completed" and proceed_retraction(situation, schedule_id, record):
         return
     if _may_still_complete(situation, record):
         again = read_utc(record.checked_at) + LOOK_BACK if record.checked_at else now

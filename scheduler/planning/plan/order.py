@@ -33,9 +33,14 @@ def order_sends(situation: Situation) -> None:
             offset_seconds=offset,
             not_after=due.deadline,
             due=due.due,
-            waits_for=turns.get(due.schedule_id),
+            waits_for=None if due.event_type else turns.get(due.schedule_id),
+            event_type=due.event_type,
+            why=due.reason if due.event_type else "",
         )
         draft.sends.append(send)
+        if due.event_type is not None:
+            draft.note("retract", due.schedule_id, due.record, due.record, _reason(due, send))
+            continue
         after = msgspec.structs.replace(due.record, status="executing", attempts=due.record.attempts + 1)
         draft.note("send", due.schedule_id, due.record, after, _reason(due, send))
 
@@ -55,7 +60,9 @@ def _turns(situation: Situation) -> dict[str, str]:
     Members of one instant leave together. A request that is under way, or was put off, is one whose
     answer is not in.
     """
-    outstanding = {due.schedule_id: due.record for due in situation.due} | dict(situation.delayed)
+    outstanding = {due.schedule_id: due.record for due in situation.due if due.event_type is None} | dict(
+        situation.delayed
+    )
     halting = {record.wave_id for record in outstanding.values() if record.halt}
     for schedule_id, record in situation.draft.records.items() if halting else ():
         # What is under way keeps the `halt` that it was sent with; its wave may have one since.
@@ -86,4 +93,7 @@ def _buckets(situation: Situation) -> dict[str, Bucket]:
         intent = record.intent
         if intent is not None and intent.token in sent and intent.at >= since:
             sent[intent.token].append(float(read_utc(intent.at)))
+        taken_back = record.retraction
+        if taken_back is not None and intent is not None and intent.token in sent and taken_back.at >= since:
+            sent[intent.token].append(float(read_utc(taken_back.at)))
     return {token: Bucket(pace, moments) for token, moments in sent.items()}

@@ -123,7 +123,13 @@ def _fall_due(situation: Situation, schedule_id: str, record: Record, timing: Ti
 
 
 def may_ask_for(
-    situation: Situation, schedule_id: str, record: Record, token: str | None, repository: str | None
+    situation: Situation,
+    schedule_id: str,
+    record: Record,
+    token: str | None,
+    repository: str | None,
+    *,
+    is_retraction: bool = False,
 ) -> bool:
     """Whether its token is set, accepted and not asked to wait; says so where not."""
     if token is None:  # a queue wants none
@@ -141,7 +147,7 @@ def may_ask_for(
     elif (ended := surroundings.why_ended(token, repository)) is not None:
         draft.wake_at(situation.now + 1)
         draft.waiting.append(Waiting(schedule_id=schedule_id, why=ended, token_ended=True))
-        if record.error_message != ended:
+        if record.error_message != ended and not is_retraction:
             why = f"its token is not accepted: {ended}"
             record = note(record, situation.now, why, error_message=ended)
             draft.change("update", schedule_id, record, why)
@@ -149,5 +155,6 @@ def may_ask_for(
         draft.due_at(limited_until)
     else:
         return True
-    situation.delayed.append((schedule_id, record))
+    if not is_retraction:
+        situation.delayed.append((schedule_id, record))
     return False

@@ -24,6 +24,7 @@ Action = Literal[
     "resume",
     "reopen",
     "send",
+    "retract",
     "miss",
     "confirm",
     "lookup",
@@ -54,6 +55,26 @@ class PlannedSend(msgspec.Struct, frozen=True, kw_only=True):
     """From when its lateness is counted: its publish time minus `lead`, or when it was released."""
     waits_for: str | None = None
     """Under `halt`: the schedule whose answer comes first."""
+    event_type: str | None = None
+    """Of a request that takes a publication back: the type of its event."""
+    why: str = ""
+    """Why it is taken back."""
+
+
+class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a publication that was handed over is to be taken back, or is being taken back."""
+
+    why: str
+    kind: Literal["gone", "held", "edited", "restored", "too late"]
+    """It is not to be published; it waits; it has another time or video; it is declared as it was sent; no
+    request reached its channel in time."""
+    event_type: str | None = None
+    """The type of the event that takes it back, if one may leave."""
+
+    @property
+    def leaves(self) -> bool:
+        """Whether what it occupies will be free."""
+        return self.kind in ("gone", "edited")
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +177,8 @@ class Subject(msgspec.Struct, kw_only=True):
     """Ids of undeclared live records that are neither cancelled nor sent, with the reason."""
     as_recorded: frozenset[str]
     """Ids of live records whose file cannot be read: they continue as they are recorded."""
+    withdrawals: Mapping[str, Withdrawal]
+    """What was handed over and is to be taken back, or is being taken back."""
     surroundings: Surroundings
     now: Instant
     why_blocked: Callable[[str], str] | None = None

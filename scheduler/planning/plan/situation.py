@@ -36,6 +36,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     due: Instant
     deadline: Instant
     reason: str
+    event_type: str | None = None
+    """Where it is to be taken back: the type of the event that does."""
 
 
 class Situation:
@@ -184,4 +186,9 @@ def _limited_tokens(records: Mapping[str, Record]) -> dict[str, Instant]:
         if record.limited and record.next_attempt_at and record.intent and record.intent.token:
             until = read_utc(record.next_attempt_at)
             limited[record.intent.token] = max(until, limited.get(record.intent.token, until))
+        taken_back = record.retraction
+        if taken_back is not None and taken_back.limited and taken_back.next_attempt_at and record.intent:
+            until, token = read_utc(taken_back.next_attempt_at), record.intent.token
+            if token is not None:
+                limited[token] = max(until, limited.get(token, until))
     return limited

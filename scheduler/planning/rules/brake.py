@@ -10,6 +10,7 @@ from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
 from scheduler.planning.expand import Schedule
 from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
+from scheduler.planning.taking_back import can_be_taken_back
 from scheduler.state.record import Record
 from scheduler.wording import count
 
@@ -22,13 +23,18 @@ def withheld(
     records: Mapping[str, Record],
     schedules: Mapping[str, Schedule],
     as_recorded: Set[str],
+    live: Set[str],
 ) -> list[str]:
     """Live ids that are no longer declared, where they are too many at once; else none.
 
     `records` are those of the state, renames applied; `as_recorded`, those that no readable file declares.
+    `live` are those that are neither finished nor cancelled, and those that can still be taken back.
     """
-    live = [schedule_id for schedule_id, record in records.items() if record.is_live]
-    gone = [i for i in live if i not in schedules and i not in as_recorded and not _is_sent_slot(records[i])]
+    gone = [
+        i
+        for i in records
+        if i in live and i not in schedules and i not in as_recorded and not _is_sent_slot(records[i])
+    ]
     limit = declared.settings.brake
     if len(gone) < limit.at_least or len(gone) * 100 <= limit.cancel_percent * len(live):
         return []
@@ -49,7 +55,9 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
 def _describe(inquiry: Inquiry, gone: Sequence[str]) -> Diagnostic:
     declared, records = inquiry.declared, inquiry.records
     percent = declared.settings.brake.cancel_percent
-    live = sum(record.is_live for record in records.values())
+    live = sum(
+        record.is_live or can_be_taken_back(declared, record, inquiry.now) for record in records.values()
+    )
     related = _vanished(declared, records, gone)
     report = warning if inquiry.proposal else error
     return report(

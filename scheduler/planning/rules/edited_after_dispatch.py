@@ -14,9 +14,11 @@ from scheduler.planning.causes import (
     time_place,
     video_place,
 )
-from scheduler.planning.expand import Loc, Schedule
+from scheduler.planning.expand import Loc, Schedule, member_place
 from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
 from scheduler.planning.rows import is_queued
+from scheduler.planning.taking_back import is_handed_over, retract_event, withdrawal
+from scheduler.state.record import Record
 from scheduler.wording import quoted
 
 SENT_LATELY = 86_400
@@ -31,7 +33,7 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
     cancelled: dict[tuple[str, Loc], list[Schedule]] = {}
     for schedule_id, schedule in inquiry.schedules.items():
         record = inquiry.records.get(schedule_id)
-        if record is None or not record.was_sent:
+        if record is None or not record.was_sent or _is_open(inquiry, schedule_id, record):
             continue
         if schedule.cancelled:
             is_news = inquiry.proposal and not schedule.slot and record.at > inquiry.now - SENT_LATELY
@@ -54,6 +56,44 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
     for (file, route), group in cancelled.items():
         describe = partial(_cancelled_too_late, inquiry, group, route)
         yield Violation(file=file, describe=describe)
+    for schedule_id, record in inquiry.records.items():
+        if record.retraction is not None and _is_news_of_a_failure(inquiry, schedule_id, record):
+            yield Violation(describe=partial(_not_taken_back, inquiry, schedule_id, record))
+
+
+def _is_open(inquiry: Inquiry, schedule_id: str, record: Record) -> bool:
+    """Whether it can still be edited, or its retraction is reported of: it is not public yet."""
+    if schedule_id in inquiry.withdrawals:
+        return True
+    if record.retraction is not None and record.retraction.status == "failed":
+        return record.at > inquiry.now - SENT_LATELY
+    return is_handed_over(record, inquiry.now) and retract_event(inquiry.declared, record) is not None
+
+
+def _is_news_of_a_failure(inquiry: Inquiry, schedule_id: str, record: Record) -> bool:
+    """For a day after its publish time, as long as it is declared otherwise than it was sent."""
+    failed = record.was_sent and record.retraction is not None and record.retraction.status == "failed"
+    return (
+        failed
+        and record.at > inquiry.now - SENT_LATELY
+        and withdrawal(inquiry.declared, record, inquiry.schedules.get(schedule_id)) is not None
+    )
+
+
+def _not_taken_back(inquiry: Inquiry, schedule_id: str, record: Record) -> Diagnostic:
+    """An error of runs; no other proposal is at fault for it."""
+    retraction, declared = record.retraction, inquiry.declared
+    assert retraction is not None, "the caller has looked"
+    schedule = inquiry.schedules.get(schedule_id)
+    file = declared.files.get(record.declarer) or declared.files.get(("channel", record.channel_id))
+    where = declared.place(file) if file else Location.whole(".")
+    return (warning if inquiry.proposal else error)(
+        RULE.code,
+        where if schedule is None else member_place(declared, schedule),
+        f"{schedule_id} was not taken back ({retraction.why}), it may be public: {retraction.error}",
+        f"check {retraction.run_url or f'channel {record.channel_id}'}, and take it back there by hand",
+        schedules=[schedule_id],
+    )
 
 
 def _edited(place: partial[Location], group: Sequence[Schedule], sent: str) -> Diagnostic:
@@ -82,7 +122,10 @@ RULE = Rule(
     meaning="""\
 What was sent is never sent again, so another time or another video has no effect, and the files would
 say something that is not true. It is a warning where something is cancelled within a day after it was
-sent.""",
+sent.
+
+On a channel with `retract`, what was handed over and is not public yet is taken back instead, up to 5 minutes
+(or `min_gap`) before its publish time. It is an error of `run` if that fails: it may be public.""",
     remedy="Undo the change. To publish again, add another entry.",
     bad=Example(
         recorded="""\

@@ -63,6 +63,7 @@ def _steps(review: Review) -> list[str]:
     counts = tally(review.steps)
     steps: tuple[tuple[Action, str], ...] = (
         ("send", "send {}"),
+        ("retract", "take {} back"),
         ("miss", "give {} up as missed"),
         ("fail", "record {} as failed"),
         ("confirm", "confirm {}"),
