@@ -330,10 +330,16 @@ def _failed(case: _Case) -> Explanation:
 
 
 def _cancelled(case: _Case) -> Explanation:
+    found = _not_sent(case)
+    if case.record.reason != "retracted":
+        return found
+    taken_back = f"It was taken back from channel {case.record.channel_id} before it was public."
+    return msgspec.structs.replace(found, facts=[taken_back, *found.facts])
+
+
+def _not_sent(case: _Case) -> Explanation:
     if case.record.reason == "before_init":
         return Explanation(facts=["Its time had passed when the state was created, so it is never sent."])
-    if case.record.reason == "retracted" and case.schedule is None:
-        return Explanation(facts=["It was taken back before it was public, as it is no longer declared."])
     if case.schedule is not None and case.schedule.cancelled:
         place = case.row.location or case.schedule.file
         facts = [f"It is declared cancelled in {place}, so it is not sent."]

@@ -13,10 +13,11 @@ from typing import Any, get_args
 
 import pytest
 from miniature import Miniature
+from msgspec.structs import replace
 from still_clock import StillClock
 
 from scheduler.state.codec import encode
-from scheduler.state.record import Event, Intent, Lease, Pause, Pauser, Record, State
+from scheduler.state.record import Event, Intent, Lease, Pause, Pauser, Record, Retraction, State
 from scheduler.state.statuses import Reason, Status
 
 TABLE = Path(__file__).parent / "sentences.txt"
@@ -327,6 +328,8 @@ def over() -> list[Case]:
         Case("cancelled, declared", **cancelled, reason="declared", files=declared),
         Case("cancelled, declared, too late", **cancelled, reason="declared", files=declared, now=LATE),
         Case("cancelled, before_init", **cancelled, reason="before_init", now=LATE),
+        Case("cancelled, retracted", **cancelled, reason="retracted", files=declared),
+        Case("cancelled, retracted, no longer declared", **cancelled, reason="retracted", files=gone),
         Case("cancelled, withdrawn", **cancelled, reason="withdrawn", files=gone),
         Case("cancelled, declared, its file cannot be read", **cancelled, reason="declared", files=broken),
         Case("failed, missed, its file cannot be read", files=broken, **missed),
@@ -334,7 +337,36 @@ def over() -> list[Case]:
     ]
 
 
-CASES = [*unsent(), *held(), *sent(), *over()]
+def taken_back() -> list[Case]:
+    """What was handed over, on its way back."""
+    before = "2030-02-25T08:00:00Z"
+    handed = {"status": "completed", "accepted_at": before}
+    files = {"waves/spring.yaml": wave(member="cancelled: true"),
+             "channels/alpha.yaml": f"{ALPHA}lead: 6d\nretract: retract-video\n"}  # fmt: skip
+    retraction = Retraction(
+        status="sending",
+        at=before,
+        why="declared cancelled",
+        intent=intent("alpha", retracts=True),
+        attempts=1,
+    )
+    between = replace(retraction, intent=None, error="HTTP 429: slow down", next_attempt_at=DUE)
+    stages = {
+        "sending": retraction,
+        "between attempts": between,
+        "accepted": replace(retraction, status="accepted", accepted_at=before),
+        "failed": replace(retraction, status="failed", error="its run ended as failure"),
+    }
+    return [
+        Case("completed, to be taken back", files=files, **handed),
+        *(
+            Case(f"completed, taken back, {k}", files=files, retraction=v, **handed)
+            for k, v in stages.items()
+        ),
+    ]
+
+
+CASES = [*unsent(), *held(), *sent(), *taken_back(), *over()]
 
 
 def told(case: Case, root: Path) -> str:

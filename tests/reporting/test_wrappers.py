@@ -51,7 +51,7 @@ REASONS: Mapping[Status, tuple[Reason | None, ...]] = {
         "unknown_outcome",
         "run_failed",
     ),
-    "cancelled": ("declared", "withdrawn", "before_init"),
+    "cancelled": ("declared", "withdrawn", "before_init", "retracted"),
 }
 PAUSERS: tuple[Pauser | None, ...] = (None, *get_args(Pauser))
 
