@@ -91,5 +91,5 @@ def _retraction_problem(retraction: Retraction) -> str | None:
     if retraction.error is None:
         return None
     if retraction.status == "failed":
-        return f"not taken back, {MAY_BE_PUBLIC}: {retraction.error}"
+        return f"it could not be taken back and {MAY_BE_PUBLIC}: {retraction.error}"
     return f"not taken back yet: {retraction.error}"

@@ -15,7 +15,7 @@ from scheduler.desired import calendar_expressions
 from scheduler.errors import ScheduleError
 from scheduler.planning.reconcile import Reconciled
 from scheduler.state.intent import key_of
-from scheduler.state.record import Record, advance
+from scheduler.state.record import UNTRIED, Record, advance
 from scheduler.times import Instant, instant_text, read_zone
 
 
@@ -91,35 +91,9 @@ def _instead(schedule_id: str, record: Record) -> str:
 def _pending(schedule_id: str, record: Record, reconciled: Reconciled, now: Instant, why: str) -> Record:
     schedule = reconciled.schedules.get(schedule_id)
     took_over = record.slot and schedule is not None and not schedule.slot
-    after = advance(
-        record,
-        "pending",
-        now,
-        why,
-        reason=None,
-        error_message=None,
-        earlier_attempts=record.attempts,
-        token_refusals=0,
-        keyless=False,
-        retried_at=instant_text(now),
-        next_attempt_at=None,
-        limited=False,
-        doubtful=False,
-        intent=None,
-        accepted_at=None,
-        completed_at=None,
-        executed_at=None,
-        lateness_seconds=None,
-        evidence=None,
-        run_id=None,
-        run_url=None,
-        checked_at=None,
-        not_found_at=None,
-        unconfirmed=None,
-        unconfirmed_hint=None,
-        asked_about=None,
-        resends=record.resends + 1 if record.was_sent else record.resends,
-    )
+    changes = {**UNTRIED, "retried_at": instant_text(now), "earlier_attempts": record.attempts}
+    resends = record.resends + 1 if record.was_sent else record.resends
+    after = advance(record, "pending", now, why, resends=resends, **changes)
     if took_over and schedule is not None:  # a one-off has taken the slot, with a video of its own
         after.slot, after.video_id = False, schedule.video
     return after

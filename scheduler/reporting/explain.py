@@ -209,8 +209,8 @@ def _taken_back(case: _Case) -> Explanation | None:
     error = f": {retraction.error}" if retraction.error else ""
     if retraction.status == "failed":
         return Explanation(
-            facts=[sent, _stopped(f"It was not taken back ({retraction.why}), it may be public{error}")],
-            next="No run tries that again.",
+            facts=[sent, _stopped(f"Taking it back ({retraction.why}) failed, so it may be public{error}")],
+            next="No run tries again.",
             remedy=f"Check channel {record.channel_id}, and take it back there by hand.",
         )
     if retraction.intent is None:
@@ -222,11 +222,14 @@ def _taken_back(case: _Case) -> Explanation | None:
     if retraction.status == "accepted":
         fact = f"The event that takes it back ({retraction.why}) was accepted at {retraction.accepted_at}."
     else:
-        fact = _stopped(f"It is unknown whether the event of {retraction.at} takes it back{error}")
+        fact = _stopped(
+            f"An event to take it back ({retraction.why}) was requested at {retraction.at}, but no definite "
+            f"answer is recorded{error}"
+        )
     return Explanation(
         facts=[sent, fact],
-        next="It is taken back once the run of that event has succeeded before the publish time; until then "
-        "nothing else is sent for it.",
+        next="It counts as taken back if the run of that event succeeds before the publish time. Nothing "
+        "else is sent for it until then.",
     )
 
 

@@ -8,7 +8,8 @@ a log. Times in the record are RFC 3339 in UTC, whole seconds.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -341,6 +342,16 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
     archived: Annotated[
         dict[str, str], _is("The months in the archive (`2026-03`), with the checksum of each.")
     ] = {}
+
+
+UNTRIED: Final[Mapping[str, Any]] = {
+    "reason": None, "error_message": None, "token_refusals": 0, "keyless": False, "retried_at": None,
+    "next_attempt_at": None, "limited": False, "doubtful": False, "intent": None, "accepted_at": None,
+    "completed_at": None, "executed_at": None, "lateness_seconds": None, "evidence": None, "run_id": None,
+    "run_url": None, "checked_at": None, "not_found_at": None, "unconfirmed": None, "unconfirmed_hint": None,
+    "asked_about": None,
+}  # fmt: skip
+"""What a record says that nothing was tried of yet."""
 
 
 def advance(record: Record, status: Status, now: Instant, why: str, **changes: Any) -> Record:

@@ -7,26 +7,15 @@ alone confirms it, and the end of that run has to lie before the publish time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from msgspec.structs import replace
 
 from scheduler.desired import SettingsSpec
 from scheduler.state.answers import Answer, LookupResult
 from scheduler.state.outcomes import LOOKUP_WINDOW, decisive
-from scheduler.state.record import Record, Retraction, advance, note
+from scheduler.state.record import UNTRIED, Record, Retraction, advance, note
 from scheduler.times import Instant, instant_text, read_utc
 
-MAY_BE_PUBLIC = "it may be public"
-
-UNTRIED: Mapping[str, Any] = {
-    "reason": None, "error_message": None, "token_refusals": 0, "keyless": False, "retried_at": None,
-    "next_attempt_at": None, "limited": False, "doubtful": False, "intent": None, "accepted_at": None,
-    "completed_at": None, "executed_at": None, "lateness_seconds": None, "evidence": None, "run_id": None,
-    "run_url": None, "checked_at": None, "not_found_at": None, "unconfirmed": None,
-}  # fmt: skip
-"""What a record says that is to be sent under the next key."""
+MAY_BE_PUBLIC = "may be public"
 
 
 def intend_retraction(
@@ -127,4 +116,4 @@ def _taken_back(record: Record, retraction: Retraction, now: Instant) -> Record:
 def in_vain(record: Record, retraction: Retraction, error: str, now: Instant) -> Record:
     """It stays handed over: only a person can find out what the channel made of it."""
     after = replace(retraction, status="failed", error=error)
-    return note(record, now, f"not taken back, {MAY_BE_PUBLIC}: {error}", retraction=after)
+    return note(record, now, f"it could not be taken back and {MAY_BE_PUBLIC}: {error}", retraction=after)

@@ -10,26 +10,8 @@ from msgspec.structs import replace
 from scheduler.planning.expand import Group, Schedule, return_of
 from scheduler.planning.plan.pauses import Pauses
 from scheduler.planning.plan.plan import PlanDraft, Subject
-from scheduler.state.record import Event, Record, advance, note
+from scheduler.state.record import UNTRIED, Event, Record, advance, note
 from scheduler.times import instant_text
-
-UNSENT: Mapping[str, Any] = {
-    "reason": None,
-    "error_message": None,
-    "token_refusals": 0,
-    "keyless": False,
-    "next_attempt_at": None,
-    "retried_at": None,
-    "limited": False,
-    "checked_at": None,
-    "unconfirmed": None,
-    "unconfirmed_hint": None,
-    "asked_about": None,
-    "executed_at": None,
-    "lateness_seconds": None,
-    "intent": None,
-}
-"""What a record says that nothing was tried of yet."""
 
 
 def book(draft: PlanDraft, pauses: Pauses) -> None:
@@ -218,7 +200,7 @@ def _what_changed(subject: Subject, schedule: Schedule, record: Record, changed:
 
 def _reopen(draft: PlanDraft, pauses: Pauses, schedule: Schedule, record: Record) -> None:
     why = "declared again" if record.status == "cancelled" else "its declaration changed"
-    after = advance(record, "pending", draft.now, why, **UNSENT, **_declared_fields(schedule))
+    after = advance(record, "pending", draft.now, why, **UNTRIED, **_declared_fields(schedule))
     after.earlier_attempts = record.attempts
     after.pauses = pauses.of(schedule.id, after)
     after.is_paused = bool(after.pauses)

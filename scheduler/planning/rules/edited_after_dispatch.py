@@ -90,7 +90,7 @@ def _not_taken_back(inquiry: Inquiry, schedule_id: str, record: Record) -> Diagn
     return (warning if inquiry.proposal else error)(
         RULE.code,
         where if schedule is None else member_place(declared, schedule),
-        f"{schedule_id} was not taken back ({retraction.why}), it may be public: {retraction.error}",
+        f"{schedule_id} could not be taken back ({retraction.why}), so it may be public: {retraction.error}",
         f"check {retraction.run_url or f'channel {record.channel_id}'}, and take it back there by hand",
         schedules=[schedule_id],
     )
