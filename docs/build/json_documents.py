@@ -149,6 +149,20 @@ def _documents(publication: dict[str, str]) -> Iterator[tuple[str, str, Any, dic
             "results[].reason": "why it failed or was cancelled (`missed`, `rejected`, …); null otherwise",
             "results[].error": "What went wrong; null where nothing did.",
             "diagnostics": "As in `validate`.",
+            "troubles": "Everything that is wrong now, whichever run found it: what an issue or a notification is "
+            "about. By topic, then time.",
+            "troubles[].topic": "Whose business it is: `wave:ID`, `channel:ID` or `scheduler`.",
+            "troubles[].kind": "`blocked` by a rule, `unreadable` file, `not_ready` within 24 h, `waiting` although "
+            "it is due, `failed`, `retried` and not completed yet, `halted`, or `stopped`: nothing is sent at all.",
+            "troubles[].schedule_id": "The publication; null where it is about a file.",
+            "troubles[].message": "What is wrong.",
+            "troubles[].remedy": "What to do, in words; null where nothing is known.",
+            "troubles[].command": "A command to run, as it is; null where there is none.",
+            "troubles[].token": "The NAME of the variable of a token that is missing or not accepted, else null.",
+            "troubles[].scheduled_at": "The publish time, in UTC.",
+            "troubles[].local_time": "The same for people, as the clocks of its channel show it.",
+            "troubles[].file": "The file that declares it.",
+            "troubles[].line": "The line of the fault; null where there is none.",
         },
     )
     yield (
@@ -323,7 +337,10 @@ def _printed() -> dict[str, Any]:
             cli, ["-C", name, "--now", _BEFORE, "calendar", "--output", name], catch_exceptions=False
         )
         found["calendar"] = json.loads((folder / "schedules.json").read_text(encoding="utf-8"))
-        found["run"] = ask(_DUE, "run", "--format", "json")
+        (folder / "waves/late.yaml").write_text(_FILES["waves/late.yaml"])
+        troubles = ask(_BEFORE, "run", "--format", "json")["troubles"]
+        (folder / "waves/late.yaml").unlink()
+        found["run"] = ask(_DUE, "run", "--format", "json") | {"troubles": troubles[:1]}
         found["show"] = ask(_DUE, "show", "spring/teaser-4k/lobby", "--format", "json")
         found["show"]["schedule"]["intent"]["queue_file"] = "9f3c2a7e51d0b846"  # random, like the owner
         found["show"]["schedule"]["intent"]["owner"] = (

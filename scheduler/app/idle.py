@@ -92,8 +92,11 @@ def _archives(folder: str) -> list[bytes]:
     return parts
 
 
-def nothing_to_do(root: str, environ: Mapping[str, str], now: int) -> bool:
-    """Whether a plain `run` at `now` (epoch seconds) would find nothing to do and nothing to report."""
+def nothing_to_do(root: str, environ: Mapping[str, str], now: int, *, lists_troubles: bool = False) -> bool:
+    """Whether a plain `run` at `now` (epoch seconds) would find nothing to do and nothing to report.
+
+    `lists_troubles`: it would also print what failed earlier, so there must be nothing of that kind either.
+    """
     try:
         sources = reading.read_sources(root)
         if any(source.fault is not None for source in sources):
@@ -112,6 +115,7 @@ def nothing_to_do(root: str, environ: Mapping[str, str], now: int) -> bool:
                 and head.idle is not None
                 and head.declared is not None
                 and now < _seconds(head.idle.get("until"))
+                and not (lists_troubles and head.idle.get("troubled"))
                 and head.declared.get("digest") == reading.digest(sources)
                 and head.idle.get("surroundings")
                 == surroundings_digest(root, path, environ, head.idle.get("tokens") or ())
@@ -192,7 +196,7 @@ def answer(arguments: Sequence[str], environ: Mapping[str, str]) -> str | None:
             form = rest[1] if rest else "text"
             from time import time  # noqa: TID251 - importing scheduler.clock takes longer
 
-            if not nothing_to_do(root, environ, int(time())):
+            if not nothing_to_do(root, environ, int(time()), lists_troubles=form == "json"):
                 return None
             return NOTHING_JSON if form == "json" else NOTHING_TEXT
         else:

@@ -328,7 +328,10 @@ class Repository:
         named = {channel.token for channel in sending if channel.token is not None}
         unnamed = set(DEFAULT_TOKENS) if any(channel.token is None for channel in sending) else set()
         tokens = tuple(sorted(named | unnamed))
+        from scheduler.reporting.troubles import troubles_of
+
         return Idle(
+            troubled=bool(troubles_of(reconciled, reconciled.booked, (), {})),
             until=instant_text(LAST if reconciled.plan.wake is None else reconciled.plan.wake),
             surroundings=idle.surroundings_digest(str(self.root), settings.state, self.environ, tokens),
             tokens=tokens,

@@ -469,8 +469,10 @@ def readable_settings(context: Context, form: str = "text") -> SettingsSpec:
     reconciled, _ = context.repository.observe()
     if form == "json":
         from scheduler.reporting.json_output import results_json
+        from scheduler.reporting.troubles import troubles_of
 
-        write(results_json([], reconciled.diagnostics).decode() + "\n")
+        found = troubles_of(reconciled, {}, reconciled.diagnostics, {})
+        write(results_json([], reconciled.diagnostics, found).decode() + "\n")
     else:
         _print_problems(reconciled.diagnostics, context.texts(reconciled))
     sys.exit(PROBLEMS)

@@ -86,16 +86,22 @@ def not_ready(schedules: Sequence[str], where: Location, problem: str, hint: str
     return warning("unreachable", where, message, hint, schedules=schedules)
 
 
+def is_unready(reconciled: Reconciled, schedule_id: str, record: Record) -> bool:
+    """Whether its channel was asked and is not ready, and nothing else keeps it back anyway."""
+    declared = reconciled.declared
+    if not record.unconfirmed or not record.is_unsent_live or record.is_paused or declared is None:
+        return False
+    return schedule_id not in reconciled.blocked and declared.can_send(record.channel_id)
+
+
 def unready(reconciled: Reconciled, records: Mapping[str, Record]) -> Iterator[Diagnostic]:
     """A warning, a day ahead, for what is not confirmed: one a channel and problem, as long as it is so."""
     declared = reconciled.declared
     assert declared is not None, "nothing is asked while the settings cannot be read"
     found: dict[tuple[str, str], list[str]] = {}
     for schedule_id, record in records.items():
-        if record.unconfirmed and record.is_unsent_live and not record.is_paused:
-            is_held = schedule_id in reconciled.blocked or not declared.can_send(record.channel_id)
-            if not is_held:
-                found.setdefault((record.channel_id, record.unconfirmed), []).append(schedule_id)
+        if is_unready(reconciled, schedule_id, record):
+            found.setdefault((record.channel_id, record.unconfirmed or ""), []).append(schedule_id)
     for (channel, problem), some in found.items():
         where = declared.place(declared.files["channel", channel])
         yield not_ready(some, where, problem, records[some[0]].unconfirmed_hint)

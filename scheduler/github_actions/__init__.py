@@ -5,5 +5,5 @@ wave that failed and one for missing ticks, and turns a form into a pull request
 publications: its input is what `scheduler plan` and `scheduler run` printed. `client` is PyGithub, the only
 use of it. A failure of GitHub here is a warning in the log and never turns a run red.
 
-Imports: `times`, `errors`, `clock`, `delivery`, `editing`, `reporting`, `app`.
+Imports: `times`, `errors`, `wording`, `clock`, `delivery`, `editing`, `reporting`, `app`.
 """

@@ -16,7 +16,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from scheduler.github_actions import issues, run_output
 from scheduler.github_actions.client import ApiError, GitHubClient, asking
 from scheduler.github_actions.markdown import SUMMARY_LIMIT, fit
 from scheduler.reporting.annotations import command
+from scheduler.reporting.troubles import OpenTrouble
 from scheduler.times import Instant, TimeError, duration_text, instant, read_duration
 
 if TYPE_CHECKING:
@@ -182,16 +183,30 @@ def _keep_issues(
 ) -> None:
     """Open, update and close the issues that this run concerns; each folder has its own."""
     known = issues.known_issues(client)
-    stopped = {} if printed.complete else {"exit code": str(exit_code)}
-    concerns = {
-        run_output.BROKEN: (stopped, [] if stopped else ["exit code"]),
-        **run_output.by_topic(printed),
-    }
-    for topic, (wrong, settled) in concerns.items():
+    page = issues.Page(
+        run_url=_run_url(),
+        repository=os.environ["GITHUB_REPOSITORY"],
+        workflow=_workflow(),
+        folder=folder,
+        commit=os.environ.get("GITHUB_SHA") or "HEAD",
+    )
+
+    def settle(topic: issues.Topic, found: Sequence[OpenTrouble]) -> None:
+        own = topic.within(folder)
+        step = issues.step_for(own, known.get(own.key), found)
+        if step is not None:
+            _say(issues.take(_client(page=1), step, known.get(own.key), page))
+
+    prefix = f"{folder}: " if folder else ""
+    open_topics = [key.removeprefix(prefix) for key in known if key.startswith(prefix)]
+    for key, found in sorted(run_output.concerns(printed, exit_code, open_topics).items()):
+        topic = run_output.topic_of(key, found)
         with _apart(topic):
-            _settle(client, known, topic.within(folder), wrong, settled)
+            settle(topic, found)
     with _apart(run_output.TICKS):
-        _settle(client, known, run_output.TICKS.within(folder), *_tick_gap(tick_gap))
+        gap = _tick_gap(tick_gap)
+        if gap is not None:
+            settle(run_output.TICKS, gap)
 
 
 @contextmanager
@@ -203,33 +218,27 @@ def _apart(topic: issues.Topic) -> Iterator[None]:
         _say(command("warning", f"{topic.title}: {refusal}", title="Not everything was reported"))
 
 
-def _settle(
-    client: GitHubClient,
-    known: Mapping[str, issues.Known],
-    topic: issues.Topic,
-    wrong: Mapping[str, str],
-    settled: Sequence[str],
-) -> None:
-    step = issues.step_for(topic, known.get(topic.key), wrong, settled)
-    if step is not None:
-        _say(issues.take(client, step, known.get(topic.key), _run_url()))
-
-
-def _tick_gap(limit: int) -> tuple[dict[str, str], list[str]]:
-    """What is wrong with the time since the previous tick, or what has recovered."""
+def _workflow() -> str:
+    """The file name of the workflow that runs."""
     reference = os.environ.get("GITHUB_WORKFLOW_REF") or "reconcile.yml"
-    workflow = reference.partition("@")[0].rpartition("/")[2]
+    return reference.partition("@")[0].rpartition("/")[2]
+
+
+def _tick_gap(limit: int) -> list[OpenTrouble] | None:
+    """What is wrong with the time since the previous tick; None where that is not known."""
+    workflow = _workflow()
     with asking(f"list the runs of {workflow}"):
         # A run is 10 kB of JSON, so the page is small and the only one.
         listed = _client(page=_TICKS).api.get_workflow(workflow).get_runs().get_page(0)
         runs = [run_output.Tick(run.id, run.conclusion, _started(run)) for run in listed]
     gap = run_output.gap_before(int(os.environ["GITHUB_RUN_ID"]), runs)
     if gap is None:
-        return {}, []
+        return None
     before, own = gap
     if own - before <= limit:
-        return {}, ["gap"]
-    return {"gap": f"none for {duration_text(own - before)}, where {duration_text(limit)} is the limit"}, []
+        return []
+    message = f"none for {duration_text(own - before)}, where {duration_text(limit)} is the limit"
+    return [OpenTrouble(topic="ticks", kind="stopped", message=message)]
 
 
 def _started(run: WorkflowRun) -> Instant:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from scheduler.github_actions.issues import Topic
 from scheduler.github_actions.markdown import code, plain
 from scheduler.reporting.annotations import command, path_below
+from scheduler.reporting.troubles import OpenTrouble
 from scheduler.times import Instant
 
-BROKEN = Topic(
-    "scheduler",
-    "The scheduler cannot run",
-    "Nothing is sent until this is fixed. The run's log has the reason; `scheduler doctor` and "
-    "`scheduler state verify` check the rest.",
-)
 TICKS = Topic(
     "ticks",
     "Ticks are missing",
@@ -33,6 +29,7 @@ class Printed:
 
     results: tuple[Mapping[str, Any], ...]
     diagnostics: tuple[Mapping[str, Any], ...]
+    troubles: tuple[OpenTrouble, ...] = ()
     complete: bool = True
     """Whether it printed its document. A run that is refused prints none."""
 
@@ -41,41 +38,52 @@ def read_printed(text: str) -> Printed:
     """What the run printed; empty where that is not the JSON of a run."""
     try:
         document = json.loads(text)
-        return Printed(tuple(document["results"]), tuple(document["diagnostics"]))
-    except (ValueError, KeyError, TypeError):
+        troubles = msgspec.convert(document.get("troubles", ()), tuple[OpenTrouble, ...])
+        return Printed(tuple(document["results"]), tuple(document["diagnostics"]), troubles)
+    except (ValueError, KeyError, TypeError):  # msgspec's own is a ValueError
         return Printed((), (), complete=False)
 
 
-def wave_of(schedule_id: str) -> str | None:
-    """`spring` of `spring/teaser/alpha`; None for a channel's own publication, `alpha/2026-…`."""
-    parts = schedule_id.split("/")
-    return parts[0] if len(parts) == 3 else None
+def topic_of(key: str, found: Sequence[OpenTrouble]) -> Topic:
+    """The issue of `wave:spring`, `channel:alpha` or `scheduler`, titled for what is wrong now."""
+    kinds = {trouble.kind for trouble in found}
+    if key == "scheduler":
+        advice = (
+            "The run's log has the reason; `scheduler doctor` and `scheduler state verify` check the rest."
+        )
+        if "stopped" in kinds or not kinds:
+            return Topic(key, "The scheduler cannot run", f"Nothing is sent until this is fixed. {advice}")
+        return Topic(key, "The scheduler reports errors", advice)
+    kind, _, name = key.partition(":")
+    advice = "This issue follows what is wrong: it is updated by each run, and closed when all is well."
+    if "failed" in kinds:
+        advice = (
+            "What failed is not sent again by itself: fix the cause, then retry. What may have been "
+            f"published is sent again only with `resend`: check first. {advice}"
+        )
+    state = "failed" if "failed" in kinds else "at risk"
+    return Topic(key, f"{kind.capitalize()} {name}: publications {state}", advice)
 
 
-def topic_of(schedule_id: str) -> Topic:
-    """The issue that a publication belongs to: its wave's, or its channel's."""
-    wave = wave_of(schedule_id)
-    name = schedule_id.split("/")[0]
-    advice = (
-        f"`scheduler show ID` says what happened. Fix the cause, then retry: *Actions → reconcile → Run "
-        f"workflow*, with the id as `retry` (and `resend` where it may have been published: check first). "
-        f"{'The rest of the wave continues, unless the wave says `on_failure: halt`.' if wave else ''}"
-    ).rstrip()
-    if wave is not None:
-        return Topic(f"wave:{wave}", f"Wave {wave}: publications failed", advice)
-    return Topic(f"channel:{name}", f"Channel {name}: publications failed", advice)
+def concerns(printed: Printed, exit_code: int, open_topics: Iterable[str]) -> dict[str, list[OpenTrouble]]:
+    """By topic: what is wrong. `open_topics` are those of known issues, in which all may be well by now.
 
-
-def by_topic(printed: Printed) -> dict[Topic, tuple[dict[str, str], list[str]]]:
-    """For each topic of this run: what failed, with its message, and what has recovered."""
-    found: dict[Topic, tuple[dict[str, str], list[str]]] = defaultdict(lambda: ({}, []))
-    for result in printed.results:
-        wrong, settled = found[topic_of(result["schedule_id"])]
-        if result["status"] == "failed":
-            wrong[result["schedule_id"]] = plain(str(result.get("error") or "failed"))[:160]
-        elif result["status"] in ("completed", "cancelled"):
-            settled.append(result["schedule_id"])
-    return dict(found)
+    A run that broke off, or could not read the settings, says nothing of the others.
+    """
+    found: dict[str, list[OpenTrouble]] = {"scheduler": []}
+    if not printed.complete:
+        broken = OpenTrouble(
+            topic="scheduler", kind="stopped", message=f"the run ended with exit code {exit_code}"
+        )
+        return {"scheduler": [broken]}
+    for trouble in printed.troubles:
+        found.setdefault(trouble.topic, []).append(trouble)
+    if any(trouble.kind == "stopped" for trouble in printed.troubles):
+        return {"scheduler": found["scheduler"]}
+    for topic in open_topics:
+        if topic.startswith(("wave:", "channel:")):
+            found.setdefault(topic, [])
+    return found
 
 
 def log_lines(printed: Printed, folder: str = "") -> list[str]:

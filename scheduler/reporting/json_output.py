@@ -16,6 +16,7 @@ import msgspec
 from scheduler.diagnostics import Diagnostic, Location
 from scheduler.planning.plan import Plan
 from scheduler.planning.rows import Result, Row, in_order, is_dead_letter
+from scheduler.reporting.troubles import OpenTrouble
 from scheduler.times import instant_text
 
 VERSION = 1
@@ -58,9 +59,18 @@ def plan_json(plan: Plan, diagnostics: Sequence[Diagnostic]) -> Iterator[bytes]:
     yield after
 
 
-def results_json(results: Sequence[Result], diagnostics: Sequence[Diagnostic]) -> bytes:
+def results_json(
+    results: Sequence[Result], diagnostics: Sequence[Diagnostic], troubles: Sequence[OpenTrouble]
+) -> bytes:
     """The document of `run`."""
-    return document_json(results=results, diagnostics=list(map(fault_document, diagnostics)))
+    faults = list(map(fault_document, diagnostics))
+    return document_json(results=results, diagnostics=faults, troubles=list(map(_trouble_document, troubles)))
+
+
+def _trouble_document(trouble: OpenTrouble) -> dict[str, object]:
+    """A trouble as it is, with lone surrogates (from the names of files) as escapes."""
+    fields = msgspec.structs.asdict(trouble)
+    return {name: encodable(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def listing_json(rows: Iterable[Row]) -> bytes:

@@ -136,8 +136,9 @@ def for_run(form: str, report: Report, texts: Mapping[str, str], *, colour: bool
     results = [report.results[schedule_id] for schedule_id in sorted(report.results)]
     if form == "json":
         from scheduler.reporting.json_output import results_json
+        from scheduler.reporting.troubles import troubles
 
-        return results_json(results, report.diagnostics).decode() + "\n"
+        return results_json(results, report.diagnostics, troubles(report)).decode() + "\n"
     from scheduler.reporting.run_text import results_text
 
     problems = _problems(report.diagnostics, texts, colour=colour)

@@ -304,7 +304,7 @@ class Declared(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     since: Annotated[str | None, _is("When a run first read these files.")] = None
 
 
-class Idle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Idle(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a tick compares to know that there is nothing to do (see `scheduler.app.idle`).
 
     Whether the text is as it was written is for its checksum (`scheduler.state.header`).
@@ -316,6 +316,7 @@ class Idle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...], _is("The NAMES of the environment variables of tokens that the digest covers.")
     ] = ()
     """The names of the variables whose being set or not the surroundings cover."""
+    troubled: Annotated[bool, _is("Whether something failed that a run lists in its JSON.")] = False
 
 
 class State(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -46,6 +46,8 @@ class Repository:
     cancelled: list[int] = field(default_factory=list)
     enabled: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    authors: dict[str, str] = field(default_factory=dict)
+    """Whose account an e-mail address belongs to."""
     people: dict[str, str] = field(default_factory=dict)
     """What somebody may do here, by login: admin, write, read. Others may read."""
     pulls: list[dict[str, Any]] = field(default_factory=list)
@@ -345,6 +347,18 @@ def _enable(github: LoopbackGitHub, repo: Repository, request: Request, workflow
     return 204, None
 
 
+def _list_commits(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
+    """The newest commit that changed a file; its author is an account where the address is somebody's."""
+    form = ("log", "-1", "--format=%H %ae", request.query.get("sha", "HEAD"), "--", request.query["path"])
+    found = repo.git(*form) if repo.bare else f"{'0' * 40} {next(iter(repo.authors), '')}"
+    if not found:
+        return 200, []
+    sha, _, email = found.partition(" ")
+    login = repo.authors.get(email)
+    author = complete("simple-user", {"login": login, "type": "User"}) if login else None
+    return 200, [complete("commit", {"sha": sha, "author": author})]
+
+
 def _list_issues(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
     state, label = request.query.get("state", "open"), request.query.get("labels")
     size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))
@@ -422,6 +436,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("GET", r"actions/runs", _list_runs),
     ("GET", r"actions/workflows/([^/]+)/runs", _list_runs),
     ("PUT", r"actions/workflows/([^/]+)/enable", _enable),
+    ("GET", r"commits", _list_commits),
     ("GET", r"issues", _list_issues),
     ("POST", r"issues", _create_issue),
     ("PATCH", r"issues/(\d+)", _edit_issue),

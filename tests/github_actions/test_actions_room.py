@@ -44,13 +44,29 @@ def comment(tmp_path: Path, text: str, *options: str) -> None:
     assert main(["comment", "--pull-request", "7", *options, str(tmp_path / "plan.md")]) == 0
 
 
-def report(tmp_path: Path, *results: tuple[str, str, str | None], exit_code: int = 0, more: Any = ()) -> None:
+def trouble(schedule_id: str, message: str | None, **more: Any) -> dict[str, Any]:
+    declarer = schedule_id.split("/")[0]
+    topic = f"{'wave' if schedule_id.count('/') == 2 else 'channel'}:{declarer}"
+    return {"topic": topic, "kind": "failed", "schedule_id": schedule_id, "message": message} | more
+
+
+def report(
+    tmp_path: Path,
+    *results: tuple[str, str, str | None],
+    exit_code: int = 0,
+    more: Any = (),
+    troubles: Any = (),
+    folder: str = "",
+) -> None:
     keys = ("schedule_id", "status", "error")
     told = [dict(zip(keys, one, strict=True)) for one in results]
-    document = {"version": 1, "results": told, "diagnostics": list(more)}
+    wrong = [trouble(name, error) for name, status, error in results if status == "failed"]
+    document = {
+        "version": 1, "results": told, "diagnostics": list(more), "troubles": [*wrong, *troubles],
+    }  # fmt: skip
     (tmp_path / "run.json").write_text(json.dumps(document))
     arguments = ["report", "--exit-code", str(exit_code), "--tick-gap", "2h", str(tmp_path / "run.json")]
-    assert main(arguments) == 0
+    assert main([*arguments, *(["-C", str(tmp_path / folder)] if folder else [])]) == 0
 
 
 def tick(run_id: int, started: str, conclusion: str | None = "success") -> dict[str, Any]:
@@ -222,13 +238,15 @@ def test_a_failed_wave_opens_one_issue_and_a_later_success_closes_it(
     assert "- `spring/teaser/alpha`: `HTTP 404 Not Found`" in issue["body"]
     assert [label["name"] for label in issue["labels"]] == ["wave-scheduler"]
 
-    report(tmp_path, ("spring/teaser/beta", "failed", "timeout"), exit_code=1)
+    old = trouble("spring/teaser/alpha", "HTTP 404 Not Found")
+    report(tmp_path, ("spring/teaser/beta", "failed", "timeout"), exit_code=1, troubles=[old])
     assert len(home.issues) == 1
     assert "spring/teaser/alpha" in issue["body"]
     assert "spring/teaser/beta" in issue["body"]
     assert ["spring/teaser/beta" in one["body"] for one in home.comments] == [True], (
         "what is new is said aloud"
     )
+    assert "spring/teaser/alpha" not in home.comments[0]["body"]
 
     report(tmp_path, ("spring/teaser/alpha", "completed", None), ("spring/teaser/beta", "completed", None))
     assert issue["state"] == "closed"
@@ -240,7 +258,7 @@ def test_a_tick_that_brings_nothing_new_touches_no_issue(
 ) -> None:
     failed = ("spring/teaser/alpha", "failed", "HTTP 404 Not Found")
     report(tmp_path, failed, exit_code=1)
-    report(tmp_path)
+    report(tmp_path, troubles=[trouble("spring/teaser/alpha", "HTTP 404 Not Found")])
     report(tmp_path, failed, exit_code=1)
     assert [request.method for request in github.requests if request.method != "GET"] == ["POST"]
 
@@ -267,7 +285,8 @@ def test_a_refusal_about_one_issue_keeps_no_other_from_being_told(
 
 def test_what_was_only_sent_is_not_yet_well(home: Repository, tmp_path: Path) -> None:
     report(tmp_path, ("spring/teaser/alpha", "failed", "run_failed"), exit_code=1)
-    report(tmp_path, ("spring/teaser/alpha", "executing", None))
+    retried = trouble("spring/teaser/alpha", "retried, and not completed yet", kind="retried")
+    report(tmp_path, ("spring/teaser/alpha", "executing", None), troubles=[retried])
     assert home.issues[0]["state"] == "open"
 
 
@@ -288,6 +307,94 @@ def test_a_failure_after_the_issue_was_closed_opens_the_same_one_again(
     home.issues[0]["state"] = "closed"
     report(tmp_path, ("spring/a/beta", "failed", "y"), exit_code=1)
     assert [issue["state"] for issue in home.issues] == ["open"]
+
+
+def test_what_endangers_a_publication_has_an_issue_before_its_time_and_is_closed_when_well(
+    home: Repository, github: LoopbackGitHub, tmp_path: Path
+) -> None:
+    home.authors["ada@example.org"] = "ada"
+    near = trouble(
+        "two/x/alpha", "two/x/alpha and one/v/alpha are only 30s apart on channel alpha [min-gap]",
+        kind="blocked", remedy="move one of them by 30s or more", command="scheduler cancel two/x/alpha",
+        local_time="Fri 2030-03-01 19:00:30 Europe/Berlin (18:00:30 UTC)", file="waves/two.yaml", line=5,
+    )  # fmt: skip
+    report(tmp_path, exit_code=1, troubles=[near])
+    (issue,) = home.issues
+    assert issue["title"] == "Wave two: publications at risk"
+    assert issue["body"].splitlines()[1:] == [
+        "- `two/x/alpha`, Fri 2030-03-01 19:00:30 Europe/Berlin (18:00:30 UTC): `two/x/alpha and one/v/alpha "
+        "are only 30s apart on channel alpha [min-gap]` (`waves/two.yaml:5`)",
+        "  What to do: `move one of them by 30s or more`",
+        "",
+        "What to run:",
+        "",
+        "```sh",
+        "scheduler cancel two/x/alpha",
+        "```",
+        "",
+        "Last changed by @ada.",
+        "",
+        "This issue follows what is wrong: it is updated by each run, and closed when all is well.",
+        "",
+        "[The run](https://github.com/acme/waves/actions/runs/50)",
+    ]
+    asked = len(github.requests)
+    report(tmp_path, exit_code=1, troubles=[near])
+    assert [one.method for one in github.requests[asked:]] == ["GET", "GET"], "nothing new, nothing asked"
+    report(tmp_path, ("two/x/alpha", "failed", "It failed (blocked)"), exit_code=1)
+    assert issue["title"] == "Wave two: publications failed"
+    report(tmp_path)
+    assert (issue["state"], len(home.issues)) == ("closed", 1)
+
+
+def test_the_commands_in_an_issue_run_as_they_are(home: Repository, tmp_path: Path) -> None:
+    failed = [
+        trouble(f"w/g/{name}", "x", command=f"scheduler retry w/g/{name}{option}")
+        for name, option in (("a", ""), ("b", ""), ("c", " --resend"))
+    ]
+    unready = trouble("alpha/1", "no token", kind="not_ready", command="scheduler doctor", token="ACME_TOKEN")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "my shop").mkdir()
+    typo = {"topic": "wave:typo", "kind": "unreadable", "message": "x", "command": "scheduler validate",
+            "file": "waves/typo.yaml", "line": 2}  # fmt: skip
+    report(tmp_path, troubles=[*failed, unready, typo], folder="my shop")
+    commands = [
+        issue["body"].partition("```sh\n")[2].partition("```")[0].splitlines() for issue in home.issues
+    ]
+    start = "gh workflow run reconcile.yml --repo acme/waves"
+    assert commands == [
+        ["gh secret set ACME_TOKEN --repo acme/waves --env scheduler", f"{start} -f doctor=true"],
+        ["scheduler -C 'my shop' validate"],
+        [f"{start} -f retry='w/g/a w/g/b'", f"{start} -f retry=w/g/c -f resend=true"],
+    ]
+    assert home.issues[0]["title"] == "Channel alpha: publications at risk (my shop)"
+    report(tmp_path)
+    assert {issue["state"] for issue in home.issues} == {"open"}, "those are another folder's"
+    report(tmp_path, folder="my shop")
+    assert {issue["state"] for issue in home.issues} == {"closed"}
+
+
+def test_an_issue_that_a_person_closed_is_opened_again_only_by_what_is_new(
+    home: Repository, tmp_path: Path
+) -> None:
+    alpha, beta = ("spring/a/alpha", "failed", "x"), ("spring/a/beta", "failed", "y")
+    report(tmp_path, alpha, exit_code=1)
+    home.issues[0]["state"] = "closed"
+    report(tmp_path, alpha)
+    assert home.issues[0]["state"] == "closed"
+    report(tmp_path, alpha, beta)
+    assert home.issues[0]["state"] == "open"
+
+
+def test_a_run_that_could_look_at_nothing_closes_no_issue(home: Repository, tmp_path: Path) -> None:
+    report(tmp_path, ("spring/a/alpha", "failed", "x"), exit_code=1)
+    broken = {"topic": "scheduler", "kind": "stopped", "message": "`pace`: 'x' is not a pace [invalid-value]"}
+    report(tmp_path, exit_code=1, troubles=[broken])
+    assert [(one["title"], one["state"]) for one in home.issues] == [
+        ("Wave spring: publications failed", "open"), ("The scheduler cannot run", "open"),
+    ]  # fmt: skip
+    report(tmp_path, ("spring/a/alpha", "failed", "x"))
+    assert [one["state"] for one in home.issues] == ["open", "closed"]
 
 
 def test_an_issue_of_somebody_else_with_our_marker_is_not_ours(home: Repository, tmp_path: Path) -> None:
@@ -327,7 +434,7 @@ def test_text_of_others_stays_text_in_an_issue(home: Repository, tmp_path: Path)
 def test_ten_thousand_failures_still_fit_one_issue(home: Repository, tmp_path: Path) -> None:
     report(tmp_path, *((f"spring/g/{i}", "failed", "ä" * 999) for i in range(10_000)), exit_code=1)
     assert len(home.issues[0]["body"]) < COMMENT_LIMIT
-    assert "- and 9940 more: see the run" in home.issues[0]["body"]
+    assert "- and 9,940 more: see the run" in home.issues[0]["body"]
 
 
 # --- ticks ---

@@ -57,8 +57,9 @@ def test_whatever_the_rule(live: Miniature, files: dict[str, str], code: str) ->
     live.write({"waves/one.yaml": wave("v", AT)})
     live.run("run", now=BEFORE)
     live.write({"waves/two.yaml": wave("x", NEAR, "beta")} | files)
-    live.run("run", now=AT)
+    assert live.run("run", now=AT).code == 1
     live.run("run", now=LATER)
+    assert live.run("run", now=LATER).code == 0, "it is reported once, and not by a red run for ever"
     ((name, record),) = [(i, one) for i, one in live.records.items() if i != "one/v/alpha"]
     assert (name.startswith("two/"), record["reason"]) == (True, "blocked")
     assert record["error_message"].endswith(f"[{code}]")

@@ -12,6 +12,7 @@ from scheduler.diagnostics import Diagnostic, Location, Related, error
 from scheduler.planning.plan import Plan
 from scheduler.planning.rows import Result, Row
 from scheduler.reporting.json_output import listing_json, plan_json, results_json, safe, validation_json
+from scheduler.reporting.troubles import OpenTrouble
 from scheduler.times import instant_text
 
 PROBLEM = error(
@@ -62,9 +63,13 @@ def test_the_document_of_run() -> None:
         Result(schedule_id="a", status="completed"),
         Result(schedule_id="b", status="failed", error="404"),
     ]
-    assert results_json(results, []) == (
+    trouble = OpenTrouble(topic="wave:\udcff", kind="unreadable", message="x", file="waves/\udcff.yaml")
+    assert results_json(results, [], [trouble]) == (
         b'{"version":1,"results":[{"schedule_id":"a","status":"completed","reason":null,"error":null},'
-        b'{"schedule_id":"b","status":"failed","reason":null,"error":"404"}],"diagnostics":[]}'
+        b'{"schedule_id":"b","status":"failed","reason":null,"error":"404"}],"diagnostics":[],'
+        b'"troubles":[{"topic":"wave:\\\\udcff","kind":"unreadable","schedule_id":null,"message":"x","remedy":null,'
+        b'"command":null,"token":null,"scheduled_at":null,"local_time":null,"file":"waves/\\\\udcff.yaml",'
+        b'"line":null}]}'
     )
 
 

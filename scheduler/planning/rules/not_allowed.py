@@ -8,6 +8,7 @@ from functools import partial
 
 from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Diagnostic, error
+from scheduler.planning.expand import may_revive
 from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
 from scheduler.planning.plan import Surroundings, is_allowed
 from scheduler.wording import and_more
@@ -32,13 +33,18 @@ def refused(declared: Declarations, surroundings: Surroundings) -> dict[str, tup
 
 
 def check(inquiry: Inquiry) -> Iterator[Violation]:
-    """Each such channel once; it blocks everything on it."""
+    """Each such channel once; it blocks everything on it. A run reports it while anything waits for it."""
     found = refused(inquiry.declared, inquiry.surroundings)
     held: dict[str, list[str]] = defaultdict(list)
     for schedule_id, schedule in inquiry.schedules.items() if found else ():
-        if schedule.channel in found:
+        record = inquiry.records.get(schedule_id)
+        if schedule.channel in found and (
+            record is None or record.is_unsent_live or may_revive(schedule, record)
+        ):
             held[schedule.channel].append(schedule_id)
     for name, (origin, patterns) in found.items():
+        if not (held[name] or inquiry.proposal):
+            continue
         yield Violation(
             file=inquiry.declared.files["channel", name],
             describe=partial(_describe, inquiry.declared, name, origin, patterns, held[name]),

@@ -43,6 +43,8 @@ OPERATIONS = [
     ("POST", f"{REPO}/git/commits"),
     ("POST", f"{REPO}/git/trees"),
     ("GET", f"{REPO}/collaborators/{{username}}/permission"),
+    ("GET", f"{REPO}/commits"),
+    ("GET", f"{REPO}/commits/{{commit_sha}}/pulls"),
     ("GET", f"{REPO}/pulls"),
     ("POST", f"{REPO}/pulls"),
     ("PATCH", f"{REPO}/pulls/{{pull_number}}"),
