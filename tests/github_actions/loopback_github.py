@@ -93,6 +93,8 @@ class LoopbackGitHub:
         self.on_cancel: Callable[[int], None] = lambda run_id: None
         self.lose_next_answer_to: str | None = None
         """A path: the next request to it takes effect, and its answer is a 502."""
+        self.after: tuple[str, str, Callable[[], None]] | None = None
+        """What happens once after the next answer to that method, and a path that ends so."""
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -146,6 +148,13 @@ class LoopbackGitHub:
                 with github._lock:
                     github.requests.append(request)
                     status, content = github.answer(request)
+                    if (
+                        github.after
+                        and request.method == github.after[0]
+                        and parts.path.endswith(github.after[1])
+                    ):
+                        happen, github.after = github.after[2], None
+                        happen()
                     lost = github.lose_next_answer_to
                     if lost is not None and parts.path.endswith(lost):
                         github.lose_next_answer_to = None
@@ -342,6 +351,11 @@ def _list_runs(github: LoopbackGitHub, repo: Repository, request: Request, workf
     return 200, {"total_count": len(runs), "workflow_runs": shown}
 
 
+def _get_run(github: LoopbackGitHub, repo: Repository, request: Request, run: str) -> Answer:
+    found = next((one for one in repo.runs if one["id"] == int(run)), None)
+    return (404, {"message": "Not Found"}) if found is None else (200, complete("workflow-run", found))
+
+
 def _enable(github: LoopbackGitHub, repo: Repository, request: Request, workflow: str) -> Answer:
     repo.enabled.append(workflow)
     return 204, None
@@ -433,6 +447,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("PATCH", r"pulls/(\d+)", _edit_pull),
     ("POST", r"dispatches", _dispatch),
     ("POST", r"actions/runs/(\d+)/cancel", _cancel),
+    ("GET", r"actions/runs/(\d+)", _get_run),
     ("GET", r"actions/runs", _list_runs),
     ("GET", r"actions/workflows/([^/]+)/runs", _list_runs),
     ("PUT", r"actions/workflows/([^/]+)/enable", _enable),

@@ -135,3 +135,120 @@ def test_a_workflow_dispatch_carries_the_same_payload_in_one_input(
 
 def test_a_token_is_neither_printed_nor_an_argument(deliver: Callable[..., Outcome]) -> None:
     assert "loopback-token" not in deliver(payload()).log
+
+
+# --- taking a publication back ------------------------------------------------------------------------
+
+TAKEN_BACK = f"{CLAIM}retract"
+
+
+def retraction(**changes: Any) -> dict[str, Any]:
+    body = payload(scheduled_at="2999-01-01T00:00:00Z") | {"retract": True} | changes
+    return {name: value for name, value in body.items() if name != "not_after"}
+
+
+def test_a_retraction_claims_its_word_and_undoes_what_was_published(
+    deliver: Callable[..., Outcome], channel: Repository
+) -> None:
+    assert deliver(payload(), run_id=11).said("Publishing")
+    channel.runs.append({"id": 11, "status": "completed", "conclusion": "success"})
+    run = deliver(retraction(), run_id=12)
+    assert run.conclusion == "success"
+    assert run.said("Taking back teaser-4k for spring/teaser/tech-daily")
+    assert not run.said("Publishing")
+    assert list(channel.refs) == [CLAIM, TAKEN_BACK]
+    assert channel.tags[channel.refs[TAKEN_BACK]["sha"]]["message"].startswith("run=12\n")
+
+
+def test_a_retraction_that_comes_first_claims_the_key_so_that_nothing_is_published(
+    deliver: Callable[..., Outcome], channel: Repository
+) -> None:
+    assert deliver(retraction(), run_id=12).said("Taking back")
+    assert sorted(channel.refs) == [CLAIM, TAKEN_BACK]
+    late = deliver(payload(), run_id=11)
+    assert (late.said("Publishing"), late.conclusion) == (False, "cancelled")
+
+
+@pytest.mark.parametrize("run_id", [11, 13], ids=["a-re-run", "another-run"])
+def test_no_run_of_a_publication_acts_once_it_was_taken_back(
+    deliver: Callable[..., Outcome], channel: Repository, run_id: int
+) -> None:
+    assert deliver(payload(), run_id=11).said("Publishing")
+    assert deliver(retraction(), run_id=12).said("Taking back")
+    again = deliver(payload(), run_id=run_id)
+    assert not again.said("Publishing")
+    assert again.conclusion == ("failure" if run_id == 11 else "cancelled")
+
+
+def test_the_job_publish_asks_once_more_since_it_is_re_run_alone(
+    deliver: Callable[..., Outcome], github: LoopbackGitHub, channel: Repository
+) -> None:
+    """What "Re-run failed jobs" does: the claim was won before, and the job `publish` begins."""
+
+    def take_back_now() -> None:
+        channel.refs[TAKEN_BACK] = channel.refs[CLAIM]
+
+    github.after = ("GET", f"git/ref/tags/wave-claims/{KEY}retract", take_back_now)
+    run = deliver(payload(), run_id=11)
+    assert run.said(f"{KEY} was taken back")
+    assert not run.said("Publishing")
+    assert run.conclusion == "failure"
+
+
+def test_a_retraction_waits_for_the_publication_that_is_under_way(
+    deliver: Callable[..., Outcome], github: LoopbackGitHub, channel: Repository
+) -> None:
+    assert deliver(payload(), run_id=11).said("Publishing")
+    described: dict[str, Any] = {"id": 11, "status": "in_progress", "conclusion": None}
+    channel.runs.append(described)
+
+    def end() -> None:
+        described.update(status="completed", conclusion="success")
+
+    github.after = ("GET", "actions/runs/11", end)
+    run = deliver(retraction(), run_id=12, environment={"POLL_SECONDS": "0"})
+    assert run.said("Run 11 is under way: waiting for its end.")
+    assert run.said("Taking back")
+    assert len(github.asked("GET", "actions/runs/11")) == 2
+
+
+def test_from_the_publish_time_on_a_retraction_is_refused(
+    deliver: Callable[..., Outcome], channel: Repository
+) -> None:
+    run = deliver(retraction(scheduled_at="2020-01-01T00:00:00Z"), run_id=12)
+    assert run.conclusion == "failure"
+    assert run.said("it was to be public from 2020-01-01T00:00:00Z")
+    assert channel.refs == {}
+
+
+def test_a_second_delivery_of_a_retraction_ends_as_cancelled(deliver: Callable[..., Outcome]) -> None:
+    assert deliver(retraction(), run_id=12).said("Taking back")
+    second = deliver(retraction(), run_id=13)
+    assert (second.said("Taking back"), second.conclusion) == (False, "cancelled")
+
+
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [
+        ({"retract": "yes"}, "retract"),
+        ({"retract": False}, "retract"),
+        ({"scheduled_at": None}, "scheduled_at"),
+    ],
+)
+def test_a_malformed_retraction_is_refused_by_name(
+    fault: dict[str, Any], named: str, deliver: Callable[..., Outcome], channel: Repository
+) -> None:
+    run = deliver(retraction(**fault))
+    assert (run.conclusion, channel.refs) == ("failure", {})
+    assert run.said(f"The payload is malformed: {named}."), run.log
+
+
+def test_a_workflow_that_knows_no_retraction_refuses_it_as_malformed(
+    deliver: Callable[..., Outcome], runner: Runner, channel: Repository
+) -> None:
+    """The workflow before this one demands `not_after`, in whose place `retract` is."""
+    file = runner.checkout / ".github/workflows/publish.yml"
+    file.write_text(file.read_text().replace('if has("retract") then {} else ', "if false then {} else "))
+    run = deliver(retraction())
+    assert (run.conclusion, channel.refs) == ("failure", {})
+    assert run.said("The payload is malformed: not_after."), run.log
