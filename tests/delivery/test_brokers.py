@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -53,6 +54,7 @@ command: |
     echo $$ > hanging
     exec sleep 600
   fi
+  if [ "$SCHEDULER_VIDEO_ID" = fails ] && [ "$SCHEDULER_ATTEMPT" = 1 ]; then exit 1; fi
   while [ "$SCHEDULER_VIDEO_ID" = waits ] && [ ! -e go ]; do sleep 0.05; done
 """
 
@@ -608,6 +610,33 @@ def test_a_job_that_waits_for_a_busy_worker_is_given_to_others_and_no_return_is_
                 eventually(lambda: set(screens.outcomes.values()) == {"completed (run)"}, "both are done")
                 screens.stop(process)
     assert screens.played == {"waits": 1, "teaser": 1}
+
+
+def test_the_permissions_of_the_docs_suffice(
+    tmp_path: Path, rabbitmq_url: str, rabbitmq: Callable[..., str]
+) -> None:
+    """A job that failed once waits on a queue of the broker, and every kind of message is sent."""
+    page = (Path(__file__).parents[2] / "docs" / "queues.md").read_text()
+    (permissions,) = re.findall(
+        r"^rabbitmqctl set_permissions -p VHOST USER '(.*)' '(.*)' '(.*)'$", page, re.M
+    )
+    with virtual_host(rabbitmq, rabbitmq_url) as url:
+        name = url.rpartition("/")[2]
+        rabbitmq("add_user", name, "of-the-tests")
+        rabbitmq("set_permissions", "-p", name, name, *permissions)
+        screens = Screens(tmp_path, url.replace("amqp://", f"amqp://{name}@"))
+        screens.mini.environ["SCHEDULER_QUEUE_PASSWORD"] = "of-the-tests"
+        screens.declare("intro", "fails", keys="delivery: at-least-once\n")
+        lineage = screens.mini.state["lineage"]
+        with Broker(url).app() as app, app.connection() as line:
+            with app.amqp.Producer(line) as producer:
+                producer.publish("not even a task", exchange="", routing_key=f"scheduler.{lineage}.screens")
+            with screens.worker() as process:
+                eventually(lambda: set(screens.outcomes.values()) == {"completed (run)"}, "both are done")
+                eventually(lambda: messages_on(line, f"scheduler.{lineage}..dead"), "it is set aside")
+                screens.stop(process)
+        rabbitmq("delete_user", name)
+    assert screens.played == {"intro": 1, "fails": 2}
 
 
 def test_a_queue_of_another_kind_that_exists_already_costs_no_job(
