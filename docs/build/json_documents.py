@@ -70,6 +70,8 @@ _VERSION = {
 }
 _SCHEDULE = {
     "schedule_id": "`<wave>/<group>/<channel>`, or `<channel>/<time>` for a slot or a one-off.",
+    "phase": "How far it is on its way to the public: `declared`, `recorded` (also sent, without an answer), "
+    "`handed_over` (its channel has accepted it), `public`, or `over` (failed or cancelled).",
     "recorded": "False where no run has recorded it yet.",
     "problem": "The code of the rule that blocks it; null where none does.",
     "dead_letter": "Whether its job on a queue was given up.",
@@ -134,6 +136,7 @@ def _documents(publication: dict[str, str]) -> Iterator[tuple[str, str, Any, dic
             "changes[].before": "The record before; null where there is none.",
             "changes[].after": "The record after; null where it is not yet known.",
             "changes[].reason": "Why, in words.",
+            "changes[].phase": "How far it was on its way to the public before this step, as in [`list`](#list).",
             "diagnostics": "As in `validate`.",
         },
     )
@@ -146,6 +149,8 @@ def _documents(publication: dict[str, str]) -> Iterator[tuple[str, str, Any, dic
             "results": "What this run sent or settled.",
             "results[].schedule_id": "The publication.",
             "results[].status": "Its status now.",
+            "results[].phase": "How far it is on its way to the public, as in [`list`](#list).",
+            "results[].scheduled_at": "The publish time.",
             "results[].reason": "why it failed or was cancelled (`missed`, `rejected`, …); null otherwise",
             "results[].error": "What went wrong; null where nothing did.",
             "diagnostics": "As in `validate`.",
@@ -255,7 +260,7 @@ _FIGURES = {
     "missed": "How many were missed.",
     "failed": "How many failed otherwise.",
     "held": "How many were held back, by a pause or a freeze.",
-    "lateness_seconds": "Lateness of what was sent, from due (the publish time minus the lead).",
+    "lateness_seconds": "Lateness of what was sent, after its publish time.",
     "lateness_seconds.median": "Half were no later; null where nothing was sent.",
     "lateness_seconds.p95": "95 % were no later; null where nothing was sent.",
     "lateness_seconds.worst": "The latest; null where nothing was sent.",

@@ -40,7 +40,7 @@ from scheduler.delivery import Observation, Runner
 from scheduler.editing import Proposal, View
 from scheduler.errors import ScheduleError
 from scheduler.planning import query
-from scheduler.planning.rows import Row
+from scheduler.planning.rows import Phase, Row
 from scheduler.state.record import ScheduleType
 from scheduler.state.statuses import Status
 from scheduler.times import Instant, duration_text, instant_text, moment_of, read_utc
@@ -59,11 +59,13 @@ class Validation(TypedDict):
 class ExecutionResult(TypedDict):
     """The outcome of a run for one publication; `error` is None where nothing went wrong.
 
-    `reason` is why it failed or was cancelled (`missed`, `rejected`, …), as in a Publication.
+    `reason` is why it failed or was cancelled (`missed`, `rejected`, …), and `phase` how far it is on its way
+    to the public, as in a Publication.
     """
 
     schedule_id: str
     status: Status
+    phase: Phase
     reason: str | None
     error: str | None
 
@@ -92,12 +94,18 @@ class Publication:
     metadata: dict[str, Any] | None
     executed_at: datetime | None
     lateness_seconds: int | None
+    """From its publish time, or its release by `after_success`, to when it was sent; never negative."""
+    dispatch_lateness_seconds: int | None
+    """From when it was due, the publish time minus the lead, to when it was sent."""
     """From its time to when it was sent."""
     evidence: str | None
     """What completed it: `accepted` (GitHub's answer) or its `run`; None before that."""
     run_url: str | None
     recorded: bool
     """Whether a run has recorded it."""
+    phase: Phase
+    """How far it is on its way to the public: `declared`, `recorded`, `handed_over` (its channel has accepted
+    it), `public`, or `over` (failed or cancelled)."""
     problem: str | None
     """The code of the rule that keeps it from being sent; None where nothing does."""
 
@@ -396,6 +404,7 @@ class SchedulingService:
             {
                 "schedule_id": result.schedule_id,
                 "status": result.status,
+                "phase": result.phase,
                 "reason": result.reason,
                 "error": result.error,
             }
@@ -490,9 +499,7 @@ class _Until(Runner):
         if self._until is None:
             return observed
         plan, until = observed.reconciled.plan, self._until
-        booked = observed.reconciled.booked
-        due = {s.schedule_id: booked[s.schedule_id].at if s.due is None else s.due for s in plan.sends}
-        late = {schedule_id for schedule_id, at in due.items() if at > until}
+        late = {send.schedule_id for send in plan.sends if send.due > until}
         kept = msgspec.structs.replace(
             plan,
             sends=[send for send in plan.sends if send.schedule_id not in late],
@@ -555,8 +562,10 @@ def _publication(row: Row) -> Publication:
         metadata=record.metadata,
         executed_at=None if record.executed_at is None else moment_of(read_utc(record.executed_at)),
         lateness_seconds=record.lateness_seconds,
+        dispatch_lateness_seconds=record.dispatch_lateness_seconds,
         evidence=record.evidence,
         run_url=record.run_url,
         recorded=row.recorded,
+        phase=row.phase,
         problem=row.problem,
     )

@@ -380,13 +380,15 @@ class _Log:
         self._problems: frozenset[Diagnostic] = frozenset()
 
     def show(self, report: Report) -> None:
+        from scheduler.reporting.run_text import handed_over_until
         from scheduler.reporting.terminal import visible
 
         now = instant_text(self._clock.now())
         for schedule_id in sorted(report.results):
             result = report.results[schedule_id]
             if self._results.get(schedule_id) != result:
-                line = f"{now}  {schedule_id}  {result.status}  {result.error or ''}"
+                rest = result.error or handed_over_until(result.phase, result.status, result.scheduled_at)
+                line = f"{now}  {schedule_id}  {result.status}  {rest}"
                 click.echo(visible(line).rstrip(), err=True)
         self._results = dict(report.results)
         problems = frozenset(report.diagnostics)

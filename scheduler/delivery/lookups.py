@@ -41,7 +41,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Why the jobs of some were taken back, unless a worker had begun them."""
 
     def settle(
-        self, schedules: dict[str, Record], now: Instant, report: Callable[[str, Record], None]
+        self, schedules: dict[str, Record], now: Instant, report: Callable[[str, Record, Instant], None]
     ) -> None:
         """Update `schedules` with the answers, where the record is unchanged since the query."""
         for schedule_id, lookup in self.lookups.items():
@@ -54,12 +54,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
                     after = after_retraction_lookup(record, lookup, now)
                     schedules[schedule_id] = after
                     if after.history is not record.history:
-                        report(schedule_id, after)
+                        report(schedule_id, after, now)
             elif record.status in ("executing", "failed"):  # another runner may have settled it meanwhile
                 after = after_lookup(record, lookup, now, self.taken_back.get(schedule_id))
                 schedules[schedule_id] = after
                 if after.status != record.status:
-                    report(schedule_id, after)
+                    report(schedule_id, after, now)
         for schedule_id, answer in self.readiness.items():
             record = schedules.get(schedule_id)
             if record is not None and record.is_unsent_live and not answer.is_put_off:
@@ -73,11 +73,11 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     record: Record
     intent: Intent
-    due: Instant
+    send: PlannedSend
     lookup: LookupResult
 
     def adopted(self, now: Instant) -> Record:
-        return after_found_run(self.record, self.intent, self.lookup, self.due, now)
+        return after_found_run(self.record, self.intent, self.lookup, self.send.due, self.send.late_from, now)
 
 
 def not_ready(schedules: Sequence[str], where: Location, problem: str, hint: str | None) -> Diagnostic:
@@ -144,9 +144,8 @@ class Lookups:
 
     def _is_late(self, send: PlannedSend, reconciled: Reconciled, asked: set[str]) -> bool:
         record = reconciled.booked[send.schedule_id]
-        due = record.at if send.due is None else send.due
         is_asked = f"before {send.schedule_id}" in asked or record.status == "executing"
-        return not is_asked and reconciled.plan.now - due > LATE
+        return not is_asked and reconciled.plan.now - send.due > LATE
 
     def faults(self, reconciled: Reconciled) -> Iterator[Diagnostic]:
         """An error for each publication about which asking failed as it never should, each reported once."""
@@ -213,17 +212,15 @@ class Lookups:
         with; the channel's runs remember. A missing answer holds nothing back: the token may not be allowed
         to read runs, and a late publication must not wait for that.
         """
-        dues: dict[str, Instant] = {}
+        late: dict[str, PlannedSend] = {}
         intents: dict[str, Intent] = {}
         for send in sends:
             if not self._is_late(send, reconciled, asked):
                 continue
-            record = reconciled.booked[send.schedule_id]
-            due = record.at if send.due is None else send.due
             intent = intended(send)
             if intent.traits.has_runs:
-                dues[send.schedule_id] = due
-                intents[send.schedule_id] = msgspec.structs.replace(intent, at=instant_text(due))
+                late[send.schedule_id] = send
+                intents[send.schedule_id] = msgspec.structs.replace(intent, at=instant_text(send.due))
         if not intents:
             return None
         lookups = self._look_up(intents, lambda dispatcher, some: dispatcher.look_up(some))
@@ -231,7 +228,7 @@ class Lookups:
         for name, lookup in lookups.items():
             if lookup.runs:  # query again, until it is recorded
                 found[name] = Found(
-                    record=reconciled.booked[name], intent=intents[name], due=dues[name], lookup=lookup
+                    record=reconciled.booked[name], intent=intents[name], send=late[name], lookup=lookup
                 )
             else:
                 asked.add(f"before {name}")

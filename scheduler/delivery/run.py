@@ -131,7 +131,7 @@ class Runner:
             return False
         snapshot, requests = self._book(observed, ready, attempted)
         self.report.note_observation(reconciled)
-        self.report.note_unroutable(self._unroutable)
+        self.report.note_unroutable(reconciled, self._unroutable)
         if requests:
             if self._send(snapshot, requests, at, observed):
                 attempted |= {_mark(send) for send in ready}
@@ -265,7 +265,7 @@ class Runner:
                 not_after=send.not_after,
                 token=send.token,
             )
-            after = intend(record, intent, now=now, due=record.at if send.due is None else send.due)
+            after = intend(record, intent, now=now, due=send.due, base=send.late_from)
         saved = _intent_in(after, retracts=send.event_type is not None)
         assert saved is not None, "intend() has just set it"
         payload = payload_of(send.schedule_id, after, saved)
@@ -364,7 +364,7 @@ class Runner:
                 judge = after_retraction_answer if request.intent.retracts else after_answer
                 after = judge(record, answer, now, settings)
                 schedules[request.schedule_id] = after
-                self.report.note(request.schedule_id, after, may_repeat=not answer.token_ended)
+                self.report.note(request.schedule_id, after, now, may_repeat=not answer.token_ended)
 
         for _, answer in outcomes:
             self._compare_clocks(answer.server_time, now)
@@ -508,7 +508,7 @@ class Runner:
             failpoint("sighting-saved")
             self._remarks += map(forgotten, found)
             for name in found:
-                self.report.note(name, schedules[name])
+                self.report.note(name, schedules[name], now)
         return found is not None
 
     def _intent_now(

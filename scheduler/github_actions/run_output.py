@@ -12,6 +12,7 @@ import msgspec
 from scheduler.github_actions.issues import Topic
 from scheduler.github_actions.markdown import code, plain
 from scheduler.reporting.annotations import command, path_below
+from scheduler.reporting.run_text import handed_over_until
 from scheduler.reporting.troubles import OpenTrouble
 from scheduler.times import Instant
 
@@ -97,9 +98,14 @@ def log_lines(printed: Printed, folder: str = "") -> list[str]:
 
 def _result_line(result: Mapping[str, Any]) -> str:
     if result["status"] != "failed":
-        return f"{result['status']:<10} {plain(result['schedule_id'])}"
+        return f"{result['status']:<10} {plain(result['schedule_id'])}  {_later(result)}".rstrip()
     message = f"{result['schedule_id']}: {plain(str(result.get('error') or 'failed'))}"
     return command("error", message, title="Not published")
+
+
+def _later(result: Mapping[str, Any]) -> str:
+    """When it becomes public, where it is only handed over."""
+    return handed_over_until(result.get("phase", ""), result["status"], result.get("scheduled_at", ""))
 
 
 def _diagnostic_line(problem: Mapping[str, Any], folder: str) -> str:
@@ -120,7 +126,7 @@ def summary(printed: Printed, exit_code: int) -> str:
     if printed.results:
         lines += ["| publication | status | |", "|---|---|---|"]
         for one in printed.results:
-            error = code(str(one["error"])) if one.get("error") else ""
+            error = code(str(one["error"])) if one.get("error") else _later(one)
             lines.append(f"| {code(one['schedule_id'])} | {one['status']} | {error} |")
     elif printed.complete and not printed.diagnostics:
         lines.append("Nothing was due.")

@@ -127,6 +127,7 @@ def _row(
     return Row(
         schedule_id=schedule_id,
         record=record,
+        now=reconciled.plan.now,
         recorded=recorded,
         problem=reconciled.blocked.get(schedule_id),
         location=None if schedule is None or declared is None else member_place(declared, schedule),

@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from scheduler.diagnostics import Location
 from scheduler.state.record import Record
-from scheduler.state.statuses import Reason, Status
+from scheduler.state.statuses import OVER, Reason, Status
+from scheduler.times import Instant
+
+Phase = Literal["declared", "recorded", "handed_over", "public", "over"]
+PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
+"""In the order of a life."""
+
+
+def phase_of(record: Record | None, now: Instant, *, is_recorded: bool = True) -> Phase:
+    """How far a publication is on its way to the public at `now`; None is one without a record.
+
+    With a `lead` its channel accepts it long before: it is handed over until it is completed and its publish
+    time has come. A job that no worker has begun can be taken back, so it is not handed over.
+    """
+    if record is not None and record.status in OVER:
+        return "over"
+    if record is None or not is_recorded:
+        return "declared"
+    if record.traits.was_sent and not is_queued(record):
+        if record.traits.is_settled:
+            return "public" if record.at <= now else "handed_over"
+        if record.accepted_at is not None:
+            return "handed_over"
+    return "recorded"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +40,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     schedule_id: str
     record: Record
+    now: Instant
+    """When it is looked at."""
     recorded: bool = True
     problem: str | None = None
     """The code of the rule that blocks it."""
@@ -26,12 +52,20 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     stopped_at: str | None = None
     """When a run recorded that the operator's SCHEDULER_PAUSED holds it back, which is not set here."""
 
+    @property
+    def phase(self) -> Phase:
+        """How far it is on its way to the public."""
+        return phase_of(self.record, self.now, is_recorded=self.recorded)
+
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What a run made of one schedule."""
 
     schedule_id: str
     status: Status
+    phase: Phase
+    scheduled_at: str
+    """The publish time (RFC 3339, UTC)."""
     reason: Reason | None = None
     """Why it failed or was cancelled."""
     error: str | None = None

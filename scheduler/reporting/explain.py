@@ -247,6 +247,9 @@ def _completed(case: _Case) -> Explanation:
         how = "a worker did its job" if case.is_job else "the channel's run succeeded"
     else:
         how = f"{case.receiver} accepted it"
+    if case.row.phase == "handed_over":
+        public = f"It becomes public at {record.scheduled_at}, and is never sent again."
+        return Explanation(facts=[sent, f"Handed over: {how}."], next=public)
     return Explanation(facts=[sent, f"Completed: {how}."], next="It is never sent again.")
 
 
@@ -279,7 +282,8 @@ def _executing(case: _Case) -> Explanation:
     if record.accepted_at is not None:
         end = instant_text(read_utc(record.accepted_at) + RUN_WINDOW)
         return Explanation(
-            facts=[f"Sent and accepted at {record.accepted_at}."],
+            facts=[f"Handed over: sent, and accepted at {record.accepted_at}."]
+            + ([f"It becomes public at {record.scheduled_at}."] if record.at > case.now else []),
             next="It is completed once the channel's run succeeds.",
             deadline=f"If that run has not ended by {end}, it fails.",
         )

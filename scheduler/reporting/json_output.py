@@ -76,14 +76,15 @@ def _trouble_document(trouble: OpenTrouble) -> dict[str, object]:
 def listing_json(rows: Iterable[Row]) -> bytes:
     """The document of `list`: each schedule with its recorded fields, by time, then id.
 
-    `recorded` is false where no run has recorded it yet; `problem` is the code of the rule that blocks it;
-    `dead_letter` is true where its job on a queue was given up.
+    `phase` says how far it is on its way to the public; `recorded` is false where no run has recorded it
+    yet; `problem` is the code of the rule that blocks it; `dead_letter` is true where its job was given up.
     """
     lines = [
-        b'{"schedule_id":%b,%b,"recorded":%b,"problem":%b,"dead_letter":%b}'
+        b'{"schedule_id":%b,%b,"phase":%b,"recorded":%b,"problem":%b,"dead_letter":%b}'
         % (
             _encoder.encode(row.schedule_id),
             _encoder.encode(row.record)[1:-1],
+            _encoder.encode(row.phase),
             b"true" if row.recorded else b"false",
             _encoder.encode(row.problem),
             b"true" if is_dead_letter(row.record) else b"false",

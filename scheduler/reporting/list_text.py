@@ -15,7 +15,8 @@ import msgspec
 from scheduler.planning.plan import pauses_text
 from scheduler.planning.rows import Row, in_order, is_dead_letter, is_queued
 from scheduler.reporting.terminal import Paint, pad, visible, width
-from scheduler.reporting.time_format import local_moment, local_time, utc_moment
+from scheduler.reporting.time_format import clock_time, local_moment, local_time, utc_moment
+from scheduler.state.outcomes import awaited
 from scheduler.state.record import Record
 from scheduler.state.statuses import STATUSES, TRAITS
 from scheduler.wording import count, listed
@@ -54,31 +55,41 @@ def _sum(rows: Sequence[Row]) -> str:
 
 
 def _progress(waves: Iterable[str], every: Iterable[Row]) -> list[str]:
-    """`spring: 2 of 4 completed, 1 failed, 1 to come (1 paused)`, for each wave that has started."""
-    members: dict[str, list[Record]] = {wave: [] for wave in waves}
+    """`spring: 2 of 5 public, 1 handed over, 1 failed, 1 to come (1 paused)`, for each wave that has
+    started."""
+    members: dict[str, list[Row]] = {wave: [] for wave in waves}
     for row in every:
         if row.record.wave_id in members:
-            members[row.record.wave_id].append(row.record)
+            members[row.record.wave_id].append(row)
     lines = []
-    for wave, records in members.items():
-        counts = Counter(map(_word, records))
-        begun: list[str] = [
-            s for s in STATUSES if counts[s] and not (TRAITS[s].is_unsent or TRAITS[s].is_called_off)
-        ]
-        called_off = [s for s in STATUSES if counts[s] and TRAITS[s].is_called_off]
-        if not begun and not counts["queued"]:
+    for wave, rows in members.items():
+        counts = Counter(map(_step, rows))
+        begun = [word for word in _BEGUN if counts[word]]
+        if not begun and not counts["public"]:
             continue
-        to_come = [record for record in records if record.is_unsent_live]
+        called_off = [status for status in STATUSES if counts[status] and TRAITS[status].is_called_off]
+        to_come = [row.record for row in rows if row.record.is_unsent_live]
         paused = sum(record.is_paused for record in to_come)
-        begun += ["queued"] if counts["queued"] else []
-        due = len(records) - sum(counts[status] for status in called_off)
-        parts = [f"{counts['completed']} of {due} completed"]
-        parts += [f"{counts[status]} {status}" for status in begun if status != "completed"]
+        due = len(rows) - sum(counts[status] for status in called_off)
+        parts = [f"{counts['public']} of {due} public"]
+        parts += [f"{counts[word]} {word}" for word in begun]
         if to_come:
             parts.append(f"{len(to_come)} to come" + (f" ({paused} paused)" if paused else ""))
         parts += [f"{counts[status]} {status}" for status in called_off]
         lines.append(f"{visible(wave)}: {', '.join(parts)}")
     return lines
+
+
+def _step(row: Row) -> str:
+    """The word under which the progress of a wave counts a publication."""
+    return row.phase.replace("_", " ") if row.phase in ("handed_over", "public") else _word(row.record)
+
+
+_BEGUN = (
+    "handed over",
+    *(s for s in STATUSES if not (TRAITS[s].is_unsent or TRAITS[s].is_called_off)),
+    "queued",
+)
 
 
 def _cells(row: Row) -> tuple[str, str, str, str, str]:
@@ -98,10 +109,22 @@ def _word(record: Record) -> str:
 
 
 def status_text(row: Row) -> str:
-    """`pending, paused by wave (waiting for legal)`; `failed (missed)`; `queued`, for a job."""
+    """`pending, paused by wave (waiting for legal)`; `failed (missed)`; `queued`, for a job;
+    `handed over, public at 18:00`, by the clocks of its channel."""
     record = row.record
     status = _word(record) if record.reason is None else f"{record.status} ({record.reason})"
+    if row.phase == "handed_over":
+        status = f"handed over, {until_public(row)}"
     return ", ".join([status, *status_notes(row)])
+
+
+def until_public(row: Row) -> str:
+    """`public at 18:00`, by the clocks of its channel: what is to come of a publication that is handed
+    over."""
+    if row.record.at > row.now:
+        return f"public at {clock_time(row.record.at, row.zone)}"
+    assert row.record.intent is not None, "what is handed over was sent"
+    return f"waiting for {awaited(row.record.intent)}"
 
 
 def status_notes(row: Row) -> list[str]:
@@ -134,6 +157,7 @@ COLUMNS = (
     "local_time",
     "timezone",
     "status",
+    "phase",
     "is_paused",
     "paused_by",
     "recorded",
@@ -143,6 +167,7 @@ COLUMNS = (
     "error_message",
     "executed_at",
     "lateness_seconds",
+    "dispatch_lateness_seconds",
     "evidence",
     "run_url",
     "metadata",
@@ -179,6 +204,7 @@ def _values(row: Row) -> tuple[str | int | None, ...]:
         local_time(record.at, row.zone),
         row.zone,
         record.status,
+        row.phase,
         record.is_paused,
         ", ".join(pause.by for pause in record.pauses),
         row.recorded,
@@ -188,6 +214,7 @@ def _values(row: Row) -> tuple[str | int | None, ...]:
         record.error_message,
         record.executed_at,
         record.lateness_seconds,
+        record.dispatch_lateness_seconds,
         record.evidence,
         record.run_url,
         None if record.metadata is None else msgspec.json.encode(record.metadata, order="sorted").decode(),

@@ -12,9 +12,11 @@ from typing import Literal
 
 import msgspec
 
+from scheduler.planning.rows import phase_of
 from scheduler.reporting.terminal import visible
 from scheduler.state.record import Record
 from scheduler.state.statuses import STATUSES
+from scheduler.times import Instant, read_utc
 from scheduler.wording import count, more
 
 Kind = Literal["failed", "missed", "halted", "completed"]
@@ -84,9 +86,18 @@ def _completions(
 ) -> Iterator[Notice]:
     for wave in waves:
         if _is_finished(after[wave]) and not _is_finished(before[wave]):
+            ended = max(_changed_at(record) for record in after[wave])
+            early = [r.scheduled_at for r in after[wave] if phase_of(r, ended) == "handed_over"]
             counts = Counter(record.status for record in after[wave])
-            totals = ", ".join(f"{counts[s]} {s}" for s in STATUSES if counts[s])
-            yield Notice("completed", f"completed: wave {wave}: {totals}")
+            counts["completed"] -= len(early)
+            totals = [f"{counts[s]} {'public' if s == 'completed' else s}" for s in STATUSES if counts[s]]
+            if early:
+                totals.append(f"{len(early)} handed over (public by {max(early)})")
+            yield Notice("completed", f"completed: wave {wave}: {', '.join(totals)}")
+
+
+def _changed_at(record: Record) -> Instant:
+    return read_utc(record.history[-1].at) if record.history else record.at
 
 
 def _is_finished(records: Sequence[Record]) -> bool:

@@ -82,13 +82,17 @@ def _declared(shown: ShownSchedule) -> str:
 def show_json(shown: ShownSchedule) -> bytes:
     """`{"version": 1, "schedule": {…as in `list`, with its history…}, "declared": {…}, "key", "why"}`."""
     row = shown.row
-    schedule = b'{"schedule_id":%b,%b,"history":%b,"recorded":%b,"problem":%b,"dead_letter":%b}' % (
-        _encoder.encode(row.schedule_id),
-        _encoder.encode(msgspec.structs.replace(row.record, history=()))[1:-1],
-        _encoder.encode(shown.history),
-        b"true" if row.recorded else b"false",
-        _encoder.encode(row.problem),
-        b"true" if is_dead_letter(row.record) else b"false",
+    schedule = (
+        b'{"schedule_id":%b,%b,"history":%b,"phase":%b,"recorded":%b,"problem":%b,"dead_letter":%b}'
+        % (
+            _encoder.encode(row.schedule_id),
+            _encoder.encode(msgspec.structs.replace(row.record, history=()))[1:-1],
+            _encoder.encode(shown.history),
+            _encoder.encode(row.phase),
+            b"true" if row.recorded else b"false",
+            _encoder.encode(row.problem),
+            b"true" if is_dead_letter(row.record) else b"false",
+        )
     )
     return safe(
         b'{"version":%d,"schedule":%b,"declared":%b,"key":%b,"worker":%b,"why":%b}'

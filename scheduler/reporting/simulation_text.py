@@ -32,7 +32,7 @@ def simulation_text(study: Study, *, colour: bool = False) -> str:
     lines += _table(study.figures, paint)
     lines += [
         "",
-        "Lateness counts from the due time (publish time minus lead). On time means within the lead.",
+        "Lateness counts from the publish time. On time means sent by then, at the latest.",
     ]
     if study.put_off:
         lines.append(

@@ -76,6 +76,12 @@ def local_clock(at: Instant, zone: str) -> str:
 
 
 @_cached
+def clock_time(at: Instant, zone: str) -> str:
+    """`19:00`, as the clocks of a zone show it: for beside a date."""
+    return _local(at, zone)[1]
+
+
+@_cached
 def local_moment_with_utc(at: Instant, zone: str) -> str:
     """`Sun 2026-03-01 19:00 Europe/Berlin (18:00 UTC)`; the date in UTC too where it is another day."""
     if zone == "UTC":

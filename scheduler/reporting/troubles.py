@@ -228,7 +228,8 @@ class _Finder:
 
     def _explained(self, schedule_id: str, record: Record, kind: Kind) -> OpenTrouble:
         """In the words of `show`."""
-        said = self._explainer.explain(Row(schedule_id=schedule_id, record=record), record)
+        row = Row(schedule_id=schedule_id, record=record, now=self._reconciled.plan.now)
+        said = self._explainer.explain(row, record)
         command = f"scheduler show {schedule_id}"
         if kind == "failed" and said.remedy is not None and record.reason != "no_video":
             command = f"scheduler retry {schedule_id}{' --resend' if record.was_sent else ''}"

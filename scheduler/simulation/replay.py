@@ -55,7 +55,7 @@ class Fate(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     """Empty where it was sent."""
     lateness: int | None = None
-    """From due until its request was sent."""
+    """From its publish time, or its release by `after_success`, until its request left; never negative."""
     needed: int | None = None
     """The `catch_up` that it needed; 0 or less where it was sent by its publish time."""
 
@@ -242,10 +242,11 @@ class _Machine:
             return msgspec.structs.replace(fate, kind=kind, why=why)
         intent, left = record.intent, self.channels.left[schedule_id]
         assert intent is not None and record.lateness_seconds is not None, "it was sent"
-        since = left - read_utc(intent.at)
+        begun = read_utc(intent.at)
+        late_from = begun - record.lateness_seconds if record.lateness_seconds else max(record.at, begun)
         return msgspec.structs.replace(
             fate,
-            lateness=int(record.lateness_seconds + since),
+            lateness=max(0, int(left - late_from)),
             needed=math.ceil(left) - (read_utc(intent.not_after) - catch_up),
         )
 

@@ -26,7 +26,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     catch_up: int
     sent: int
     on_time: int
-    """How many were sent within the lead, that is, by the publish time."""
+    """How many were sent by their publish time."""
     missed: int
     failed: int
     held: int
@@ -120,7 +120,7 @@ def _figures_of(kind: Literal["wave", "channel"], name: str, fates: Sequence[Fat
         lead=min(fate.lead for fate in fates),
         catch_up=min(fate.catch_up for fate in fates),
         sent=counts["sent"],
-        on_time=sum(fate.lateness is not None and fate.lateness <= fate.lead for fate in fates),
+        on_time=sum(fate.lateness == 0 for fate in fates),
         missed=counts["missed"],
         failed=counts["failed"],
         held=counts["held"],

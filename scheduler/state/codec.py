@@ -167,7 +167,19 @@ def _read(
     if not (trust_checksum and (is_whole or header.checksum_holds(text))):
         _demand_each_key_once(text, name)
         _demand_sense(read.lineage, read.schedules, name)
+    if read.version == 1:
+        for record in read.schedules.values():
+            _count_from_publish_time(record)
     return read
+
+
+def _count_from_publish_time(record: Record) -> None:
+    """Version 1 counted one lateness, from when a publication was due. With a lead that was hours before its
+    publish time; a release by `after_success` is never later than what was counted."""
+    if record.lateness_seconds is not None and record.executed_at is not None:
+        record.dispatch_lateness_seconds = record.lateness_seconds
+        since = read_utc(record.executed_at) - record.at
+        record.lateness_seconds = max(0, min(record.lateness_seconds, since))
 
 
 def _damaged(name: str, problem: str) -> StateError:

@@ -108,8 +108,9 @@ def intend_again(record: Record, *, owner: str, now: Instant) -> Record:
     )  # fmt: skip
 
 
-def intend(record: Record, intent: Intent, *, now: Instant, due: Instant) -> Record:
-    """The record of a schedule that is about to be sent; `due` is from when its lateness counts."""
+def intend(record: Record, intent: Intent, *, now: Instant, due: Instant, base: Instant) -> Record:
+    """The record of a schedule that is about to be sent. From `due` on it may leave, and from `base` on it is
+    late: its publish time, or its release by `after_success`."""
     return advance(
         record,
         "executing",
@@ -118,7 +119,8 @@ def intend(record: Record, intent: Intent, *, now: Instant, due: Instant) -> Rec
         intent=intent,
         attempts=record.attempts + 1,
         executed_at=instant_text(now),
-        lateness_seconds=max(0, now - due),
+        lateness_seconds=max(0, now - base),
+        dispatch_lateness_seconds=max(0, now - due),
         error_message=None,
         next_attempt_at=None,
         limited=False,

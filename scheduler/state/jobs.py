@@ -17,7 +17,7 @@ import msgspec
 
 from scheduler.state.answers import Pointer
 from scheduler.state.intent import payload_of
-from scheduler.state.record import Intent, Lease, Record, advance, note
+from scheduler.state.record import NOTHING_SENT, Intent, Lease, Record, advance, note
 from scheduler.state.statuses import Reason
 from scheduler.times import Instant, instant_text, read_utc
 
@@ -87,7 +87,7 @@ def after_end(record: Record, end: End, now: Instant) -> Record:
         why = end.message or "no worker began its job"
         return advance(
             record, "failed", now, why, reason="missed", error_message=why, evidence=None,
-            executed_at=None, lateness_seconds=None, accepted_at=None, completed_at=None,
+            accepted_at=None, completed_at=None, **NOTHING_SENT,
         )  # fmt: skip
     seen: dict[str, Any] = {"accepted_at": record.accepted_at or instant_text(now)}
     if end.run_id is not None:

@@ -30,7 +30,11 @@ _FORMS: Mapping[str, Mapping[str, Any]] = {
         "version": {"enum": list(range(1, VERSION + 1))},
         "lineage": {"type": "string", "minLength": 1, "maxLength": 200},
     },
-    "Record": {"run_id": {"type": ["integer", "null"]}, "lateness_seconds": {"type": ["integer", "null"]}},
+    "Record": {
+        "run_id": {"type": ["integer", "null"]},
+        "lateness_seconds": {"type": ["integer", "null"]},
+        "dispatch_lateness_seconds": {"type": ["integer", "null"]},
+    },
 }
 _TIMES = frozenset({"at", "not_after"})
 _TIMES_OR_NULL = frozenset({"until"})

@@ -13,7 +13,7 @@ import msgspec
 from scheduler.desired import SettingsSpec
 from scheduler.state.answers import Answer, LookupResult, Run
 from scheduler.state.jobs import Conclusion, End, after_end
-from scheduler.state.record import Intent, Record, advance, note
+from scheduler.state.record import NOTHING_SENT, Intent, Record, advance, note
 from scheduler.state.statuses import Reason
 from scheduler.times import Instant, instant_text, read_utc
 
@@ -34,8 +34,7 @@ def after_nothing_left(record: Record, why: str, now: Instant) -> Record:
     if record.doubtful:  # an earlier attempt may have been accepted, so it stays executing
         return note(record, now, why, next_attempt_at=instant_text(now), **undone)
     return advance(
-        record, "pending", now, why, executed_at=None, lateness_seconds=None, run_id=None, checked_at=None,
-        **undone,
+        record, "pending", now, why, run_id=None, checked_at=None, **NOTHING_SENT, **undone,
     )  # fmt: skip
 
 
@@ -66,13 +65,13 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
     if answer.verdict == "refused":
         return advance(
             record, "failed", now, f"refused: {answer.error}", reason="rejected",
-            error_message=answer.error, executed_at=None, lateness_seconds=None,
+            error_message=answer.error, **NOTHING_SENT,
         )  # fmt: skip
     if record.counted_attempts >= settings.retry.attempts:
         why = f"{record.counted_attempts} attempts: {answer.error}"
         exhausted = advance(
             record, "failed", now, why, reason="retries_exhausted", error_message=answer.error,
-            executed_at=None, lateness_seconds=None,
+            **NOTHING_SENT,
         )  # fmt: skip
         if answer.limited:  # its token's other schedules have to wait all the same
             exhausted.limited = True
@@ -84,8 +83,7 @@ def after_answer(record: Record, answer: Answer, now: Instant, settings: Setting
         now,
         f"not now: {answer.error}",
         error_message=answer.error,
-        executed_at=None,
-        lateness_seconds=None,
+        **NOTHING_SENT,
         next_attempt_at=instant_text(_next_attempt(record, answer, now, settings)),
         limited=answer.limited,
     )
@@ -97,9 +95,7 @@ def _after_token_ended(record: Record, answer: Answer, now: Instant) -> Record:
     changes = {"error_message": answer.error, "limited": False, "token_refusals": record.token_refusals + 1}
     if record.doubtful:  # an earlier attempt may have been accepted, so it stays executing
         return note(record, now, why, next_attempt_at=instant_text(now), **changes)
-    return advance(
-        record, "pending", now, why, executed_at=None, lateness_seconds=None, next_attempt_at=None, **changes
-    )
+    return advance(record, "pending", now, why, next_attempt_at=None, **NOTHING_SENT, **changes)
 
 
 def _next_attempt(record: Record, answer: Answer, now: Instant, settings: SettingsSpec) -> Instant:
@@ -188,15 +184,16 @@ def after_lookup(record: Record, lookup: LookupResult, now: Instant, taken_back:
 
 
 def after_found_run(
-    record: Record, intent: Intent, lookup: LookupResult, due: Instant, now: Instant
+    record: Record, intent: Intent, lookup: LookupResult, due: Instant, base: Instant, now: Instant
 ) -> Record:
     """The record of an unsent schedule whose key a run carries all the same: its record was set back."""
     begun = min((run.started_at for run in lookup.runs if run.started_at is not None), default=now)
     sent = advance(
         record, "executing", now, "it was sent before, but not recorded: a run carries its key",
         intent=intent, attempts=max(1, record.attempts), executed_at=instant_text(begun),
-        lateness_seconds=max(0, begun - due), error_message=None, next_attempt_at=None, limited=False,
-        unconfirmed=None, unconfirmed_hint=None, asked_about=None,
+        lateness_seconds=max(0, begun - base), dispatch_lateness_seconds=max(0, begun - due),
+        error_message=None, next_attempt_at=None, limited=False, unconfirmed=None, unconfirmed_hint=None,
+        asked_about=None,
     )  # fmt: skip
     return after_lookup(sent, lookup, now)
 

@@ -160,15 +160,21 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fi
         None
     )
     executed_at: Annotated[str | None, _is("When the (last) request left.")] = _always(None)
-    lateness_seconds: Annotated[int | None, _is("Seconds from when it was due to when it was sent.")] = (
-        _always(None)
-    )
+    lateness_seconds: Annotated[
+        int | None,
+        _is(
+            "Seconds from the publish time, or its release by `after_success`, to when it was sent; 0 before."
+        ),
+    ] = _always(None)
     evidence: Annotated[
         Evidence | None, _is("What made it completed: GitHub's acceptance, or the channel's run.")
     ] = _always(None)
     run_url: Annotated[str | None, _is("The channel's run.")] = _always(None)
 
     # What sending, looking up and `show` need besides; left out of the text while it says nothing.
+    dispatch_lateness_seconds: Annotated[
+        int | None, _is("Seconds from when it was due, the publish time minus the lead, to when it was sent.")
+    ] = None
     slot: Annotated[bool, _is("Whether the channel's own calendar made it.")] = False
     """True where the channel's own calendar made it, false for a wave's or a one-off."""
     local_time: Annotated[
@@ -345,10 +351,17 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
     ] = {}
 
 
+NOTHING_SENT: Final[Mapping[str, Any]] = {
+    "executed_at": None,
+    "lateness_seconds": None,
+    "dispatch_lateness_seconds": None,
+}
+"""What a record says while no request of it was accepted, or may have been."""
+
 UNTRIED: Final[Mapping[str, Any]] = {
     "reason": None, "error_message": None, "token_refusals": 0, "keyless": False, "retried_at": None,
     "next_attempt_at": None, "limited": False, "doubtful": False, "intent": None, "accepted_at": None,
-    "completed_at": None, "executed_at": None, "lateness_seconds": None, "evidence": None, "run_id": None,
+    "completed_at": None, **NOTHING_SENT, "evidence": None, "run_id": None,
     "run_url": None, "checked_at": None, "not_found_at": None, "unconfirmed": None, "unconfirmed_hint": None,
     "asked_about": None,
 }  # fmt: skip

@@ -133,6 +133,8 @@ TRAITS: Final[Mapping[Status, StatusTraits]] = {
 LIVE: Final = frozenset(status for status, traits in TRAITS.items() if traits.is_live)
 UNSENT: Final = frozenset(status for status, traits in TRAITS.items() if traits.is_unsent)
 SENT: Final = frozenset(status for status, traits in TRAITS.items() if traits.was_sent)
+OVER: Final = frozenset(TRAITS) - LIVE - SENT
+"""Nothing of it is, or becomes, public by itself."""
 
 MAYBE_SENT: Final[frozenset[Reason]] = frozenset({"unknown_outcome", "run_failed"})
 """The reasons of a failed record whose request left, or may have."""

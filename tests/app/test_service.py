@@ -227,6 +227,7 @@ def test_execution_is_a_run(live: Miniature, spring: SchedulingService, github: 
     assert alpha == {
         "schedule_id": "spring/teaser/alpha",
         "status": "completed",
+        "phase": "public",
         "reason": None,
         "error": None,
     }

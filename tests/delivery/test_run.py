@@ -79,14 +79,27 @@ def test_lead_sends_ahead_of_the_publish_time(live: Miniature, github: GitHub) -
     assert (before.results, due.results) == ({}, {"spring/teaser/alpha": "completed"})
     body = github.dispatches[0].payload
     assert (body["scheduled_at"], body["not_after"]) == (DUE, AT_CATCH_UP)
-    assert live.records["spring/teaser/alpha"]["lateness_seconds"] <= 5
+    record = live.records["spring/teaser/alpha"]
+    assert (record["lateness_seconds"], record["dispatch_lateness_seconds"] <= 5) == (0, True)
+
+
+def test_what_leaves_within_its_lead_is_late_for_nobody_but_its_dispatch(live: Miniature) -> None:
+    live.channels("alpha", lead="6h").write({"waves/spring.yaml": wave("alpha")})
+    assert "send" in (planned := live.run("plan", now="2026-03-01T14:30:00Z").out) and "late" not in planned
+    live.json("run", now="2026-03-01T14:30:00Z")
+    record = live.records["spring/teaser/alpha"]
+    assert record["lateness_seconds"] == 0
+    assert 9_000 <= record["dispatch_lateness_seconds"] <= 9_005
+    assert " late" not in live.run("show", "spring/teaser/alpha", now="2026-03-01T14:31:00Z").out
 
 
 def test_with_a_lead_missed_still_counts_from_the_publish_time(live: Miniature, github: GitHub) -> None:
     live.channels("alpha", lead="6h").write({"waves/spring.yaml": wave("alpha")})
     live.run("run", now="2026-03-01T18:59:00Z")
     assert videos(github) == ["teaser"]
-    assert live.records["spring/teaser/alpha"]["lateness_seconds"] >= 6 * 3600
+    record = live.records["spring/teaser/alpha"]
+    assert 3_540 <= record["lateness_seconds"] <= 3_545
+    assert 25_140 <= record["dispatch_lateness_seconds"] <= 25_145
 
 
 # --- what cannot be read --------------------------------------------------------------------------
@@ -423,8 +436,9 @@ def test_the_json_of_a_run_has_a_result_a_schedule_with_its_error(live: Miniatur
     assert document["version"] == 1
     assert document["diagnostics"] == []
     alpha, beta = document["results"]
-    completed = {"status": "completed", "reason": None, "error": None}
-    assert alpha == {"schedule_id": "spring/teaser/alpha", **completed}
+    completed = {"status": "completed", "phase": "public", "reason": None, "error": None}
+    at = {"scheduled_at": "2026-03-01T18:00:00Z"}
+    assert alpha == {"schedule_id": "spring/teaser/alpha", **at, **completed}
     assert (beta["schedule_id"], beta["status"]) == ("spring/teaser/beta", "failed")
     assert beta["reason"] == "rejected"
     assert beta["error"].startswith("HTTP 404: Not Found")

@@ -17,7 +17,7 @@ from miniature import Miniature
 from scheduler.delivery.queue.sqlite import SqliteQueue
 from scheduler.reporting.notifications import MOST, Notice, events, message
 from scheduler.reporting.notify import Notifier
-from scheduler.state.record import Pause, Record
+from scheduler.state.record import Event, Pause, Record
 from scheduler.times import read_utc
 
 need_extra("apprise", "notify")
@@ -113,7 +113,7 @@ def test_a_completed_wave_is_told_once_however_many_runs_follow(mini: Miniature,
     for _ in range(3):
         assert mini.run("run", now=AFTER).code == 0
     assert receiver.messages == [
-        ("scheduler: 1 wave completed", "completed: wave spring: 2 completed"),
+        ("scheduler: 1 wave completed", "completed: wave spring: 2 public"),
     ]  # fmt: skip
 
 
@@ -267,9 +267,16 @@ def test_a_second_failure_after_a_retry_is_told_again() -> None:
 def test_a_wave_is_completed_with_its_last_member_whatever_became_of_the_others() -> None:
     members = {"a": record("completed"), "b": failed(), "c": record("cancelled"), "d": record("executing")}
     (event,) = events(members, members | {"d": record("completed")})
-    assert event.text == "completed: wave spring: 2 completed, 1 failed, 1 cancelled"
+    assert event.text == "completed: wave spring: 2 public, 1 failed, 1 cancelled"
     assert kinds(members, members | {"d": record("cancelled")}) == ["completed"]
     assert kinds({"d": record()}, {"d": record("cancelled")}) == [], "nothing of it was published"
+
+
+def test_a_wave_is_not_said_to_be_public_when_it_is_only_handed_over() -> None:
+    at_ten = (Event("2026-03-01T10:00:00Z", "completed", "accepted"),)
+    members = {"a": record("completed", scheduled_at="2026-03-01T09:00:00Z"), "b": record("executing")}
+    (event,) = events(members, members | {"b": record("completed", history=at_ten)})
+    assert event.text == f"completed: wave spring: 1 public, 1 handed over (public by {NOON})"
 
 
 def test_a_wave_whose_job_fails_later_is_not_completed_anew() -> None:
@@ -301,7 +308,7 @@ def test_two_runs_that_race_tell_an_event_once(mini: Miniature, receiver: Receiv
     runs = [mini.start("--now", AFTER, "run") for _ in range(4)]
     for run in runs:
         run.communicate(timeout=60)
-    assert receiver.messages == [("scheduler: 1 wave completed", "completed: wave spring: 2 completed")]
+    assert receiver.messages == [("scheduler: 1 wave completed", "completed: wave spring: 2 public")]
 
 
 @pytest.mark.parametrize(("failpoint", "told"), [("asked", 1), ("outcome-saved", 0)])

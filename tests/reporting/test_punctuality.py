@@ -16,7 +16,7 @@ def record(at: str, late: int | None = None, **more: Any) -> Record:
     status = "failed" if late is None else "completed"
     return Record(
         schedule_type="simultaneous", channel_id="alpha", scheduled_at=at, status=status,
-        executed_at=None if late is None else at, lateness_seconds=late, **more,
+        executed_at=None if late is None else at, dispatch_lateness_seconds=late, **more,
     )  # fmt: skip
 
 

@@ -6,11 +6,22 @@ import json
 
 import pytest
 from hypothesis import given
-from reporting import HOSTILE, assert_harmless, change, diagnostics, encodable_texts, plan_of, plans, record
+from reporting import (
+    HOSTILE,
+    NOW,
+    assert_harmless,
+    change,
+    diagnostics,
+    encodable_texts,
+    plan_of,
+    plans,
+    record,
+    result,
+)
 
 from scheduler.diagnostics import Diagnostic, Location, Related, error
 from scheduler.planning.plan import Plan
-from scheduler.planning.rows import Result, Row
+from scheduler.planning.rows import Row
 from scheduler.reporting.json_output import listing_json, plan_json, results_json, safe, validation_json
 from scheduler.reporting.troubles import OpenTrouble
 from scheduler.times import instant_text
@@ -43,7 +54,7 @@ def test_the_document_of_plan() -> None:
     )
     told = json.loads(document)
     assert list(told) == ["version", "now", "changes", "diagnostics"]
-    assert list(told["changes"][1]) == ["action", "schedule_id", "before", "after", "reason"]
+    assert list(told["changes"][1]) == ["action", "schedule_id", "before", "after", "reason", "phase"]
     assert told["changes"][1]["after"] is None
     assert list(told["changes"][0]["after"]["metadata"]) == ["a", "b"]
     assert told["diagnostics"] == json.loads(validation_json([PROBLEM]))["diagnostics"]
@@ -60,13 +71,15 @@ def test_a_plan_that_comes_in_parts_is_one_document(changes: int) -> None:
 
 def test_the_document_of_run() -> None:
     results = [
-        Result(schedule_id="a", status="completed"),
-        Result(schedule_id="b", status="failed", error="404"),
+        result("a", "completed"),
+        result("b", "failed", error="404"),
     ]
     trouble = OpenTrouble(topic="wave:\udcff", kind="unreadable", message="x", file="waves/\udcff.yaml")
     assert results_json(results, [], [trouble]) == (
-        b'{"version":1,"results":[{"schedule_id":"a","status":"completed","reason":null,"error":null},'
-        b'{"schedule_id":"b","status":"failed","reason":null,"error":"404"}],"diagnostics":[],'
+        b'{"version":1,"results":[{"schedule_id":"a","status":"completed","phase":"public",'
+        b'"scheduled_at":"2026-02-28T12:00:00Z","reason":null,"error":null},'
+        b'{"schedule_id":"b","status":"failed","phase":"over","scheduled_at":"2026-02-28T12:00:00Z",'
+        b'"reason":null,"error":"404"}],"diagnostics":[],'
         b'"troubles":[{"topic":"wave:\\\\udcff","kind":"unreadable","schedule_id":null,"message":"x","remedy":null,'
         b'"command":null,"token":null,"scheduled_at":null,"local_time":null,"file":"waves/\\\\udcff.yaml",'
         b'"line":null}]}'
@@ -75,10 +88,13 @@ def test_the_document_of_run() -> None:
 
 def test_the_document_of_list_is_in_the_order_of_time_then_id() -> None:
     rows = [
-        Row(schedule_id="b", record=record()),
-        Row(schedule_id="a", record=record(), problem="min-gap"),
+        Row(now=NOW, schedule_id="b", record=record()),
+        Row(now=NOW, schedule_id="a", record=record(), problem="min-gap"),
         Row(
-            schedule_id="z", record=record(scheduled_at="2026-01-01T00:00:00Z", video_id=None), recorded=False
+            now=NOW,
+            schedule_id="z",
+            record=record(scheduled_at="2026-01-01T00:00:00Z", video_id=None),
+            recorded=False,
         ),
     ]
     told = json.loads(listing_json(rows))
@@ -130,7 +146,7 @@ def test_any_plan_reads_back_to_the_same_values(plan: Plan, found: list[Diagnost
 
 @given(encodable_texts, encodable_texts)
 def test_any_listing_reads_back_to_the_same_values(schedule_id: str, video: str) -> None:
-    row = Row(schedule_id=schedule_id, record=record(video_id=video, metadata={video: schedule_id}))
+    row = Row(now=NOW, schedule_id=schedule_id, record=record(video_id=video, metadata={video: schedule_id}))
     told = json.loads(listing_json([row]))["schedules"][0]
     assert (told["schedule_id"], told["video_id"], told["metadata"]) == (
         schedule_id,

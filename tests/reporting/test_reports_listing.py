@@ -8,7 +8,7 @@ from textwrap import dedent
 
 import pytest
 from hypothesis import given
-from reporting import WRITABLE, assert_harmless, encodable_texts, one_off, record
+from reporting import NOW, WRITABLE, assert_harmless, encodable_texts, one_off, record
 
 from scheduler.diagnostics import Location
 from scheduler.planning.rows import Row
@@ -25,13 +25,19 @@ def test_the_table_is_aligned_in_the_order_of_time_and_neither_wrapped_nor_cut()
     paused = record(is_paused=True, pauses=(Pause("wave", "legal"), Pause("operator")))
     rows = [
         Row(
+            now=NOW,
             schedule_id="tech/2026-03-02T17:00:00Z",
             record=one_off(scheduled_at="2026-03-02T17:00:00Z", video_id=None),
             recorded=False,
         ),
-        Row(schedule_id="日本/x/alpha", record=record(status="failed", reason="missed"), zone="Asia/Tokyo"),
-        Row(schedule_id="spring/teaser/alpha", record=paused, zone="Europe/Berlin"),
-        Row(schedule_id="spring/teaser/beta", record=record(video_id="v" * 90), problem="min-gap"),
+        Row(
+            now=NOW,
+            schedule_id="日本/x/alpha",
+            record=record(status="failed", reason="missed"),
+            zone="Asia/Tokyo",
+        ),
+        Row(now=NOW, schedule_id="spring/teaser/alpha", record=paused, zone="Europe/Berlin"),
+        Row(now=NOW, schedule_id="spring/teaser/beta", record=record(video_id="v" * 90), problem="min-gap"),
     ]
     assert table(rows) == dedent(f"""
         ID                         LOCAL TIME                      UTC               STATUS                                     VIDEO
@@ -50,7 +56,10 @@ def test_an_empty_table_says_so() -> None:
 def test_colour_changes_nothing_but_colour() -> None:
     import re
 
-    rows = [Row(schedule_id="a", record=record()), Row(schedule_id="b", record=record(), problem="past")]
+    rows = [
+        Row(now=NOW, schedule_id="a", record=record()),
+        Row(now=NOW, schedule_id="b", record=record(), problem="past"),
+    ]
     assert re.sub(r"\x1b\[[\d;]*m", "", table(rows, colour=True)) == table(rows)
 
 
@@ -62,6 +71,7 @@ def test_csv_has_a_header_and_one_line_a_schedule() -> None:
         metadata={"b": "2", "a": "1"},
     )
     row = Row(
+        now=NOW,
         schedule_id="spring/teaser/alpha",
         record=held,
         recorded=False,
@@ -73,14 +83,14 @@ def test_csv_has_a_header_and_one_line_a_schedule() -> None:
     assert text == (
         f"{','.join(COLUMNS)}\r\n"
         "spring/teaser/alpha,simultaneous,spring,spring/teaser,alpha,teaser-4k,2026-03-01T18:00:00Z,"
-        '2026-03-01T19:00:00+01:00,Europe/Berlin,pending,true,"wave, halt",false,min-gap,0,,,,-5,,,'
+        '2026-03-01T19:00:00+01:00,Europe/Berlin,pending,declared,true,"wave, halt",false,min-gap,0,,,,-5,,,,'
         '"{""a"":""1"",""b"":""2""}",waves/spring.yaml:7:5\r\n'
     )
 
 
 @pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
 def test_a_spreadsheet_finds_no_formula(value: str) -> None:
-    cell = read(csv_text([Row(schedule_id="a", record=record(video_id=value))]))[0]["video_id"]
+    cell = read(csv_text([Row(now=NOW, schedule_id="a", record=record(video_id=value))]))[0]["video_id"]
     assert cell == f"'{visible(value)}"
 
 
@@ -88,14 +98,14 @@ def test_a_spreadsheet_finds_no_formula(value: str) -> None:
 def test_nothing_hostile_comes_through_in_a_listing(harm: str) -> None:
     pauses = (Pause("wave", harm),)
     held = record(video_id=harm, error_message=harm, is_paused=True, pauses=pauses, metadata={harm: harm})
-    row = Row(schedule_id=harm, record=held, location=Location(harm))
+    row = Row(now=NOW, schedule_id=harm, record=held, location=Location(harm))
     assert_harmless(table([row]))
     assert_harmless(csv_text([row]).replace("\r\n", "\n"))
 
 
 @given(encodable_texts, encodable_texts)
 def test_csv_reads_back_to_the_same_values(schedule_id: str, video: str) -> None:
-    told = read(csv_text([Row(schedule_id=schedule_id, record=record(video_id=video))]))
+    told = read(csv_text([Row(now=NOW, schedule_id=schedule_id, record=record(video_id=video))]))
     assert len(told) == 1
     for cell, value in ((told[0]["schedule_id"], schedule_id), (told[0]["video_id"], video)):
         assert cell in (visible(value), f"'{visible(value)}")

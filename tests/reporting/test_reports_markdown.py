@@ -194,7 +194,9 @@ def test_problems_are_shown_with_their_frames() -> None:
 
 def test_pace_names_the_tokens_that_wait() -> None:
     sends = [
-        PlannedSend(schedule_id="x", token=token, offset_seconds=offset, not_after=NOW)
+        PlannedSend(
+            schedule_id="x", token=token, offset_seconds=offset, not_after=NOW, due=NOW, late_from=NOW
+        )
         for token in ("A_1", "B")
         for offset in (0.0, 40.0)
     ]

@@ -7,11 +7,10 @@ from textwrap import dedent
 import msgspec
 import pytest
 from hypothesis import given
-from reporting import HOSTILE, NOW, WRITABLE, assert_harmless, change, one_off, plan_of, plans, record
+from reporting import HOSTILE, NOW, WRITABLE, assert_harmless, change, one_off, plan_of, plans, record, result
 
 from scheduler.desired import Pace
 from scheduler.planning.plan import Plan, PlannedSend, Waiting
-from scheduler.planning.rows import Result
 from scheduler.reporting.plan_sections import checksum, pace_notes, tally_text
 from scheduler.reporting.plan_text import plan_text
 from scheduler.reporting.run_text import results_text
@@ -104,7 +103,14 @@ def test_what_is_due_and_cannot_be_sent_is_told() -> None:
 
 def sends(count: int, token: str | None = "ONE", step: float = 1.0) -> list[PlannedSend]:
     return [
-        PlannedSend(schedule_id=str(i), token=token, offset_seconds=max(0.0, (i - 59) * step), not_after=NOW)
+        PlannedSend(
+            schedule_id=str(i),
+            token=token,
+            offset_seconds=max(0.0, (i - 59) * step),
+            not_after=NOW,
+            due=NOW,
+            late_from=NOW,
+        )
         for i in range(count)
     ]
 
@@ -175,17 +181,21 @@ def test_the_checksum_does_not_depend_on_the_order_of_steps() -> None:
 
 def test_a_run_is_told_in_one_line_a_schedule_and_a_sum() -> None:
     results = [
-        Result(schedule_id="spring/teaser/alpha", status="completed"),
-        Result(schedule_id="spring/teaser/b", status="failed", error="404: Not\nFound"),
-        Result(schedule_id="spring/teaser/c", status="executing", error="timeout"),
-        Result(schedule_id="spring/teaser/d", status="pending", error="rate limit"),
+        result("spring/teaser/alpha", "completed"),
+        result("spring/teaser/b", "failed", error="404: Not\nFound"),
+        result("spring/teaser/c", "executing", error="timeout"),
+        result("spring/teaser/d", "pending", error="rate limit"),
+        result("spring/teaser/e", "completed", phase="handed_over"),
+        result("spring/teaser/f", "executing", phase="handed_over"),
     ]
     assert results_text(results) == text("""
         + spring/teaser/alpha  completed
         ! spring/teaser/b      failed     404: Not\\nFound
         > spring/teaser/c      executing  timeout
         ~ spring/teaser/d      pending    rate limit
-        1 completed, 1 executing, 1 pending, 1 failed.
+        + spring/teaser/e      completed  handed over, public at 2026-02-28 12:00 UTC
+        > spring/teaser/f      executing  handed over
+        2 completed (1 not public yet), 2 executing, 1 pending, 1 failed.
     """)
 
 
@@ -195,4 +205,4 @@ def test_a_run_without_results_says_so() -> None:
 
 @pytest.mark.parametrize("harm", HOSTILE.values(), ids=HOSTILE)
 def test_nothing_hostile_comes_through_in_results(harm: str) -> None:
-    assert_harmless(results_text([Result(schedule_id=harm, status="failed", error=harm)]))
+    assert_harmless(results_text([result(harm, "failed", error=harm)]))

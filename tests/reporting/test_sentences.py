@@ -249,6 +249,8 @@ def sent() -> list[Case]:
     soon = "2030-03-01T18:00:30Z"
     executing: dict[str, Any] = {"status": "executing", "now": soon}
     accepted = executing | {"accepted_at": AT, "evidence": "accepted"}
+    noon = "2030-03-01T12:00:00Z"
+    ahead = {"now": "2030-03-01T14:01:00Z", "executed_at": noon, "accepted_at": noon}
     job = {"of": JOB}
     repeatable = {"intent": intent("alpha", delivery="at-least-once")}
     running, waiting = claim("running", "2030-03-01T18:10:05Z", 2), claim("waiting", "2030-03-01T18:01:05Z")
@@ -267,7 +269,10 @@ def sent() -> list[Case]:
         Case("executing, on a queue, accepted", **accepted, **job),
         Case("executing, on a queue, a worker has it", **accepted, **job, lease=running),
         Case("executing, on a queue, waiting for an attempt", **accepted, **job, lease=waiting),
+        Case("executing, accepted, public later", **accepted | ahead),
         Case("completed", status="completed", now=DUE),
+        Case("completed, public later", **{"status": "completed"} | ahead),
+        Case("completed, by a run, public later", **{"status": "completed", "evidence": "run"} | ahead),
         Case("completed, late", status="completed", now=DUE, lateness_seconds=180),
         Case("completed, by a run", status="completed", now=DUE, evidence="run"),
         Case("completed, on a queue", status="completed", now=DUE, **job),

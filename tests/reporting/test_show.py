@@ -285,7 +285,7 @@ def test_a_wave_that_has_begun_shows_how_far_it_has_come(desk: Miniature, github
     desk.run("run", now=DUE)
     for only in ([], ["--channel", "alpha"], ["--status", "failed"]):
         listed = desk.run("list", *only, now=DUE).out
-        assert listed.splitlines()[-1] == "spring: 1 of 4 completed, 1 failed, 2 to come (1 paused)"
+        assert listed.splitlines()[-1] == "spring: 1 of 4 public, 1 failed, 2 to come (1 paused)"
 
 
 def test_open_slots_are_counted(desk: Miniature) -> None:

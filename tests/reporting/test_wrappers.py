@@ -278,7 +278,11 @@ def test_every_status_and_reason_is_in_the_table() -> None:
 def test_broken_settings_are_explained_too() -> None:
     source = reconcile.reconcile([], None, {}, read_utc(AT), Surroundings())
     broken = msgspec.structs.replace(source, declared=None)
-    text = Explainer(broken).explain(Row(schedule_id="x", record=record("pending", None)), None).text
+    text = (
+        Explainer(broken)
+        .explain(Row(schedule_id="x", record=record("pending", None), now=read_utc(AT)), None)
+        .text
+    )
     assert text.startswith("scheduler.yaml is broken")
 
 

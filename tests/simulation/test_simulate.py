@@ -73,7 +73,7 @@ wave spring       4        0       2       0     0  22m25s  48m30s  48m30s    0s
 channel alpha     2        0       1       0     0   7m54s  48m30s  48m30s    0s        1h
 channel beta      2        0       1       0     0  22m25s  47m42s  47m42s    0s        1h
 
-Lateness counts from the due time (publish time minus lead). On time means within the lead.
+Lateness counts from the publish time. On time means sent by then, at the latest.
 
 Not sent:
   spring/teaser/alpha  missed in 1 of 3 runs: more than 1h (catch_up) after 2026-03-01T17:00:00Z

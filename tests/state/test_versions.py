@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 
-import msgspec
 import pytest
 from due import after, run, sent
 from git_repository import git
 from github_stand_in import GitHub
 from miniature import Miniature
+from msgspec.structs import replace
 from sealed import as_version_1, changed
 from state_branch import REF, Branch
 from test_broken_state import ALPHA, BETA, branch, spring
@@ -37,7 +37,27 @@ def facts(text: bytes) -> tuple[int, str | None, list[str]]:
 def test_what_version_1_recorded_reads_as_it_was() -> None:
     old = decode(as_version_1(TEXT), "state.json")
     assert old.version == 1
-    assert codec.taken_over(old) == msgspec.structs.replace(STATE, zone_release=None)
+    assert codec.taken_over(old) == replace(STATE, zone_release=None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "counted", "lateness"),
+    [
+        ("2026-03-01T14:30:00Z", 9_000, 0),  # within its lead of six hours
+        ("2026-03-01T18:03:00Z", 21_780, 180),
+        ("2026-03-01T20:10:00Z", 600, 600),  # released at 20:00 by the one before it
+    ],
+)
+def test_the_one_lateness_of_version_1_becomes_that_of_the_public_and_that_of_the_dispatch(
+    sent: str, counted: int, lateness: int
+) -> None:
+    record = replace(
+        next(iter(STATE.schedules.values())),
+        scheduled_at="2026-03-01T18:00:00Z", executed_at=sent, lateness_seconds=counted,
+    )  # fmt: skip
+    state = replace(STATE, version=1, schedules={"spring/teaser/alpha": record})
+    read = decode(encode(state), "state.json").schedules["spring/teaser/alpha"]
+    assert (read.lateness_seconds, read.dispatch_lateness_seconds) == (lateness, counted)
 
 
 def test_the_first_save_makes_a_file_of_version_1_one_of_version_2(spring: Miniature, github: GitHub) -> None:

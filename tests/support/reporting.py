@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from scheduler.diagnostics import Diagnostic, Location, Related, error, warning
 from scheduler.planning.plan import Action, Change, Plan
+from scheduler.planning.rows import Result, phase_of
 from scheduler.state.record import Record
+from scheduler.state.statuses import Status
 from scheduler.times import read_time
 
 NOW = read_time("2026-02-28T12:00:00Z")
@@ -81,7 +83,20 @@ def one_off(**fields: Any) -> Record:
 def change(
     action: Action, schedule_id: str, before: Record | None, after: Record | None, reason: str = "declared"
 ) -> Change:
-    return Change(action=action, schedule_id=schedule_id, before=before, after=after, reason=reason)
+    return Change(
+        action=action, schedule_id=schedule_id, before=before, after=after, reason=reason,
+        phase=phase_of(before, NOW),
+    )  # fmt: skip
+
+
+def result(schedule_id: str, status: Status, **fields: Any) -> Result:
+    """The result of a run for a publication that is due; its phase is that of a plain record."""
+    needed = {"status": status, "reason": "rejected" if status == "failed" else None}
+    plain = record(scheduled_at="2026-02-28T12:00:00Z", **needed)
+    return Result(
+        schedule_id=schedule_id, status=status, scheduled_at=plain.scheduled_at,
+        **({"phase": phase_of(plain, NOW)} | fields),
+    )  # fmt: skip
 
 
 def plan_of(*changes: Change, **fields: Any) -> Plan:

@@ -101,6 +101,7 @@ def _send_again(situation: Situation, schedule_id: str, record: Record, intent: 
                 record=record,
                 token=intent.token,
                 due=now,
+                late_from=record.at,
                 deadline=deadline,
                 reason="its outcome is unknown and no run was found",
             )

@@ -33,6 +33,7 @@ def order_sends(situation: Situation) -> None:
             offset_seconds=offset,
             not_after=due.deadline,
             due=due.due,
+            late_from=due.late_from,
             waits_for=None if due.event_type else turns.get(due.schedule_id),
             event_type=due.event_type,
             why=due.reason if due.event_type else "",

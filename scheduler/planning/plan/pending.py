@@ -109,15 +109,16 @@ def _fall_due(situation: Situation, schedule_id: str, record: Record, timing: Ti
         draft.due_at(read_utc(record.next_attempt_at))
         situation.delayed.append((schedule_id, record))
     elif may_ask_for(situation, schedule_id, record, token, channel.repository):
-        late = situation.now - timing.due
+        late = situation.now - timing.late_from
         situation.due.append(
             Due(
                 schedule_id=schedule_id,
                 record=record,
                 token=token,
                 due=timing.due,
+                late_from=timing.late_from,
                 deadline=timing.deadline,
-                reason="due" if late == 0 else f"due, {duration_text(late)} late",
+                reason="due" if late <= 0 else f"due, {duration_text(late)} late",
             )
         )
 

@@ -13,6 +13,7 @@ from scheduler.desired.declarations import Declarations
 from scheduler.diagnostics import Code
 from scheduler.planning.expand import Schedule
 from scheduler.planning.local_times import Zones
+from scheduler.planning.rows import Phase, phase_of
 from scheduler.state.record import Record
 from scheduler.times import Instant
 
@@ -42,6 +43,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     before: Record | None
     after: Record | None
     reason: str
+    phase: Phase
+    """How far the publication was on its way to the public before this step."""
 
 
 class PlannedSend(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +54,10 @@ class PlannedSend(msgspec.Struct, frozen=True, kw_only=True):
     token: str | None
     offset_seconds: float
     not_after: Instant
-    due: Instant | None = None
-    """From when its lateness is counted: its publish time minus `lead`, or when it was released."""
+    due: Instant
+    """From when it may leave: its publish time minus `lead`, or when it was released."""
+    late_from: Instant
+    """From when it is late: its publish time, or when it was released."""
     waits_for: str | None = None
     """Under `halt`: the schedule whose answer comes first."""
     event_type: str | None = None
@@ -232,7 +237,14 @@ class PlanDraft:
     ) -> None:
         """Decide a step whose outcome is not known yet, or that is only reported."""
         self.changes.append(
-            Change(action=action, schedule_id=schedule_id, before=before, after=after, reason=reason)
+            Change(
+                action=action,
+                schedule_id=schedule_id,
+                before=before,
+                after=after,
+                reason=reason,
+                phase=phase_of(before, self.now),
+            )
         )
 
     def wake_at(self, at: Instant) -> None:

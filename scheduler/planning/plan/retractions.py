@@ -81,6 +81,7 @@ def _take_back(
                 record=record,
                 token=token,
                 due=situation.now,
+                late_from=record.at,
                 deadline=record.at,
                 reason=wanted.why,
                 event_type=event_type,

@@ -25,6 +25,8 @@ class Timing(msgspec.Struct, frozen=True, gc=False):
     """From when a request may leave."""
     deadline: Instant
     """Until when one may."""
+    late_from: Instant
+    """From when it is late: the publish time, or the completion of the one before."""
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +36,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     record: Record
     token: str | None
     due: Instant
+    late_from: Instant
     deadline: Instant
     reason: str
     event_type: str | None = None
@@ -62,7 +65,7 @@ class Situation:
     def timing(self, schedule_id: str, record: Record) -> Timing | None:
         """The instants of a record; None while it waits for the one before it in its group."""
         at = record.at
-        base, due = at, at - self.subject.lead(record.channel_id)
+        base, due, late_from = at, at - self.subject.lead(record.channel_id), at
         if record.retried_at is not None:  # it is not missed for having waited for its turn
             base = max(base, read_utc(record.retried_at), self.freed(record.channel_id))
         if record.after_success:
@@ -71,8 +74,8 @@ class Situation:
                 released = self._completed_at(before)
                 if released is None:
                     return None
-                base, due = max(base, released), max(due, released)
-        return Timing(base, due, base + self.subject.catch_up(record))
+                base, due, late_from = max(base, released), max(due, released), max(at, released)
+        return Timing(base, due, base + self.subject.catch_up(record), late_from)
 
     def about_channel(self, channel_id: str) -> str:
         """A digest of all that decides whether a declared channel is ready, as far as it is known here."""

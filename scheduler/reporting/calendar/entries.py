@@ -27,7 +27,7 @@ _TIMES_OF_A_RECORD = (
     "executed_at", "accepted_at", "completed_at", "checked_at", "not_found_at", "next_attempt_at",
     "retried_at",
 )  # fmt: skip
-Kind = Status | Literal["paused", "blocked", "open", "missed"]
+Kind = Status | Literal["handed_over", "paused", "blocked", "open", "missed"]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,10 +213,13 @@ def _recorded(reconciled: Reconciled, state: State | None, row: Row) -> Record |
 
 
 def kind_of(row: Row) -> Kind:
-    """The one word for a publication on a calendar: its status, or what keeps it from being sent."""
+    """The one word for a publication on a calendar: its status, where that says too little its phase, or
+    what keeps it from being sent."""
     record = row.record
     if record.status == "failed":
         return "missed" if record.reason == "missed" else "failed"
+    if row.phase == "handed_over":
+        return "handed_over"
     if not record.is_unsent_live:
         return record.status
     if row.problem is not None:

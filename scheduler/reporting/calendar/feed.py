@@ -27,7 +27,7 @@ DOMAIN = "wave-scheduler"
 LENGTH = timedelta(minutes=5)
 """A publication is an instant; several programs hide events without a length."""
 REFRESH = timedelta(hours=1)
-_CERTAIN = frozenset(status for status, traits in TRAITS.items() if traits.is_certain)
+_CERTAIN = {"handed_over", *(status for status, traits in TRAITS.items() if traits.is_certain)}
 _CALLED_OFF = frozenset(status for status, traits in TRAITS.items() if traits.is_called_off)
 
 

@@ -3,6 +3,7 @@
 "use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
+  const word = (kind) => kind.replace("_", " ");
   const make = (tag, classes = "", text = "") => {
     const element = document.createElement(tag);
     element.className = classes;
@@ -164,7 +165,7 @@
     first.append(make("span", "sign", signs.get(entry.kind)));
     if (members.length > 1) {
       first.append(clock(at) === clock(last) ? clock(at) : `${clock(at)}–${clock(last)}`);
-      second.textContent = `${members.length} ${entry.kind}`;
+      second.textContent = `${members.length} ${word(entry.kind)}`;
     } else {
       const zone = zoneOf(entry.channel);
       const where = chosen.zone || chosen.view === "channels" ? "" : ` ${city(zone)}`; // else it is shown already
@@ -179,9 +180,9 @@
   function label({ members, freeze }) {
     if (freeze !== undefined) return `${reasonOf(freeze)}, ${stamp(freeze.from, "UTC")} to ${stamp(freeze.until, "UTC")} UTC`;
     const [entry] = members;
-    if (members.length > 1) return `${members.length} ${entry.kind}: show them`;
+    if (members.length > 1) return `${members.length} ${word(entry.kind)}: show them`;
     const zone = zoneOf(entry.channel);
-    return `${entry.video} on ${nameOf(entry.channel)}, ${stamp(entry.at, zone)} ${zone}, ${entry.kind}`;
+    return `${entry.video} on ${nameOf(entry.channel)}, ${stamp(entry.at, zone)} ${zone}, ${word(entry.kind)}`;
   }
 
   // --- the calendar -------------------------------------------------------------------------------------
@@ -278,7 +279,7 @@
 
   function showDetails(members, above = null) {
     const isOne = members.length === 1;
-    $("about").textContent = isOne ? members[0].video : `${members.length} ${members[0].kind}`;
+    $("about").textContent = isOne ? members[0].video : `${members.length} ${word(members[0].kind)}`;
     const nodes = isOne ? detailsOf(members[0]) : [roll(members)];
     if (above) nodes.unshift(backTo(above));
     $("shown-details").replaceChildren(...nodes);
@@ -375,7 +376,7 @@
     const shape = make("span", "sign", symbol);
     shape.setAttribute("aria-hidden", "true");
     const number = entries.reduce((sum, entry) => sum + (entry.kind === kind), 0);
-    text.append(shape, ` ${kind} `, make("small", "", String(number)));
+    text.append(shape, ` ${word(kind)} `, make("small", "", String(number)));
     const line = make("label");
     line.title = meaning;
     line.append(box, text);

@@ -21,7 +21,7 @@ import msgspec
 from scheduler.diagnostics import Diagnostic
 from scheduler.reporting.calendar.entries import Calendar, Entry, Kind
 from scheduler.reporting.json_output import encodable
-from scheduler.reporting.list_text import status_notes
+from scheduler.reporting.list_text import status_notes, until_public
 from scheduler.reporting.terminal import visible
 from scheduler.reporting.time_format import (
     day_and_time,
@@ -48,7 +48,9 @@ _STATUSES: dict[Kind, tuple[str, str]] = {
     status: (TRAITS[status].icon, TRAITS[status].meaning) for status in STATUSES
 }
 KINDS: dict[Kind, tuple[str, str]] = {
-    **{status: _STATUSES[status] for status in STATUSES if TRAITS[status].is_certain},
+    **{status: _STATUSES[status] for status in STATUSES if TRAITS[status].is_live},
+    "handed_over": ("⇥", "accepted by its channel, to be public at its time"),
+    "completed": _STATUSES["completed"],
     "paused": ("‖", "paused, not sent until that is lifted or ends"),
     "blocked": ("!", "not sent until a problem is fixed"),
     "open": ("+", "a slot without a video"),
@@ -228,7 +230,7 @@ def _table(calendar: Calendar) -> Iterator[str]:
 def _row(calendar: Calendar, entry: Entry) -> str:
     row, record = entry.row, entry.row.record
     wave = record.wave_id
-    symbol, _ = KINDS[entry.kind]
+    symbol, word = KINDS[entry.kind][0], entry.kind.replace("_", " ")
     where = [f"<span>{_text(row.schedule_id)}</span>", *_outcome(entry)]
     if row.location is not None:
         where.append(f'declared in <span class="place">{_text(str(row.location))}</span>')
@@ -241,7 +243,7 @@ def _row(calendar: Calendar, entry: Entry) -> str:
         f'<td class="utc">{utc_moment(record.at)}</td>'
         f"<td>{_text(calendar.channels[record.channel_id].name)}</td>"
         f'<th scope="row"><a href="#{_text(row.schedule_id)}">{_text(entry.video)}</a></th>'
-        f'<td><span class="kind {entry.kind}"><span aria-hidden="true">{symbol}</span> {entry.kind}</span>'
+        f'<td><span class="kind {entry.kind}"><span aria-hidden="true">{symbol}</span> {word}</span>'
         f"{_status_notes(entry)}</td>"
         f"<td>{'' if wave is None else _text(calendar.waves[wave])}"
         f"{'' if group is None else f'<br><small>{_text(group)}</small>'}</td>"
@@ -252,6 +254,8 @@ def _row(calendar: Calendar, entry: Entry) -> str:
 def _status_notes(entry: Entry) -> str:
     """What the kind alone does not say of the status: another status, its reason, its notes."""
     record = entry.row.record
+    if entry.kind == "handed_over":
+        return f', <span class="notes">{_text(until_public(entry.row))}</span>'
     reason = "" if record.reason is None else f"({record.reason})"
     parts = [reason if record.status == entry.kind else f"{record.status} {reason}".rstrip()]
     notes = ", ".join(filter(None, [*parts, *status_notes(entry.row)]))

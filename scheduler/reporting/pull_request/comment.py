@@ -12,6 +12,7 @@ import msgspec
 
 from scheduler.diagnostics import Diagnostic
 from scheduler.planning.plan import Change, Plan
+from scheduler.planning.rows import Phase
 from scheduler.reporting.diagnostics_text import DiagnosticRenderer, weights
 from scheduler.reporting.plan_sections import (
     SYMBOLS,
@@ -188,7 +189,7 @@ def _rows(section: Section, zones: Mapping[str, str]) -> Iterator[str]:
     )
     for change in section.changes:
         zone = zones.get(record_of(change).channel_id, "UTC")
-        after = "archived" if change.action == "archive" else _when(change.after, zone)
+        after = "archived" if change.action == "archive" else _when(change.after, zone, change.phase)
         other = [
             f"{label}: {old} -> {new}"
             for label, old, new in differences(change, zone)
@@ -200,14 +201,14 @@ def _rows(section: Section, zones: Mapping[str, str]) -> Iterator[str]:
             code(SYMBOLS[change.action]),
             code(change.schedule_id),
             " → ".join(map(code, videos)),
-            _when(change.before, zone),
+            _when(change.before, zone, change.phase),
             after,
             "<br>".join(code(text) for text in (change.reason, *other) if text),
         )
         yield f"| {' | '.join(cells)} |"
 
 
-def _when(record: Record | None, zone: str) -> str:
+def _when(record: Record | None, zone: str, phase: Phase) -> str:
     """The publish time in the channel's zone and in UTC, or what became of it."""
     if record is None:
         return ""
@@ -219,5 +220,5 @@ def _when(record: Record | None, zone: str) -> str:
     if zone != "UTC":
         when += f"<br>{utc_moment(record.at)} UTC"
     if record.was_sent:
-        when += ", sent"
+        when += ", handed over" if phase == "handed_over" else ", sent"
     return when + (", paused" if record.is_paused else "")

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from scheduler.planning.plan import Action, Change, Plan
 from scheduler.planning.reconcile import Reconciled
+from scheduler.planning.rows import phase_of
 from scheduler.state.record import Record
 
 BOOKINGS: frozenset[Action] = frozenset({"create", "update", "cancel", "pause", "resume", "reopen"})
@@ -39,7 +40,7 @@ def effects(base: Reconciled | None, proposal: Reconciled) -> list[Change]:
     held = set(_held(base, proposal))
     theirs = [change.schedule_id for change in base.plan.changes if change.action in BOOKINGS]
     touched = dict.fromkeys([*reasons, *(schedule_id for schedule_id in theirs if schedule_id not in held)])
-    return list(_compared(touched, reasons, base.booked, proposal.booked))
+    return list(_compared(touched, reasons, base.booked, proposal))
 
 
 def _held(base: Reconciled, proposal: Reconciled) -> Iterator[str]:
@@ -61,10 +62,10 @@ def _compared(
     touched: Mapping[str, None],
     reasons: Mapping[str, Change],
     before: Mapping[str, Record],
-    after: Mapping[str, Record],
+    proposal: Reconciled,
 ) -> Iterator[Change]:
     for schedule_id in touched:
-        new = after.get(schedule_id)
+        new = proposal.booked.get(schedule_id)
         old = before.get(schedule_id)
         if old is None and new is not None:  # renamed: it is what it was under its former id
             old = next((before[former] for former in new.former_ids if former in before), None)
@@ -77,7 +78,10 @@ def _compared(
         if action is not None:
             known = reasons.get(schedule_id)
             reason = known.reason if known is not None and known.action == action else _why(action, old, new)
-            yield Change(action=action, schedule_id=schedule_id, before=old, after=new, reason=reason)
+            yield Change(
+                action=action, schedule_id=schedule_id, before=old, after=new, reason=reason,
+                phase=phase_of(old, proposal.plan.now),
+            )  # fmt: skip
 
 
 def _action(old: Record | None, new: Record) -> Action | None:

@@ -24,7 +24,8 @@ _TOUCHES = frozenset({"create", "update", "reopen", "resume"})
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """The last publications: how late each was sent (seconds, ascending), and how many were missed."""
+    """The last publications: how long after it was due each was sent (seconds, ascending); how many were
+    missed."""
 
     late: tuple[int, ...] = ()
     missed: int = 0
@@ -57,10 +58,10 @@ def sample_of(records: Iterable[Record]) -> Sample:
     """The newest publications in the state. Retries say nothing about delays and are left out."""
     own = [record for record in records if record.retried_at is None]
     newest = sorted(
-        (record for record in own if record.lateness_seconds is not None or record.reason == "missed"),
+        (r for r in own if r.dispatch_lateness_seconds is not None or r.reason == "missed"),
         key=lambda record: record.executed_at or record.scheduled_at,
     )[-SAMPLE:]
-    late = sorted(record.lateness_seconds for record in newest if record.lateness_seconds is not None)
+    late = sorted(r.dispatch_lateness_seconds for r in newest if r.dispatch_lateness_seconds is not None)
     return Sample(tuple(late), sum(record.reason == "missed" for record in newest))
 
 
