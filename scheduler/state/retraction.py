@@ -85,7 +85,7 @@ def after_retraction_lookup(record: Record, lookup: LookupResult, now: Instant) 
         error = f"no run has {before.intent.run_word} in its title"
         return in_vain(record, seen, f"{error} ({before.error})" if before.error else error, now)
     run = decisive(lookup)
-    ended = now if run.ended_at is None else min(now, run.ended_at)
+    ended = now if run.ended_at is None else run.ended_at
     seen = replace(
         seen, run_url=run.url or before.run_url,
         accepted_at=before.accepted_at or instant_text(run.started_at or read_utc(before.intent.at)),

@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager
 
 import pytest
 from simulation.driver import Violation, play, simulated
-from simulation.mutants import MUTANTS, WAITING_MUTANTS, ZONE_MUTANTS
+from simulation.mutants import MUTANTS, RETRACTING_MUTANTS, WAITING_MUTANTS, ZONE_MUTANTS
+from simulation.retracting import play_retracting
 from simulation.waiting import play_waiting
 from simulation.zoned import play_zoned
 
@@ -68,6 +69,20 @@ CAUGHT_WITH_ZONES = {
     "take_zone_data_for_an_edit": (10, "as declared"),
     "give_what_was_requested_a_new_id": (28, "monotone"),
     "take_what_was_sent_for_a_neighbour": (4, "as declared"),
+}
+
+
+CAUGHT_WITH_RETRACTIONS = {
+    "take_acceptance_for_a_retraction": (2, "taken back"),
+    "take_the_publication_s_run_for_the_retraction_s": (2, "taken back"),
+    "believe_when_a_retraction_was_seen": (289, "taken back"),
+    "retract_blindly": (2, "at most once"),
+    "retract_too_late": (21, "in time"),
+    "retract_what_cannot_be_read": (24, "as declared"),
+    "retract_what_may_have_arrived": (3, "taken back"),
+    "take_over_a_retraction_at_once": (23, "doubt first"),
+    "keep_the_key_of_what_was_taken_back": (2, "monotone"),
+    "look_for_no_retraction": (2, "nothing lost"),
 }
 
 
@@ -130,3 +145,17 @@ def test_two_machines_with_different_zone_data_need_this_protection(
 def test_the_same_seed_is_the_same_history() -> None:
     with simulated():
         assert play(30).world.trace == play(30).world.trace
+
+
+@pytest.mark.parametrize("first", range(1, 600, 150))
+def test_what_is_taken_back_was_handed_over_and_is_never_public(first: int) -> None:
+    with simulated():
+        for seed in range(first, first + 150):
+            play_retracting(seed)
+
+
+@pytest.mark.parametrize("mutant", RETRACTING_MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_without_this_protection_a_retraction_does_harm(
+    mutant: Callable[[], AbstractContextManager[None]],
+) -> None:
+    demand_caught(mutant, play_retracting, *CAUGHT_WITH_RETRACTIONS[mutant.__name__])

@@ -199,13 +199,15 @@ class History(ABC):
     lives: Random | None = None
     """How long the tokens of processes live; None: longer than all of them."""
 
+    world_type: type[World] = World
+
     zones: ZoneData = installed_zones()
     """The zone data of the machine on which the next process starts."""
 
     def __init__(
         self, faults: Faults, channels: Sequence[Channel], waves: Sequence[Wave], settings: str
     ) -> None:
-        self.world = World(now=float(START), state=fresh_state(), faults=faults)
+        self.world = self.world_type(now=float(START), state=fresh_state(), faults=faults)
         self.channels = list(channels)
         self.waves = list(waves)
         self.settings = settings
@@ -537,12 +539,14 @@ def play(seed: int) -> History:
 
 def main() -> None:
     if sys.argv[1:] == ["--mutants"]:
-        from .mutants import WAITING_MUTANTS, ZONE_MUTANTS, first_seeds
+        from .mutants import RETRACTING_MUTANTS, WAITING_MUTANTS, ZONE_MUTANTS, first_seeds
+        from .retracting import play_retracting
         from .waiting import play_waiting
         from .zoned import play_zoned
 
         with simulated():
-            found = [*first_seeds(play_waiting, WAITING_MUTANTS), *first_seeds(play_zoned, ZONE_MUTANTS)]
+            found = [*first_seeds(play_waiting, WAITING_MUTANTS), *first_seeds(play_zoned, ZONE_MUTANTS),
+                     *first_seeds(play_retracting, RETRACTING_MUTANTS)]  # fmt: skip
             for name, seed, rule in chain(found, first_seeds(play)):
                 print(f'    "{name}": ({seed}, "{rule}"),', flush=True)
         return

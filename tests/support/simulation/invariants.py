@@ -43,6 +43,7 @@ Rule = Literal[
     "never forgotten",  # no id leaves the record and its archive
     "in time",  # no attempt begins before it is due, after its deadline, or in a run that was held up
     "whose",  # nobody saves the state of another folder
+    "taken back",  # no retraction without its publication; what is recorded as taken back is not public
     "sound",  # nothing breaks that is not a broken machine
 ]
 

@@ -14,17 +14,20 @@ import scheduler.planning.plan as plan
 import scheduler.planning.plan.diff as diff
 import scheduler.planning.plan.in_flight as sent
 import scheduler.planning.plan.order as departures
+import scheduler.planning.plan.retractions as retractions
 import scheduler.state.outcomes as outcomes
+import scheduler.state.retraction as retraction
 from scheduler.clock import SteadyClock
 from scheduler.delivery import Runner, hold_and_watch, lookups, run
 from scheduler.delivery.github import responses
 from scheduler.errors import LostRace
-from scheduler.planning import expand, lineup, local_times, reconcile, spacing
+from scheduler.planning import expand, lineup, local_times, passes, reconcile, spacing, taking_back
 from scheduler.planning.local_times import Identified, Zones
+from scheduler.planning.plan import Withdrawal
 from scheduler.planning.plan.pauses import Pauses
 from scheduler.planning.plan.situation import Situation
-from scheduler.state.answers import Answer, LookupResult
-from scheduler.state.record import Record, State, advance
+from scheduler.state.answers import Answer, LookupResult, Run
+from scheduler.state.record import Intent, Record, State, advance
 from scheduler.state.stores import Snapshot
 from scheduler.times import zone_release
 
@@ -484,6 +487,134 @@ WAITING_MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     ask_nobody_which_time_is_right,
 )
 """Those that only a run that waits can miss: `simulation/waiting.py` plays them."""
+
+
+@contextmanager
+def take_acceptance_for_a_retraction() -> Iterator[None]:
+    """What accepted the event that takes back has taken it back."""
+
+    def at_once(record: Record, answer: Answer, now: int, settings: Any) -> Record:
+        after = retraction.after_retraction_answer(record, answer, now, settings)
+        accepted = after.retraction is not None and after.retraction.status == "accepted"
+        done = LookupResult(runs=[Run(run_id=1, conclusion="success", ended_at=now)])
+        return retraction.after_retraction_lookup(after, done, now) if accepted else after
+
+    with mock.patch.object(run, "after_retraction_answer", at_once):
+        yield
+
+
+@contextmanager
+def take_the_publication_s_run_for_the_retraction_s() -> Iterator[None]:
+    """Both have one word in the title of their run."""
+    with mock.patch.object(Intent, "run_word", property(lambda self: self.key)):
+        yield
+
+
+@contextmanager
+def believe_when_a_retraction_was_seen() -> Iterator[None]:
+    """Whenever its run ended: it succeeded."""
+    plain = retraction.after_retraction_lookup
+
+    def whenever(record: Record, lookup: LookupResult, now: int) -> Record:
+        runs = [msgspec.structs.replace(run, ended_at=run.ended_at and record.at - 1) for run in lookup.runs]
+        return plain(record, msgspec.structs.replace(lookup, runs=runs), now)
+
+    with mock.patch.object(lookups, "after_retraction_lookup", whenever):
+        yield
+
+
+@contextmanager
+def retract_blindly() -> Iterator[None]:
+    """A retraction whose outcome is unknown is sent again."""
+    plain = retraction.after_retraction_answer
+
+    def blind(record: Record, answer: Answer, now: int, settings: Any) -> Record:
+        if answer.verdict == "unknown":
+            answer = msgspec.structs.replace(answer, verdict="not-now")
+        return plain(record, answer, now, settings)
+
+    with mock.patch.object(run, "after_retraction_answer", blind):
+        yield
+
+
+@contextmanager
+def retract_too_late() -> Iterator[None]:
+    """Until the last second something is taken back."""
+    with mock.patch.object(taking_back, "NOTICE", 0):
+        yield
+
+
+@contextmanager
+def retract_what_cannot_be_read() -> Iterator[None]:
+    """What no readable file declares is taken back."""
+    plain = taking_back.withdrawal
+
+    def unread(declared: Any, record: Record, schedule: Any) -> Any:
+        gone = Withdrawal(why="no longer declared", kind="gone")
+        return gone if schedule is None else plain(declared, record, schedule)
+
+    with mock.patch.object(taking_back, "withdrawal", unread):
+        yield
+
+
+@contextmanager
+def retract_what_may_have_arrived() -> Iterator[None]:
+    """What was sent counts as handed over before anybody accepted it."""
+    plain = taking_back.withdrawals
+
+    def withdrawals(declared: Any, records: Any, *rest: Any) -> Any:
+        sent = {i: record for i, record in records.items() if record.intent is not None and record.was_sent}
+        eager = {i: msgspec.structs.replace(r, accepted_at=r.intent.at) for i, r in sent.items()}
+        return plain(declared, {**records, **eager}, *rest)
+
+    with mock.patch.object(passes, "withdrawals", withdrawals):
+        yield
+
+
+@contextmanager
+def take_over_a_retraction_at_once() -> Iterator[None]:
+    """Another runner's fresh retraction is taken for a dead one's, and its lookup is believed at once."""
+    with mock.patch.object(retractions, "IN_FLIGHT", -1), mock.patch.object(retraction, "LOOKUP_WINDOW", 0):
+        yield
+
+
+@contextmanager
+def keep_the_key_of_what_was_taken_back() -> Iterator[None]:
+    """What is sent after a retraction has the key of what was taken back."""
+    plain = retraction._taken_back
+
+    def same_key(record: Record, *rest: Any) -> Record:
+        return msgspec.structs.replace(plain(record, *rest), resends=record.resends)
+
+    with mock.patch.object(retraction, "_taken_back", same_key):
+        yield
+
+
+@contextmanager
+def look_for_no_retraction() -> Iterator[None]:
+    """Every lookup of a retraction answers that there is no run of it."""
+    plain = retraction.after_retraction_lookup
+
+    def blind(record: Record, _: LookupResult, now: int) -> Record:
+        return plain(record, LookupResult(), now)
+
+    with mock.patch.object(lookups, "after_retraction_lookup", blind):
+        yield
+
+
+RETRACTING_MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
+    take_acceptance_for_a_retraction,
+    take_the_publication_s_run_for_the_retraction_s,
+    believe_when_a_retraction_was_seen,
+    retract_blindly,
+    retract_too_late,
+    retract_what_cannot_be_read,
+    retract_what_may_have_arrived,
+    take_over_a_retraction_at_once,
+    keep_the_key_of_what_was_taken_back,
+    look_for_no_retraction,
+)
+"""Those that only channels that take back can miss: `simulation/retracting.py` plays them."""
 
 MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     without_a_nonce,
