@@ -36,7 +36,7 @@ from scheduler.times import LAST, Instant, installed_zones, instant_text, read_u
 if TYPE_CHECKING:
     from scheduler.checkout.remote import RemoteTip
     from scheduler.checkout.source import Source
-    from scheduler.delivery import Ports
+    from scheduler.delivery import Ports, Report
     from scheduler.delivery.dispatcher import Dispatcher
     from scheduler.delivery.queue.batch_writer import BatchWriter
     from scheduler.delivery.queue.celery import Broker
@@ -276,6 +276,7 @@ class Repository:
             keeps_tokens=on_actions(self.environ),
             compares_clocks=self.clock.is_real,
             server_time=lambda channels: self._server_time(channels, settings),
+            notified=self._noted,
             tip=(lambda: self._tip(settings)) if follow else None,
         )
 
@@ -485,6 +486,9 @@ class Repository:
         if self._notifier is None:
             self._notifier = Notifier(settings.notify, token_reader(self.environ), log)
         return self._notifier.watch(store)
+
+    def _noted(self, report: Report, state: State) -> State:
+        return state if self._notifier is None else self._notifier.noted(report, state)
 
     def finish_notifying(self) -> list[Diagnostic]:
         """Wait briefly for the last notifications; a warning for each that was not delivered."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from scheduler.planning.plan import Change
-from scheduler.state.record import Record
+from scheduler.state.record import Record, State
 from scheduler.wording import more
 
 LINES = 50
@@ -47,6 +47,12 @@ def edit(verb: str, target: str, reason: str | None, schedule_ids: Sequence[str]
     """`Pause wave:spring: waiting for legal`, and what it changes: for the commit of a file."""
     title = f"{verb.capitalize()} {target}" + (f": {reason}" if reason else "")
     return _message(title, list(schedule_ids))
+
+
+def notified(state: State) -> str:
+    """What people are notified of, as far as it is not well yet."""
+    lines = [f"{kind.replace('_', ' ')} {name}" for name, kind in sorted(state.notified.items())]
+    return _message("scheduler: notify", lines)
 
 
 def _message(title: str, lines: Sequence[str]) -> str:

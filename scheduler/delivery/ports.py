@@ -10,6 +10,7 @@ import msgspec
 
 from scheduler.checkout.source import Source
 from scheduler.delivery.dispatcher import Dispatcher
+from scheduler.delivery.report import Report
 from scheduler.desired import ChannelSpec
 from scheduler.desired.declarations import Reader, declare
 from scheduler.diagnostics import Diagnostic
@@ -74,6 +75,8 @@ class Ports(msgspec.Struct, kw_only=True):
     """Whether the servers' `Date` is compared with the clock; not where `--now` set the clock."""
     server_time: Callable[[Iterable[ChannelSpec]], Instant | None] = lambda _: None
     """The clock of a server that one of the channels sends to; None where no server answers."""
+    notified: Callable[[Report, State], State] = lambda _, state: state
+    """The state with what people are notified of after a run; the notification follows its save."""
     tip: Callable[[], object] | None = None
     """One cheap question, whose answer is another one once anything is declared or recorded anew; raises
     Error where there is no answer. None where nothing can change while a run waits."""

@@ -145,6 +145,10 @@ class Runner:
         if self._ask(snapshot, reconciled, attempted):
             return False
         self._remarks += unready(reconciled, self.report.records)
+        self.report.diagnostics = [*reconciled.diagnostics, *self._remarks]
+        noted = self.ports.notified(self.report, self._snapshot.state)
+        if noted is not self._snapshot.state:
+            snapshot = self._save(noted, self._snapshot, commit_messages.notified(noted))
         if not reconciled.plan.changes and not reconciled.diagnostics and not self._remarks:
             self._leave_mark(snapshot, reconciled)
         return True
@@ -152,7 +156,7 @@ class Runner:
     def observe(self, at: Instant | None = None) -> Observation:
         """Read everything and decide, without doing anything."""
         begun, begun_at = self.ports.clock.monotonic(), self.ports.clock.moment()
-        snapshot = self.ports.store.load()
+        self._snapshot = snapshot = self.ports.store.load()
         self.report.records = snapshot.state.schedules
         sources = self.ports.sources()
         remarks = self.ports.guard(snapshot.state, sources)
@@ -286,7 +290,7 @@ class Runner:
             if self._archive_mark == snapshot.mark:  # our own save did not touch the archive
                 self._archive_mark = saved.mark
         self.report.saves += 1
-        self.report.records = saved.state.schedules
+        self._snapshot, self.report.records = saved, saved.state.schedules
         return saved
 
     # --- sending ------------------------------------------------------------------------------------

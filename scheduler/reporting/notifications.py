@@ -1,7 +1,8 @@
-"""What people are notified of: failures, missed publications, halts, finished waves. Pure.
+"""What people are notified of: what is at risk, failures, halts, what has recovered, finished waves. Pure.
 
 An event is a difference between two consecutive versions of the state. A save replaces exactly the version
-that it was decided from, so each difference is seen by one writer only, and reported once.
+that it was decided from, so each difference is seen by one writer only, and reported once. What is at risk is
+in no record; so the state has a list of it (`notified`), and the difference of two lists is the event.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ import msgspec
 
 from scheduler.planning.rows import phase_of
 from scheduler.reporting.terminal import visible
+from scheduler.reporting.troubles import AHEAD, OpenTrouble
 from scheduler.state.record import Record
 from scheduler.state.statuses import STATUSES
 from scheduler.times import Instant, read_utc
 from scheduler.wording import count, more
 
-Kind = Literal["failed", "missed", "halted", "completed"]
+Kind = Literal["failed", "halted", "at_risk", "recovered", "completed"]
 _TITLES: tuple[tuple[Kind, str, str], ...] = (
     ("failed", "1 failed", "{} failed"),
-    ("missed", "1 missed", "{} missed"),
     ("halted", "1 wave halted", "{} waves halted"),
+    ("at_risk", "1 at risk", "{} at risk"),
+    ("recovered", "1 recovered", "{} recovered"),
     ("completed", "1 wave completed", "{} waves completed"),
 )
 """What the title of a message says of the events of a kind: of one, and of several."""
@@ -55,12 +58,45 @@ def events(before: Mapping[str, Record], after: Mapping[str, Record]) -> list[No
 
 
 def _failure(schedule_id: str, record: Record) -> Notice:
-    kind: Kind = "missed" if record.reason == "missed" else "failed"
     video = f"video {record.video_id}" if record.video_id is not None else "no video"
     why = f": {record.error_message}" if record.error_message else ""
     doubt = "; it may have been published" if record.was_sent else ""
     what = f"{schedule_id} ({video}, scheduled for {record.scheduled_at})"
-    return Notice(kind, f"{kind}: {what}: {record.reason}{why}{doubt}")
+    return Notice("failed", f"failed: {what}: {record.reason}{why}{doubt}")
+
+
+def changes_of(
+    known: Mapping[str, str], found: Sequence[OpenTrouble], records: Mapping[str, Record]
+) -> tuple[dict[str, Literal["at_risk", "failed"]], list[Notice]]:
+    """What is wrong after a run, to be recorded, and the events that follow from what was recorded before.
+
+    A failure is an event of the save that records it. What was withdrawn or cancelled has not recovered.
+    """
+    wrong: dict[str, Literal["at_risk", "failed"]] = {}
+    notices = []
+    for trouble in found:
+        name = trouble.name
+        if trouble.kind in AHEAD:
+            wrong[name] = "at_risk"
+            if known.get(name) != "at_risk":
+                when = f" ({trouble.local_time})" if trouble.local_time else ""
+                todo = f"; {trouble.remedy}" if trouble.remedy else ""
+                run = f"; run `{trouble.command}`" if trouble.command else ""
+                notices.append(Notice("at_risk", f"at risk: {name}{when}: {trouble.message}{todo}{run}"))
+        elif trouble.kind == "failed" or (trouble.kind == "retried" and known.get(name) == "failed"):
+            wrong[name] = "failed"
+    for name in sorted(known.keys() - wrong.keys()):
+        record = records.get(name)
+        if record is not None and not record.traits.is_called_off:
+            is_over = (
+                f"{record.status}"
+                if record.status == "completed"
+                else f"to be sent for {record.scheduled_at}"
+            )
+            notices.append(Notice("recovered", f"recovered: {name}: {is_over}"))
+        elif record is None and name.endswith((".yaml", ".yml")):
+            notices.append(Notice("recovered", f"recovered: {name} can be read"))
+    return wrong, notices
 
 
 def _by_wave(records: Iterable[Record], waves: Sequence[str]) -> dict[str, list[Record]]:

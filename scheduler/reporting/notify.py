@@ -14,10 +14,14 @@ import importlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from scheduler.reporting.notifications import Notice, events, message
+import msgspec
+
+from scheduler.delivery.report import Report
+from scheduler.reporting.notifications import Notice, changes_of, events, message
+from scheduler.reporting.troubles import troubles
 from scheduler.state.record import Record, State
 from scheduler.state.stores import Snapshot, Store
 
@@ -46,14 +50,26 @@ class Notifier:
         self._waiting: queue.SimpleQueue[list[Notice] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._problems: dict[str, None] = {}
+        self._noted: list[Notice] = []
+        """The events of the save of `notified` that comes next."""
 
     def watch(self, store: Store) -> Store:
         """The store, with its saves watched for events."""
         return _Watched(store, self.saw) if self._names else store
 
-    def saw(self, before: Mapping[str, Record], after: Mapping[str, Record]) -> None:
+    def noted(self, report: Report, state: State) -> State:
+        """The state with what is wrong after a run; the same object where that was notified already."""
+        found = troubles(report)
+        if any(trouble.kind == "stopped" for trouble in found):
+            return state  # it says nothing about the others
+        wrong, self._noted = changes_of(state.notified, found, report.records)
+        return state if wrong == state.notified else msgspec.structs.replace(state, notified=wrong)
+
+    def saw(self, before: State, after: State) -> None:
         """A save replaced one version of the state by another. Returns at once."""
-        found = events(before, after)
+        found = events(before.schedules, after.schedules)
+        if after.notified != before.notified:
+            found, self._noted = [*found, *self._noted], []
         if not found:
             return
         if self._thread is None:
@@ -133,9 +149,7 @@ def _apprise() -> Any:
 class _Watched:
     """A store that reports each save, once it is saved: the schedules before and after."""
 
-    def __init__(
-        self, store: Store, saw: Callable[[Mapping[str, Record], Mapping[str, Record]], None]
-    ) -> None:
+    def __init__(self, store: Store, saw: Callable[[State, State], None]) -> None:
         self._store = store
         self._saw = saw
 
@@ -158,10 +172,10 @@ class _Watched:
     def save_with_archive(
         self, state: State, archived: dict[str, dict[str, Record]], snapshot: Snapshot, message: str
     ) -> Snapshot:
-        before = snapshot.state.schedules
+        before = snapshot.state
         if archived:
             saved = self._store.save_with_archive(state, archived, snapshot, message)
         else:
             saved = self._store.save(state, snapshot, message)
-        self._saw(before, state.schedules)
+        self._saw(before, state)
         return saved

@@ -62,7 +62,7 @@ class OpenTrouble(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         """What is in trouble; a run has one trouble of each name at most in a topic."""
-        return self.schedule_id or ":".join(str(part) for part in (self.file, self.line) if part) or "."
+        return self.schedule_id or self.file or "."
 
 
 def troubles(report: Report) -> list[OpenTrouble]:
@@ -125,7 +125,10 @@ class _Finder:
 
     def all(self) -> Iterator[OpenTrouble]:
         for schedule_id, record in self._records.items():
-            if record.status != "completed" and record.status != "cancelled":  # as nearly all are, in time
+            is_over = (
+                record.status == "completed" or record.status == "cancelled"
+            )  # as nearly all are, in time
+            if not is_over or record.retraction is not None:
                 yield from self._of_record(schedule_id, record)
         files: dict[str, list[Diagnostic]] = {}
         for fault in self._diagnostics:
@@ -147,8 +150,10 @@ class _Finder:
         yield from self._unsendable()
 
     def _of_record(self, schedule_id: str, record: Record) -> Iterator[OpenTrouble]:
-        """What the state says of one that is neither completed nor cancelled."""
-        if record.status == "failed":
+        """What the state says of one that is not over, or that is taken back."""
+        if record.retraction is not None and record.retraction.status == "failed":
+            yield self._explained(schedule_id, record, "failed")
+        elif record.status == "failed":
             if record.was_sent or record.slot or self._is_declared(schedule_id, record):
                 yield self._explained(schedule_id, record, "failed")
         elif schedule_id in self._waiting:
@@ -231,7 +236,7 @@ class _Finder:
         row = Row(schedule_id=schedule_id, record=record, now=self._reconciled.plan.now)
         said = self._explainer.explain(row, record)
         command = f"scheduler show {schedule_id}"
-        if kind == "failed" and said.remedy is not None and record.reason != "no_video":
+        if record.status == "failed" and said.remedy is not None and record.reason != "no_video":
             command = f"scheduler retry {schedule_id}{' --resend' if record.was_sent else ''}"
         return self._about(schedule_id, record, kind, " ".join(said.facts), said.remedy, command=command)
 

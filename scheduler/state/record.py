@@ -346,6 +346,10 @@ class State(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
         _is("Whose state it is on a branch: the folder of the scheduler in its repository, `.` at the top."),
     ] = None
     branch: Annotated[str | None, _is("The branch whose files are declared.")] = None
+    notified: Annotated[
+        dict[str, Literal["at_risk", "failed"]],
+        _is("What `notify` has reported as wrong and not yet as well: a publication, or a file."),
+    ] = {}
     archived: Annotated[
         dict[str, str], _is("The months in the archive (`2026-03`), with the checksum of each.")
     ] = {}

@@ -17,7 +17,7 @@ from miniature import Miniature
 from scheduler.delivery.queue.sqlite import SqliteQueue
 from scheduler.reporting.notifications import MOST, Notice, events, message
 from scheduler.reporting.notify import Notifier
-from scheduler.state.record import Event, Pause, Record
+from scheduler.state.record import Event, Pause, Record, State
 from scheduler.times import read_utc
 
 need_extra("apprise", "notify")
@@ -122,9 +122,9 @@ def test_what_was_missed_is_told(mini: Miniature, receiver: Receiver) -> None:
     mini.run("run", now=BEFORE)
     for _ in range(2):
         mini.run("run", now=LATE)
-    assert receiver.titles == ["scheduler: 1 missed"]
+    assert receiver.titles == ["scheduler: 1 failed"]
     assert receiver.lines[0].startswith(
-        f"missed: spring/teaser/lobby (video teaser, scheduled for {NOON}): missed: "
+        f"failed: spring/teaser/lobby (video teaser, scheduled for {NOON}): missed: "
     )
 
 
@@ -162,7 +162,77 @@ def test_a_halted_wave_is_told_with_what_halted_it(mini: Miniature, receiver: Re
     assert receiver.lines[1:] == [
         "halted: wave spring: spring/teaser/alpha failed; 2 unsent publications wait"
     ]  # fmt: skip
-    assert receiver.lines[0].startswith("missed: spring/teaser/alpha ")
+    assert receiver.lines[0].startswith("failed: spring/teaser/alpha ")
+
+
+def test_what_is_at_risk_is_told_once_and_again_when_it_has_recovered(
+    mini: Miniature, receiver: Receiver
+) -> None:
+    wave(mini)
+    mini.run("run", now=BEFORE)
+    near = NOON.replace("00Z", "30Z")
+    entry = f"schedules: [{{ type: simultaneous, group: x, video: v, at: {near}, channels: [lobby] }}]\n"
+    mini.write({"waves/two.yaml": entry, "waves/typo.yaml": "titel: x\nschedules: []\n"})
+    for _ in range(2):
+        assert mini.run("run", now=BEFORE).code == 1
+    assert receiver.titles == ["scheduler: 2 at risk"]
+    assert receiver.lines == [
+        f"at risk: two/x/lobby (Fri 2030-03-01 12:00:30 UTC): two/x/lobby ({near}) and spring/teaser/lobby "
+        f"({NOON}) are only 30s apart on channel lobby; `min_gap` requires at least 1m [min-gap]; move one "
+        "of them by 30s or more; if it is not to be published, cancel it; run `scheduler cancel two/x/lobby`",
+        "at risk: waves/typo.yaml: unknown key `titel`; did you mean `title`? [unknown-key]; run `scheduler "
+        "validate`",
+    ]  # fmt: skip
+    assert mini.state["notified"] == {"two/x/lobby": "at_risk", "waves/typo.yaml": "at_risk"}
+    mini.write({"waves/two.yaml": entry.replace(near, AFTER), "waves/typo.yaml": "schedules: []\n"})
+    for _ in range(2):
+        assert mini.run("run", now=BEFORE).code == 0
+    assert receiver.messages[1:] == [
+        ("scheduler: 2 recovered",
+         f"recovered: two/x/lobby: to be sent for {AFTER}\nrecovered: waves/typo.yaml can be read"),
+    ]  # fmt: skip
+    assert "notified" not in mini.state
+
+
+def test_a_lost_token_is_told_before_its_time(mini: Miniature, receiver: Receiver) -> None:
+    mini.channels("alpha")
+    wave(mini, channels="[alpha]")
+    mini.channels("alpha")
+    del mini.environ["ACME_TOKEN"]
+    for now in (BEFORE, "2030-03-01T11:20:00Z", NOON):
+        mini.run("run", now=now)
+    assert receiver.titles == ["scheduler: 1 at risk"]
+    assert "no token: ACME_TOKEN is not set; run `scheduler doctor`" in receiver.lines[0]
+    mini.run("run", now=LATE)
+    assert receiver.titles[1:] == ["scheduler: 1 failed"]
+
+
+def test_what_failed_and_was_retried_has_recovered_once_it_is_completed(
+    mini: Miniature, receiver: Receiver
+) -> None:
+    wave(mini)
+    mini.run("run", now=BEFORE)
+    mini.run("run", now=LATE)
+    assert mini.run("retry", "spring/teaser/lobby", now=LATE).code == 0
+    mini.run("run", now=LATE)
+    assert mini.state["notified"] == {"spring/teaser/lobby": "failed"}
+    mini.run("worker", "--once", now=LATE)
+    for _ in range(2):
+        mini.run("run", now=LATE)
+    assert [title for title in receiver.titles if "recovered" in title] == ["scheduler: 1 recovered"]
+    assert receiver.lines[-1] == "recovered: spring/teaser/lobby: completed"
+
+
+def test_what_is_cancelled_has_not_recovered(mini: Miniature, receiver: Receiver) -> None:
+    wave(mini)
+    mini.run("run", now=BEFORE)
+    mini.write({"channels/lobby.yaml": "queue: screens\nactive: false\n"})
+    assert mini.run("run", now=BEFORE).code == 1
+    assert receiver.titles == ["scheduler: 1 at risk"]
+    mini.run("cancel", "spring/teaser/lobby", now=BEFORE)
+    assert mini.run("run", now=BEFORE).code == 0
+    assert receiver.titles == ["scheduler: 1 at risk"]
+    assert "notified" not in mini.state
 
 
 def test_each_address_gets_the_message(mini: Miniature, receiver: Receiver) -> None:
@@ -226,7 +296,9 @@ def test_no_address_is_asked_for_where_nothing_happened(mini: Miniature) -> None
 def test_a_service_that_hangs_holds_up_no_save_and_an_end_only_for_a_while(receiver: Receiver) -> None:
     receiver.release.clear()
     notifier = Notifier(["TEAM_URL"], {"TEAM_URL": receiver.url}.get, patience=0.2)
-    notifier.saw({}, {"spring/teaser/alpha": failed()})
+    before = State(version=2, lineage="l", serial=1)
+    after = State(version=2, lineage="l", serial=2, schedules={"spring/teaser/alpha": failed()})
+    notifier.saw(before, after)
     assert notifier.close() == ["a notification was not delivered within 0 s"]
     assert receiver.messages == []
 
@@ -292,9 +364,9 @@ def test_a_halt_is_one_event_until_it_is_over() -> None:
 
 
 def test_a_long_message_is_cut_and_counts_the_rest() -> None:
-    many = [Notice("missed", f"missed: {number}") for number in range(MOST + 5)]
+    many = [Notice("failed", f"failed: {number}") for number in range(MOST + 5)]
     title, text = message([*many, Notice("halted", "halted: \x1b[2J")])
-    assert title == "scheduler: 25 missed, 1 wave halted"
+    assert title == "scheduler: 25 failed, 1 wave halted"
     assert text.splitlines()[-1] == "and 6 more: run `scheduler list`"
     assert "\x1b" not in message([Notice("halted", "halted: \x1b[2J")])[1]
 

@@ -64,6 +64,7 @@ STATE = State(
     declared=Declared("d" * 64, "c" * 40),
     idle=Idle(AT, "s" * 64),
     zone_release="2026f",
+    notified={"spring/teaser/alpha": "at_risk", "waves/autumn.yaml": "at_risk"},
     schedules={f"alpha/{AT}": one_off(), "spring/teaser/beta": SENT, "spring/teaser/alpha": in_wave()},
 )
 TEXT = encode(STATE)
