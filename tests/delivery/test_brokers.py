@@ -635,6 +635,7 @@ def test_the_permissions_of_the_docs_suffice(
                 eventually(lambda: set(screens.outcomes.values()) == {"completed (run)"}, "both are done")
                 eventually(lambda: messages_on(line, f"scheduler.{lineage}..dead"), "it is set aside")
                 screens.stop(process)
+        assert f"scheduler.{lineage}..wait.2.screens" in rabbitmq("list_queues", "-p", name, "name").split()
         rabbitmq("delete_user", name)
     assert screens.played == {"intro": 1, "fails": 2}
 

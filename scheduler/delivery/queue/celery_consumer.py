@@ -254,8 +254,10 @@ class CeleryConsumer:
 
     def _copying(self, task: Any) -> Callable[[int], None]:
         """How to put a copy of the message that this thread handles on its queue, after so many seconds."""
-        copy = task.signature_from_request(headers=None)  # RabbitMQ's own headers are of this message alone
         queue = task.request.delivery_info["routing_key"]
+        copy = task.signature_from_request(
+            queue=queue, headers=None
+        )  # RabbitMQ's own are of this message alone
 
         def put(seconds: int) -> None:
             to = self._broker.destination(self._lineage, queue, seconds)
