@@ -91,7 +91,7 @@ def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = 
     """
     match = _TIME.fullmatch(text)
     if match is None:
-        raise TimeError(f"{quoted(text)} is not a time", _meant_time(text) or _form(zone))
+        raise TimeError(f"{quoted(text)} is not a time", _meant_time(text, zone, or_else) or _form(zone))
     *numbers, fraction, offset, named = match.groups()
     zone = zone if named is None else read_zone(named)
     wall = _wall([int(number or 0) for number in numbers], text, zone)
@@ -104,29 +104,64 @@ def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = 
     if offset is not None:
         return instant(wall.replace(tzinfo=_offset(offset, text)))
     if zone is None:
-        raise TimeError(
-            f"{text!r} is a local time without a zone",
-            f"write {text}Z for UTC, or {or_else or f'its offset, such as {text}+02:00'}",
-        )
+        raise TimeError(f"{text!r} is a local time without a zone", _with_zone(text, or_else))
     return _local(wall, zone, text)
 
 
+def _with_zone(text: str, or_else: str | None) -> str:
+    return f"write {text}Z for UTC, or {or_else or f'its offset, such as {text}+02:00'}"
+
+
 _NEARLY = re.compile(
-    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d)?) ?(?:([+-])(\d{1,2}):?(\d\d)?|[A-Za-z]{2,5})", re.ASCII
+    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d)?) ?(?:([+-])(\d{1,2}):?(\d\d)?|(?!(?:UTC|GMT)$)[A-Za-z]{2,5})",
+    re.ASCII,
 )
 
 
-def _meant_time(text: str) -> str | None:
-    """The hint for a time whose offset has another form, or that names a zone."""
-    match = _NEARLY.fullmatch(text)
-    if match is None:
-        return None
-    wall, sign, hours, minutes = match.groups()
-    if sign is None:
+# `2.3.2030 6:30 pm`, `2030/3/2, 18.30 UTC+1`, `2030-03-02 18:00 (Europe/Berlin)`, what `Temporal` prints.
+_LOOSE = re.compile(
+    r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})(?:(T)|,? +(?:at +)?)(\d{1,2})(?:[:.h](\d\d))?(:\d\d)? ?([ap]m)? ?"
+    r"(?:(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d\d))?|(Z|UTC|GMT))? ?([(\[]?[A-Za-z]+/[\w/+-]+[)\]]?)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def _meant_time(text: str, zone: ZoneInfo | None, or_else: str | None) -> str | None:
+    """The hint for a time in another form: the text to write, or the two that it could mean."""
+    if (match := _NEARLY.fullmatch(text)) is not None:
+        wall, sign, hours, minutes = match.groups()
+        if sign is not None:
+            return f"write the offset with hours and minutes: {wall}{sign}{hours:0>2}:{minutes or '00'}"
         return (
             f"a zone abbreviation is not an offset: write {wall}Z for UTC, or an offset such as {wall}+01:00"
         )
-    return f"write the offset with hours and minutes: {wall}{sign}{hours:0>2}:{minutes or '00'}"
+    if (loose := _LOOSE.fullmatch(text)) is None:
+        return None
+    one, mark, two, three, t, hour, minute, second, half, sign, hours, minutes, utc, named = loose.groups()
+    hour = str(int(hour) % 12 + 12 * (half in ("pm", "PM"))) if half else hour
+    orders = [(one, two, three)] if len(one) == 4 else [(three, two, one)]
+    if len(one) < 4 and mark != "." and two != one:  # 3/2/2030 is in March or in February
+        orders.append((three, one, two))
+    zulu = "Z" if utc else f"{sign}{hours:0>2}:{minutes or '00'}" if sign else ""
+    place = f" {named.strip('()[]')}" if named and not zulu else ""
+    texts = [
+        f"{year}-{month:0>2}-{day:0>2}{t or ' '}{hour:0>2}:{minute or '00'}{second or ''}{zulu}{place}"
+        for year, month, day in orders
+    ]
+    texts = [meant for meant in texts if meant != text and _is_time(meant)]
+    if len(texts) == 1 and not zulu and not place and zone is None:
+        return _with_zone(texts[0], or_else)
+    return f"write {' or '.join(texts)}" if texts else None
+
+
+def _is_time(text: str) -> bool:
+    if _TIME.fullmatch(text) is None:  # whose hint would be sought in turn
+        return False
+    try:
+        read_time(text, read_zone("UTC"))
+    except TimeError:
+        return False
+    return True
 
 
 def _wall(numbers: list[int], text: str, zone: ZoneInfo | None) -> datetime:

@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from scheduler.checkout.reading import FOLDERS
 from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES
 from scheduler.diagnostics import Diagnostic, Location, warning
+from scheduler.wording import closest
 
 _SUFFIX = re.compile(r"(?P<stem>[^.].*)(?:\.ya?ml(?:\.txt)?|\.json)", re.IGNORECASE)
-_SETTINGS = re.compile(r"scheduler\.ya?ml(?:\.txt)?", re.IGNORECASE)
+_SETTINGS = re.compile(r"schedulers?\.(?:ya?ml(?:\.txt)?|json)", re.IGNORECASE)
+_BARE = re.compile(r"(?P<stem>[^.]+)")
+_KEYS = re.compile(r"^(?:schedules|repository|command|slots) *:", re.MULTILINE)
+_ENTRY = re.compile(r"^ *(?:- +)?type *: *(?:simultaneous|staggered)", re.MULTILINE)
 _MOST = 10_000
 """Entries of a folder that are looked at."""
 
@@ -22,10 +26,16 @@ def ignored_files(root: str) -> list[Diagnostic]:
     for _, folder in FOLDERS:
         for path in _files_below(f"{root}/{folder}", folder):
             name = path.rpartition("/")[2]
-            if not name.endswith(SUFFIXES) and (match := _SUFFIX.fullmatch(name)) is not None:
-                found.append(ignored(path, f"rename it to {match['stem']}.yaml to have it read"))
+            if name.endswith(SUFFIXES):
+                continue
+            match = _SUFFIX.fullmatch(name.strip())
+            if match is None and (match := _BARE.fullmatch(name.strip())) is not None:
+                match = match if _KEYS.search(_beginning(f"{root}/{path}")) else None
+            stem = match["stem"] if match is not None else _misspelt(name)
+            if stem:
+                found.append(ignored(path, f"rename it to {stem}.yaml to have it read"))
     for name in _names(root):
-        meant = next((folder for _, folder in FOLDERS if name.lower() in (folder, folder[:-1])), None)
+        meant = _folder(name)
         if (
             meant
             and name != meant
@@ -36,7 +46,33 @@ def ignored_files(root: str) -> list[Diagnostic]:
             found.append(ignored(f"{name}/", f"{move} to have them read"))
         elif _SETTINGS.fullmatch(name) and name not in (SETTINGS, SETTINGS_TOO):
             found.append(ignored(name, f"rename it to {SETTINGS} to have it read"))
+        elif name.endswith(SUFFIXES) and name[0] != "." and _ENTRY.search(_beginning(f"{root}/{name}")):
+            found.append(ignored(name, f"move it to waves/{name} to have it read"))
     return found
+
+
+def _folder(name: str) -> str | None:
+    """The folder that was meant by the name of one."""
+    plain = name.strip().lower()
+    if plain[:1] not in ("w", "c"):
+        return None
+    return closest(plain, [folder for _, folder in FOLDERS], cutoff=0.85)
+
+
+def _misspelt(name: str) -> str | None:
+    """The stem of a name whose suffix is nearly the right one: `spring.yam`, `spring.ymal`."""
+    stem, dot, suffix = name.strip().rpartition(".")
+    is_near = dot and suffix.isalnum() and closest(suffix, ("yaml", "yml"), cutoff=0.75)
+    return stem if is_near and stem[:1] not in ("", ".") else None
+
+
+def _beginning(path: str) -> str:
+    """The first lines of a file; empty where it cannot be read as text."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - as the rest of this wing
+            return file.read(4_096)
+    except OSError:
+        return ""
 
 
 def ignored(name: str, hint: str) -> Diagnostic:

@@ -194,7 +194,7 @@ def _create_group(
     repeat: bool,
     commit: bool,
 ) -> None:
-    listed = [name for some in channels for name in some.split(",") if name]
+    listed = [name.strip() for some in channels for name in some.split(",") if name.strip()]
     if bool(listed) == (tags is not None):
         raise click.UsageError("give either --channels or --tags")
     chosen: Sequence[str] | Mapping[str, Any] = listed if tags is None else {"tags": tags.split(",")}

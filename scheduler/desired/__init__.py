@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
-from scheduler.desired.fields import ID, ID_HINT, Pace
+from scheduler.desired.fields import ID, ID_HINT, Pace, likely_id
 from scheduler.desired.specs import (
     DEFAULT_QUEUE,
     BareMembers,
@@ -88,7 +88,9 @@ def stem_problem(kind: Literal["wave", "channel"], path: str) -> Diagnostic | No
     if re.fullmatch(ID, stem):
         return None
     message = f"the name of a {kind} file is the {kind}'s id, and {quoted(stem)} is not an id"
-    return error("invalid-value", Location(path), message, f"rename the file: {ID_HINT}")
+    likely = likely_id(stem)
+    rename = f"rename it to {likely}{PurePosixPath(path).suffix}" if likely else "rename the file"
+    return error("invalid-value", Location(path), message, f"{rename}: {ID_HINT}")
 
 
 def schema_of(

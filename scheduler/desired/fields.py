@@ -156,15 +156,20 @@ def read_channel_id(value: object) -> str:
     """The id of a channel. The hint for the channel's name says where its id is found."""
     text = read_text(value, 1_000)
     if _ID.fullmatch(text) is None and text.strip():
-        likely = re.sub(r"[^a-z0-9._]+", "-", text.rpartition("/")[2].lower()).strip("-._")
-        words = text.split()
+        likely = likely_id(re.sub(r"\.ya?ml$", "", text.rpartition("/")[2].lower()))
+        words = re.split(r"[\s,;]+", text.strip(" ,;"))
         if len(words) > 1 and text.islower() and all(map(_ID.fullmatch, words)):
             hint = f"write {', '.join(words)} for {len(words)} channels, or {likely} for one"
             raise fault(f"{quoted(text)} is not an id", hint)
-        example = f": {likely}?" if _ID.fullmatch(likely) else ""
+        example = f": {likely}?" if likely else ""
         hint = f"write the name of its file in channels/, without `.yaml`{example}"
         raise fault(f"{quoted(text)} is not an id", hint)
     return read_id(value)
+
+
+def likely_id(text: str) -> str:
+    """The id that is nearest to a text; empty where nothing is left of it."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-._")[:64].rstrip("-._")
 
 
 def is_id(text: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from scheduler.desired.fields import ID
+from scheduler.desired.fields import ID, likely_id
 from scheduler.desired.keys import ROOTS, DeclaredKey, Kind, keys_of, spec_at
 from scheduler.desired.markers import TAGS
 from scheduler.desired.plain import Plain, is_nothing
@@ -98,6 +98,12 @@ def translate(kind: Kind, document: Document, problem: ValidationError) -> list[
     claimed |= {(*home, route[-1]) for route in meant if (home := _home(kind, document, route))}
     faulty = {fault.route for fault in found if fault.code != "no-zone"} | claimed
     reported: list[Diagnostic] = [_dashed_keys(document, route) for route in dashed]
+    for route in {
+        f.route[:-1] for f in found if f.code == "missing" and f.route[-2:] == ("channels", "tags")
+    }:
+        if (*route, "tags") not in claimed:
+            reported.append(_no_list_of_channels(document, route))
+            found = [fault for fault in found if fault.route[: len(route)] != route]
     for fault in found:
         if fault.code in ("missing", "missing-key") and not claimed.isdisjoint(_missing_routes(fault)):
             continue
@@ -152,6 +158,16 @@ def _dashed_keys(document: Document, route: Route) -> Diagnostic:
     message = f"`{second}` begins a new item of `{route[-1]}` because of the dash before it"
     hint = f"keep the dash before `{first}` alone, and write `{second}` and the other keys below `{first}`"
     return _diagnostic("missing-key", place, message, hint)
+
+
+def _no_list_of_channels(document: Document, route: Route) -> Diagnostic:
+    """Braces around channels, or colons after them: a mapping that has no `tags`."""
+    named = [*_value_at(document.data, route).items()]
+    if len(named) == 1 and isinstance(named[0][1], list):
+        named = [(item, None) for item in named[0][1]]
+    ids = [name for name, _ in named if isinstance(name, str) and re.fullmatch(ID, name)]
+    hint = f"write channels: [{', '.join(ids or ('alpha', 'beta'))}]"
+    return _diagnostic("invalid-value", document.place(route), "`channels` must be a list of channels", hint)
 
 
 def _without_tags(loc: tuple[str | int, ...], code: str) -> Route:
@@ -260,7 +276,7 @@ def _word(kind: Kind, document: Document, fault: _Fault, meant: Mapping[Route, s
     if is_nothing(fault.value) and fault.code != "duplicate-id":
         hint = "write a value, or remove the line"
         if isinstance(route[-1], int):
-            hint = "write a value, or remove the dash"
+            hint = "write a value, or remove the item"
         elif instead := _declared(kind, route).key.instead_of_null:
             return _diagnostic(
                 "invalid-value", document.key_place(route), f"{fault.subject} has no value", instead
@@ -270,9 +286,15 @@ def _word(kind: Kind, document: Document, fault: _Fault, meant: Mapping[Route, s
         place, hint = document.place(route[:-1]), fault.context["hint"]
         if fault.context["missing"] == ("group",):  # the video's id would have been its name
             video = _value_at(document.data, route[:-1])["video"]
-            hint = _typed_hint(msgspec.structs.replace(fault, value=video)) or hint
+            if typed := _typed_hint(msgspec.structs.replace(fault, value=video)):
+                place, hint = document.place((*route[:-1], "video")), typed
+            elif likely := likely_id(re.sub(r"\w+://.*/(?=.)", "", str(video))):
+                hint = f"add a line such as `group: {likely}`"
         return _diagnostic("missing-key", place, fault.context["message"], hint)
     message, hint = _words(fault)
+    items = fault.value if kind == "wave" and not route and isinstance(fault.value, list) else ()
+    if any(isinstance(item, dict) and {"type", "channels"} & {*item} for item in items):
+        hint = "write `schedules:` in a line above the list"
     hint = _list_hint(fault) or _typed_hint(fault) or _pause_hint(fault) or hint
     code: Code = "duplicate-id" if fault.code == "duplicate-id" else "invalid-value"
     return _diagnostic(code, document.place(route), message, hint)
@@ -285,9 +307,12 @@ def _typed_hint(fault: _Fault) -> str | None:
         return None
     if isinstance(value, Plain) and (value[:1] in _CURLY or value[-1:] in _CURLY):
         return 'curly quotes are part of the text: write straight quotes ("), or none'
-    odd = next((c for c in value if unicodedata.category(c) in ("Zs", "Cf", "Pd") and not c.isascii()), None)
+    plain_of = {"Zs": " ", "Cf": "", "Pd": "-"}
+    odd = next(
+        (c for c in value if (unicodedata.category(c) in plain_of or c in _DASHES) and not c.isascii()), None
+    )
     plain = "".join(
-        {"Zs": " ", "Cf": "", "Pd": "-"}.get(unicodedata.category(c), c)
+        "-" if c in _DASHES else plain_of.get(unicodedata.category(c), c)
         for c in unicodedata.normalize("NFKC", value)
     ).strip()
     if odd is not None and plain.isascii():

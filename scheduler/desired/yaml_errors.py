@@ -63,7 +63,7 @@ _KEY = re.compile(
     r"""(?P<key>"[^"]*"|'[^']*'|[^\s'"#\[{,:-][^:]*):"""
     r"""(?:[ \t]+(?P<value>.*)|$)"""
 )
-_NO_SPACE = re.compile(r"(?P<key>[A-Za-z_][\w.-]*):(?P<value>[^\s:/][^:]*|\xa0.*)")
+_NO_SPACE = re.compile(r"(?P<key>[A-Za-z_][\w.-]*):(?P<value>[^\s:/][^:]*|[^\S \t].*)")
 _COMMENT_IN_BRACKETS = re.compile(r"[\[{,][ ]*#")
 # A list item without the space after its dash: `-beta` is text to YAML.
 _TIGHT_DASH = re.compile(r"-[^\s-].*")
@@ -168,17 +168,19 @@ def shortened(text: str, most: int = 60) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-_ODD_SPACE = re.compile(r"[ \t]*(?:- *)*([\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000])")
+_ODD_SPACE = re.compile(r"[ \t]*(?:- *)*([\u00a0\u1680\u2000-\u200d\u202f\u205f\u2060\u3000\ufeff])")
 _ODD_DASH = re.compile(r"[ ]*([\u2010-\u2015\u2022\u2212\ufe58\ufe63\uff0d])\s*(\S.*)")
-_EQUALS = re.compile(r"(?P<key>[A-Za-z_]\w*)\s*=\s*(?P<value>\S.*)")
+_EQUALS = re.compile(r"(?P<key>[A-Za-z_]\w*)\s*(?P<mark>=>?|->|;)\s*(?P<value>\S.*)")
+_OTHER_COMMENT = re.compile(r"(?://+|;+|/\*+|--+)\s*(.*?)(?:\s*\*/)?")
 
 
 def odd_start(number: int, line: str) -> Fault | None:
     """A line that begins with what only looks like spaces or a hyphen; None for any other."""
-    if (space := _ODD_SPACE.match(line)) is not None:
+    if (space := _ODD_SPACE.match(line)) is not None and (number > 1 or space[1] != "\ufeff"):
         name = "a no-break space" if space[1] == "\xa0" else "not an ordinary space"
         message = f"the indentation contains U+{ord(space[1]):04X}, {name}, which YAML does not take for one"
-        hint = f"retype the spaces before `{shortened(line.strip(' -' + space[1]), 30)}`"
+        text = line[space.start(1) :].lstrip(" -" + space[1])
+        hint = f"retype the spaces before `{shortened(_without_comment(text), 30)}`"
         return Fault(number, space.start(1) + 1, message, hint)
     if (dash := _ODD_DASH.fullmatch(line.rstrip("\r"))) is not None:
         name = {"\u2013": "an en dash", "\u2014": "an em dash", "\u2022": "a bullet"}.get(dash[1], "a dash")
@@ -193,9 +195,11 @@ def _value_with_colon(failure: Failure) -> Fault:
     key = _KEY.match(before)
     if key is not None and key["value"]:
         value = _without_comment((before + failure.rest())[key.start("value") :])
+        hint = _in_quotes(value, f"{shortened(key['key'])}: ")
+        if re.fullmatch(r"\w+: *[\[{].*[\]}]", value) is not None:  # `channels: tags: [de]`
+            hint = f"write `{shortened(key['key'])}: {{ {shortened(value)} }}`"
         return failure.fault(
-            f"the value `{shortened(value)}` contains a colon that looks like another key",
-            _in_quotes(value, f"{shortened(key['key'])}: "),
+            f"the value `{shortened(value)}` contains a colon that looks like another key", hint
         )
     if before.startswith("---"):
         hint = "write the first key on a line of its own"
@@ -252,7 +256,7 @@ def _missing_colon_in(number: int, column: int, line: str) -> Fault:
         return Fault(number, column, *tight)
     close = _NO_SPACE.fullmatch(text)
     if close is not None:
-        value = close["value"].strip()
+        value = close["value"].strip().strip("\u200b\u200c\u200d\u2060\ufffd")
         return Fault(
             number,
             column + close.end("key"),
@@ -268,13 +272,19 @@ def _missing_colon_in(number: int, column: int, line: str) -> Fault:
             f"write `{shortened(key.strip())}: {shortened(value.strip())}`",
         )
     if (equals := _EQUALS.fullmatch(text)) is not None:
-        message = f"`=` is used in place of `:` in `{shortened(text)}`"
+        message = f"`{equals['mark']}` is used in place of `:` in `{shortened(text)}`"
         return Fault(number, column, message, f"write `{equals['key']}: {shortened(equals['value'])}`")
     if text[:1] in ("'", '"') and text.count(text[0]) == 1:
         hint = "write the key on one line, with a quote at its end"
         return Fault(
             number, column, f"the quote that opens `{shortened(text)}` is not closed on its line", hint
         )
+    if (comment := _OTHER_COMMENT.fullmatch(text)) is not None:
+        hint = f"write `# {shortened(comment[1])}`"
+        return Fault(number, column, f"`{text[:2].strip()}` does not begin a comment in YAML", hint)
+    if text[:1] in "[{" and text[-1:] in "]}":
+        hint = f"write `{shortened(text.strip('[{}] '))}`"
+        return Fault(number, column, f"`{text[0]}` cannot begin a line among keys", hint)
     key, _, value = text.partition(" ")
     hint = (
         f"write `{shortened(key)}: {shortened(value.strip())}`"
@@ -403,6 +413,8 @@ def _cannot_start(failure: Failure) -> Fault:
         return _tab(failure)
     if rest[:1] == "%" and failure.column == 1:
         return directive(failure.line, failure.column)
+    if any(failure.before().count(pair[0]) > failure.before().count(pair[1]) for pair in ("[]", "{}")):
+        rest = re.split(r"[,\]}]", rest)[0]
     first = "a backtick" if rest[:1] == "`" else f"`{shortened(rest[:1])}`"
     return failure.fault(f"a value cannot begin with {first}", _in_quotes(rest))
 

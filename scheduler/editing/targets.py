@@ -21,7 +21,7 @@ from scheduler.planning.rows import Row, is_queued
 from scheduler.times import Instant, TimeError, in_zone, instant_text, read_time, read_zone
 from scheduler.wording import and_more, did_you_mean, listed, quoted
 
-FORMS = "write `channel:ID`, `wave:ID`, the id of a group (`wave/group`) or the id of a schedule"
+FORMS = "write `channel:ID`, `wave:ID`, the id of a group (`wave/group`) or the id of a publication"
 TargetKind = Literal["channel", "wave", "group", "schedule"]
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _NEAREST = 3
@@ -62,6 +62,14 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 def resolve(view: View, text: str) -> Target:
     """The target that a name means. Raises ScheduleError, with a suggestion, where there is none."""
     kind, colon, name = text.partition(":")
+    files = view.declared.files
+    if text.endswith((".yaml", ".yml")):
+        path = name if colon else text
+        of = next((of for of, file in files.items() if f"/{file}".endswith(f"/{path}")), None)
+        if of is not None and of not in ((kind, name), (kind, path)):
+            raise ScheduleError(
+                f"{quoted(text)} is the name of a file, not a target", hint=f"did you mean {':'.join(of)}?"
+            )
     if colon and kind == "channel":
         return _target(view, text, "channel", name, _file(view, "channel", name), edits.ChannelPlace())
     if colon and kind == "wave":
@@ -69,11 +77,11 @@ def resolve(view: View, text: str) -> Target:
     parts = text.split("/")
     if len(parts) == 3:
         return _member(view, *parts)
-    if len(parts) == 2 and (":" in parts[1] or _DAY.match(parts[1])):
+    is_channel = ("channel", parts[0]) in files and ("wave", parts[0]) not in files
+    if len(parts) == 2 and (":" in parts[1] or _DAY.match(parts[1]) or is_channel):
         return _single(view, *parts)
     if len(parts) == 2:
         return _group(view, *parts)
-    files = view.declared.files
     likely = [f"{kind}:{text}" for kind in ("wave", "channel") if (kind, text) in files]
     hint = f"did you mean {listed(likely, 'or')}?" if likely else FORMS
     raise ScheduleError(f"{quoted(text)} is not a target", hint=hint)
@@ -244,7 +252,8 @@ def _single(view: View, channel: str, time: str) -> Target:
         wanted = time.replace(" ", "T")
         there = [name for local, name in sorted(days) if wanted and local.startswith(wanted)]
         there = there or [name for local, name in sorted(days) if local[:10] == time[:10]]
-        hint = f"write {listed(there, 'or')}" if there else f"write the id as {channel}/2026-03-02T17:00:00Z"
+        about = _instant(f"{time[:10]}T12:00Z")
+        hint = f"write {listed(there, 'or')}" if there else _nearest(view, channel, about or view.now)
         what = (
             "is a day, not the id of a publication"
             if _DAY.fullmatch(time)
@@ -273,12 +282,13 @@ def _not_declared(row: Row) -> ScheduleError:
 
 def _no_publication(view: View, schedule_id: str) -> ScheduleError:
     channel, _, time = schedule_id.partition("/")
-    at = read_time(time)
+    hint = _nearest(view, channel, read_time(time))
+    return ScheduleError(f"channel {channel} has no publication at {time}", hint=hint)
+
+
+def _nearest(view: View, channel: str, at: Instant) -> str:
     rows = [r for r in view.rows.values() if r.record.channel_id == channel and r.record.wave_id is None]
     near = [row.schedule_id for row in sorted(rows, key=lambda row: abs(row.record.at - at))[:_NEAREST]]
-    hint = (
-        f"the nearest are {', '.join(near)}"
-        if near
-        else f"run `scheduler list --channel {channel}` to see its slots and one-offs"
-    )
-    return ScheduleError(f"channel {channel} has no publication at {time}", hint=hint)
+    if near:
+        return f"the nearest are {', '.join(near)}"
+    return f"run `scheduler list --channel {channel}` to see its slots and one-offs"

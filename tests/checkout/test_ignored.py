@@ -22,6 +22,12 @@ WAVE = "schedules: []\n"
         ("wave/spring.yaml", "wave/", "move its files to waves/ to have them read"),
         ("Waves/2030/spring.yaml", "Waves/", "move its files to waves/ to have them read"),
         ("channel/tv.yml", "channel/", "move its files to channels/ to have them read"),
+        ("waves/spring.ymal", "waves/spring.ymal", "rename it to spring.yaml to have it read"),
+        ("waves/spring.yaml ", "waves/spring.yaml ", "rename it to spring.yaml to have it read"),
+        ("waves/spring", "waves/spring", "rename it to spring.yaml to have it read"),
+        ("wavs/spring.yaml", "wavs/", "move its files to waves/ to have them read"),
+        ("chanels/tv.yml", "chanels/", "move its files to channels/ to have them read"),
+        ("scheduler.json", "scheduler.json", "rename it to scheduler.yaml to have it read"),
         ("scheduler.YAML", "scheduler.YAML", "rename it to scheduler.yaml to have it read"),
         ("Scheduler.yml.txt", "Scheduler.yml.txt", "rename it to scheduler.yaml to have it read"),
     ],
@@ -44,6 +50,16 @@ def test_what_looks_meant_is_a_warning(tmp_path: Path, file: str, place: str, hi
 def test_other_files_are_nobodys_business(tmp_path: Path, file: str) -> None:
     told = Miniature(tmp_path).channels("alpha").write({file: WAVE}).json("validate", now=NOW)
     assert (told.code, told.json["diagnostics"]) == (0, [])
+
+
+def test_a_wave_beside_the_folder_of_waves_is_a_warning(tmp_path: Path) -> None:
+    entry = "schedules:\n  - type: simultaneous\n    video: v\n"
+    mini = Miniature(tmp_path).channels("alpha").write({"spring.yaml": entry, "mkdocs.yml": "type: site\n"})
+    (warning,) = mini.json("validate", now=NOW).json["diagnostics"]
+    assert (warning["file"], warning["hint"]) == (
+        "spring.yaml",
+        "move it to waves/spring.yaml to have it read",
+    )
 
 
 def test_where_nothing_else_is_there_the_misspelt_folder_is_named(tmp_path: Path) -> None:

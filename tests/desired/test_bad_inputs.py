@@ -263,6 +263,12 @@ RULES = [
         {W: wave("channels: [alpha, gamma]")},
         ("waves/w.yaml:6:23 [unknown-channel]",),
     ),
+    *each(
+        "nothing in a list of channels is one error",
+        ("[alpha, null]", "[alpha, ~]", "[alpha, Null]"),
+        in_wave("channels"),
+        "waves/w.yaml:6:23 [missing-key]",
+    ),
     Row(
         "a repository of somebody else",
         {S: "allow: [acme/*]\n", C: "repository: evil/c\n"},

@@ -432,12 +432,45 @@ def test_keys_of_an_entry_that_are_not_indented_are_one_error_each() -> None:
     [
         ("Tech Daily", "write the name of its file in channels/, without `.yaml`: tech-daily?"),
         ("acme/tech-daily", "write the name of its file in channels/, without `.yaml`: tech-daily?"),
+        ("channels/alpha.yaml", "write the name of its file in channels/, without `.yaml`: alpha?"),
+        ("alpha; beta", "write alpha, beta for 2 channels, or alpha-beta for one"),
         ("@!", "write the name of its file in channels/, without `.yaml`"),
     ],
 )
 def test_a_channel_that_is_called_by_its_title_is_told_where_its_id_stands(written: str, hint: str) -> None:
     problem = entry_fault(f"type: simultaneous, video: v, at: 2026-03-01T18:00Z, channels: ['{written}']")
     assert (problem.message, problem.hint) == (f"'{written}' is not an id", hint)
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("{alpha, beta}", "write channels: [alpha, beta]"),
+        ("{alpha: , beta: true}", "write channels: [alpha, beta]"),
+        ("{ids: [alpha]}", "write channels: [alpha]"),
+    ],
+)
+def test_a_mapping_in_place_of_the_list_of_channels_is_one_error(written: str, hint: str) -> None:
+    problem = entry_fault(f"type: simultaneous, video: v, at: 2026-03-01T18:00Z, channels: {written}")
+    assert (problem.message, problem.hint) == ("`channels` must be a list of channels", hint)
+
+
+def test_entries_without_their_key_are_one_error_that_names_it() -> None:
+    problem = one_fault("wave", f"- {{{ENTRY}}}\n")
+    assert problem.hint == "write `schedules:` in a line above the list"
+
+
+@pytest.mark.parametrize(
+    ("video", "place", "hint"),
+    [
+        ("https://youtu.be/a1?t=2", "1:13", "add a line such as `group: a1-t-2`"),
+        ("teaser // final", "1:13", "add a line such as `group: teaser-final`"),
+        ("“teaser”", "1:41", 'curly quotes are part of the text: write straight quotes ("), or none'),
+    ],
+)
+def test_a_video_that_is_not_a_name_gets_one_to_write(video: str, place: str, hint: str) -> None:
+    problem = one_fault("wave", f"schedules: [{{type: simultaneous, video: {video}, {NOW}, channels: [a]}}]")
+    assert (f"{problem.location.line}:{problem.location.column}", problem.hint) == (place, hint)
 
 
 def test_two_misspelt_keys_are_not_taken_for_the_same_one() -> None:

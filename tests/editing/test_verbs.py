@@ -318,7 +318,12 @@ def test_without_settings_nothing_is_edited(desk: Miniature) -> None:
          "the channels of group spring/teaser are alpha, beta"),
         ("daily/2026-02-28T17:00:00Z", "channel daily has no publication at 2026-02-28T17:00:00Z",
          "the nearest are daily/2026-02-27T17:00:00Z,"),
-        ("daily/18:00", "'18:00' is not a time", "write the id as daily/2026-03-02T17:00:00Z"),
+        ("daily/18:00", "'18:00' is not a time", "the nearest are daily/"),
+        ("daily/2026-02-28", "'2026-02-28' is a day", "the nearest are daily/2026-02-27T17:00:00Z,"),
+        ("daily/27.2.2026", "'27.2.2026' is not a time with an offset", "the nearest are daily/"),
+        ("waves/spring.yaml", "'waves/spring.yaml' is the name of a file", "did you mean wave:spring?"),
+        ("wave:spring.yaml", "'wave:spring.yaml' is the name of a file", "did you mean wave:spring?"),
+        ("channel:alpha.yml", "channel 'alpha.yml' is not declared", "did you mean alpha?"),
         ("what is this", "'what is this' is not a target", "write `channel:ID`"),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from functools import partial
 
 from scheduler.desired.declarations import Declarations
 from scheduler.desired.fields import is_id
+from scheduler.desired.plain import is_nothing
 from scheduler.diagnostics import Diagnostic, Location, error
 from scheduler.planning.expand import Loc, may_revive, member_place
 from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
@@ -64,7 +65,7 @@ def _unreadable_waves(declared: Declarations) -> Iterator[Violation]:
             for i, member in enumerate(named if isinstance(named, list) else ()):
                 is_mapping = isinstance(member, dict)
                 channel = member.get("id") if is_mapping else member
-                if not isinstance(channel, str) or not is_id(channel):
+                if not isinstance(channel, str) or not is_id(channel) or is_nothing(channel):
                     continue
                 if ("channel", channel) not in declared.files and "channel" not in declared.hidden:
                     loc: Loc = ("schedules", index, "channels", i)
