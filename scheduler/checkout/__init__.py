@@ -5,5 +5,5 @@ asks for the tip of the branch; `sparse` reads what git keeps off the disk, both
 `replaced` reads while git replaces files; `history` says whether one commit contains another, `origin` who
 wrote a line. `zone_files` reads another release of the zone data.
 
-Imports: `times`, `errors`, `diagnostics`.
+Imports: `times`, `errors`, `diagnostics`, `wording`.
 """

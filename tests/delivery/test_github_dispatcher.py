@@ -379,6 +379,11 @@ FORBIDDEN = {
         "Your token has expired.",
         "the token in ACME_TOKEN has expired: renew it",
     ),
+    "a revoked token": (
+        {},
+        "This token has been revoked.",
+        "the token in ACME_TOKEN was revoked: put a new one there",
+    ),
     "classic tokens": (
         {},
         "`acme` forbids access via a personal access token (classic). Please use a GitHub App, OAuth App, or"
@@ -420,6 +425,7 @@ ABOUT_THE_TOKEN = {
     "single sign-on", "single sign-on without an address", "an address that no browser should open",
     "an IP allow list", "a suspended App", "a suspended account", "classic tokens",
     "an app that is not approved", "a token that lives for too long", "an expired token",
+    "a revoked token",
 }  # fmt: skip
 """Where another token, or another right of the same one, is all that is missing: the publication waits."""
 
@@ -433,6 +439,13 @@ def test_the_hint_for_a_403_fits_the_servers_message(hub: GitHub, connect: Conne
     assert answer.error == f"HTTP 403: Forbidden{shown}" + (f"; {hint}" if hint else "")
     verdict = "not-now" if case in ABOUT_THE_TOKEN else "refused"
     assert (answer.verdict, answer.limited, answer.token_ended) == (verdict, False, verdict == "not-now")
+
+
+def test_a_403_that_throttles_is_a_limit_and_no_refusal(hub: GitHub, connect: Connect) -> None:
+    message = "This endpoint is temporarily being throttled. Please try again later."
+    hub.faults.append(Fault(status=403, body={"message": message}))
+    answer = answer_to(connect(), request())
+    assert (answer.verdict, answer.limited) == ("not-now", True)
 
 
 # --- answers that are none --------------------------------------------------------------------------

@@ -31,6 +31,11 @@ _FORBIDDEN: tuple[tuple[str, Scope | None, str], ...] = (
     ),
     (r"\A(?=.*\btoken\b).*\bexpired\b", "everywhere", "the token in {token} has expired: renew it"),
     (
+        r"\A(?=.*\b(?:token|credential)s?\b).*\brevoked\b",
+        "everywhere",
+        "the token in {token} was revoked: put a new one there",
+    ),
+    (
         r"\bpersonal access token \(classic\)",
         "owner",
         "use a fine-grained token or that of a GitHub App in {token}: {owner} accepts no classic ones",

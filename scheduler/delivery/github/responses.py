@@ -24,7 +24,7 @@ LONGEST_TEXT = 4096
 """Characters of a server's message that are searched: what is shown of it is shorter still."""
 LONGEST_WAIT = 86_400
 """Seconds, at most, that a server may ask to wait."""
-_LIMIT_TEXT = re.compile(r"rate.?limit|secondary|abuse detection", re.IGNORECASE)
+_LIMIT_TEXT = re.compile(r"rate.?limit|secondary|abuse detection|throttled", re.IGNORECASE)
 _TOKEN_LIKE = re.compile(r"\b(gh[a-z]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,})")
 _PAGE = re.compile(r"https://[A-Za-z0-9./_:-]{1,300}")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
