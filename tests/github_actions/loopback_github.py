@@ -8,6 +8,7 @@ else was asked.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -361,6 +362,16 @@ def _enable(github: LoopbackGitHub, repo: Repository, request: Request, workflow
     return 204, None
 
 
+def _get_contents(github: LoopbackGitHub, repo: Repository, request: Request, path: str) -> Answer:
+    if path in repo.files:
+        content = base64.encodebytes(repo.files[path].encode()).decode()
+        told = {"type": "file", "name": path.rpartition("/")[2], "path": path, "encoding": "base64"}
+        return 200, complete("content-file", told | {"content": content})
+    below = [name for name in repo.files if name.startswith(f"{path}/")]
+    listed = [{"type": "file", "name": name.rpartition("/")[2], "path": name} for name in below]
+    return (200, complete_("content-directory", listed)) if listed else (404, {"message": "Not Found"})
+
+
 def _list_commits(github: LoopbackGitHub, repo: Repository, request: Request) -> Answer:
     """The newest commit that changed a file; its author is an account where the address is somebody's."""
     form = ("log", "-1", "--format=%H %ae", request.query.get("sha", "HEAD"), "--", request.query["path"])
@@ -451,6 +462,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("GET", r"actions/runs", _list_runs),
     ("GET", r"actions/workflows/([^/]+)/runs", _list_runs),
     ("PUT", r"actions/workflows/([^/]+)/enable", _enable),
+    ("GET", r"contents/(.+)", _get_contents),
     ("GET", r"commits", _list_commits),
     ("GET", r"issues", _list_issues),
     ("POST", r"issues", _create_issue),

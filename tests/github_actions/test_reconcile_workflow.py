@@ -7,9 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from acting import Outcome
+from acting import Outcome, git
 from loopback_github import Repository
 from waves_home import CHANNEL, Home, in_minutes, wave
 
@@ -134,6 +135,88 @@ def test_without_a_token_nothing_is_sent_and_the_run_ends_red(home: Home, channe
     assert run.conclusion == "failure"
     assert run.said("SCHEDULER_TOKEN")
     assert channel.dispatches == []
+
+
+PUBLISH = """\
+name: publish
+run-name: ${{ github.event.client_payload.key }}
+on: {repository_dispatch: {types: [process-video]}}
+jobs: {publish: {runs-on: ubuntu-latest, steps: [{run: "true"}]}}
+"""
+
+
+@pytest.fixture
+def ready(home: Home, channel: Repository) -> Home:
+    """A state, a channel that is ready, and an editor whom GitHub knows."""
+    channel.files[".github/workflows/publish.yml"] = PUBLISH
+    home.api.bare = home.server.root / "acme/waves"
+    home.api.authors[git(home.clone, "log", "-1", "--format=%ae")] = "ada"
+    begin(home)
+    return home
+
+
+def test_a_token_that_is_lost_the_day_before_has_an_issue_within_one_tick(ready: Home) -> None:
+    ready.commit({"waves/spring.yaml": wave(in_minutes(600))}, "Add a wave")
+    assert ready.tick(run_id=50).conclusion == "success"
+    assert ready.state()["schedules"]["spring/teaser/tech-daily"]["status"] == "scheduled"
+    assert ready.api.issues == []
+
+    run = ready.tick(run_id=51, secrets={})
+    assert run.conclusion == "success", "it may be back in time"
+    (issue,) = ready.api.issues
+    assert issue["title"] == "Channel tech-daily: publications at risk"
+    lines = issue["body"].splitlines()
+    assert "`it is due soon and not ready: no token: SCHEDULER_TOKEN is not set`" in lines[1]
+    assert "gh secret set SCHEDULER_TOKEN --repo acme/waves --env scheduler" in lines
+    assert "gh workflow run reconcile.yml --repo acme/waves -f doctor=true" in lines
+    assert "Last changed by @ada." in lines
+    show(issue)
+
+    ready.tick(run_id=52, secrets={})
+    assert (len(ready.api.issues), ready.api.comments) == (1, []), "it is the same issue, and nothing is new"
+    ready.tick(run_id=53)
+    assert issue["state"] == "closed"
+    show(issue)
+
+
+def test_two_merges_that_block_each_other_have_an_issue_each_until_one_is_moved(ready: Home) -> None:
+    at, near, later = in_minutes(3000), in_minutes(3000.4), in_minutes(3010)
+    ready.commit({"waves/one.yaml": wave(at), "waves/two.yaml": wave(near, "trailer")}, "Merge both")
+    assert ready.tick(run_id=50).conclusion == "failure"
+    assert [issue["title"] for issue in ready.api.issues] == [
+        "Wave one: publications at risk", "Wave two: publications at risk",
+    ]  # fmt: skip
+    for issue in ready.api.issues:
+        assert "[min-gap]" in issue["body"]
+        show(issue)
+    ready.commit({"waves/two.yaml": wave(later, "trailer")}, "Move one of them")
+    assert ready.tick("push", run_id=51).conclusion == "success"
+    assert [issue["state"] for issue in ready.api.issues] == ["closed", "closed"]
+
+
+def test_a_typo_on_main_has_an_issue_of_the_wave_new_or_recorded(ready: Home) -> None:
+    good = wave(in_minutes(3000))
+    ready.commit({"waves/spring.yaml": good}, "Add a wave")
+    assert ready.tick(run_id=50).conclusion == "success"
+    typo = good.replace("schedules:", "schedule:")
+    ready.commit({"waves/spring.yaml": typo, "waves/summer.yaml": typo}, "Edit in a hurry")
+    assert ready.tick("push", run_id=51).conclusion == "failure"
+    assert [issue["title"] for issue in ready.api.issues] == [
+        "Wave spring: publications at risk", "Wave summer: publications at risk",
+    ]  # fmt: skip
+    spring, summer = ready.api.issues
+    assert "unknown key `schedule`; did you mean `schedules`? [unknown-key]" in summer["body"]
+    assert "`spring/teaser/tech-daily`" in spring["body"], "what is recorded is named: it is sent as recorded"
+    for issue in ready.api.issues:
+        show(issue)
+    ready.commit({"waves/spring.yaml": good, "waves/summer.yaml": None}, "Correct it")
+    assert ready.tick("push", run_id=52).conclusion == "success"
+    assert [issue["state"] for issue in ready.api.issues] == ["closed", "closed"]
+
+
+def show(issue: dict[str, Any]) -> None:
+    """Print an issue as a reader sees it, for whoever runs these tests with `-s`."""
+    sys.stdout.write(f"\n{issue['state']}: {issue['title']}\n{issue['body'].partition(chr(10))[2]}")
 
 
 def test_a_token_is_minted_by_the_app_where_one_is_configured(home: Home, channel: Repository) -> None:
