@@ -17,6 +17,7 @@ from scheduler import desired
 from scheduler.checkout.source import SETTINGS, SETTINGS_TOO, SUFFIXES, Source
 from scheduler.desired import yaml_reader
 from scheduler.diagnostics import Code, Diagnostic, Location, Related, error
+from scheduler.times import Instant
 
 _RENAMED_FROM = re.compile(
     rb"""^renamed_from:[ \t]*["']?([A-Za-z0-9][A-Za-z0-9._-]{0,63})["']?[ \t\r]*(?:#|$)""", re.M
@@ -69,6 +70,13 @@ class Declarations(msgspec.Struct, kw_only=True):
         """Seconds that a channel wants its dispatch ahead of the publish time; 0 for an unknown one."""
         found = self.channels.get(channel)
         return 0 if found is None else found.lead
+
+    def thawed(self, channel: str, at: Instant) -> Instant:
+        """The end of the freezes in which a channel is at an instant: one may begin in another."""
+        for freeze in sorted(self.settings.freezes, key=lambda freeze: freeze.from_):
+            if freeze.from_ <= at < freeze.until and (freeze.channels is None or channel in freeze.channels):
+                at = freeze.until
+        return at
 
     def catch_up(self, own: int | None) -> int:
         """Seconds after its time until which a publication may be sent: its wave's own, or the setting."""

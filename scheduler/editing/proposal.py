@@ -237,7 +237,8 @@ def _is_outlasted(view: View, record: Record | None) -> bool:
     if len(ends) < len(record.pauses):
         return False
     base = max(record.at, read_utc(record.retried_at)) if record.retried_at else record.at
-    return max(map(read_utc, ends)) > base + view.declared.catch_up(record.catch_up)
+    end = view.declared.thawed(record.channel_id, max(map(read_utc, ends)))
+    return end > base + view.declared.catch_up(record.catch_up)
 
 
 def _lifted_by(pause: Pause, row: Row) -> str | None:

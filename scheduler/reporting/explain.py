@@ -430,12 +430,13 @@ def _paused(case: _Case) -> Explanation | None:
             next="Once nothing pauses it, a run sends it when it is due.",
             deadline=f"If that is after {case.deadline}, it is missed.",
         )
-    if max(ends) > case.deadline:
-        fate = f"The pause ends at {max(ends)}. It is then missed, because that is after {case.deadline}."
+    end = instant_text(case.declared.thawed(case.record.channel_id, read_utc(max(ends))))
+    if end > case.deadline:
+        fate = f"The pause ends at {end}. It is then missed, because that is after {case.deadline}."
         return Explanation(facts=facts, next=fate)
     return Explanation(
         facts=facts,
-        next=f"The pause ends at {max(ends)}. A run then sends it when it is due.",
+        next=f"The pause ends at {end}. A run then sends it when it is due.",
         deadline=f"If no run comes by {case.deadline}, it is missed.",
     )
 

@@ -95,6 +95,43 @@ def test_the_catch_up_of_the_wave_counts_and_one_end_is_one_fault(mini: Miniatur
     assert found["frozen"].startswith("patient/v/gamma waits until")
 
 
+SECOND = "2026-03-05T18:30:00Z"
+
+
+@pytest.mark.parametrize("by", PLACES)
+def test_a_freeze_that_begins_before_the_wait_is_over_prolongs_it(mini: Miniature, by: str) -> None:
+    """A pause until 18:30 and a freeze from 18:30 to midnight are one wait until midnight."""
+    mini.channels("alpha").write({"waves/w.yaml": wave("alpha")})
+    mini.run("state", "init", now=NOW)
+    mini.run("run", now=NOW)
+    files = {"scheduler.yaml": "freezes:\n"} | held(by, SECOND)
+    later = f"{files['scheduler.yaml']}  - {{ reason: second, from: {SECOND}, until: {LONG} }}\n"
+    outcome = mini.write(files | {"scheduler.yaml": later}).json("validate", now=NOW)
+    (fault,) = outcome.json["diagnostics"]
+    assert (outcome.code, outcome.codes) == (1, ["missed-by-pause"])
+    assert f"the freeze 'second' ends at {LONG}" in fault["message"]
+
+    recorded = mini.json("run", now=NOW)
+    assert (recorded.code, recorded.codes) == (0, ["missed-by-pause"])
+    assert mini.json("validate", now=NOW).code == 0, "what main has is a warning in every later proposal"
+    assert f"The pause ends at {LONG}. It is then missed" in mini.run("show", "w/v/alpha", now=NOW).out
+
+    short = later.replace(LONG, SHORT)
+    outcome = mini.write({"scheduler.yaml": short}).json("validate", now=NOW)
+    messages = [fault["message"] for fault in outcome.json["diagnostics"]]
+    waits = f"w/v/alpha waits until {SHORT}: freeze 'from 2026-03-05T00:00:00Z'"
+    assert messages == ([waits] if by == "freeze" else [])
+
+
+def test_a_freeze_that_begins_after_a_gap_prolongs_nothing(mini: Miniature) -> None:
+    mini.channels("alpha").write({"waves/w.yaml": wave("alpha")})
+    mini.run("state", "init", now=NOW)
+    mini.run("run", now=NOW)
+    later = f"freezes:\n  - {{ from: 2026-03-05T18:40:00Z, until: {LONG} }}\n"
+    mini.write(held("wave", SECOND) | {"scheduler.yaml": later})
+    assert mini.json("validate", now=NOW).places == []
+
+
 def test_a_slot_is_a_warning_since_its_video_moves_on(mini: Miniature) -> None:
     own = f"{ALPHA[1]}slots: ['*-*-* 18:00']\nlineup: [one, two]\n"
     mini.write({"channels/alpha.yaml": own})

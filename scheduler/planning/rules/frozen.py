@@ -10,7 +10,7 @@ from scheduler.diagnostics import Diagnostic, Related, error, warning
 from scheduler.planning.causes import by_cause, ids, listed, others_too, time_place, time_text
 from scheduler.planning.expand import Schedule
 from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
-from scheduler.planning.rules.missed_by_pause import is_too_late
+from scheduler.planning.rules.missed_by_pause import is_too_late, wait_end
 from scheduler.times import instant_text
 from scheduler.wording import quoted
 
@@ -28,7 +28,7 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
                 record is not None
                 and record.is_unsent_live
                 and inquiry.now < freeze.until
-                and not is_too_late(inquiry, schedule, freeze.until)  # else `missed-by-pause`
+                and not is_too_late(inquiry, schedule, wait_end(inquiry, schedule))  # else `missed-by-pause`
             ):
                 waiting.append(schedule)
         for group in by_cause(inquiry.declared, refused):
@@ -61,7 +61,8 @@ def _refused(inquiry: Inquiry, freeze: desired.Freeze, index: int, group: Sequen
 
 
 def _waits(inquiry: Inquiry, freeze: desired.Freeze, group: Sequence[Schedule]) -> Diagnostic:
-    message = f"{listed(group, 'waits', 'wait')} until {instant_text(freeze.until)}: freeze {_name(freeze)}"
+    end = instant_text(max(wait_end(inquiry, schedule) for schedule in group))
+    message = f"{listed(group, 'waits', 'wait')} until {end}: freeze {_name(freeze)}"
     return warning(RULE.code, time_place(inquiry.declared, group[0]), message, schedules=ids(group))
 
 

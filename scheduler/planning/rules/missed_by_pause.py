@@ -22,6 +22,8 @@ class _Hold(NamedTuple):
     pause: Pause
     file: str
     loc: Loc
+    since: Instant = 0
+    """When a freeze begins; a pause is there already."""
 
     @property
     def until(self) -> Instant:
@@ -82,8 +84,23 @@ def _deadline(inquiry: Inquiry, schedule: Schedule) -> Instant:
     return schedule.at + inquiry.declared.catch_up(schedule.group.catch_up)
 
 
-def _holds(inquiry: Inquiry, schedule: Schedule) -> Iterator[_Hold]:
-    """The pauses and freezes of a schedule that end by themselves."""
+def wait_end(inquiry: Inquiry, schedule: Schedule) -> Instant:
+    """When nothing that ends by itself holds a schedule back any more; its time where nothing does."""
+    return max((hold.until for hold in _holds(inquiry, schedule)), default=schedule.at)
+
+
+def _holds(inquiry: Inquiry, schedule: Schedule) -> Sequence[_Hold]:
+    """What holds a schedule back at its time, and what begins before that has ended, and so on."""
+    reached, held = schedule.at, list[_Hold]()
+    for hold in sorted(_ends(inquiry, schedule), key=lambda hold: hold.since):
+        if hold.since <= reached and schedule.at < hold.until:
+            held.append(hold)
+            reached = max(reached, hold.until)
+    return held
+
+
+def _ends(inquiry: Inquiry, schedule: Schedule) -> Iterator[_Hold]:
+    """The pauses of a schedule and the freezes of its channel that end by themselves."""
     declared, channel = inquiry.declared, inquiry.declared.channels.get(schedule.channel)
     if schedule.paused is not None and schedule.paused.until:
         yield _Hold(schedule.paused, schedule.file, (*schedule.loc, "paused", "until"))
@@ -93,11 +110,9 @@ def _holds(inquiry: Inquiry, schedule: Schedule) -> Iterator[_Hold]:
     if pause is not None and pause.until:
         yield _Hold(pause, declared.files["channel", schedule.channel], ("paused", "until"))
     for index, freeze in enumerate(declared.settings.freezes):
-        if freeze.from_ <= schedule.at < freeze.until and (
-            freeze.channels is None or schedule.channel in freeze.channels
-        ):
+        if freeze.channels is None or schedule.channel in freeze.channels:
             pause = Pause("freeze", freeze.reason, instant_text(freeze.until))
-            yield _Hold(pause, declared.settings_file, ("freezes", index, "until"))
+            yield _Hold(pause, declared.settings_file, ("freezes", index, "until"), freeze.from_)
 
 
 def _is_new(inquiry: Inquiry, schedule: Schedule, record: Record | None, hold: _Hold) -> bool:
@@ -105,7 +120,13 @@ def _is_new(inquiry: Inquiry, schedule: Schedule, record: Record | None, hold: _
     if schedule.slot or not inquiry.proposal:
         return False
     known = record is not None and record.is_live and record.at == schedule.at
-    return not (known and record is not None and hold.pause in record.pauses)
+    # A record has no freeze that begins later: it is as old as what holds the publication until then.
+    begun = [hold] if hold.since <= schedule.at else _holds(inquiry, schedule)
+    return not (
+        known
+        and record is not None
+        and all(one.pause in record.pauses for one in begun if one.since <= schedule.at)
+    )
 
 
 def _describe(inquiry: Inquiry, hold: _Hold, group: Sequence[Schedule], is_new: bool) -> Diagnostic:

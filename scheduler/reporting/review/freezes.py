@@ -46,6 +46,11 @@ def frozen(changes: Sequence[Change], declared: Declarations) -> list[Frozen]:
             for schedule_id, due, at in spans
             if freeze.from_ <= due < freeze.until or freeze.from_ <= at < freeze.until
         ]
-        missed = [i for i in waiting if freeze.until > deadlines[i] and not records[i].after_success]
+        missed = [
+            i
+            for i in waiting
+            if declared.thawed(records[i].channel_id, freeze.until) > deadlines[i]
+            and not records[i].after_success
+        ]
         found.append(Frozen(freeze=freeze, waiting=waiting, missed=missed))
     return found
