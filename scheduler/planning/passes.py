@@ -20,7 +20,7 @@ from scheduler.planning.inquiry import Inquiry
 from scheduler.planning.local_times import Identified, Zones
 from scheduler.planning.plan import Surroundings, Withdrawal
 from scheduler.planning.rules import brake, not_allowed
-from scheduler.planning.taking_back import can_be_taken_back, withdrawals
+from scheduler.planning.taking_back import withdrawals
 from scheduler.state.record import Record
 from scheduler.times import Instant
 
@@ -212,13 +212,8 @@ def _brake(facts: Facts) -> PassResult:
     given = facts.given
     if given.force:
         return PassResult()
-    can_vanish = {
-        schedule_id
-        for schedule_id, record in given.records.items()
-        if record.is_live or can_be_taken_back(facts.declared, record, given.now)
-    }
     return PassResult(
-        withheld=brake.withheld(facts.declared, given.records, facts.schedules, facts.as_recorded, can_vanish)
+        withheld=brake.withheld(facts.declared, given.records, facts.schedules, facts.as_recorded, given.now)
     )
 
 

@@ -49,6 +49,11 @@ def events(before: Mapping[str, Record], after: Mapping[str, Record]) -> list[No
         for schedule_id, record in sorted(changed.items())
         if record.status == "failed" and (schedule_id not in before or before[schedule_id].status != "failed")
     ]
+    found += [
+        Notice("failed", f"failed: {_named(schedule_id, record)}: {record.history[-1].why}")
+        for schedule_id, record in sorted(changed.items())
+        if _stays_out(record) and not _stays_out(before.get(schedule_id))
+    ]
     waves = sorted({record.wave_id for record in changed.values() if record.wave_id is not None})
     if waves:
         earlier, later = _by_wave(before.values(), waves), _by_wave(after.values(), waves)
@@ -58,11 +63,9 @@ def events(before: Mapping[str, Record], after: Mapping[str, Record]) -> list[No
 
 
 def _failure(schedule_id: str, record: Record) -> Notice:
-    video = f"video {record.video_id}" if record.video_id is not None else "no video"
     why = f": {record.error_message}" if record.error_message else ""
     doubt = "; it may have been published" if record.was_sent else ""
-    what = f"{schedule_id} ({video}, scheduled for {record.scheduled_at})"
-    return Notice("failed", f"failed: {what}: {record.reason}{why}{doubt}")
+    return Notice("failed", f"failed: {_named(schedule_id, record)}: {record.reason}{why}{doubt}")
 
 
 def changes_of(
@@ -87,7 +90,7 @@ def changes_of(
             wrong[name] = "failed"
     for name in sorted(known.keys() - wrong.keys()):
         record = records.get(name)
-        if record is not None and not record.traits.is_called_off:
+        if record is not None and not (record.traits.is_called_off or _stays_out(record)):
             is_over = (
                 f"{record.status}"
                 if record.status == "completed"
@@ -97,6 +100,17 @@ def changes_of(
         elif record is None and name.endswith((".yaml", ".yml")):
             notices.append(Notice("recovered", f"recovered: {name} can be read"))
     return wrong, notices
+
+
+def _named(schedule_id: str, record: Record) -> str:
+    video = f"video {record.video_id}" if record.video_id is not None else "no video"
+    return f"{schedule_id} ({video}, scheduled for {record.scheduled_at})"
+
+
+def _stays_out(record: Record | None) -> bool:
+    """Whether taking it back has failed."""
+    retraction = None if record is None or not record.was_sent else record.retraction
+    return retraction is not None and retraction.status == "failed"
 
 
 def _by_wave(records: Iterable[Record], waves: Sequence[str]) -> dict[str, list[Record]]:

@@ -130,6 +130,9 @@ class _Finder:
             )  # as nearly all are, in time
             if not is_over or record.retraction is not None:
                 yield from self._of_record(schedule_id, record)
+            elif schedule_id in self._waiting:
+                why = f"it is to be taken back: {self._waiting[schedule_id]}"
+                yield self._of_channel(schedule_id, record, "waiting", why)
         files: dict[str, list[Diagnostic]] = {}
         for fault in self._diagnostics:
             if fault.is_error and not fault.schedules:
@@ -179,7 +182,10 @@ class _Finder:
         message = f"{fault.message} [{code}]"
         for schedule_id in held:
             record = self._record(schedule_id)
-            if record is not None and record.status not in ("completed", "cancelled"):
+            if record is not None and record.was_sent and record.retraction is not None:
+                command = f"scheduler show {schedule_id}"
+                yield self._about(schedule_id, record, "failed", message, fault.hint, command=command)
+            elif record is not None and record.status not in ("completed", "cancelled"):
                 remedy = fault.hint and f"{fault.hint}; if it is not to be published, cancel it"
                 command = f"scheduler cancel {schedule_id}"
                 yield self._about(

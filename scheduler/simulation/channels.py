@@ -37,7 +37,8 @@ class Channels(SimulatedDispatcher):
         begun = self.world.now
         answers = []
         for place, request in enumerate(requests):
-            self.left[request.schedule_id] = begun
+            if not request.intent.retracts:
+                self.left[request.schedule_id] = begun
             random = self._random(request.schedule_id)
             answer = self._answer(request, random.random(), random.random())
             answers.append((begun + self._conditions.latency.at(random.random()), place, request, answer))

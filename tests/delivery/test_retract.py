@@ -9,7 +9,9 @@ import pytest
 from due import DUE, after, at, posts, run
 from github_stand_in import RETRACTING, Fault, GitHub, Repository, rate_limited
 from miniature import Miniature
+from simulated_time import Stage
 
+from scheduler.delivery.hold_and_watch import hold
 from scheduler.times import read_utc
 
 HOUR = 3600
@@ -127,6 +129,9 @@ def test_a_refused_retraction_is_red_and_leaves_it_handed_over(
         "it could not be taken back and may be public: refused: HTTP 422"
     )
     assert (live.statuses, retraction(live)["status"]) == ({ID: "completed"}, "failed")
+    trouble = outcome.json["troubles"][0]
+    assert (trouble["topic"], trouble["kind"], trouble["schedule_id"]) == ("wave:spring", "failed", ID)
+    assert "so it may be public" in trouble["message"]
     again = run(live, github, -HOUR)
     assert (again.code, again.codes) == (1, ["edited-after-dispatch"])
     assert posts(github) == 2, "it is not repeated"
@@ -444,3 +449,31 @@ def test_a_second_retraction_is_of_the_second_key(live: Miniature, github: GitHu
     assert len(set(keys)) == 3
     assert live.statuses == {ID: "completed"}
     assert json.dumps(live.records).count("confirmed") == 0, "of the publication that is handed over now"
+
+
+def test_a_run_that_stays_sends_what_was_moved_as_soon_as_it_is_taken_back(
+    live: Miniature, github: GitHub, alpha: Repository
+) -> None:
+    alpha.conclusion = None
+    live.write({"waves/spring.yaml": WAVE.replace("T18:00", "T19:00")})
+    with Stage(live, github, after(-3 * HOUR)) as stage:
+
+        def end() -> None:
+            alpha.runs[-1].conclude("success")
+            alpha.conclusion = "success"
+
+        stage.clock.at(after(-3 * HOUR + 130), end)
+        hold(stage.runner(), 900, lambda _: None)
+        assert stage.now < after(-3 * HOUR + 300), "nothing else is waited for"
+    assert [is_retraction for *_, is_retraction in events(github)] == [False, True, False]
+    assert github.dispatches[-1].payload["scheduled_at"] == "2026-03-01T19:00:00Z"
+
+
+def test_while_a_run_stays_a_cancellation_takes_it_back_within_seconds(
+    live: Miniature, github: GitHub, alpha: Repository
+) -> None:
+    live.write({"waves/summer.yaml": WAVE.replace("teaser", "trailer").replace("alpha", "beta")})
+    with Stage(live, github, after(-600)) as stage:
+        stage.clock.at(after(-500), lambda: cancelled(live))
+        hold(stage.runner(), 900, lambda _: None)
+    assert live.statuses == {ID: "cancelled (retracted)", "summer/trailer/beta": "completed"}

@@ -45,6 +45,10 @@ def proceed_retraction(situation: Situation, schedule_id: str, record: Record) -
         draft.wake_at(max(again, now + 1))
         return True
     draft.wake_at(now + 1)
+    schedule = situation.subject.schedules.get(schedule_id)
+    if wanted is not None and wanted.kind in ("edited", "restored") and schedule is not None:
+        # Once that is confirmed it leaves under the next key: a run that stays looks again by then.
+        draft.due_at(max(now + LOOK_AGAIN, schedule.at - situation.subject.lead(record.channel_id)))
     if retraction.status == "sending":
         if now - read_utc(retraction.intent.at) < IN_FLIGHT and retraction.error is None:
             return True  # its runner is still at work

@@ -12,6 +12,7 @@ from scheduler.planning.expand import Schedule
 from scheduler.planning.inquiry import Example, Inquiry, Rule, Violation
 from scheduler.planning.taking_back import can_be_taken_back
 from scheduler.state.record import Record
+from scheduler.times import Instant
 from scheduler.wording import count
 
 NAMED = 5
@@ -23,22 +24,33 @@ def withheld(
     records: Mapping[str, Record],
     schedules: Mapping[str, Schedule],
     as_recorded: Set[str],
-    live: Set[str],
+    now: Instant,
 ) -> list[str]:
     """Live ids that are no longer declared, where they are too many at once; else none.
 
     `records` are those of the state, renames applied; `as_recorded`, those that no readable file declares.
-    `live` are those that are neither finished nor cancelled, and those that can still be taken back.
     """
     gone = [
-        i
-        for i in records
-        if i in live and i not in schedules and i not in as_recorded and not _is_sent_slot(records[i])
+        schedule_id
+        for schedule_id, record in records.items()
+        if schedule_id not in schedules
+        and schedule_id not in as_recorded
+        and not _is_sent_slot(record)
+        and _is_live(declared, record, now)
     ]
     limit = declared.settings.brake
-    if len(gone) < limit.at_least or len(gone) * 100 <= limit.cancel_percent * len(live):
+    if len(gone) < limit.at_least or len(gone) * 100 <= limit.cancel_percent * _live(declared, records, now):
         return []
     return gone
+
+
+def _is_live(declared: Declarations, record: Record, now: Instant) -> bool:
+    """Whether it is neither finished nor cancelled, or can still be taken back."""
+    return record.is_live or can_be_taken_back(declared, record, now)
+
+
+def _live(declared: Declarations, records: Mapping[str, Record], now: Instant) -> int:
+    return sum(_is_live(declared, record, now) for record in records.values())
 
 
 def _is_sent_slot(record: Record) -> bool:
@@ -55,9 +67,7 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
 def _describe(inquiry: Inquiry, gone: Sequence[str]) -> Diagnostic:
     declared, records = inquiry.declared, inquiry.records
     percent = declared.settings.brake.cancel_percent
-    live = sum(
-        record.is_live or can_be_taken_back(declared, record, inquiry.now) for record in records.values()
-    )
+    live = _live(declared, records, inquiry.now)
     related = _vanished(declared, records, gone)
     report = warning if inquiry.proposal else error
     return report(
