@@ -352,15 +352,15 @@ class Judge:
             and known.is_unsent_live
             and not known.is_paused
             and known.next_attempt_at is None
-            and not self._tried(process, known)
+            and not self._tried(process, other_id)
             and other_id not in process.blocked()
             and not (other.at < process.decided() and other_id in process.put_off())
         )
 
-    def _tried(self, process: Process, known: Record) -> bool:
-        """Whether this run has made a request for it: no run makes a second one."""
-        key = None if known.intent is None else known.intent.key
-        return any(effect.intent.owner == process.owner for effect in self.effects.get(key or "", ()))
+    def _tried(self, process: Process, schedule_id: str) -> bool:
+        """Whether this run has made a request for it: no run makes a second one, of a reopened one either."""
+        made = [effect for effects in self.effects.values() for effect in effects]
+        return any((one.schedule_id, one.intent.owner) == (schedule_id, process.owner) for one in made)
 
     def _see_halt(self, schedule_id: str, record: Record, other_id: str, known: Record) -> None:
         """What is under way stands at the time that it was sent for, whatever its file says since."""
