@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -41,12 +42,17 @@ def init(context: Context, folder: Path, owner: str) -> None:
     if pinned.remark is not None:
         click.echo(f"note: {pinned.remark}")
     if below:
-        places = {"folder": below, "slug": slug_of(below), "owner": owner, "shown": visible(str(folder))}
+        places = {
+            "folder": below,
+            "slug": slug_of(below),
+            "owner": owner,
+            "shown": visible(quote(str(folder))),
+        }
         click.echo(NEXT_IN_A_CLONE.format(**places))
     else:
         is_begun = os.path.lexists(target / ".git")
         begin = "" if is_begun else " && git init -b main"
-        click.echo(NEXT.format(folder=visible(str(folder)), begin=begin))
+        click.echo(NEXT.format(folder=visible(quote(str(folder))), begin=begin))
 
 
 NEXT = """

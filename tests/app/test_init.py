@@ -54,6 +54,11 @@ def new(mini: Miniature, tmp_path: Path) -> Miniature:
 # --- what is in it ----------------------------------------------------------------------------------
 
 
+def test_the_next_step_is_a_command_also_where_the_folder_has_a_space(tmp_path: Path) -> None:
+    folder = tmp_path / "our waves"
+    assert f"cd '{folder}' && git init" in Miniature(tmp_path / "x").run("init", str(folder)).out
+
+
 def test_a_new_repository_has_all_that_its_editors_its_operators_and_github_need(new: Miniature) -> None:
     assert made(new.root) == {
         ".github/CODEOWNERS",

@@ -156,9 +156,11 @@ def test_at_least_once_gives_up_after_the_attempts_of_the_setting(mini: Miniatur
 
 def test_a_job_that_comes_after_its_not_after_is_refused(mini: Miniature) -> None:
     sent(mini, "touch played")
-    work(mini, "2030-03-01T13:00:01Z")
+    late = work(mini, "2030-03-01T13:00:01Z")
     assert not (mini.root / "played").exists()
     assert mini.statuses == {JOB: "failed (missed)"}
+    assert (late.code, "0 done, 1 failed" in late.out) == (1, True), "the run after it has nothing to say"
+    assert f"{JOB}: failed: no worker began its job by 2030-03-01T13:00:00Z" in late.out
     assert why(mini) == "no worker began its job by 2030-03-01T13:00:00Z"
 
 

@@ -126,7 +126,7 @@ class SqliteWorker:
             wait(self._held)
             self._collect()
         self._release()
-        self._queue.reap(self._clock.now(), self._mine.values())
+        self._reap(self._mine.values())
         self._save_ends()
 
     def _say(self, line: str) -> None:
@@ -252,12 +252,20 @@ class SqliteWorker:
         if self._clock.monotonic() < self._report_at:
             return
         self._report_at = self._clock.monotonic() + POLL
-        self._queue.reap(self._clock.now(), self._living())
+        self._reap(self._living())
         try:
             self._save_ends()
         except StateError as problem:
             self._report_at = self._clock.monotonic() + TRY_AGAIN
             self._say(f"the state could not be saved: {problem}; trying again in {duration_text(TRY_AGAIN)}")
+
+    def _reap(self, spare: Iterable[Job] | None) -> None:
+        """End the jobs that nobody can do any more. One that came too late is a failure of this worker."""
+        for job in self._queue.reap(self._clock.now(), spare):
+            if job.state in _CONCLUSIONS:
+                self._runner.log(f"{job.job_id}: failed: {job.message}")
+            if job.state == "expired":  # no run is red for what a worker has saved
+                self._runner.tally.count(End(conclusion="expired", message=job.message))
 
     def _save_ends(self) -> None:
         """Save to the state the end of every job that ended; a crash in between only repeats this."""
