@@ -2,7 +2,8 @@
 
     summary FILE                               append the Markdown to the job's summary
     comment -C DIR --pull-request N FILE       put the Markdown into the pull request's one comment
-    report -C DIR --exit-code N FILE           log, summary and issues of a run's JSON
+    report -C DIR --exit-code N FILE           log, summary and issues of a run's JSON; with --merged PLAN.md
+                                               also whether that plan is the one that was reviewed
     zones -C DIR FILE                          write to FILE what pip is to download for `plan --zones`
     new-wave -C DIR                            turn a form into a pull request, or comment why not
 
@@ -85,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("-C", dest="directory", default=".", help="the folder that the run was about")
     report.add_argument("--exit-code", type=int, required=True, help="how the run ended")
     report.add_argument("--tick-gap", type=_duration, default=7_200, help="the longest time without a tick")
+    report.add_argument("--merged", type=Path, help="the plan of what a push merged, as Markdown")
     zones = commands.add_parser("zones")
     zones.set_defaults(run=_zones)
     zones.add_argument(
@@ -175,7 +177,23 @@ def _report(asked: argparse.Namespace) -> None:
     for line in run_output.log_lines(printed, folder):
         _say(line)
     _summarize(run_output.summary(printed, asked.exit_code))
+    if asked.merged is not None and asked.merged.exists():
+        _compare(asked.merged.read_text(encoding="utf-8"), folder)
     _keep_issues(_client(), printed, asked.exit_code, asked.tick_gap, folder)
+
+
+def _compare(merged: str, folder: str) -> None:
+    """Say in the summary and the log where a merge does something else than its reviewed plan."""
+    from scheduler.github_actions.reviewed_plan import difference  # only here: most ticks follow no merge
+
+    try:
+        found = difference(_client(), os.environ["GITHUB_SHA"], merged, folder)
+    except ApiError as refusal:
+        _say(command("warning", str(refusal), title="Not everything was reported"))
+        return
+    if found is not None:
+        _summarize(f"\n**{found}**\n")
+        _say(command("warning", found, title="Not the reviewed plan"))
 
 
 def _keep_issues(

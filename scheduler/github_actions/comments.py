@@ -25,12 +25,12 @@ def put_comment(
     first, _, rest = (markdown if markdown.startswith(MARKER) else f"{MARKER} -->\n{markdown}").partition(
         "\n"
     )
-    marker = f"{MARKER}@{quote(folder)}" if folder else MARKER
+    marker = marker_of(folder)
     about = f"In {code(folder)}:\n\n" if folder else ""
     body = fit(f"{marker}{first.removeprefix(MARKER)}\n{about}{rest}", COMMENT_LIMIT, note)
     with asking(f"list the comments of #{number}"):
         thread = client.api.get_issue(number)
-        ours = next((one for one in entries(thread.get_comments()) if _is_ours(one, marker)), None)
+        ours = next((one for one in entries(thread.get_comments()) if is_ours(one, marker)), None)
     if ours is not None:
         if ours.body == body:
             return "unchanged"
@@ -48,5 +48,11 @@ def put_comment(
     return "made"
 
 
-def _is_ours(comment: IssueComment, marker: str) -> bool:
+def marker_of(folder: str) -> str:
+    """How the comment about a folder with a scheduler begins; "" is the top of the repository."""
+    return f"{MARKER}@{quote(folder)}" if folder else MARKER
+
+
+def is_ours(comment: IssueComment, marker: str) -> bool:
+    """Whether our own author wrote it, with that marker: anybody can write the marker."""
     return is_by_workflow(comment.user) and (comment.body or "").startswith(f"{marker} ")

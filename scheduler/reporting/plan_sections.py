@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from scheduler.planning.plan import Action, Change, Plan, PlannedSend, pauses_text
+from scheduler.planning.plan import Action, Change, PlannedSend, pauses_text
 from scheduler.reporting.time_format import moment
 from scheduler.state.record import Record
 from scheduler.times import duration_text
@@ -216,15 +216,15 @@ _DECIDED = (
 )
 
 
-def checksum(plan: Plan) -> str:
-    """`sha256:…` of the canonical JSON of what the plan does.
+def checksum(changes: Iterable[Change]) -> str:
+    """`sha256:…` of the canonical JSON of what some changes do.
 
     What depends on the instant of planning (histories, lateness, the text of reasons) is left out, so that
     the same plan has the same checksum a minute later.
     """
     steps = [
         [change.schedule_id, change.action, _decided(change.before), _decided(change.after)]
-        for change in plan.changes
+        for change in changes
     ]
     steps.sort(key=lambda step: (step[0], step[1]))
     return "sha256:" + hashlib.sha256(_compact.encode(steps)).hexdigest()

@@ -52,6 +52,8 @@ class Repository:
     people: dict[str, str] = field(default_factory=dict)
     """What somebody may do here, by login: admin, write, read. Others may read."""
     pulls: list[dict[str, Any]] = field(default_factory=list)
+    merged: list[dict[str, Any]] = field(default_factory=list)
+    """Pull requests that were merged, as they are listed of their merge commits."""
     workflows_may_open_pulls: bool = True
     """A setting of the repository."""
     bare: Path | None = None
@@ -362,6 +364,10 @@ def _enable(github: LoopbackGitHub, repo: Repository, request: Request, workflow
     return 204, None
 
 
+def _pulls_of_commit(github: LoopbackGitHub, repo: Repository, request: Request, sha: str) -> Answer:
+    return 200, [one for one in repo.merged if one["merge_commit_sha"] == sha]
+
+
 def _get_contents(github: LoopbackGitHub, repo: Repository, request: Request, path: str) -> Answer:
     if path in repo.files:
         content = base64.encodebytes(repo.files[path].encode()).decode()
@@ -464,6 +470,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("PUT", r"actions/workflows/([^/]+)/enable", _enable),
     ("GET", r"contents/(.+)", _get_contents),
     ("GET", r"commits", _list_commits),
+    ("GET", r"commits/([0-9a-f]+)/pulls", _pulls_of_commit),
     ("GET", r"issues", _list_issues),
     ("POST", r"issues", _create_issue),
     ("PATCH", r"issues/(\d+)", _edit_issue),

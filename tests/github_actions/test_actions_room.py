@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback_github import LoopbackGitHub, Repository
+from loopback_github import LoopbackGitHub, Repository, complete
 
 from scheduler.github_actions.__main__ import main
 from scheduler.github_actions.client import ApiError, GitHubClient, asking
@@ -72,6 +72,50 @@ def report(
 def tick(run_id: int, started: str, conclusion: str | None = "success") -> dict[str, Any]:
     return {"id": run_id, "created_at": started, "run_started_at": started, "conclusion": conclusion,
             "path": ".github/workflows/reconcile.yml"}  # fmt: skip
+
+
+# --- the reviewed plan ---
+
+
+def plan_text(proposal: str, **counts: int) -> str:
+    facts = {"version": 1, "checksum": f"sha256:of-{counts}", "proposal": f"sha256:{proposal}", **counts}
+    return f"{PLAN_MARKER} {json.dumps(facts)} -->\n### Publication plan\n"
+
+
+@pytest.mark.parametrize(
+    ("reviewed", "merged", "said"),
+    [
+        (plan_text("aa", create=2), plan_text("aa", create=2, send=1), None),  # time has passed, and no more
+        (
+            plan_text("aa", create=2), plan_text("bb", create=1, cancel=1),
+            "#7: the plan of this merge is not the reviewed one. Reviewed: 2 create, merged: 1 create, "
+            "1 cancel. Something else was merged or recorded in the meantime; `scheduler list` shows what is "
+            "planned now.",
+        ),
+        ("", plan_text("bb", create=1),
+         "#7: the plan of this merge is not the reviewed one: the pull request had none"),
+        ("", plan_text("bb"), None),
+        (plan_text("aa", create=2), "", None),  # the state could not be read before the run
+        (plan_text("aa", create=2).replace('"proposal"', '"x"'), plan_text("bb", create=1), None),
+    ],
+    ids=["the same", "another", "none reviewed", "nothing to review", "no plan", "an older version's"],
+)  # fmt: skip
+def test_a_merge_whose_plan_is_not_the_reviewed_one_says_so_in_its_summary(
+    reviewed: str, merged: str, said: str | None, home: Repository, tmp_path: Path, step: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    sha = "c" * 40
+    monkeypatch.setenv("GITHUB_SHA", sha)
+    found = {"number": 7, "merged_at": "2030-03-01T12:00:00Z", "merge_commit_sha": sha}
+    home.merged.append(complete("pull-request-simple", found))
+    if reviewed:
+        comment(tmp_path, "an older plan")
+        comment(tmp_path, reviewed)
+    (tmp_path / "merged.md").write_text(merged)
+    (tmp_path / "run.json").write_text('{"results": [], "diagnostics": [], "troubles": []}')
+    arguments = ["report", "--exit-code", "0", "--merged", str(tmp_path / "merged.md")]
+    assert main([*arguments, str(tmp_path / "run.json")]) == 0
+    assert step.read_text().strip() == "Nothing was due." + (f"\n\n\n**{said}**" if said else "")
 
 
 # --- the comment of a pull request ---

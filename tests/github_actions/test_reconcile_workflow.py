@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from acting import Outcome, git
-from loopback_github import Repository
+from loopback_github import Repository, complete
 from waves_home import CHANNEL, Home, in_minutes, wave
 
 
@@ -212,6 +213,22 @@ def test_a_typo_on_main_has_an_issue_of_the_wave_new_or_recorded(ready: Home) ->
     ready.commit({"waves/spring.yaml": good, "waves/summer.yaml": None}, "Correct it")
     assert ready.tick("push", run_id=52).conclusion == "success"
     assert [issue["state"] for issue in ready.api.issues] == ["closed", "closed"]
+
+
+def test_a_merge_that_does_something_else_than_its_reviewed_plan_says_so(ready: Home) -> None:
+    before = git(ready.clone, "rev-parse", "HEAD")
+    sha = ready.commit({"waves/spring.yaml": wave(in_minutes(3000))}, "Merge a pull request")
+    facts = {"version": 1, "checksum": "sha256:a", "proposal": "sha256:b", "changes": 2, "create": 2}
+    author = {"login": "github-actions[bot]", "type": "Bot"}
+    body = f"<!-- wave-scheduler:plan {json.dumps(facts)} -->\n### Publication plan"
+    ready.api.comments.append({"id": 1, "issue": 7, "user": author, "body": body})
+    pull = {"number": 7, "merged_at": in_minutes(0), "merge_commit_sha": sha}
+    ready.api.merged.append(complete("pull-request-simple", pull))
+    run = ready.tick("push", given={"before": before})
+    assert run.conclusion == "success", run.log
+    assert run.said(
+        "#7: the plan of this merge is not the reviewed one. Reviewed: 2 create, merged: 1 create."
+    ), run.log
 
 
 def show(issue: dict[str, Any]) -> None:

@@ -63,7 +63,7 @@ def without_ours(page: str, body: str) -> str:
 def test_a_comment_has_words_first_then_times_a_picture_the_steps_and_the_checksum() -> None:
     plan = plan_of(CREATED, MOVED)
     assert plan_markdown(plan, [], zones=ZONES) == dedent(f"""
-        <!-- wave-scheduler:plan {{"version":1,"checksum":"{checksum(plan)}","changes":2,"create":1,"update":1}} -->
+        <!-- wave-scheduler:plan {{"version":1,"checksum":"{checksum(plan.changes)}","proposal":"{checksum(plan.changes)}","changes":2,"create":1,"update":1}} -->
 
         ### Publication plan
 
@@ -107,7 +107,7 @@ def test_a_comment_has_words_first_then_times_a_picture_the_steps_and_the_checks
 
         </details>
 
-        Plan checksum: <code>{checksum(plan)}</code>, compared with the state.
+        Plan checksum: <code>{checksum(plan.changes)}</code>, compared with the state.
     """).strip("\n")  # noqa: E501 - the tables are as wide as they are
 
 
@@ -171,7 +171,8 @@ def test_the_marker_is_a_comment_with_json_that_a_program_finds() -> None:
     first = plan_markdown(plan, [], zones={}).split("\n")[0]
     assert first.startswith(MARKER + " ")
     facts = json.loads(first.removeprefix(MARKER).removesuffix("-->"))
-    assert facts == {"version": 1, "checksum": checksum(plan), "changes": 2, "create": 2}
+    total = checksum(plan.changes)
+    assert facts == {"version": 1, "checksum": total, "proposal": total, "changes": 2, "create": 2}
 
 
 def test_the_comment_is_the_same_a_minute_later() -> None:

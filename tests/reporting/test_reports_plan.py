@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-import msgspec
 import pytest
 from hypothesis import given
 from reporting import HOSTILE, NOW, WRITABLE, assert_harmless, change, one_off, plan_of, plans, record, result
@@ -154,7 +153,7 @@ def test_the_checksum_is_the_same_a_minute_later() -> None:
         return plan_of(change("create", "s/t/a", None, after))
 
     first, later = made_at("2026-02-28T12:00:00Z"), made_at("2026-02-28T12:01:00Z")
-    assert checksum(first) == checksum(msgspec.structs.replace(later, now=NOW + 60))
+    assert checksum(first.changes) == checksum(later.changes)
 
 
 @pytest.mark.parametrize(
@@ -168,12 +167,12 @@ def test_the_checksum_is_the_same_a_minute_later() -> None:
 )
 def test_the_checksum_differs_where_the_plan_does(other: object) -> None:
     first = plan_of(change("create", "s/t/a", None, record()))
-    assert checksum(first) != checksum(plan_of(change("create", "s/t/a", None, other)))  # type: ignore[arg-type]
+    assert checksum(first.changes) != checksum(plan_of(change("create", "s/t/a", None, other)).changes)  # type: ignore[arg-type]
 
 
 def test_the_checksum_does_not_depend_on_the_order_of_steps() -> None:
     a, b = change("create", "a", None, record()), change("create", "b", None, record())
-    assert checksum(plan_of(a, b)) == checksum(plan_of(b, a))
+    assert checksum(plan_of(a, b).changes) == checksum(plan_of(b, a).changes)
 
 
 # --- a run ----------------------------------------------------------------------------------------

@@ -62,8 +62,8 @@ def plan_markdown(
     in bytes.
     """
     review = review_of_plan(plan) if review is None else review
-    total = checksum(plan)
-    head = [_marker(plan, total), "### Publication plan", headline(review, diagnostics)]
+    total = checksum(plan.changes)
+    head = [_marker(plan, total, review), "### Publication plan", headline(review, diagnostics)]
     base = "the base branch and the state" if review.has_base else "the state"
     foot = f"Plan checksum: <code>{total}</code>, compared with {base}."
     page = _Page(limit - len("\n\n".join([*head, foot]).encode()) - _NOTES)
@@ -114,12 +114,13 @@ class _Page:
         ]
 
 
-def _marker(plan: Plan, total: str) -> str:
+def _marker(plan: Plan, total: str, review: Review) -> str:
     """Only numbers and hexadecimal digits: nothing in it can end the HTML comment."""
     counts = tally(plan.changes)
     facts: dict[str, object] = {
         "version": 1,
         "checksum": total,
+        "proposal": checksum(review.changes),
         "changes": len(plan.changes),
         **{action: counts[action] for action in SYMBOLS if counts[action]},
     }
