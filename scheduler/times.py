@@ -3,7 +3,8 @@
 An `Instant` is a whole number of seconds since 1970-01-01T00:00:00Z; a duration is a whole number of
 seconds. Text becomes an instant here and nowhere else. RFC 3339 (https://www.rfc-editor.org/rfc/rfc3339)
 is the form, with seconds optional and a space for the `T` allowed. Programs that write YAML add a fraction of
-zero (`.000Z`) or a space before the offset, and people name a zone after the time: all of it is read.
+zero (`.000Z`) or a space before the offset, and people name a zone after the time: all of it is read. So is a
+weekday before it, which has to be that of the date.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _TIME = re.compile(
     r"(?: ?(Z|z|[+-]\d\d:\d\d)| ([A-Za-z]\w*(?:/[\w+-]+)+))?)?",
     re.ASCII,
 )
+_WEEKDAY = re.compile(r"([A-Za-z]{2,10}),? (?=\d)", re.ASCII)
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # Editors check durations by `desired.fields.DURATION`: the same two forms, as a JSON Schema writes them.
 _SHORT = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
 _DHMS: tuple[int, ...] = (86_400, 3_600, 60, 1)
@@ -86,15 +89,18 @@ def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = 
 
     `or_else` is what an editor may do besides writing an offset, where a local time has no zone.
 
-    Raises TimeError for any other form, for a local time without a zone, and for a local time that a
-    DST change skips or repeats (the message names both readings).
+    Raises TimeError for any other form, for a weekday that is not the date's, for a local time without a
+    zone, and for a local time that a DST change skips or repeats (the message names both readings).
     """
+    whole, text = text, without_weekday(text)
     match = _TIME.fullmatch(text)
     if match is None:
         raise TimeError(f"{quoted(text)} is not a time", _meant_time(text, zone, or_else) or _form(zone))
     *numbers, fraction, offset, named = match.groups()
     zone = zone if named is None else read_zone(named)
     wall = _wall([int(number or 0) for number in numbers], text, zone)
+    if whole != text:
+        _demand_weekday(whole, text, wall)
     if numbers[3] is None:
         raise TimeError(f"{text!r} is a date without a time", f"write {text}T18:00:00Z")
     if fraction is not None and (len(fraction) > 10 or fraction.strip(".0")):
@@ -106,6 +112,33 @@ def read_time(text: str, zone: ZoneInfo | None = None, *, or_else: str | None = 
     if zone is None:
         raise TimeError(f"{text!r} is a local time without a zone", _with_zone(text, or_else))
     return _local(wall, zone, text)
+
+
+def without_weekday(text: str) -> str:
+    """A written time without the weekday before it: `2026-12-04 18:00` of `Fri 2026-12-04 18:00`."""
+    match = _WEEKDAY.match(text)
+    return text if match is None else text[match.end() :]
+
+
+def weekday(day: datetime, like: str) -> str:
+    """The English weekday of a day; in three letters, or with a comma, where another one is written so."""
+    name = _DAYS[day.weekday()]
+    return (name[:3] if len(like.rstrip(", ")) < 6 else name) + ("," if "," in like else "")
+
+
+def _demand_weekday(whole: str, text: str, wall: datetime) -> None:
+    """Raise TimeError where the weekday before a time is not that of its date."""
+    written = whole[: -len(text)].rstrip(", ")
+    right, rest = f"{weekday(wall, written)} {text}", text[10:]
+    named = [i for i, day in enumerate(_DAYS) if written.lower() in (day.lower(), day[:3].lower())]
+    if not named:
+        raise TimeError(f"{quoted(written)} is not an English weekday", f"write {right}")
+    if named[0] != wall.weekday():
+        meant = wall + timedelta(days=(named[0] - wall.weekday() + 3) % 7 - 3)  # the nearest such day
+        raise TimeError(
+            f"{wall:%Y-%m-%d} is a {_DAYS[wall.weekday()]}, not a {_DAYS[named[0]]}",
+            f"write {right} or {weekday(meant, written)} {meant:%Y-%m-%d}{rest}",
+        )
 
 
 def _with_zone(text: str, or_else: str | None) -> str:
@@ -229,6 +262,7 @@ def local_time(text: str) -> tuple[str, str | None] | None:
 
     None for a time with an offset, whose instant no zone data decides, and for what is not a time.
     """
+    text = without_weekday(text)
     match = _TIME.fullmatch(text)
     if match is None or match[8] is not None or match[4] is None:
         return None

@@ -92,6 +92,54 @@ def test_a_local_time_is_read_in_its_zone(text: str, utc: str) -> None:
     assert instant_text(read_time(text, BERLIN)) == utc
 
 
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("Fri 2026-12-04 18:00", "2026-12-04T17:00:00Z"),
+        ("Friday, 2026-12-04T18:00:00Z", "2026-12-04T18:00:00Z"),
+        ("fri 2026-12-04 18:00 Asia/Tokyo", "2026-12-04T09:00:00Z"),
+        ("Sat 2026-12-05 01:00+09:00", "2026-12-04T16:00:00Z"),  # the weekday is that of the date as written
+    ],
+)
+def test_a_weekday_before_a_time_is_that_of_the_date_as_it_is_written(text: str, utc: str) -> None:
+    assert instant_text(read_time(text, BERLIN)) == utc
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (
+            "Fri 2026-12-05 18:00",
+            "2026-12-05 is a Saturday, not a Friday",
+            "write Sat 2026-12-05 18:00 or Fri 2026-12-04 18:00",
+        ),
+        (
+            "Monday, 2026-12-04T18:00Z",
+            "2026-12-04 is a Friday, not a Monday",
+            "write Friday 2026-12-04T18:00Z or Monday 2026-12-07T18:00Z",
+        ),
+        ("Fr 2026-12-04 18:00", "'Fr' is not an English weekday", "write Fri 2026-12-04 18:00"),
+        ("Fri 2026-12-04", "'2026-12-04' is a date without a time", "write 2026-12-04T18:00:00Z"),
+    ],
+)
+def test_a_weekday_that_disagrees_gets_both_readings(text: str, message: str, hint: str) -> None:
+    assert refusal(text, BERLIN) == (message, hint)
+
+
+@given(st.integers(0, LAST - 86_400), st.sampled_from(["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]))
+def test_of_the_seven_weekdays_one_is_right_and_a_hint_of_any_other_is_a_time(at: int, day: str) -> None:
+    if not 1971 <= moment_of(at).year <= 2997:
+        return
+    text = f"{day} {instant_text(at)}"
+    try:
+        assert read_time(text) == at
+    except TimeError as problem:
+        kept, moved = problem.hint.removeprefix("write ").split(" or ")
+        assert read_time(kept) == at
+        assert moved.startswith(day)
+        assert abs(read_time(moved) - at) <= 3 * 86_400
+
+
 def test_a_time_that_names_its_zone_must_name_one_that_is_there() -> None:
     assert refusal("2026-03-01 18:00 Europe/Berln") == (
         "'Europe/Berln' is not a time zone",

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from scheduler.times import TimeError, read_duration, read_shift, read_time
+from scheduler.times import TimeError, read_duration, read_shift, read_time, without_weekday
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -42,7 +42,8 @@ def _pair(text: str) -> tuple[str, str]:
 TIME = Argument("time", read_time)
 """A time with an offset."""
 DAY_OR_TIME = Argument(
-    "time", lambda text: read_time(f"{text}T00:00:00Z" if len(text) == len("2026-03-01") else text)
+    "time",
+    lambda text: read_time(f"{text}T00:00:00Z" if len(without_weekday(text)) == len("2026-03-01") else text),
 )
 """A time with an offset, or a date: its beginning in UTC."""
 DURATION = Argument("duration", read_duration)

@@ -267,9 +267,10 @@ class EntrySpec(Spec, frozen=True, kw_only=True):
         fields.TimeOrLocal,
         Key(
             "When to publish; in a staggered entry, on the first channel. RFC 3339 with an offset, "
-            "or a local time with a `timezone` beside it.",
+            "or a local time with a `timezone` beside it. A weekday before it must be that of the date.",
             "2030-03-01T18:00:00Z",
             "2030-03-01T19:00:00+01:00",
+            "Fri 2030-03-01T18:00:00Z",
         ),
     ]
     after_success: Annotated[

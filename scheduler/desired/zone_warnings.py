@@ -21,7 +21,7 @@ _FIXED: Final = {
 }
 _REVERSED: Final = re.compile(r"Etc/GMT([+-])([1-9]\d?)")
 _NAMED: Final = re.compile(r".*[0-9] (Etc/GMT\S+)")
-_WALL: Final = re.compile(r"(.{16})(:00|(:\d\d))?.*")
+_WALL: Final = re.compile(r"((?:[A-Za-z]+,? )?.{16})(:00|(:\d\d))?.*")
 _ZERO_FRACTION: Final = re.compile(r"[.]0+")
 _OF_RUBY: Final = re.compile(r"[.]0{9} [+-]")
 _TIMES: Final = ("at", "until", "from", "not_before")

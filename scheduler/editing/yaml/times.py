@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from scheduler.editing.yaml.spans import Loc
@@ -18,13 +18,15 @@ from scheduler.times import (
     read_shift,
     read_time,
     read_zone,
+    weekday,
+    without_weekday,
 )
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 _WRITTEN = re.compile(
-    r"\d{4}-\d\d-\d\d(?P<letter>[Tt ])\d\d:\d\d(?P<seconds>:\d\d)?(?:\.0{1,9})?"
+    r"(?P<day>[A-Za-z]{3,9},? )?\d{4}-\d\d-\d\d(?P<letter>[Tt ])\d\d:\d\d(?P<seconds>:\d\d)?(?:\.0{1,9})?"
     r"(?: ?(?P<offset>[Zz]|[+-]\d\d:\d\d)| (?P<zone>[A-Za-z][\w/+-]+))?",
     re.ASCII,
 )
@@ -79,12 +81,13 @@ def moved(draft: Draft, loc: Loc, time: str, like: str | None = None) -> str:
     instant_at(time, None)  # raises for what is not a time at all
     raise ScheduleError(
         f"{time!r} is one instant, but this entry is at a wall-clock time in each channel's own zone",
-        hint=f"write a local time such as {time[:16]}, or change its `timezone`",
+        hint=f"write a local time such as {without_weekday(time)[:16]}, or change its `timezone`",
     )
 
 
 def _written(at: Instant, like: str, zone: ZoneInfo | None) -> str:
-    """An instant in the form of another time: local, with an offset, `Z` or a zone, with seconds or without.
+    """An instant in the form of another time: local, with an offset, `Z` or a zone, with seconds or without,
+    with the weekday or without.
 
     A local time that a clock change repeats gets its offset.
     """
@@ -105,7 +108,8 @@ def _written(at: Instant, like: str, zone: ZoneInfo | None) -> str:
         size = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6]))
         whole = moment_of(at).astimezone(timezone(-size if offset[0] == "-" else size)).isoformat()
     seconds = whole[16:19] if match["seconds"] or whole[17:19] != "00" else ""
-    return f"{whole[:10]}{match['letter']}{whole[11:16]}{seconds}{offset}"
+    day = f"{weekday(datetime.fromisoformat(whole[:10]), match['day'])} " if match["day"] else ""
+    return f"{day}{whole[:10]}{match['letter']}{whole[11:16]}{seconds}{offset}"
 
 
 def _reads_as(text: str, zone: ZoneInfo, at: Instant) -> bool:
