@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Error(Exception):
     """The base of every error that this package raises on purpose.
 
-    `message` is one sentence; `hint` is the text to write or the command to run, or None.
+    `message` is one sentence; `hint` is the text to write or the command to run, or None. `str(error)`
+    has both: a program that catches the error prints what to do as well.
     """
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
@@ -34,6 +35,9 @@ class Error(Exception):
     def with_hint(self) -> str:
         """The message and the hint in one line, for places that have no other."""
         return self.message if self.hint is None else f"{self.message}; {self.hint}"
+
+    def __str__(self) -> str:
+        return self.with_hint
 
 
 class StateError(Error):
@@ -73,5 +77,8 @@ class ScheduleError(Error, ValueError):
         self.diagnostics = tuple(diagnostics)
 
     def __str__(self) -> str:
-        """The message, and below it each diagnostic with its place: what a traceback or a log shows."""
-        return "\n".join([self.message, *(f"  {reason}" for reason in self.diagnostics)])
+        """The message and hint; below, each diagnostic with its place and hint: for a traceback or a log."""
+        lines = [self.with_hint]
+        for reason in self.diagnostics:
+            lines += [f"  {reason}", *([f"    hint: {reason.hint}"] if reason.hint else [])]
+        return "\n".join(lines)

@@ -85,7 +85,7 @@ def other_branch(state: State, branch: str | None) -> str | None:
 
 def unknown_checkout(problem: StateError) -> str:
     """The message for a checkout of which git or the remote cannot say whether it is outdated."""
-    return f"cannot tell whether this checkout is older than the one recorded last: {problem}"
+    return f"cannot tell whether this checkout is older than the one recorded last: {problem.message}"
 
 
 class Guard:
@@ -131,7 +131,7 @@ class Guard:
         except StateError as problem:
             if recorded is not None:
                 raise StateError(unknown_checkout(problem), hint=problem.hint) from None
-            message = f"the commit of this checkout is not recorded: {problem}"
+            message = f"the commit of this checkout is not recorded: {problem.message}"
             return [*remarks, warning("stale-checkout", Location.whole("."), message, problem.hint)]
         message = other_branch(state, self._branch())
         self._adopts = self._adopts and (message is not None or recorded != head)

@@ -296,7 +296,7 @@ class SchedulingService:
         try:
             row = editing.find_schedule(view, name)
         except ScheduleError as problem:
-            return {"valid": False, "issues": [str(problem)]}
+            return {"valid": False, "issues": [problem.message]}
         issues = [
             f"{fault.message} [{fault.code}]"
             for fault in view.reconciled.diagnostics

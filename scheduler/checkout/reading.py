@@ -157,7 +157,9 @@ def _read_folder(kind: Kind, path: str, name: str) -> Iterator[Source]:
     try:
         is_submodule = any(entry.name == ".git" for entry in entries) or _is_unfetched(path, name, entries)
     except StateError as problem:  # what a submodule declares must not look withdrawn
-        yield Source(kind=kind, file=name, fault=f"{name} is empty, and may be a submodule: {problem}")
+        yield Source(
+            kind=kind, file=name, fault=f"{name} is empty, and may be a submodule: {problem.message}"
+        )
         return
     if is_submodule:
         yield Source(kind=kind, file=name, fault=f"{name} is a submodule, and submodules are not read")

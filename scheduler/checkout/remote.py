@@ -69,7 +69,7 @@ class RemoteTip:
             if tip != self._tip:
                 self._sources, self._tip = self._read(tip), tip
         except StateError as problem:
-            self.remarks.append(self._remark(str(problem)))
+            self.remarks.append(self._remark(problem.message))
         return reading.read_sources(self._root) if self._sources is None else self._sources
 
     def commit(self) -> str | None:

@@ -34,7 +34,7 @@ def read_kept_off(root: str) -> list[Source]:
     try:
         listed = git.demand("ls-files", "-z", "-s", "-t", "--", *folders, SETTINGS, SETTINGS_TOO)
     except StateError as problem:
-        message = f"cannot tell which files a sparse checkout keeps off the disk: {problem}"
+        message = f"cannot tell which files a sparse checkout keeps off the disk: {problem.message}"
         raise StateError(message, hint=problem.hint) from None
     found = [_entry(line) for line in listed.split(b"\0") if line.startswith(b"S ")]
     entries = [entry for entry in found if not os.path.lexists(f"{root}/{entry.file}")]

@@ -142,7 +142,7 @@ def _tried(runner: Runner, at: Instant | None, complain: Complain, before: Error
     except (StateMissing, RunRefused):
         raise  # neither passes by itself, and continuing could send the past
     except Error as problem:
-        if before is None or str(problem) != str(before):
+        if before is None or problem.message != before.message:
             complain(problem)
         return problem
     return None

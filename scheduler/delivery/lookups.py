@@ -276,7 +276,9 @@ def _asked(
         if len(intents) > 1:
             parts = [_asked(dispatcher, {i: intent}, ask, broken) for i, intent in intents.items()]
             return {i: answer for part in parts for i, answer in part.items()}
-        message = str(fault) if isinstance(fault, Error) else f"failed unexpectedly ({type(fault).__name__})"
+        message = (
+            fault.message if isinstance(fault, Error) else f"failed unexpectedly ({type(fault).__name__})"
+        )
         return {i: broken(message, True) for i in intents}
 
 

@@ -240,7 +240,7 @@ class Runner:
         except LostRace:
             raise
         except StateError as problem:
-            raise StateError(str(problem), hint=_and_then("nothing was sent", problem.hint)) from None
+            raise StateError(problem.message, hint=_and_then("nothing was sent", problem.hint)) from None
         self.report.changes += booked
         failpoint("intent-saved")
         return saved, requests
@@ -558,7 +558,7 @@ def _unrecorded(outcomes: Sequence[tuple[Request, Answer]], problem: StateError)
     """The error after requests were sent and their answers could not be saved."""
     names = and_more([request.schedule_id for request, _ in outcomes], NAMED)
     return StateError(
-        f"the answers for {names} are not recorded: {problem}",
+        f"the answers for {names} are not recorded: {problem.message}",
         hint=_and_then("these were sent; the next run looks them up", problem.hint),
     )
 

@@ -83,7 +83,7 @@ def answer(client: GitHubClient, waves: Waves, issue: Issue, server: str) -> str
         texts = problem.texts if isinstance(problem, Refused) else {}
         parts = [diagnostics_text(problem.diagnostics, texts)] if problem.diagnostics else []
         hint = "" if problem.hint is None else f"\n  hint: {problem.hint}"
-        return _refuse(client, issue, opened, block("\n\n".join([*parts, f"error: {problem}{hint}"])))
+        return _refuse(client, issue, opened, block("\n\n".join([*parts, f"error: {problem.message}{hint}"])))
     rival = branches.rival_of(client, issue.branch, proposal.file)
     if rival is not None:
         why = f"#{rival.number} already proposes {code(proposal.file)}. Write another “Name of the file”."

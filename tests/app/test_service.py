@@ -679,6 +679,27 @@ def test_a_status_in_capitals_gets_the_right_one_as_its_hint(service: Scheduling
     assert refusal.value.hint == "did you mean pending?"
 
 
+def test_an_error_that_is_printed_says_what_to_do_as_well(spring: SchedulingService) -> None:
+    with pytest.raises(ScheduleError) as refusal:
+        spring.get_schedules("PENDING")  # type: ignore[arg-type]
+    assert str(refusal.value) == f"{refusal.value.message}; did you mean pending?"
+
+
+def test_a_refused_edit_that_is_printed_has_the_hint_of_each_broken_rule(spring: SchedulingService) -> None:
+    with pytest.raises(ScheduleError) as refusal:
+        spring.create_independent_schedule("alpha", AT + timedelta(seconds=30), "another")
+    fault = refusal.value.diagnostics[0]
+    assert fault.hint is not None
+    assert str(refusal.value).splitlines()[1:3] == [f"  {fault}", f"    hint: {fault.hint}"]
+
+
+def test_the_result_of_a_run_carries_the_reason_of_a_failure(
+    live: Miniature, spring: SchedulingService
+) -> None:
+    (result, *_) = open_service(live, "2026-03-02T18:00:00Z").execute_pending_schedules()
+    assert (result["status"], result["reason"]) == ("failed", "missed")
+
+
 # --- threads ----------------------------------------------------------------------------------------
 
 

@@ -41,7 +41,7 @@ def clock_and_channels(installation: Installation) -> Iterator[Finding]:
             dispatcher = installation.repository.dispatcher(next(iter(some.values())), declared.settings)
             asked |= dispatcher.inspect(some)
         except Error as problem:  # the operator's GITHUB_API_URL
-            asked |= dict.fromkeys(some, (Check("repository", False, str(problem), problem.hint),))
+            asked |= dict.fromkeys(some, (Check("repository", False, problem.message, problem.hint),))
     yield _clock(installation, begun, asked)
     for name in sorted({*unasked, *asked}):
         if name in unasked:

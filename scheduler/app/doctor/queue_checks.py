@@ -39,7 +39,7 @@ def queue(installation: Installation) -> Iterator[Finding]:
         yield _dead_letters(state)
         yield _unknown_jobs(found, state)
     except Error as problem:
-        yield finding("queue", "queue", title, "failed", str(problem), problem.hint)
+        yield finding("queue", "queue", title, "failed", problem.message, problem.hint)
 
 
 def _workers(queue: SqliteQueue | Broker, state: State, now: Instant) -> Finding:

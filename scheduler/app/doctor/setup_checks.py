@@ -93,7 +93,7 @@ def pushable_state(installation: Installation) -> Iterator[Finding]:
     try:
         store.demand_pushable()
     except StateError as problem:
-        yield finding("state", "push", title, "failed", str(problem), problem.hint)
+        yield finding("state", "push", title, "failed", problem.message, problem.hint)
     else:
         message = "the remote accepts a push of nothing; whether a ruleset refuses more, only a run can show"
         yield finding("state", "push", title, "ok", message)
@@ -105,7 +105,7 @@ def lasting_homes(installation: Installation) -> Iterator[Finding]:
         installation.repository.demand_lasting_homes(installation.declared.settings)
     except Error as problem:
         yield finding(
-            "state", "home", "the state outlives this machine", "failed", str(problem), problem.hint
+            "state", "home", "the state outlives this machine", "failed", problem.message, problem.hint
         )
 
 
@@ -118,7 +118,7 @@ def proxy(installation: Installation) -> Iterator[Finding]:
         url = read_api_url(environ.get("GITHUB_API_URL") or DEFAULT_API)
         found = proxy_for(url, environ)
     except Error as problem:
-        yield finding("environment", "proxy", title, "failed", str(problem), problem.hint)
+        yield finding("environment", "proxy", title, "failed", problem.message, problem.hint)
         return
     way = (
         "directly, as NO_PROXY or plain http says" if found is None else f"through {found} ({found.variable})"

@@ -70,7 +70,7 @@ class Gate:
                 try:
                     self._known = self._taken_back(records)
                 except Error as problem:
-                    return f"what is declared cannot be read: {problem}"
+                    return f"what is declared cannot be read: {problem.message}"
                 self._read_at = now
             return self._known.get(schedule_id)
 
@@ -128,9 +128,9 @@ class AttemptRunner:
                     end = self.clock.monotonic() + LAST_TRIES
                 if end is not None and self.clock.monotonic() >= end:
                     raise
-                if str(problem) != last:
-                    self.log(f"{failure}: {problem}; trying again until it is")
-                last = str(problem)
+                if problem.message != last:
+                    self.log(f"{failure}: {problem.message}; trying again until it is")
+                last = problem.message
                 pause.wait(min(0.05 * 2**attempt, 3.0))  # the clock of a worker that is to end waits no more
 
 

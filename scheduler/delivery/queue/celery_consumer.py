@@ -180,9 +180,9 @@ class CeleryConsumer:
             try:
                 names = [queue_name(self._lineage, name) for name in self._names()]
             except Error as problem:
-                if str(problem) != trouble:
-                    self._log(f"cannot check for new queues: {problem}")
-                trouble = str(problem)
+                if problem.message != trouble:
+                    self._log(f"cannot check for new queues: {problem.message}")
+                trouble = problem.message
                 continue
             trouble = ""
             self._found.extend(name for name in names if name not in (*self._queues, *self._found))
@@ -194,7 +194,7 @@ class CeleryConsumer:
             if not (is_rejected and self._broker.keeps_rejected):
                 self._broker.set_aside(app, self._lineage, reason, content)
         except QueueError as problem:
-            line = f"an unusable message was dropped: {reason} ({problem})"
+            line = f"an unusable message was dropped: {reason} ({problem.message})"
         self._log(line)
 
     def _transport(self) -> dict[str, Any]:
@@ -272,7 +272,7 @@ class CeleryConsumer:
             self._copying(task)(seconds)
         except QueueError as problem:
             if seconds:
-                self._log(f"a job that has to wait goes back to the queue: {problem}")
+                self._log(f"a job that has to wait goes back to the queue: {problem.message}")
                 self._over.wait(TROUBLE_PAUSE)
             raise importlib.import_module("celery.exceptions").Reject(requeue=True) from None
 

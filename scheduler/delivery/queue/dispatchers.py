@@ -87,7 +87,7 @@ class _ToQueue:
         try:
             self._checked.check()
         except QueueError as problem:
-            return Check("queue", False, str(problem), problem.hint)
+            return Check("queue", False, problem.message, problem.hint)
         return Check("queue", True, f"the queue {self._checked.name} accepts jobs")
 
     def close(self) -> None:
@@ -137,7 +137,7 @@ class SqliteDispatcher(_ToQueue):
             self.queue.lineage = self._lineage()
             jobs = self.queue.enqueue(good)
         except NothingWritten as problem:
-            yield from ((request, Answer(verdict="not-now", error=str(problem))) for request in good)
+            yield from ((request, Answer(verdict="not-now", error=problem.message)) for request in good)
             return
         except QueueError as problem:
             yield from ((request, self._in_doubt(request, problem)) for request in good)
@@ -150,10 +150,10 @@ class SqliteDispatcher(_ToQueue):
         try:
             job = self.queue.find([job_id_of(request.schedule_id, request.intent)])
         except QueueError:
-            return Answer(verdict="unknown", error=str(problem))
+            return Answer(verdict="unknown", error=problem.message)
         if job:
             return _answer(request, next(iter(job.values())))
-        return Answer(verdict="not-now", error=str(problem))
+        return Answer(verdict="not-now", error=problem.message)
 
     def look_up(
         self,
@@ -168,7 +168,7 @@ class SqliteDispatcher(_ToQueue):
                 self.queue.reap(self._now())
             jobs, file = self.queue.look(ids.values())
         except QueueError as problem:
-            return dict.fromkeys(intents, LookupResult(error=str(problem)))
+            return dict.fromkeys(intents, LookupResult(error=problem.message))
         seen: dict[str, LookupResult] = {}
         for schedule_id, intent in intents.items():
             job = jobs.get(ids[schedule_id])
@@ -213,14 +213,16 @@ class BrokerDispatcher(_ToQueue):
             try:
                 connection = self._broker.guarded(lambda: self._broker.connect(app))
             except QueueError as problem:
-                yield from ((request, Answer(verdict="not-now", error=str(problem))) for request in requests)
+                yield from (
+                    (request, Answer(verdict="not-now", error=problem.message)) for request in requests
+                )
                 return
             failure: QueueError | None = None
             with connection, app.amqp.Producer(connection) as producer:
                 for request in requests:
                     if failure is None:  # a broker that failed once would only delay the others
                         failure = self._send_one(app, producer, request)
-                    error = None if failure is None else str(failure)
+                    error = None if failure is None else failure.message
                     yield request, Answer(verdict="accepted" if failure is None else "not-now", error=error)
 
     def _send_one(self, app: Any, producer: Any, request: Request) -> QueueError | None:

@@ -115,7 +115,7 @@ class SqliteWorker:
                 except QueueError as problem:
                     if not self._mine and (once or not has_worked):
                         raise
-                    self._say(f"{problem}; trying again until it is back")
+                    self._say(f"{problem.message}; trying again until it is back")
                 if self._held:
                     wait(self._held, timeout=POLL, return_when=FIRST_COMPLETED)
                     self._collect()
@@ -192,7 +192,7 @@ class SqliteWorker:
             self._take_at = self._clock.monotonic() + TRY_AGAIN
             self._to_release[_name(job)] = partial(queue.give_back, job)
             self._runner.log(
-                f"{job.job_id}: not begun, the state is unreachable: {problem}; "
+                f"{job.job_id}: not begun, the state is unreachable: {problem.message}; "
                 f"trying again in {duration_text(TRY_AGAIN)}"
             )
             return False
@@ -257,7 +257,9 @@ class SqliteWorker:
             self._save_ends()
         except StateError as problem:
             self._report_at = self._clock.monotonic() + TRY_AGAIN
-            self._say(f"the state could not be saved: {problem}; trying again in {duration_text(TRY_AGAIN)}")
+            self._say(
+                f"the state could not be saved: {problem.message}; trying again in {duration_text(TRY_AGAIN)}"
+            )
 
     def _reap(self, spare: Iterable[Job] | None) -> None:
         """End the jobs that nobody can do any more. One that came too late is a failure of this worker."""
