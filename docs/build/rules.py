@@ -24,8 +24,9 @@ from scheduler.planning.inquiry import Example, Rule
 from scheduler.planning.local_times import Zones
 from scheduler.planning.plan import PutOff
 from scheduler.planning.plan.catch_up import described
-from scheduler.planning.rules import RULES, zone_data
+from scheduler.planning.rules import RULES, goes_public, zone_data
 from scheduler.reporting.diagnostics_text import diagnostics_text
+from scheduler.state.record import Record
 
 CHANNELS = {
     f"channels/{name}.yaml": f"repository: acme/{name}\ntoken: ACME_TOKEN\n"
@@ -136,6 +137,20 @@ def _of_runs() -> dict[str, str]:
             "set the clock (ntp); nothing is sent until then",
         ),
         forgotten(name),
+        goes_public.named(
+            name,
+            Location("waves/spring.yaml"),
+            Record(
+                schedule_type="simultaneous",
+                channel_id="alpha",
+                scheduled_at="2026-03-01T18:00:00Z",
+                status="completed",
+                accepted_at="2026-03-01T12:00:00Z",
+                run_url="https://github.com/acme/alpha/actions/runs/7",
+            ),
+            "2026-03-01 19:00 Europe/Berlin (18:00 UTC)",
+            "paused by wave",
+        ),
         zone_data.too_old(Zones(recorded="2026f", used="2025b"), ()),
         not_ready(
             [name],

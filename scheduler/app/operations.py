@@ -23,6 +23,10 @@ from scheduler.planning.rows import Row
 from scheduler.reporting.explain import ShownSchedule, explain
 from scheduler.state.intent import key_of
 from scheduler.state.record import Lease, Record, State
+from scheduler.wording import and_more
+
+_NAMED = 3
+"""Publications that one message names; the diagnostics beside it have all."""
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,17 +54,26 @@ def current_view(repository: Repository) -> View:
     return editing.view_of(sources, state, archive, repository.clock.now(), repository.surroundings())
 
 
-def change(repository: Repository, propose: Callable[[View], Proposal], *, commit: bool = False) -> Changed:
+def change(
+    repository: Repository,
+    propose: Callable[[View], Proposal],
+    *,
+    commit: bool = False,
+    anyway: bool = False,
+) -> Changed:
     """Read everything, compute a proposal and write it; an empty proposal writes nothing.
 
-    Raises ScheduleError where it is refused, and where somebody else changed the file in the meantime;
-    StateError where the state cannot be reached.
+    Raises ScheduleError where it is refused, where all that it is about becomes public all the same (unless
+    `anyway`), and where somebody else changed the file in the meantime; StateError where the state cannot be
+    reached.
     """
     root = repository.root
     with writing.editing(root):
         proposal = propose(current_view(repository))
         if proposal.is_empty:
             return Changed(proposal=proposal)
+        if proposal.holds_nothing and not anyway:
+            raise _too_late(proposal)
         if commit:
             writing.demand_committable(root, proposal.file, is_new=proposal.before is None)
         before = None if proposal.before is None else proposal.before.encode()
@@ -72,6 +85,23 @@ def change(repository: Repository, propose: Callable[[View], Proposal], *, commi
         return Changed(
             proposal=proposal, commit=writing.commit(root, proposal.file, message), message=message
         )
+
+
+def _too_late(proposal: Proposal) -> ScheduleError:
+    """Nothing that it is about can be held back any more."""
+    warnings = [
+        w for w in proposal.warnings if w.code == "goes-public" and {*w.schedules} & {*proposal.public}
+    ]
+    hint = (
+        f"take {'it' if len(proposal.public) == 1 else 'them'} back by hand on the platform; to write this "
+    )
+    hint += f"into {proposal.file} all the same, repeat the command with --anyway"
+    goes = "goes" if len(proposal.public) == 1 else "go"
+    return ScheduleError(
+        f"{and_more(proposal.public, _NAMED)} {goes} public all the same, so nothing was written",
+        warnings,
+        hint=hint,
+    )
 
 
 # --- the state ----------------------------------------------------------------------------------------

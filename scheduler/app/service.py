@@ -462,7 +462,12 @@ class SchedulingService:
         return operations.current_view(self._repository())
 
     def _change(self, propose: Callable[[View], Proposal]) -> Proposal:
-        return operations.change(self._repository(), propose).proposal
+        """Write a proposal; warn of each publication that becomes public all the same."""
+        proposal = operations.change(self._repository(), propose).proposal
+        for fault in proposal.warnings:
+            if fault.code == "goes-public":
+                _log.warning("%s", fault.message)
+        return proposal
 
     def _edit_one(
         self, schedule_id: str, propose: Callable[[View, str], Proposal], moved_to: str | None = None

@@ -23,6 +23,9 @@ from scheduler.reporting.terminal import visible
 from scheduler.times import duration_text
 
 _target = click.argument("target", shell_complete=completion.targets)
+_anyway = click.option(
+    "--anyway", is_flag=True, help="Write it although some of it, or all, becomes public all the same."
+)
 _commit = click.option("--commit", is_flag=True, help="Commit this file, and nothing else, to git.")
 _commit_reason = click.option("--reason", metavar="TEXT", help="Why; goes into the commit message.")
 _metadata = click.option(
@@ -33,30 +36,45 @@ _repeat = click.option(
 )
 
 
-def _carry_out(context: Context, propose: Callable[[View], Proposal], *, commit: bool) -> None:
-    """Write a proposal and print it; a refusal quotes the file as it would have been."""
+def _carry_out(
+    context: Context, propose: Callable[[View], Proposal], *, commit: bool, anyway: bool = True
+) -> None:
+    """Write a proposal and print it; a refusal quotes the file as it would have been.
+
+    Without `anyway`, it exits with 1 where something becomes public all the same.
+    """
     try:
-        changed = operations.change(context.repository, propose, commit=commit)
+        changed = operations.change(context.repository, propose, commit=commit, anyway=anyway)
     except Refused as refusal:
         click.echo(diagnostics_text(refusal.diagnostics, refusal.texts) + "\n", err=True)
         click.echo(f"error: {refusal.message}", err=True)
         sys.exit(PROBLEMS)
     write(edit_text(changed.proposal, commit=changed.commit, colour=context.colour))
+    if changed.proposal.public and not anyway:
+        sys.exit(PROBLEMS)
 
 
 @click.command()
 @_target
 @click.option("--reason", metavar="TEXT", help="Why; goes into the file, and `list` shows it.")
 @click.option("--until", metavar="TIME", help="Resume automatically at this time.")
+@_anyway
 @_commit
 @with_context
-def pause(context: Context, target: str, reason: str | None, until: str | None, commit: bool) -> None:
+def pause(
+    context: Context, target: str, reason: str | None, until: str | None, commit: bool, anyway: bool
+) -> None:
     """Pause a channel, a wave, a group or a publication.
 
     TARGET is channel:ID, wave:ID, or the id of a group or a publication. What falls due in the meantime is
     sent if the pause ends within `catch_up` of its time, and is missed otherwise.
     """
-    _carry_out(context, lambda view: editing.pause(view, target, reason=reason, until=until), commit=commit)
+    _carry_out(
+        context,
+        lambda view: editing.pause(view, target, reason=reason, until=until),
+        commit=commit,
+        anyway=anyway,
+    )
 
 
 @click.command()
@@ -76,14 +94,17 @@ def resume(context: Context, target: str, reason: str | None, commit: bool) -> N
 @click.command()
 @_target
 @_commit_reason
+@_anyway
 @_commit
 @with_context
-def cancel(context: Context, target: str, reason: str | None, commit: bool) -> None:
+def cancel(context: Context, target: str, reason: str | None, commit: bool, anyway: bool) -> None:
     """Cancel a wave, a group or a publication.
 
     TARGET is wave:ID, or the id of a group or a publication. What was not sent yet is never sent.
     """
-    _carry_out(context, lambda view: editing.cancel(view, target, reason=reason), commit=commit)
+    _carry_out(
+        context, lambda view: editing.cancel(view, target, reason=reason), commit=commit, anyway=anyway
+    )
     _warn_of_lost_reason(reason, commit=commit)
 
 
@@ -96,9 +117,12 @@ def _warn_of_lost_reason(reason: str | None, *, commit: bool) -> None:
 @_target
 @click.argument("time", required=False)
 @click.option("--shift", type=SHIFT, help="Move it, and all after it in its group, by +30m or -30m.")
+@_anyway
 @_commit
 @with_context
-def move(context: Context, target: str, time: str | None, shift: int | None, commit: bool) -> None:
+def move(
+    context: Context, target: str, time: str | None, shift: int | None, commit: bool, anyway: bool
+) -> None:
     """Move a wave, a group or a publication to another time.
 
     TARGET is wave:ID, or the id of a group or a publication. TIME has an offset, or is local where the file
@@ -107,22 +131,23 @@ def move(context: Context, target: str, time: str | None, shift: int | None, com
     if (time is None) == (shift is None):
         raise click.UsageError("give either a TIME or --shift")
     if shift is not None:
-        _carry_out(context, lambda view: editing.shift(view, target, shift), commit=commit)
+        _carry_out(context, lambda view: editing.shift(view, target, shift), commit=commit, anyway=anyway)
     elif time is not None:
-        _carry_out(context, lambda view: editing.move(view, target, time), commit=commit)
+        _carry_out(context, lambda view: editing.move(view, target, time), commit=commit, anyway=anyway)
 
 
 @click.command()
 @click.argument("schedule_id", metavar="ID", shell_complete=completion.schedules)
 @click.argument("video")
+@_anyway
 @_commit
 @with_context
-def assign(context: Context, schedule_id: str, video: str, commit: bool) -> None:
+def assign(context: Context, schedule_id: str, video: str, commit: bool, anyway: bool) -> None:
     """Assign a video to an open slot or a one-off.
 
     ID is that of the publication, as `list` shows it.
     """
-    _carry_out(context, lambda view: editing.assign(view, schedule_id, video), commit=commit)
+    _carry_out(context, lambda view: editing.assign(view, schedule_id, video), commit=commit, anyway=anyway)
 
 
 # --- create -----------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def shift(view: View, name: str, seconds: int) -> Proposal:
 
 def _movable(view: View, name: str) -> Target:
     target = resolve(view, name)
-    demand_unsent(view, target, "its time cannot change", hint="to publish it again, create a new entry")
+    demand_unsent(view, target, "its time cannot change")
     return target
 
 

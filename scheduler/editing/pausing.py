@@ -42,7 +42,7 @@ def resume(view: View, name: str, *, reason: str | None = None) -> Proposal:
 def cancel(view: View, name: str, *, reason: str | None = None) -> Proposal:
     """Cancel a target: what was not sent yet is never sent.
 
-    In a group whose first members were sent, only the others are cancelled. Raises ScheduleError for an
+    In a group whose first members are public, only the others are cancelled. Raises ScheduleError for an
     unknown target, for a schedule that was sent, and for a channel.
     """
     target = resolve(view, name)
@@ -56,7 +56,7 @@ def cancel(view: View, name: str, *, reason: str | None = None) -> Proposal:
 def _uncancelled(view: View, target: Target) -> list[edits.Place]:
     """What to cancel of a target: a group as a whole, or those of its members that were not sent."""
     rows = target.rows(view)
-    kept = [row for row in rows if row.record.was_sent and not is_queued(row.record)]
+    kept = [row for row in rows if row.record.was_sent and not is_queued(row.record) and not row.is_ahead]
     if target.kind != "group" or not kept:
         return [target.place]
     group, members = target.id.split("/", 1)[1], tuple(row.record.channel_id for row in rows)

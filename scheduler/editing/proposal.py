@@ -14,6 +14,7 @@ from scheduler.diagnostics import MOST, Diagnostic
 from scheduler.editing.preview import View
 from scheduler.errors import ScheduleError
 from scheduler.planning.rows import Row, is_queued
+from scheduler.planning.taking_back import going_public
 from scheduler.state.record import Pause, Record
 from scheduler.times import read_utc
 
@@ -73,12 +74,22 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     """All schedules that the verb is about, whether they change or not; new ones in the order given."""
     edited: View
     """The repository as it would be."""
+    public: Sequence[str] = ()
+    """Those of `about` that become public all the same: handed over, and not to be taken back from here."""
+    taken_back: Sequence[str] = ()
+    """Those of `about` that are handed over and that the next run takes back because of the edit."""
     reason: str | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
         return self.before == self.after
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether all that it is about becomes public all the same, so that it has no effect."""
+        ahead = any(effect.schedule_id not in self.public for effect in self.touched)
+        return bool(self.public) and not self.taken_back and not ahead
 
     @property
     def diff(self) -> str:
@@ -114,11 +125,12 @@ def propose(
     faults = _new_faults(view, edited)
     if verb == "pause":  # `outlasted` reports it; to pause something for so long may be intended
         faults = [fault for fault in faults if fault.code != "missed-by-pause"]
-    errors = [fault for fault in faults if fault.is_error]
+    meant = dict.fromkeys(about(edited))
+    public = [] if verb in ("resume", "create") else list(_public(edited, meant))
+    errors = [fault for fault in faults if fault.is_error and not _is_of(public, fault)]
     if errors:
         raise Refused(f"the change would break a rule; {file} was not written", errors, {file: after})
     effects = list(_effects(view, edited))
-    meant = dict.fromkeys(about(edited))
     touched = [effect for effect in effects if effect.schedule_id in meant]
     return Proposal(
         verb=verb,
@@ -135,6 +147,8 @@ def propose(
         reason=reason,
         about=list(meant),
         edited=edited,
+        public=public,
+        taken_back=sorted((_taken_back(edited) - _taken_back(view)) & meant.keys()),
     )
 
 
@@ -168,7 +182,26 @@ def _kinds(diagnostics: Iterable[Diagnostic]) -> Counter[tuple[str, str]]:
 
 
 def _sends(view: View) -> set[str]:
-    return {send.schedule_id for send in view.reconciled.plan.sends}
+    return {send.schedule_id for send in view.reconciled.plan.sends if send.event_type is None}
+
+
+def _taken_back(view: View) -> set[str]:
+    return {change.schedule_id for change in view.reconciled.plan.changes if change.action == "retract"}
+
+
+def _public(edited: View, meant: Iterable[str]) -> Iterator[str]:
+    for schedule_id in meant:
+        row = edited.rows.get(schedule_id)
+        schedule = edited.reconciled.schedules.get(schedule_id)
+        if row is not None and going_public(
+            edited.declared, row.record, schedule, edited.now, is_stopped=False
+        ):
+            yield schedule_id
+
+
+def _is_of(public: Sequence[str], fault: Diagnostic) -> bool:
+    """Whether it only says that an edit of what becomes public all the same comes too late."""
+    return fault.code == "edited-after-dispatch" and {*fault.schedules} <= {*public}
 
 
 # --- schedule by schedule -------------------------------------------------------------------------------

@@ -88,9 +88,12 @@ def resolve(view: View, text: str) -> Target:
 
 
 def demand_unsent(view: View, target: Target, refused: str, *, hint: str | None = None) -> None:
-    """Refuse to change a single schedule that was sent: `refused` is what is then impossible."""
+    """Refuse to change a single schedule that was sent: `refused` is what is then impossible.
+
+    What is handed over and not public yet can be changed: `propose` says whether that still has an effect.
+    """
     row = view.rows.get(target.id)  # None for all but a single schedule: no other id is of its form
-    if row is None or not row.record.was_sent or is_queued(row.record):  # a queued job can be taken back
+    if row is None or not row.record.was_sent or is_queued(row.record) or row.is_ahead:
         return
     sent = "may have been published" if row.record.status == "failed" else f"is {row.record.status}"
     raise ScheduleError(

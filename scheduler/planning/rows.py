@@ -57,6 +57,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         """How far it is on its way to the public."""
         return phase_of(self.record, self.now, is_recorded=self.recorded)
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether it is handed over and its publish time is still to come."""
+        return self.record.at > self.now and self.phase == "handed_over"
+
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What a run made of one schedule."""

@@ -9,8 +9,10 @@ from msgspec.structs import replace
 from scheduler.desired.declarations import Declarations
 from scheduler.planning.expand import Schedule, pause_of
 from scheduler.planning.plan import Withdrawal, pauses_text
+from scheduler.planning.rows import phase_of
 from scheduler.state.record import Record
-from scheduler.times import Instant, instant_text, read_utc
+from scheduler.times import Instant, in_zone, instant_text, moment_of, read_utc, read_zone
+from scheduler.wording import quoted
 
 NOTICE = 300
 """Seconds that a channel needs at least to take a publication back before its publish time."""
@@ -46,6 +48,38 @@ def can_be_taken_back(declared: Declarations, record: Record, now: Instant) -> b
         and now <= record.at - max(NOTICE, declared.settings.conflicts.min_gap)
         and (record.retraction is None or record.retraction.status != "failed")
     )
+
+
+def going_public(
+    declared: Declarations, record: Record, schedule: Schedule | None, now: Instant, *, is_stopped: bool
+) -> str | None:
+    """What is to keep it back and no longer can, in a few words: it becomes public all the same.
+
+    None where nothing is to keep it back, where it is not handed over or public already, and where it can be
+    taken back or that has begun. `is_stopped`: SCHEDULER_PAUSED is set.
+    """
+    if record.at <= now or phase_of(record, now) != "handed_over":
+        return None
+    wanted = withdrawal(declared, record, schedule)
+    if wanted is not None:
+        is_begun = record.retraction is not None and record.retraction.is_under_way
+        return None if is_begun or can_be_taken_back(declared, record, now) else wanted.why
+    if is_stopped:
+        return "SCHEDULER_PAUSED is set"
+    for freeze in declared.settings.freezes:
+        is_covered = freeze.channels is None or record.channel_id in freeze.channels
+        if is_covered and freeze.from_ <= record.at < freeze.until:
+            return f"freeze {quoted(freeze.reason)}" if freeze.reason else "a freeze"
+    return None
+
+
+def local_and_utc(declared: Declarations, record: Record) -> str:
+    """`2030-03-01 19:00 Europe/Berlin (18:00 UTC)`: its publish time, by the clocks of its channel."""
+    channel = declared.channels.get(record.channel_id)
+    if channel is None or channel.timezone == "UTC":
+        return f"{moment_of(record.at):%Y-%m-%d %H:%M} UTC"
+    local = in_zone(record.at, read_zone(channel.timezone))[:16].replace("T", " ")
+    return f"{local} {channel.timezone} ({moment_of(record.at):%H:%M} UTC)"
 
 
 def withdrawals(

@@ -10,7 +10,7 @@ from scheduler.reporting.diagnostics_text import diagnostics_text
 from scheduler.reporting.terminal import Paint, pad, visible, width
 from scheduler.reporting.time_format import moment
 from scheduler.state.record import Record
-from scheduler.wording import count, more
+from scheduler.wording import and_more, count, more
 
 _DONE = {
     "pause": "Paused",
@@ -49,6 +49,8 @@ def edit_text(proposal: Proposal, *, commit: str | None = None, colour: bool = F
             others = f"{len(proposal.also):,} other publications change"
         lines.append(f"{others} because of this:")
         lines += _shifts(proposal.also)
+    if proposal.taken_back:
+        lines.append(f"Handed over, and taken back by the next run: {and_more(proposal.taken_back, SHOWN)}.")
     lines += [_held(held) for held in proposal.remaining]
     lines += _next(proposal)
     if proposal.warnings:
@@ -62,6 +64,8 @@ def _summary(proposal: Proposal) -> str:
     target, number = visible(proposal.target), len(proposal.touched)
     if number == 1 and proposal.touched[0].schedule_id == proposal.target:
         return f"{_DONE[proposal.verb]} 1 publication in {proposal.file}:"
+    if not number and (proposal.taken_back or proposal.public):
+        return f"{_DONE[proposal.verb]} {target} in {proposal.file}."
     end = ":" if number else "."
     return f"{_DONE[proposal.verb]} {target} in {proposal.file}: {count(number, 'publication')}{end}"
 

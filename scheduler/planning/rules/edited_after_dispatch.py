@@ -37,7 +37,8 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
             continue
         if schedule.cancelled:
             is_news = inquiry.proposal and not schedule.slot and record.at > inquiry.now - SENT_LATELY
-            is_news = is_news and not is_queued(record)  # its job is taken back
+            # The job of a queued one is taken back; `goes-public` names what is not public yet.
+            is_news = is_news and not is_queued(record) and not is_handed_over(record, inquiry.now)
             if is_news and blocked.get(schedule_id) != "duplicate-id":
                 route = cancelled_route(declared, schedule)
                 cancelled.setdefault((schedule.file, route), []).append(schedule)
@@ -45,13 +46,19 @@ def check(inquiry: Inquiry) -> Iterator[Violation]:
             moved.append(schedule)
         elif schedule.video != record.video_id:
             replaced.setdefault((schedule.file, schedule.loc[:2]), []).append(schedule)
+
+    def is_coming(group: Sequence[Schedule]) -> bool:
+        return any(inquiry.records[schedule.id].at > inquiry.now for schedule in group)
+
     for group in by_cause(declared, moved):
         sent = f"to publish at {inquiry.records[group[0].id].scheduled_at}"
-        describe = partial(_edited, partial(time_place, declared, group[0]), group, sent)
+        place = partial(time_place, declared, group[0])
+        describe = partial(_edited, place, group, sent, is_coming=is_coming(group))
         yield Violation(file=group[0].file, describe=describe)
     for group in replaced.values():
         sent = f"with the video {quoted(inquiry.records[group[0].id].video_id or '')}"
-        describe = partial(_edited, partial(video_place, declared, group[0]), group, sent)
+        place = partial(video_place, declared, group[0])
+        describe = partial(_edited, place, group, sent, is_coming=is_coming(group))
         yield Violation(file=group[0].file, describe=describe)
     for (file, route), group in cancelled.items():
         describe = partial(_cancelled_too_late, inquiry, group, route)
@@ -96,12 +103,13 @@ def _not_taken_back(inquiry: Inquiry, schedule_id: str, record: Record) -> Diagn
     )
 
 
-def _edited(place: partial[Location], group: Sequence[Schedule], sent: str) -> Diagnostic:
+def _edited(place: partial[Location], group: Sequence[Schedule], sent: str, *, is_coming: bool) -> Diagnostic:
+    """`is_coming`: it is not public yet, so another entry would publish it twice."""
     return error(
         RULE.code,
         place(),
         f"{listed(group, 'was', 'were')} already sent, {sent}",
-        "undo this change; to publish again, add another entry",
+        "undo this change" if is_coming else "undo this change; to publish again, add another entry",
         schedules=ids(group),
     )
 
