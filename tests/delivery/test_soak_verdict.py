@@ -17,6 +17,7 @@ OFF, LATER = Want(AT, "teaser", "alpha", is_on=False), Want(AT + HOUR, "teaser",
 ALWAYS = [Span(AT - 5 * HOUR, float("inf"), FIRST)]
 CANCELLED = [Span(AT - 5 * HOUR, AT - 3 * HOUR, FIRST), Span(AT - 3 * HOUR, float("inf"), OFF)]
 MOVED = [Span(AT - 5 * HOUR, AT - 3 * HOUR, FIRST), Span(AT - 3 * HOUR, float("inf"), LATER)]
+PULLED = [Span(AT + 100, float("inf"), FIRST)]
 DONE, UNKNOWN = {"status": "completed", "reason": None}, {"status": "failed", "reason": "unknown_outcome"}
 
 
@@ -29,6 +30,7 @@ def seen(after: float = 1, *, key: str = "k", acts: bool = True, video: str = "t
     [
         (ALWAYS, [seen()], DONE, "sent"),
         (ALWAYS, [seen(), seen(9, acts=False)], DONE, "sent"),
+        (PULLED, [seen()], DONE, "sent"),
         (ALWAYS, [seen()], UNKNOWN, "sent, recorded as unknown_outcome"),
         (ALWAYS, [], UNKNOWN, "excused: unknown_outcome"),
         (CANCELLED, [], {"status": "cancelled", "reason": "declared"}, "not to be sent"),

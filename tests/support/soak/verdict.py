@@ -17,6 +17,8 @@ from soak.receivers import Hub, Reception, received_by_commands
 
 SLACK = 3600
 """Seconds within which an edit reaches what is being sent: a pull, a stop of 25 minutes or two, a round."""
+KILLED_PULL = 600
+"""Seconds for which the work tree may be ahead of HEAD, where a pull was killed between the two."""
 EXCUSES = ("unknown_outcome", "run_failed", "retries_exhausted")
 
 
@@ -123,7 +125,7 @@ def judge(
         channel = next(span.want.channel for span in spans if span.want is not None)
         if one.at < scheduled - LEADS.get(channel, 0):
             return "early", f"{scheduled - one.at:.0f} s before {one.scheduled_at}"
-        recent = [s.want for s in spans if s.end >= one.at - SLACK and s.begin <= one.at]
+        recent = [s.want for s in spans if s.end >= one.at - SLACK and s.begin <= one.at + KILLED_PULL]
         if one.acts and not any(w and w.is_on and (w.at, w.video) == (scheduled, one.video) for w in recent):
             return "not as declared", f"{one} where these were declared: {recent}"
     status = "not recorded" if record is None else record["status"]
