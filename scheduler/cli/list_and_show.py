@@ -14,6 +14,7 @@ from scheduler.cli import completion
 from scheduler.cli.arguments import DAY_OR_TIME, F, format_option, together
 from scheduler.cli.main import PROBLEMS, Context, with_context, write
 from scheduler.planning import query
+from scheduler.planning.rows import PHASES
 from scheduler.reporting.terminal import visible
 from scheduler.state.statuses import STATUSES
 from scheduler.times import Instant, instant_text
@@ -33,6 +34,16 @@ _filters = together(
     _only("group", "groups", metavar="WAVE/GROUP", shell_complete=completion.groups),
     _only("status", "statuses", type=click.Choice(STATUSES)),
     _only("type", "types", type=click.Choice(_TYPES)),
+    click.option(
+        "--tag", "tags", multiple=True, metavar="TAG", help="Only channels with this tag; may be repeated."
+    ),
+    _only("video", "videos", metavar="ID"),
+    _only("phase", "phases", type=click.Choice(PHASES)),
+    click.option(
+        "--late",
+        is_flag=True,
+        help="Only what was sent after its publish time, or is not public although that has passed.",
+    ),
     click.option("--from", "start", type=DAY_OR_TIME, help="Only what is published then or later."),
     click.option("--to", "end", type=DAY_OR_TIME, help="Only what is published before then."),
 )
@@ -42,16 +53,16 @@ def filtered(command: F) -> F:
     """Give a command the options that choose publications, together as its argument `wanted`."""
 
     @functools.wraps(command)
-    def run(*arguments: Any, start: Instant | None, end: Instant | None, **options: Any) -> Any:
+    def run(*arguments: Any, start: Instant | None, end: Instant | None, late: bool, **options: Any) -> Any:
         if start is not None and end is not None and end <= start:
             raise click.UsageError(
                 f"--to {instant_text(end)} must be later than --from {instant_text(start)}"
             )
         chosen = {
             field: frozenset(options.pop(field))
-            for field in ("channels", "waves", "groups", "statuses", "types")
+            for field in ("channels", "waves", "groups", "statuses", "types", "tags", "videos", "phases")
         }
-        return command(*arguments, wanted=query.Filter(start=start, end=end, **chosen), **options)
+        return command(*arguments, wanted=query.Filter(start=start, end=end, late=late, **chosen), **options)
 
     return cast("F", _filters(run))
 

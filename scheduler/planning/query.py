@@ -27,6 +27,11 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     groups: frozenset[str] = frozenset()
     statuses: frozenset[str] = frozenset()
     types: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    """Of channels; one of them is enough."""
+    videos: frozenset[str] = frozenset()
+    phases: frozenset[str] = frozenset()
+    late: bool = False
     start: Instant | None = None
     end: Instant | None = None
 
@@ -38,6 +43,10 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
             and (not self.groups or record.coordination_group_id in self.groups)
             and (not self.statuses or record.status in self.statuses)
             and (not self.types or record.schedule_type in self.types)
+            and (not self.tags or not self.tags.isdisjoint(row.tags))
+            and (not self.videos or record.video_id in self.videos)
+            and (not self.phases or row.phase in self.phases)
+            and (not self.late or row.is_late)
             and (self.start is None or record.at >= self.start)
             and (self.end is None or record.at < self.end)
         )
@@ -57,11 +66,16 @@ def unknown_names(wanted: Filter, reconciled: Reconciled, every: Collection[Row]
     channels = {name for kind, name in files if kind == "channel"}.union(r.channel_id for r in records)
     waves = {name for kind, name in files if kind == "wave"}.union(r.wave_id for r in records if r.wave_id)
     groups = {r.coordination_group_id for r in records if r.coordination_group_id is not None}
+    declared = {} if reconciled.declared is None else reconciled.declared.channels
+    tags = {tag for channel in declared.values() for tag in channel.tags}
+    videos = {record.video_id for record in records if record.video_id is not None}
     found = []
     for noun, names, there in (
         ("channel", wanted.channels, channels),
         ("wave", wanted.waves, waves),
         ("group", wanted.groups, groups),
+        ("tag", wanted.tags, tags),
+        ("video", wanted.videos, videos),
     ):
         for name in sorted(names - there):
             likely = did_you_mean(name, sorted(there))
@@ -132,5 +146,6 @@ def _row(
         problem=reconciled.blocked.get(schedule_id),
         location=None if schedule is None or declared is None else member_place(declared, schedule),
         zone="UTC" if channel is None else channel.timezone,
+        tags=() if channel is None else channel.tags,
         stopped_at=stopped_at,
     )

@@ -49,6 +49,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Where it is declared."""
     zone: str = "UTC"
     """The IANA name of its channel's time zone."""
+    tags: tuple[str, ...] = ()
+    """Those of its channel, as declared."""
     stopped_at: str | None = None
     """When a run recorded that the operator's SCHEDULER_PAUSED holds it back, which is not set here."""
 
@@ -61,6 +63,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     def is_ahead(self) -> bool:
         """Whether it is handed over and its publish time is still to come."""
         return self.record.at > self.now and self.phase == "handed_over"
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was sent after its publish time, or is not public although that has passed."""
+        is_waiting = self.phase in ("declared", "recorded", "handed_over") and self.record.at < self.now
+        return is_waiting or (self.record.lateness_seconds or 0) > 0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):

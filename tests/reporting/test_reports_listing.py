@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from textwrap import dedent
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from scheduler.planning.rows import Row
 from scheduler.reporting.list_text import COLUMNS, csv_text, table
 from scheduler.reporting.terminal import visible
 from scheduler.state.record import Pause
+from scheduler.times import instant_text
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -51,6 +53,25 @@ def test_the_table_is_aligned_in_the_order_of_time_and_neither_wrapped_nor_cut()
 
 def test_an_empty_table_says_so() -> None:
     assert table([]) == "No publications."
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_late"),
+    [
+        ({"scheduled_at": instant_text(NOW + 60)}, False),
+        ({"scheduled_at": instant_text(NOW)}, False),
+        ({"scheduled_at": instant_text(NOW - 60)}, True),
+        ({"scheduled_at": instant_text(NOW - 60), "status": "executing"}, True),
+        ({"scheduled_at": instant_text(NOW - 60), "status": "completed", "lateness_seconds": 0}, False),
+        ({"scheduled_at": instant_text(NOW - 60), "status": "completed", "lateness_seconds": -5}, False),
+        ({"scheduled_at": instant_text(NOW - 60), "status": "completed", "lateness_seconds": 30}, True),
+        ({"scheduled_at": instant_text(NOW - 60), "status": "cancelled"}, False),
+    ],
+)
+def test_late_is_what_was_sent_after_its_time_or_is_not_public_although_it_has_passed(
+    facts: dict[str, Any], is_late: bool
+) -> None:
+    assert Row(now=NOW, schedule_id="a", record=record(**facts)).is_late is is_late
 
 
 def test_colour_changes_nothing_but_colour() -> None:
