@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from scheduler.cli import completion
 from scheduler.cli.arguments import DURATION, format_option
 from scheduler.cli.main import BROKEN, FINE, PROBLEMS, Context, with_context, write
 
@@ -15,8 +16,18 @@ from scheduler.cli.main import BROKEN, FINE, PROBLEMS, Context, with_context, wr
 @click.option(
     "--hold", type=DURATION, envvar="SCHEDULER_HOLD", help="How long your runs wait for what falls due."
 )
+@click.option(
+    "--channel", "channels", multiple=True, metavar="ID", shell_complete=completion.channels,
+    help="Of all channels ask only this one; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--wave", "waves", multiple=True, metavar="ID", shell_complete=completion.waves,
+    help="Of all channels ask only those of this wave; may be repeated.",
+)  # fmt: skip
 @with_context
-def doctor(context: Context, form: str, hold: int | None) -> None:
+def doctor(
+    context: Context, form: str, hold: int | None, channels: tuple[str, ...], waves: tuple[str, ...]
+) -> None:
     """Check whether everything is ready.
 
     This covers each channel's repository (does it exist, may the token dispatch, does a workflow listen, and
@@ -27,7 +38,7 @@ def doctor(context: Context, form: str, hold: int | None) -> None:
     from scheduler.reporting.doctor_text import findings_json, findings_text, has_failed
 
     try:
-        examination = examine(context.repository, hold=hold)
+        examination = examine(context.repository, hold=hold, channels=channels, waves=waves)
     finally:
         context.repository.close()
     if form == "json":

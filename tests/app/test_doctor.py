@@ -209,6 +209,21 @@ def test_no_token_is_shown_to_a_repository_that_is_not_allowed(
     assert not [seen for seen in github.requests if "mallory" in seen.path]
 
 
+def test_only_the_channels_that_are_named_or_in_the_wave_are_asked(live: Miniature, github: GitHub) -> None:
+    pin(live)
+    live.write({"waves/spring.yaml": """\
+        schedules:
+          - { type: simultaneous, video: teaser, at: 2026-03-01T18:00:00Z, channels: [beta] }
+        """})  # fmt: skip
+    asked = {about for about, _ in verdicts(live.json("doctor", "--channel", "alpha"))}
+    assert asked & {"alpha", "beta", "gamma"} == {"alpha"}
+    asked = {about for about, _ in verdicts(live.json("doctor", "--wave", "spring", "--channel", "gamma"))}
+    assert asked & {"alpha", "beta", "gamma"} == {"beta", "gamma"}
+    refused = live.run("doctor", "--channel", "alpa")
+    assert refused.code == 1
+    assert refused.err == "error: there is no channel 'alpa'\nhint: did you mean alpha?\n"
+
+
 def test_a_channel_whose_file_cannot_be_read_is_named_and_the_others_are_asked(live: Miniature) -> None:
     pin(live)
     live.write({"channels/alpha.yaml": "repository: [\n"})

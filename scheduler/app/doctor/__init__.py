@@ -13,8 +13,11 @@ import msgspec
 from scheduler.app.doctor import channel_checks, queue_checks, setup_checks
 from scheduler.app.doctor.installation import Installation, read_state
 from scheduler.app.repository import Repository
-from scheduler.planning.reconcile import reconcile
+from scheduler.desired.declarations import Declarations
+from scheduler.errors import ScheduleError
+from scheduler.planning.reconcile import Reconciled, reconcile
 from scheduler.reporting.doctor_text import Finding
+from scheduler.wording import did_you_mean, quoted
 
 CHECKS: tuple[Callable[[Installation], Iterable[Finding]], ...] = (
     setup_checks.zone_data,
@@ -40,8 +43,17 @@ class Examination(msgspec.Struct, frozen=True):
     """The state exists, and is unreachable or cannot be trusted. A missing state is a failed check only."""
 
 
-def examine(repository: Repository, *, hold: int | None = None) -> Examination:
-    """Run every check. `hold`: the seconds that runs wait. Raises Error where there is nothing to check."""
+def examine(
+    repository: Repository,
+    *,
+    hold: int | None = None,
+    channels: Iterable[str] = (),
+    waves: Iterable[str] = (),
+) -> Examination:
+    """Run every check. `hold`: the seconds that runs wait. Raises Error where there is nothing to check.
+
+    Where there are `channels` or `waves`, of all channels only these, and those of these waves, are asked.
+    """
     sources = repository.sources()
     settings = repository.settings(sources)
     state = None if settings is None else read_state(repository, settings)
@@ -50,6 +62,22 @@ def examine(repository: Repository, *, hold: int | None = None) -> Examination:
     reconciled = reconcile(sources, *recorded, now, surroundings, only_check=True)
     findings = [setup_checks.files(reconciled.diagnostics)]
     if reconciled.declared is not None and state is not None:
-        installation = Installation(repository, reconciled.declared, surroundings, state, hold)
+        installation = Installation(repository, reconciled.declared, surroundings, state, hold,
+                                    _chosen(reconciled, reconciled.declared, channels, waves))  # fmt: skip
         findings += [finding for check in CHECKS for finding in check(installation)]
     return Examination(findings, state is not None and state.is_out_of_reach)
+
+
+def _chosen(
+    reconciled: Reconciled, declared: Declarations, channels: Iterable[str], waves: Iterable[str]
+) -> frozenset[str] | None:
+    """The channels that are named, and those of the waves. Raises ScheduleError for what does not exist."""
+    names, of_waves = set(channels), set(waves)
+    if not names and not of_waves:
+        return None
+    for noun, wanted in (("channel", names), ("wave", of_waves)):
+        there = sorted(stem for kind, stem in declared.files if kind == noun)
+        for name in sorted(wanted.difference(there)):
+            raise ScheduleError(f"there is no {noun} {quoted(name)}", hint=did_you_mean(name, there))
+    names.update(one.channel for one in reconciled.schedules.values() if one.group.wave in of_waves)
+    return frozenset(names.union(r.channel_id for r in reconciled.booked.values() if r.wave_id in of_waves))

@@ -23,7 +23,8 @@ def clock_and_channels(installation: Installation) -> Iterator[Finding]:
     declared, clock = installation.declared, installation.repository.clock
     unasked: dict[str, Finding] = {}
     intents: dict[str, Intent] = {}
-    for name in sorted(stem for kind, stem in declared.files if kind == "channel"):
+    stems = {stem for kind, stem in declared.files if kind == "channel"}
+    for name in sorted(stems if installation.only is None else stems & installation.only):
         reason = _why_not_asked(installation, name)
         if reason is not None:
             unasked[name] = Finding("channel", name, "channel", "it can be checked", *reason)

@@ -40,6 +40,8 @@ class Installation(msgspec.Struct, frozen=True):
     read: StateRead
     hold: int | None = None
     """Seconds for which runs wait for what falls due; None where that is not given."""
+    only: frozenset[str] | None = None
+    """The channels to look at; None for all."""
 
 
 def read_state(repository: Repository, settings: SettingsSpec) -> StateRead:

@@ -132,7 +132,8 @@ def tokens(installation: Installation) -> Iterator[Finding]:
     users: dict[str, list[str]] = {}
     for name, channel in sorted(installation.declared.channels.items()):
         token = surroundings.token_for(channel)
-        if token is not None and channel.active:
+        is_meant = installation.only is None or name in installation.only
+        if token is not None and channel.active and is_meant:
             users.setdefault(token, []).append(name)
     for token, channels in sorted(users.items()):
         title = f"{token} is set"
