@@ -173,7 +173,7 @@ class SqliteDispatcher(_ToQueue):
         for schedule_id, intent in intents.items():
             job = jobs.get(ids[schedule_id])
             runs = (_as_run(job),) if job is not None and job.key == intent.key else ()
-            is_absent = not runs and file is not None and file == intent.queue_file
+            is_absent = not runs and proves_absence(file, intent)
             seen[schedule_id] = LookupResult(runs=runs, is_absent=is_absent)
         return seen
 
@@ -192,6 +192,11 @@ def _as_run(job: Job) -> Run:
         started_at=job.started_at,
         message=job.message,
     )
+
+
+def proves_absence(file: str | None, intent: Intent) -> bool:
+    """Whether what is not in this queue file was never enqueued: only where this file was to get it."""
+    return file is not None and file == intent.queue_file
 
 
 class BrokerDispatcher(_ToQueue):
