@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager
 
 import pytest
 from simulation.driver import Violation, play, simulated
-from simulation.mutants import MUTANTS, RETRACTING_MUTANTS, WAITING_MUTANTS, ZONE_MUTANTS
+from simulation.mutants import MUTANTS, RETRACTING_MUTANTS, SLOW_MUTANTS, WAITING_MUTANTS, ZONE_MUTANTS
 from simulation.retracting import play_retracting
+from simulation.slow import play_slow
 from simulation.waiting import play_waiting
 from simulation.zoned import play_zoned
 
@@ -59,6 +60,11 @@ CAUGHT_WHILE_WAITING = {
     "end_at_a_hiccup": (7, "in time"),
     "believe_a_clock_that_was_set": (2, "in time"),
     "ask_nobody_which_time_is_right": (2, "in time"),
+}
+
+CAUGHT_BESIDE_THE_SLOW = {
+    "wait_for_every_answer": (5, "in time"),
+    "give_way_to_nothing": (6, "in time"),
 }
 
 CAUGHT_WITH_ZONES = {
@@ -140,6 +146,19 @@ def test_two_machines_with_different_zone_data_need_this_protection(
     mutant: Callable[[], AbstractContextManager[None]],
 ) -> None:
     demand_caught(mutant, play_zoned, *CAUGHT_WITH_ZONES[mutant.__name__])
+
+
+def test_a_channel_that_answers_slowly_holds_up_no_punctual_one() -> None:
+    with simulated():
+        for seed in range(1, 200):
+            play_slow(seed)
+
+
+@pytest.mark.parametrize("mutant", SLOW_MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_beside_a_slow_channel_others_are_late_without_this_protection(
+    mutant: Callable[[], AbstractContextManager[None]],
+) -> None:
+    demand_caught(mutant, play_slow, *CAUGHT_BESIDE_THE_SLOW[mutant.__name__])
 
 
 def test_the_same_seed_is_the_same_history() -> None:

@@ -539,10 +539,11 @@ def play(seed: int) -> History:
 
 def main() -> None:
     if sys.argv[1:] == ["--mutants"]:
-        from .mutants import RETRACTING_MUTANTS, WAITING_MUTANTS, ZONE_MUTANTS, first_seeds
+        from .mutants import RETRACTING_MUTANTS, SLOW_MUTANTS, WAITING_MUTANTS, ZONE_MUTANTS, first_seeds
         from .queue_mutants import QUEUE_MUTANTS
         from .queues import play_queues
         from .retracting import play_retracting
+        from .slow import play_slow
         from .storage import play_storage
         from .storage_mutants import STORAGE_MUTANTS
         from .waiting import play_waiting
@@ -552,7 +553,8 @@ def main() -> None:
             found = [*first_seeds(play_waiting, WAITING_MUTANTS), *first_seeds(play_zoned, ZONE_MUTANTS),
                      *first_seeds(play_retracting, RETRACTING_MUTANTS),
                      *first_seeds(play_queues, QUEUE_MUTANTS),
-                     *first_seeds(play_storage, STORAGE_MUTANTS)]  # fmt: skip
+                     *first_seeds(play_storage, STORAGE_MUTANTS),
+                     *first_seeds(play_slow, SLOW_MUTANTS)]  # fmt: skip
             for name, seed, rule in chain(found, first_seeds(play)):
                 print(f'    "{name}": ({seed}, "{rule}"),', flush=True)
         return

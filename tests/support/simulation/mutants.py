@@ -385,6 +385,20 @@ def ask_nobody_which_time_is_right() -> Iterator[None]:
 
 
 @contextmanager
+def wait_for_every_answer() -> Iterator[None]:
+    """A question takes as long as its channel likes."""
+    with mock.patch.object(lookups, "HasPatience", int):
+        yield
+
+
+@contextmanager
+def give_way_to_nothing() -> Iterator[None]:
+    """Questions take their minute, whatever falls due meanwhile."""
+    with mock.patch.object(Runner, "_give_time", lambda *_, **__: None):
+        yield
+
+
+@contextmanager
 def take_any_folder_s_state() -> Iterator[None]:
     """A run acts on whatever state it finds."""
     with mock.patch.object(driver, "demand_owner", lambda *_: None):
@@ -479,6 +493,12 @@ ZONE_MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     take_what_was_sent_for_a_neighbour,
 )
 """Those that only two releases of the zone data can miss: `simulation/zoned.py` plays them."""
+
+SLOW_MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
+    wait_for_every_answer,
+    give_way_to_nothing,
+)
+"""Those that only a channel that answers slowly can miss: `simulation/slow.py` plays them."""
 
 WAITING_MUTANTS: tuple[Callable[[], AbstractContextManager[None]], ...] = (
     sleep_past_what_is_merged,
