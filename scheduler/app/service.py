@@ -97,7 +97,6 @@ class Publication:
     """From its publish time, or its release by `after_success`, to when it was sent; never negative."""
     dispatch_lateness_seconds: int | None
     """From when it was due, the publish time minus the lead, to when it was sent."""
-    """From its time to when it was sent."""
     evidence: str | None
     """What completed it: `accepted` (GitHub's answer) or its `run`; None before that."""
     run_url: str | None
