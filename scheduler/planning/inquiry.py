@@ -53,6 +53,20 @@ class Inquiry(msgspec.Struct, frozen=True, kw_only=True):
             return schedules.values()
         return [s for schedule_id, s in schedules.items() if blocked.get(schedule_id) != "duplicate-id"]
 
+    def as_recorded(self) -> Mapping[str, Record]:
+        """Records that are in the way of others although no schedule of theirs is checked.
+
+        They are the undeclared ones, and those that are declared twice and continue as they are recorded.
+        """
+        twice = {
+            schedule_id: record
+            for schedule_id, code in self.blocked.items()
+            if code == "duplicate-id"
+            and (record := self.coming.get(schedule_id)) is not None
+            and (record.is_unsent_live or record.was_sent)
+        }
+        return {**self.undeclared, **twice} if twice else self.undeclared
+
     def is_edited(self, schedule_id: str) -> bool:
         """Whether it was handed over, and has another time or video by the time it is taken back."""
         found = self.withdrawals.get(schedule_id)

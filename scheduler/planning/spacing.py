@@ -119,7 +119,7 @@ def _quick_lines(inquiry: Inquiry) -> dict[str, _Quick]:
             line.instants.append(schedule.at)
         if record is not None and record.video_id is not None and record.video_id != schedule.video:
             line.videos.append(record.video_id)
-    for record in inquiry.undeclared.values():
+    for record in inquiry.as_recorded().values():
         line = lines.setdefault(record.channel_id, _Quick([], []))
         line.instants.append(record.at)
         if record.video_id is not None:
@@ -150,12 +150,13 @@ def _time_lines(inquiry: Inquiry, suspicious: Set[str], held: Set[str]) -> dict[
                 lines[schedule.channel].append(_declared_booking(schedule, record, at))
             if record is not None and schedule.id in held:
                 lines[schedule.channel].append(_recorded_booking(schedule.id, record))
-    for schedule_id, record in inquiry.undeclared.items():
+    for schedule_id, record in inquiry.as_recorded().items():
         if record.channel_id in suspicious:
             booking = _recorded_booking(schedule_id, record)
             # What is declared in a file that cannot be read is not withdrawn.
             is_unreadable = inquiry.declared.fault_of(*record.declarer) is not None
-            vanished = record.was_sent and not record.slot and not is_unreadable
+            is_gone = record.was_sent and not record.slot and schedule_id not in inquiry.schedules
+            vanished = is_gone and not is_unreadable
             leaves = schedule_id in inquiry.withdrawals and inquiry.withdrawals[schedule_id].leaves
             booking = msgspec.structs.replace(booking, vanished=vanished, leaves=leaves)
             lines[record.channel_id].append(booking)

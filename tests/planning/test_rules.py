@@ -259,6 +259,16 @@ def test_of_a_channel_that_stands_twice_the_recorded_one_goes_on(live: Miniature
     assert (ran.code, ran.codes, ran.results) == (1, ["duplicate-id"], {"a/v/alpha": "completed"})
 
 
+def test_a_new_one_too_near_to_the_record_of_one_that_is_declared_twice_is_refused(live: Miniature) -> None:
+    live.write({"waves/a.yaml": one("v", EVENING, "alpha"), "scheduler.yaml": "conflicts: { min_gap: 2h }\n"})
+    live.run("run", now=JANUARY)
+    moved = one("v", MORNING, "alpha", "alpha")
+    live.write({"waves/a.yaml": moved, "waves/b.yaml": one("w", "2026-03-01T17:00:00Z", "alpha")})
+    outcome = live.json("run", now=JANUARY)
+    assert sorted(outcome.codes) == ["duplicate-id", "min-gap"]
+    assert list(live.records) == ["a/v/alpha"]
+
+
 def test_a_group_twice_in_a_wave_is_told_at_its_second_name(live: Miniature, github: GitHub) -> None:
     live.write(
         {"waves/a.yaml": wave(entry("v", EVENING, "alpha"), entry("v", "2026-03-03T18:00:00Z", "beta"))}
