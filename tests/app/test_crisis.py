@@ -5,8 +5,10 @@ Three channels get it at its time; three have a lead of six hours, and two of th
 
 from __future__ import annotations
 
+import html
 from collections import defaultdict
 
+import icalendar
 import pytest
 from due import after, run
 from github_stand_in import RETRACTING, GitHub
@@ -100,6 +102,9 @@ def test_a_pause_holds_three_recalls_two_and_names_the_one_that_goes_public(
     for command in ("validate", "plan"):
         told = stage.run(command, now=after(AT_TWO))
         assert GOES_PUBLIC.format(why="paused by wave (lawsuit)") in told.out + told.err, command
+    comment = html.unescape(stage.run("plan", "--format", "markdown", now=after(AT_TWO)).out)
+    assert "<code>premiere-4k</code> | 2026-03-01 18:00 UTC, handed over | taken back |" in comment
+    assert "launch/premiere/dora goes public at 2026-03-01 18:00 UTC on channel dora all the same" in comment
     assert "goes-public" in run(stage, github, AT_TWO).codes
     run(stage, github, AT_TWO + 70)
     assert received(github) == {
@@ -117,6 +122,10 @@ def test_a_pause_holds_three_recalls_two_and_names_the_one_that_goes_public(
         stage.run("calendar", "--output", str(stage.root / "out"), now=after(seconds))
         assert "public at 18:00" in (stage.root / "out/index.html").read_text()
         assert '"words":"handed over, public at 18:00"' in (stage.root / "out/schedules.json").read_text()
+        feed = icalendar.Calendar.from_ical((stage.root / "out/calendar.ics").read_bytes())
+        events = {str(event["SUMMARY"]): str(event["DESCRIPTION"]) for event in feed.walk("VEVENT")}
+        assert "handed over, public at 18:00" in events["dora: premiere-4k"]
+        assert "paused by wave (lawsuit)" in events["emil: premiere-4k (paused)"]
     assert listed(stage, JUST_AFTER)["launch"] == "1 of 6 public, 5 to come (5 paused)"
     assert phases(stage, JUST_AFTER)["dora"] == "public"
     assert "goes-public" not in stage.run("validate", now=after(JUST_AFTER)).out

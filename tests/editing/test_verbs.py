@@ -791,7 +791,7 @@ def test_retries_that_race_are_decided_again(desk: Miniature, github: GitHub, tm
 
     def retry() -> None:
         done = operations.retry(Repository(desk.root, desk.environ, clock), ["spring/teaser/alpha"])
-        errors.extend(str(problem) for problem in done.refused)
+        errors.extend(problem.message for problem in done.refused)
 
     threads = [threading.Thread(target=retry) for _ in range(4)]
     for thread in threads:

@@ -89,7 +89,7 @@ def test_the_plan_and_show_say_who_waits_and_until_when(outage: Miniature) -> No
         "[late-together]"
     )
     assert (plan.code, plan.out.splitlines()[0]) == (0, warned)
-    assert plan.out.endswith("Plan: 0 to add, 0 to change, 0 to cancel, 1 to send.\n")
+    assert plan.out.endswith("Plan: 0 to add, 0 to change, 0 to cancel, 1 to send, 3 to confirm.\n")
     assert outage.run("run", now=now).out.splitlines()[0] == warned
     assert (
         "It is late, and its channel alpha publishes one at a time (`min_gap`). The first run at or after "

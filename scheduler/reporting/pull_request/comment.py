@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from scheduler.diagnostics import Diagnostic
-from scheduler.planning.plan import Change, Plan
+from scheduler.planning.plan import Action, Change, Plan
 from scheduler.planning.rows import Phase
 from scheduler.reporting.diagnostics_text import DiagnosticRenderer, weights
 from scheduler.reporting.plan_sections import (
@@ -182,6 +182,10 @@ def _left_out(found: Sequence[tuple[Section, int]]) -> list[str]:
     return [f"{total}: {some}{others}"]
 
 
+_OUTCOMES: Mapping[Action, str] = {"archive": "archived", "retract": "taken back"}
+"""What the steps that leave no publication make of one."""
+
+
 def _rows(section: Section, zones: Mapping[str, str]) -> Iterator[str]:
     """A heading with the header of the table, then one line for each change."""
     yield (
@@ -190,7 +194,7 @@ def _rows(section: Section, zones: Mapping[str, str]) -> Iterator[str]:
     )
     for change in section.changes:
         zone = zones.get(record_of(change).channel_id, "UTC")
-        after = "archived" if change.action == "archive" else _when(change.after, zone, change.phase)
+        after = _OUTCOMES.get(change.action) or _when(change.after, zone, change.phase)
         other = [
             f"{label}: {old} -> {new}"
             for label, old, new in differences(change, zone)
@@ -213,7 +217,7 @@ def _when(record: Record | None, zone: str, phase: Phase) -> str:
     """The publish time in the channel's zone and in UTC, or what became of it."""
     if record is None:
         return ""
-    if record.traits.is_settled:
+    if record.traits.is_settled and phase != "handed_over":
         return record.status
     if record.status == "failed":
         return f"failed: {code(record.reason or '')}"
