@@ -116,8 +116,8 @@ class DiagnosticRenderer:
 
 
 def plain_path(file: str) -> str:
-    """A file's name that no log takes for a command."""
-    return f"./{file}" if file.lstrip().startswith("::") else file
+    """A file's name that no log takes for a command, with the colons of a line and a column after it."""
+    return f"./{file}" if file.lstrip().startswith(":") else file
 
 
 def _cut(source: str, at: int) -> tuple[str, str, str]:

@@ -139,6 +139,12 @@ def test_whatever_the_text_no_control_character_comes_out(
     assert_harmless(diagnostics_text([*found, fault(1, column)], sources | {FILE: source}))
 
 
+def test_a_name_that_begins_with_a_colon_makes_no_command_with_its_line() -> None:
+    text = diagnostics_text([error("invalid-value", Location(":", 1, 1), "wrong")], {})
+    assert text.startswith("./::1:1: error: wrong")
+    assert_harmless(text)
+
+
 @given(texts)
 def test_making_visible_twice_is_making_visible_once(raw: str) -> None:
     assert visible(visible(raw)) == visible(raw)
